@@ -1,0 +1,5 @@
+//! `factord`: predictions of small models through shared memory.
+
+pub mod client;
+pub mod idle;
+pub mod model;

@@ -1,0 +1,106 @@
+//! Evaluation: from features to a prediction, the same bits on every path and every machine.
+//!
+//! The order is fixed: `((x0*w0 + x1*w1) + x2*w2) + ... + intercept`, strictly left to right,
+//! each product and each sum rounded on its own (no fused multiply-add), the scaler as
+//! `(x - mean) / scale` before it. A logistic model then takes `1 / (1 + exp(-d))` with the
+//! portable exponential of the `libm` crate (FreeBSD's `e_exp.c`) and class 1 when `d > 0`.
+//! Rust never contracts `a * b + c` by itself, so the same source gives the same bits with and
+//! without FMA. Any vector form must keep one request a lane.
+//!
+//! Nothing here allocates, panics or reads anything but its arguments.
+
+use super::{Kind, Model};
+
+/// The two outputs of a prediction.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Output {
+    /// Linear: the prediction. Logistic: the probability of class 1, 0 to 1.
+    pub y: f64,
+    /// Linear: 0. Logistic: the class, 0 or 1.
+    pub second: f64,
+}
+
+/// Parameters of a model with three features, by value: the fast path.
+#[derive(Clone, Copy, Debug)]
+pub struct Triple {
+    weights: [f64; 3],
+    mean: [f64; 3],
+    scale: [f64; 3],
+    intercept: f64,
+}
+
+impl Triple {
+    /// Copies the parameters of a model of width 3; `None` for any other width.
+    pub fn of(model: &Model) -> Option<Triple> {
+        let weights = model.weights().try_into().ok()?;
+        let (mean, scale) = match model.kind() {
+            Kind::Linear => ([0.0; 3], [1.0; 3]),
+            Kind::Logistic => (model.mean().try_into().ok()?, model.scale().try_into().ok()?),
+        };
+        Some(Triple { weights, mean, scale, intercept: model.intercept() })
+    }
+
+    /// Evaluates a linear model.
+    #[inline]
+    pub fn linear(&self, x: [f64; 3]) -> Output {
+        Output { y: self.decision(x), second: 0.0 }
+    }
+
+    /// Evaluates a logistic model.
+    #[inline]
+    pub fn logistic(&self, x: [f64; 3]) -> Output {
+        let z = [
+            (x[0] - self.mean[0]) / self.scale[0],
+            (x[1] - self.mean[1]) / self.scale[1],
+            (x[2] - self.mean[2]) / self.scale[2],
+        ];
+        sigmoid(self.decision(z))
+    }
+
+    #[inline]
+    fn decision(&self, x: [f64; 3]) -> f64 {
+        let w = &self.weights;
+        ((x[0] * w[0] + x[1] * w[1]) + x[2] * w[2]) + self.intercept
+    }
+}
+
+/// Evaluates a model of any width; the same bits as [`Triple`] for three features.
+///
+/// `x` must have `model.width()` values; missing ones are not read and extra ones are ignored,
+/// so callers compare the widths first.
+#[inline]
+pub fn eval(model: &Model, x: &[f64]) -> Output {
+    debug_assert_eq!(model.width(), x.len());
+    match model.kind() {
+        Kind::Linear => {
+            Output { y: sum(model.weights().iter().zip(x).map(|(w, x)| x * w), model), second: 0.0 }
+        }
+        Kind::Logistic => {
+            let standardised = x
+                .iter()
+                .zip(model.mean())
+                .zip(model.scale())
+                .map(|((x, mean), scale)| (x - mean) / scale);
+            sigmoid(sum(standardised.zip(model.weights()).map(|(z, w)| z * w), model))
+        }
+    }
+}
+
+/// Adds the terms from left to right and the intercept last. The sum starts from the first term,
+/// not from zero, so that a first term of -0.0 keeps its sign.
+#[inline]
+fn sum(mut terms: impl Iterator<Item = f64>, model: &Model) -> f64 {
+    let first = terms.next().unwrap_or(0.0);
+    terms.fold(first, |total, term| total + term) + model.intercept()
+}
+
+/// Tells whether every value is finite.
+#[inline]
+pub fn all_finite(x: &[f64]) -> bool {
+    x.iter().all(|value| value.is_finite())
+}
+
+#[inline]
+fn sigmoid(decision: f64) -> Output {
+    Output { y: 1.0 / (1.0 + libm::exp(-decision)), second: if decision > 0.0 { 1.0 } else { 0.0 } }
+}
