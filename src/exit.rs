@@ -1,0 +1,149 @@
+//! Exit codes: the one table of what the process reports to the shell, with the values of BSD's
+//! `sysexits.h`. Errors say which code they end the process with through [`Coded`]; everything
+//! that says so is in this file.
+
+use crate::client::{AttachError, PredictError};
+use std::io;
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Code {
+    /// Everything asked for was done.
+    Ok = 0,
+    /// A check did not hold, or some of the rows were bad under `--keep-going`.
+    Failed = 1,
+    /// The command line was wrong.
+    Usage = 64,
+    /// An input file, artifact, pickle or number was malformed.
+    Data = 65,
+    /// An input file is not there or cannot be opened.
+    NoInput = 66,
+    /// The daemon cannot be reached, refused the client, or its address is in use.
+    Unavailable = 69,
+    /// A mistake in factord itself.
+    Internal = 70,
+    /// The system refused something factord needs, such as memory for a region.
+    Os = 71,
+    /// An output file cannot be created.
+    CannotCreate = 73,
+    /// Reading or writing failed on the way.
+    Io = 74,
+    /// A deadline passed, or the engine went away: trying again may work.
+    Temporary = 75,
+    /// The system or the daemon says that this user may not.
+    Permission = 77,
+    /// A configuration file or an environment variable was wrong.
+    Config = 78,
+}
+
+impl Code {
+    /// All codes in numerical order.
+    pub const ALL: [Code; 13] = [
+        Code::Ok,
+        Code::Failed,
+        Code::Usage,
+        Code::Data,
+        Code::NoInput,
+        Code::Unavailable,
+        Code::Internal,
+        Code::Os,
+        Code::CannotCreate,
+        Code::Io,
+        Code::Temporary,
+        Code::Permission,
+        Code::Config,
+    ];
+
+    /// The number the shell sees.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// What the number means, for `--help` and `docs/exit-codes.md`.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Code::Ok => "everything asked for was done",
+            Code::Failed => "a check did not hold, or rows were bad under --keep-going",
+            Code::Usage => "the command line was wrong",
+            Code::Data => "an input file, artifact, pickle or number is malformed",
+            Code::NoInput => "an input file is not there or cannot be opened",
+            Code::Unavailable => "daemon not reachable or refusing, or the address is in use",
+            Code::Internal => "a mistake in factord itself",
+            Code::Os => "the system refused a resource, such as memory for a region",
+            Code::CannotCreate => "an output file cannot be created",
+            Code::Io => "reading or writing failed on the way",
+            Code::Temporary => "a deadline passed or the engine went away: try again",
+            Code::Permission => "this user may not",
+            Code::Config => "a configuration file or environment variable is wrong",
+        }
+    }
+
+    /// The code for a file that could not be opened or read.
+    pub fn of_reading(error: &io::Error) -> Code {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::IsADirectory => Code::NoInput,
+            io::ErrorKind::PermissionDenied => Code::Permission,
+            io::ErrorKind::InvalidData => Code::Data,
+            _ => Code::Io,
+        }
+    }
+
+    /// The code for a file that could not be created.
+    pub fn of_creating(error: &io::Error) -> Code {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => Code::Permission,
+            _ => Code::CannotCreate,
+        }
+    }
+}
+
+/// The table as it stands in `factord --help`.
+pub fn table() -> String {
+    let mut text = String::from("Exit codes:\n");
+    for code in Code::ALL {
+        text.push_str(&format!("  {:>2}  {}\n", code.number(), code.meaning()));
+    }
+    text
+}
+
+/// An error that knows the code the process ends with.
+pub trait Coded {
+    /// The code.
+    fn code(&self) -> Code;
+}
+
+impl Coded for AttachError {
+    fn code(&self) -> Code {
+        Code::Unavailable
+    }
+}
+
+impl Coded for PredictError {
+    fn code(&self) -> Code {
+        match self {
+            PredictError::BadInput | PredictError::WidthMismatch => Code::Data,
+            PredictError::UnknownModel => Code::Usage,
+            PredictError::BackPressure | PredictError::Deadline => Code::Temporary,
+            PredictError::NotConnected => Code::Unavailable,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_in_order() {
+        assert!(Code::ALL.windows(2).all(|pair| pair[0].number() < pair[1].number()));
+    }
+
+    #[test]
+    fn the_table_names_every_code() {
+        let table = table();
+        for code in Code::ALL {
+            assert!(table.contains(&format!("{:>2}  {}", code.number(), code.meaning())));
+        }
+    }
+}
