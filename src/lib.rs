@@ -1,9 +1,15 @@
 //! `factord`: predictions of small models through shared memory.
 
-pub mod client;
-#[cfg(feature = "daemon")]
-pub mod exit;
-pub mod idle;
+pub mod abi;
 pub mod model;
-#[cfg(feature = "daemon")]
-pub mod tool;
+pub mod ring;
+pub mod sync;
+
+#[cfg(not(loom))]
+pub mod client;
+#[cfg(not(loom))]
+pub mod idle;
+#[cfg(not(loom))]
+pub mod region;
+#[cfg(not(loom))]
+pub mod sys;

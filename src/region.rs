@@ -1,0 +1,195 @@
+//! Regions: sealed memory files and their mappings. Create, seal, open, validate, unmap.
+//!
+//! A mapping is reached only as lines of atomics. Nothing here reads a byte that a peer wrote.
+
+use crate::abi::{LINE_LEN, REGION_LEN_MAX};
+use crate::sync::Line;
+use crate::sys::memory;
+use memmap2::{MmapOptions, MmapRaw};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use thiserror::Error;
+
+/// Why a descriptor from the daemon was not mapped.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The size is not the one the handshake named.
+    #[error("{name} has {found} bytes, the handshake says {expected}")]
+    Size {
+        /// Which region.
+        name: &'static str,
+        /// Its size.
+        found: u64,
+        /// What the daemon said.
+        expected: u64,
+    },
+    /// A seal is missing, so that a peer could take memory away.
+    #[error("{name} is not sealed: a peer could truncate it")]
+    Seals {
+        /// Which region.
+        name: &'static str,
+    },
+    /// The system refused.
+    #[error("{name} cannot be mapped: {source}")]
+    Map {
+        /// Which region.
+        name: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+/// Whether this side writes a mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Loads only; the page table refuses stores.
+    Read,
+    /// Loads and stores.
+    Write,
+}
+
+/// A mapped region; unmapped when dropped.
+#[derive(Debug)]
+pub struct Mapping {
+    map: MmapRaw,
+    line_count: usize,
+    access: Access,
+}
+
+impl Mapping {
+    fn new(fd: BorrowedFd<'_>, line_count: usize, access: Access) -> io::Result<Mapping> {
+        let mut options = MmapOptions::new();
+        options.len(line_count * LINE_LEN);
+        let map = match access {
+            Access::Read => options.map_raw_read_only(&fd),
+            Access::Write => options.map_raw(&fd),
+        }?;
+        let mapping = Mapping { map, line_count, access };
+        // SAFETY: the pointer and length are those of the mapping just made.
+        unsafe { memory::keep_from_children(mapping.map.as_mut_ptr(), mapping.map.len()) }?;
+        Ok(mapping)
+    }
+
+    /// Fills the page table so that later accesses do not fault.
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
+    pub fn populate(&self) -> io::Result<()> {
+        let writable = self.access == Access::Write;
+        // SAFETY: the pointer and length are those of the mapping, which `self` keeps alive.
+        unsafe { memory::populate(self.map.as_mut_ptr(), self.map.len(), writable) }
+    }
+
+    /// Keeps the mapping from being swapped out.
+    ///
+    /// # Errors
+    ///
+    /// The system's error, when the limit for locked memory is reached.
+    pub fn lock(&self) -> io::Result<()> {
+        // SAFETY: the pointer and length are those of the mapping, which `self` keeps alive.
+        unsafe { memory::lock(self.map.as_mut_ptr(), self.map.len()) }
+    }
+
+    /// The words of the region, in order.
+    #[inline]
+    pub fn words(&self) -> &[crate::sync::AtomicU64] {
+        self.as_ref().as_flattened()
+    }
+}
+
+impl AsRef<[Line]> for Mapping {
+    #[inline]
+    fn as_ref(&self) -> &[Line] {
+        let start = self.map.as_ptr().cast::<Line>();
+        // SAFETY: the mapping is page-aligned, `line_count` lines long and lives as long as
+        // `self`; the size seals, set or checked before mapping, keep it backed. Lines are atomics,
+        // so a peer that stores concurrently makes no data race. Stores through a read-only mapping
+        // are made nowhere: consumers and observers load only.
+        unsafe { core::slice::from_raw_parts(start, self.line_count) }
+    }
+}
+
+/// A region this process made: its file and its own mapping.
+#[derive(Debug)]
+pub struct Region {
+    fd: OwnedFd,
+    mapping: Mapping,
+}
+
+impl Region {
+    /// Makes a zeroed region with fixed size, mapped by this process with `access`.
+    ///
+    /// # Errors
+    ///
+    /// The system's error, when the memory is not there.
+    pub fn create(name: &str, line_count: usize, access: Access) -> io::Result<Region> {
+        let len = line_count * LINE_LEN;
+        if len == 0 || len > REGION_LEN_MAX {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        let fd = memory::create(name, len as u64)?;
+        let mapping = Mapping::new(fd.as_fd(), line_count, access)?;
+        memory::seal_size(fd.as_fd())?;
+        Ok(Region { fd, mapping })
+    }
+
+    /// Refuses all writers but the mappings that exist.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` when a peer closed the file to new seals first.
+    pub fn seal_write(&self) -> io::Result<()> {
+        memory::seal_write(self.fd.as_fd())
+    }
+
+    /// A second descriptor that cannot be mapped for writing.
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
+    pub fn read_only(&self) -> io::Result<OwnedFd> {
+        memory::reopen_read_only(self.fd.as_fd())
+    }
+
+    /// The region's own descriptor.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// The mapping of this process.
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// Keeps the mapping alone and closes the file.
+    pub fn into_mapping(self) -> Mapping {
+        self.mapping
+    }
+}
+
+/// Maps a region that the daemon made, after checking its size and its seals.
+///
+/// # Errors
+///
+/// [`OpenError`] when the file is not what the handshake said.
+pub fn open(
+    name: &'static str,
+    fd: &OwnedFd,
+    line_count: usize,
+    access: Access,
+) -> Result<Mapping, OpenError> {
+    let map_error = |source| OpenError::Map { name, source };
+    let expected = (line_count * LINE_LEN) as u64;
+    let found = memory::len(fd.as_fd()).map_err(map_error)?;
+    if found != expected {
+        return Err(OpenError::Size { name, found, expected });
+    }
+    let seals = memory::seals(fd.as_fd()).map_err(map_error)?;
+    if !seals.size {
+        return Err(OpenError::Seals { name });
+    }
+    let mapping = Mapping::new(fd.as_fd(), line_count, access).map_err(map_error)?;
+    mapping.populate().map_err(map_error)?;
+    Ok(mapping)
+}

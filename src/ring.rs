@@ -1,0 +1,328 @@
+//! The two ends of a ring of slots in shared memory: push and pop, wait-free, without I/O.
+//!
+//! A channel is two rings, requests one way and responses the other. The turn of a slot is its
+//! sequence word, stored last; no head, tail, index, length or pointer is ever read from the
+//! peer, so nothing a peer writes can lead this side out of bounds. Positions are private, only
+//! grow and start at 1; the slot of position `n` is `n & (slot_count - 1)`.
+//!
+//! If the client may push (fewer requests in flight than slots), nothing the daemon does can make
+//! the ring full; if an answer is there, nothing the client does can take it away.
+//!
+//! The rings are generic over the memory they run on: a mapped region, or a plain vector in tests
+//! and under loom. Ends never panic: memory that is too short behaves like an empty ring.
+
+use crate::abi::{self, request, response};
+use crate::sync::{Line, Ordering, fence};
+
+/// The shape both rings of a channel share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    feature_count: usize,
+    slot_count: usize,
+}
+
+impl Geometry {
+    /// Checks a shape: `feature_count` 1 to 1,024, `slot_count` a power of two up to 4,096, and
+    /// neither region beyond 8 MiB.
+    pub fn new(feature_count: usize, slot_count: usize) -> Option<Geometry> {
+        let valid = (1..=abi::FEATURE_COUNT_MAX).contains(&feature_count)
+            && slot_count.is_power_of_two()
+            && slot_count <= abi::SLOT_COUNT_MAX
+            && abi::req_lines(feature_count, slot_count) * abi::LINE_LEN <= abi::REGION_LEN_MAX;
+        valid.then_some(Geometry { feature_count, slot_count })
+    }
+
+    /// Features of each request.
+    pub fn feature_count(self) -> usize {
+        self.feature_count
+    }
+
+    /// Slots of each ring.
+    pub fn slot_count(self) -> usize {
+        self.slot_count
+    }
+
+    /// Lines of the request region.
+    pub fn req_lines(self) -> usize {
+        abi::req_lines(self.feature_count, self.slot_count)
+    }
+
+    /// Lines of the response region.
+    pub fn resp_lines(self) -> usize {
+        abi::resp_lines(self.slot_count)
+    }
+
+    fn mask(self) -> u64 {
+        self.slot_count as u64 - 1
+    }
+}
+
+/// The client's end of the request ring.
+#[derive(Debug)]
+pub struct RequestProducer<M> {
+    memory: M,
+    mask: u64,
+    stride: usize,
+    next: u64,
+}
+
+impl<M: AsRef<[Line]>> RequestProducer<M> {
+    /// Starts at position 1 on memory of `geometry.req_lines()` zeroed lines.
+    pub fn new(memory: M, geometry: Geometry) -> RequestProducer<M> {
+        let stride = abi::request_stride_lines(geometry.feature_count);
+        RequestProducer { memory, mask: geometry.mask(), stride, next: 1 }
+    }
+
+    /// The position that the next push takes.
+    #[inline]
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// Publishes one request and returns its position.
+    ///
+    /// The caller makes sure that the answer of the slot's previous request has been taken;
+    /// features beyond the slot's stride are not written.
+    #[inline]
+    pub fn push(&mut self, meta: u64, features: &[f64]) -> u64 {
+        let sequence = self.next;
+        self.next += 1;
+        let Some(slot) = slot(self.memory.as_ref(), sequence & self.mask, self.stride) else {
+            return sequence;
+        };
+        // Relaxed: ordered by the Release store of the sequence below.
+        slot[0][request::META].store(meta, Ordering::Relaxed);
+        let words = slot.as_flattened().iter().skip(request::FEATURES);
+        for (word, value) in words.zip(features) {
+            word.store(value.to_bits(), Ordering::Relaxed);
+        }
+        // SYNC(request.full): pairs with the Acquire fence in `RequestConsumer::look`; publishes
+        // the payload.
+        slot[0][request::SEQUENCE].store(sequence, Ordering::Release);
+        sequence
+    }
+
+    /// Reads a request back that this end pushed: `meta` and its features.
+    pub fn read_back(&self, position: u64, features: &mut [f64]) -> u64 {
+        let Some(slot) = slot(self.memory.as_ref(), position & self.mask, self.stride) else {
+            return 0;
+        };
+        // Relaxed: this thread wrote these words itself.
+        for (value, word) in
+            features.iter_mut().zip(slot.as_flattened().iter().skip(request::FEATURES))
+        {
+            *value = f64::from_bits(word.load(Ordering::Relaxed));
+        }
+        slot[0][request::META].load(Ordering::Relaxed)
+    }
+}
+
+/// What the worker finds in the next request slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// No new request.
+    Empty,
+    /// The request of the current position is there.
+    Ready,
+    /// The slot carries a sequence from the future: the client broke the protocol.
+    Violation,
+}
+
+/// The worker's end of the request ring.
+#[derive(Debug)]
+pub struct RequestConsumer<M> {
+    memory: M,
+    mask: u64,
+    stride: usize,
+    next: u64,
+}
+
+impl<M: AsRef<[Line]>> RequestConsumer<M> {
+    /// Starts at position 1 on memory of `geometry.req_lines()` lines.
+    pub fn new(memory: M, geometry: Geometry) -> RequestConsumer<M> {
+        let stride = abi::request_stride_lines(geometry.feature_count);
+        RequestConsumer { memory, mask: geometry.mask(), stride, next: 1 }
+    }
+
+    /// The position looked for.
+    #[inline]
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// Looks at the next slot; after `Ready` the payload may be read.
+    #[inline]
+    pub fn look(&self) -> Look {
+        let Some(slot) = slot(self.memory.as_ref(), self.next & self.mask, self.stride) else {
+            return Look::Empty;
+        };
+        // Relaxed: the mapping is read-only, where Rust promises no stronger load; the fence below
+        // orders the payload.
+        let sequence = slot[0][request::SEQUENCE].load(Ordering::Relaxed);
+        if sequence == self.next {
+            // SYNC(request.full): pairs with the Release store in `RequestProducer::push`.
+            fence(Ordering::Acquire);
+            Look::Ready
+        } else if sequence < self.next {
+            Look::Empty
+        } else {
+            Look::Violation
+        }
+    }
+
+    /// Reads `meta` and three features of the current slot, each word once.
+    #[inline]
+    pub fn read_triple(&self) -> (u64, [u64; 3]) {
+        let Some(slot) = slot(self.memory.as_ref(), self.next & self.mask, 1) else {
+            return (0, [0; 3]);
+        };
+        // Relaxed: ordered by the fence in `look`.
+        let word = |index: usize| slot[0][index].load(Ordering::Relaxed);
+        let x = request::FEATURES;
+        (word(request::META), [word(x), word(x + 1), word(x + 2)])
+    }
+
+    /// Reads `meta` and `features.len()` features of the current slot, each word once.
+    #[inline]
+    pub fn read(&self, features: &mut [f64]) -> u64 {
+        let Some(slot) = slot(self.memory.as_ref(), self.next & self.mask, self.stride) else {
+            return 0;
+        };
+        // Relaxed: ordered by the fence in `look`.
+        for (value, word) in
+            features.iter_mut().zip(slot.as_flattened().iter().skip(request::FEATURES))
+        {
+            *value = f64::from_bits(word.load(Ordering::Relaxed));
+        }
+        slot[0][request::META].load(Ordering::Relaxed)
+    }
+
+    /// Moves on to the next position.
+    #[inline]
+    pub fn advance(&mut self) {
+        self.next += 1;
+    }
+}
+
+/// The words of one response, but for its sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// First output, as bits.
+    pub y: u64,
+    /// Second output, as bits.
+    pub second: u64,
+    /// [`abi::verdict`].
+    pub verdict: u64,
+    /// [`abi::echo`] of the request as it was read.
+    pub echo: u64,
+    /// The engine's epoch.
+    pub epoch: u64,
+    /// TSC ticks, or 0.
+    pub t_received: u64,
+    /// TSC ticks, or 0.
+    pub t_done: u64,
+}
+
+impl Response {
+    /// A code of [`abi::status`].
+    pub fn status(&self) -> u16 {
+        (self.verdict & 0xFFFF) as u16
+    }
+
+    /// The arm of an experiment.
+    pub fn arm(&self) -> u16 {
+        (self.verdict >> 16 & 0xFFFF) as u16
+    }
+
+    /// The generation of the model that answered.
+    pub fn generation(&self) -> u32 {
+        (self.verdict >> 32) as u32
+    }
+}
+
+/// The worker's end of the response ring.
+#[derive(Debug)]
+pub struct ResponseProducer<M> {
+    memory: M,
+    mask: u64,
+}
+
+impl<M: AsRef<[Line]>> ResponseProducer<M> {
+    /// Writes on memory of `geometry.resp_lines()` lines.
+    pub fn new(memory: M, geometry: Geometry) -> ResponseProducer<M> {
+        ResponseProducer { memory, mask: geometry.mask() }
+    }
+
+    /// Publishes the answer to the request of position `sequence`.
+    #[inline]
+    pub fn push(&mut self, sequence: u64, response: &Response) {
+        let Some(slot) = slot(self.memory.as_ref(), sequence & self.mask, 1) else { return };
+        let [line] = slot else { return };
+        // Relaxed: ordered by the Release store of the sequence below.
+        line[response::Y].store(response.y, Ordering::Relaxed);
+        line[response::SECOND].store(response.second, Ordering::Relaxed);
+        line[response::VERDICT].store(response.verdict, Ordering::Relaxed);
+        line[response::ECHO].store(response.echo, Ordering::Relaxed);
+        line[response::EPOCH].store(response.epoch, Ordering::Relaxed);
+        line[response::T_RECEIVED].store(response.t_received, Ordering::Relaxed);
+        line[response::T_DONE].store(response.t_done, Ordering::Relaxed);
+        // SYNC(response.full): pairs with the Acquire fence in `ResponseConsumer::pop`; publishes
+        // the payload.
+        line[response::SEQUENCE].store(sequence, Ordering::Release);
+    }
+}
+
+/// The client's end of the response ring.
+#[derive(Debug)]
+pub struct ResponseConsumer<M> {
+    memory: M,
+    mask: u64,
+    next: u64,
+}
+
+impl<M: AsRef<[Line]>> ResponseConsumer<M> {
+    /// Starts at position 1 on memory of `geometry.resp_lines()` lines.
+    pub fn new(memory: M, geometry: Geometry) -> ResponseConsumer<M> {
+        ResponseConsumer { memory, mask: geometry.mask(), next: 1 }
+    }
+
+    /// The position looked for.
+    #[inline]
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// Takes the next answer if it is there.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Response> {
+        let [line] = slot(self.memory.as_ref(), self.next & self.mask, 1)? else { return None };
+        // Relaxed: the mapping is read-only, where Rust promises no stronger load; the fence below
+        // orders the payload.
+        if line[response::SEQUENCE].load(Ordering::Relaxed) != self.next {
+            return None;
+        }
+        // SYNC(response.full): pairs with the Release store in `ResponseProducer::push`.
+        fence(Ordering::Acquire);
+        // Relaxed: ordered by the fence above.
+        let word = |index: usize| line[index].load(Ordering::Relaxed);
+        self.next += 1;
+        Some(Response {
+            y: word(response::Y),
+            second: word(response::SECOND),
+            verdict: word(response::VERDICT),
+            echo: word(response::ECHO),
+            epoch: word(response::EPOCH),
+            t_received: word(response::T_RECEIVED),
+            t_done: word(response::T_DONE),
+        })
+    }
+}
+
+/// The lines of the slot at `index`; `None` only when the memory is shorter than its geometry,
+/// which the constructors' callers rule out.
+#[inline]
+fn slot(lines: &[Line], index: u64, stride: usize) -> Option<&[Line]> {
+    let start = abi::RING_HEADER_LINES + index as usize * stride;
+    let slot = lines.get(start..start + stride)?;
+    if slot.is_empty() { None } else { Some(slot) }
+}

@@ -1,0 +1,135 @@
+//! Anonymous files for shared memory, their seals, and advice about mappings.
+
+use core::ffi::c_void;
+use rustix::fs::{
+    FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags, fallocate, fchmod, fcntl_add_seals,
+    fcntl_get_seals, fstat, ftruncate, memfd_create, open,
+};
+use rustix::io::Errno;
+use rustix::mm::Advice;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+/// Which seals a memory file carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seals {
+    /// The file can neither shrink nor grow.
+    pub size: bool,
+    /// No new writable mapping can be made, and nobody can write or punch holes.
+    pub write: bool,
+    /// No more seals can be added.
+    pub closed: bool,
+}
+
+/// Creates a memory file of `len` bytes, all of them reserved, readable by its owner alone.
+///
+/// # Errors
+///
+/// The system's error: `ENOSPC` or `ENOMEM` when the memory is not there.
+pub fn create(name: &str, len: u64) -> io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let fd = match memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
+        // Kernels before 6.3 do not know the flag.
+        Err(Errno::INVAL) => memfd_create(name, flags)?,
+        other => other?,
+    };
+    ftruncate(&fd, len)?;
+    fallocate(&fd, FallocateFlags::empty(), 0, len)?;
+    fchmod(&fd, Mode::RUSR | Mode::WUSR)?;
+    Ok(fd)
+}
+
+/// Fixes the size of a memory file for good.
+///
+/// # Errors
+///
+/// The system's error.
+pub fn seal_size(fd: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(fcntl_add_seals(fd, SealFlags::SHRINK | SealFlags::GROW)?)
+}
+
+/// Refuses new writers and new seals for good; writable mappings made before stay.
+///
+/// # Errors
+///
+/// `EPERM` when the file was closed to new seals before.
+pub fn seal_write(fd: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(fcntl_add_seals(fd, SealFlags::FUTURE_WRITE | SealFlags::SEAL)?)
+}
+
+/// Reads the seals of a memory file.
+///
+/// # Errors
+///
+/// `EINVAL` when the descriptor is not a file that can be sealed.
+pub fn seals(fd: BorrowedFd<'_>) -> io::Result<Seals> {
+    let seals = fcntl_get_seals(fd)?;
+    Ok(Seals {
+        size: seals.contains(SealFlags::SHRINK | SealFlags::GROW),
+        write: seals.contains(SealFlags::FUTURE_WRITE) || seals.contains(SealFlags::WRITE),
+        closed: seals.contains(SealFlags::SEAL),
+    })
+}
+
+/// The size of a file in bytes.
+///
+/// # Errors
+///
+/// The system's error.
+pub fn len(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    Ok(u64::try_from(fstat(fd)?.st_size).unwrap_or(0))
+}
+
+/// Opens a memory file a second time, for reading only.
+///
+/// # Errors
+///
+/// The system's error; `ENOENT` where /proc is not mounted.
+pub fn reopen_read_only(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    Ok(open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Keeps a mapping in memory.
+///
+/// # Errors
+///
+/// `ENOMEM` or `EPERM` when the limit for locked memory is reached.
+///
+/// # Safety
+///
+/// `start` and `len` are a mapping of this process that stays mapped during the call.
+pub unsafe fn lock(start: *mut u8, len: usize) -> io::Result<()> {
+    // SAFETY: the caller vouches for the mapping.
+    Ok(unsafe { rustix::mm::mlock(start.cast::<c_void>(), len) }?)
+}
+
+/// Fills the page table of a mapping, so that no access to it faults later.
+///
+/// # Errors
+///
+/// The system's error; kernels before 5.14 answer `EINVAL`.
+///
+/// # Safety
+///
+/// `start` and `len` are a mapping of this process that stays mapped during the call.
+pub unsafe fn populate(start: *mut u8, len: usize, writable: bool) -> io::Result<()> {
+    let advice = if writable { Advice::LinuxPopulateWrite } else { Advice::LinuxPopulateRead };
+    // SAFETY: the caller vouches for the mapping; populating changes no byte of it.
+    Ok(unsafe { rustix::mm::madvise(start.cast::<c_void>(), len, advice) }?)
+}
+
+/// Keeps a mapping out of forked children.
+///
+/// # Errors
+///
+/// The system's error.
+///
+/// # Safety
+///
+/// `start` and `len` are a mapping of this process that stays mapped during the call.
+pub unsafe fn keep_from_children(start: *mut u8, len: usize) -> io::Result<()> {
+    let advice = Advice::LinuxDontFork;
+    // SAFETY: the caller vouches for the mapping; the advice changes no byte of it.
+    Ok(unsafe { rustix::mm::madvise(start.cast::<c_void>(), len, advice) }?)
+}

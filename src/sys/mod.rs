@@ -1,0 +1,6 @@
+//! The only folder that makes raw system calls: thin, typed, without policy.
+
+pub mod clock;
+pub mod memory;
+pub mod sched;
+pub mod socket;

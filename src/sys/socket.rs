@@ -1,0 +1,187 @@
+//! Sequenced-packet Unix sockets that carry small messages and descriptors.
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
+    accept_with, bind, connect, listen, recvmsg, sendmsg, socket_with, sockopt,
+};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+/// The most descriptors one message carries.
+pub const DESCRIPTOR_COUNT_MAX: usize = 4;
+
+/// Who is at the other end of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Process id at the time of connecting.
+    pub pid: i32,
+    /// User id at the time of connecting.
+    pub uid: u32,
+}
+
+/// One message as it arrived.
+#[derive(Debug)]
+pub struct Received {
+    /// Bytes of the message; 0 when the peer is gone.
+    pub len: usize,
+    /// Descriptors that came with it.
+    pub descriptors: Vec<OwnedFd>,
+    /// The message was longer than the buffer, or descriptors were dropped.
+    pub truncated: bool,
+}
+
+/// Connects to the socket at `path`.
+///
+/// # Errors
+///
+/// `ENOENT` or `ECONNREFUSED` when no daemon listens there, `EAGAIN` when it is overrun.
+pub fn connect_to(path: &Path) -> io::Result<OwnedFd> {
+    let socket =
+        socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket)
+}
+
+/// Listens at `path`, without blocking on accept.
+///
+/// # Errors
+///
+/// `EADDRINUSE` when the path exists.
+pub fn listen_at(path: &Path) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    // 1,024 waiting connections: an attach storm of the quota's size, three times over.
+    listen(&socket, 1024)?;
+    Ok(socket)
+}
+
+/// Accepts a waiting connection, non-blocking; `None` when there is none.
+///
+/// # Errors
+///
+/// `EMFILE` or `ENFILE` when descriptors ran out.
+pub fn accept(listener: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+    match accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+        Ok(socket) => Ok(Some(socket)),
+        Err(Errno::AGAIN | Errno::CONNABORTED | Errno::INTR) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Reads the credentials the peer had when it connected.
+///
+/// # Errors
+///
+/// The system's error.
+pub fn peer(socket: BorrowedFd<'_>) -> io::Result<Peer> {
+    let credentials = sockopt::socket_peercred(socket)?;
+    Ok(Peer { pid: credentials.pid.as_raw_nonzero().get(), uid: credentials.uid.as_raw() })
+}
+
+/// A descriptor that becomes readable when the peer's process ends, even if a forked child still
+/// holds the socket.
+///
+/// # Errors
+///
+/// The system's error; the process may be gone already.
+pub fn peer_process(socket: BorrowedFd<'_>, peer: Peer) -> io::Result<OwnedFd> {
+    // SO_PEERPIDFD, since Linux 6.5, names the very process that connected; a pid may have been
+    // given to another one meanwhile. Source: include/uapi/asm-generic/socket.h.
+    const SO_PEERPIDFD: libc::c_int = 77;
+    let mut raw: libc::c_int = -1;
+    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: `raw` and `len` live through the call and `len` is the size of `raw`.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PEERPIDFD,
+            (&raw mut raw).cast(),
+            &raw mut len,
+        )
+    };
+    if result == 0 && raw >= 0 {
+        // SAFETY: the kernel made this descriptor for this call, so nobody else owns it.
+        return Ok(unsafe { OwnedFd::from_raw_fd(raw) });
+    }
+    let pid = rustix::process::Pid::from_raw(peer.pid).ok_or(Errno::SRCH)?;
+    Ok(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?)
+}
+
+/// Sends one message with its descriptors; never raises SIGPIPE.
+///
+/// # Errors
+///
+/// `EPIPE` when the peer is gone, `EAGAIN` when a non-blocking socket is full.
+pub fn send(
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTOR_COUNT_MAX))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() {
+        ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+    }
+    sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+/// Receives one message; descriptors are closed on exec.
+///
+/// # Errors
+///
+/// `EAGAIN` when a non-blocking socket has none, `ECONNRESET` when the peer died.
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Received> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTOR_COUNT_MAX))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let message =
+        recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    let mut descriptors = Vec::new();
+    for entry in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(rights) = entry {
+            descriptors.extend(rights);
+        }
+    }
+    let truncated = message.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC);
+    Ok(Received { len: message.bytes, descriptors, truncated })
+}
+
+/// Waits until `socket` has something to read or its peer is gone; false when time ran out.
+///
+/// # Errors
+///
+/// The system's error.
+pub fn wait_readable(socket: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool> {
+    let timeout = Timespec {
+        tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    };
+    let borrowed = socket.as_fd();
+    let mut set = [PollFd::new(&borrowed, PollFlags::IN)];
+    match poll(&mut set, Some(&timeout)) {
+        Ok(count) => Ok(count > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Tells whether the peer has closed the socket or died.
+pub fn hung_up(socket: BorrowedFd<'_>) -> bool {
+    let mut set = [PollFd::new(&socket, PollFlags::RDHUP)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    match poll(&mut set, Some(&now)) {
+        Ok(0) => false,
+        Ok(_) => set[0]
+            .revents()
+            .intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::RDHUP | PollFlags::NVAL),
+        Err(_) => false,
+    }
+}
