@@ -61,6 +61,7 @@ impl Geometry {
 #[derive(Debug)]
 pub struct RequestProducer<M> {
     memory: M,
+    feature_count: usize,
     mask: u64,
     stride: usize,
     next: u64,
@@ -70,7 +71,13 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
     /// Starts at position 1 on memory of `geometry.req_lines()` zeroed lines.
     pub fn new(memory: M, geometry: Geometry) -> RequestProducer<M> {
         let stride = abi::request_stride_lines(geometry.feature_count);
-        RequestProducer { memory, mask: geometry.mask(), stride, next: 1 }
+        let feature_count = geometry.feature_count;
+        RequestProducer { memory, feature_count, mask: geometry.mask(), stride, next: 1 }
+    }
+
+    /// Features of each request.
+    pub fn feature_count(&self) -> usize {
+        self.feature_count
     }
 
     /// The position that the next push takes.
@@ -100,6 +107,19 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
         // the payload.
         slot[0][request::SEQUENCE].store(sequence, Ordering::Release);
         sequence
+    }
+
+    /// The echo that the answer to a request of this end must carry, as long as its slot has not
+    /// been used again.
+    #[inline]
+    pub fn echo(&self, position: u64) -> u64 {
+        let Some(slot) = slot(self.memory.as_ref(), position & self.mask, self.stride) else {
+            return 0;
+        };
+        // Relaxed: this thread wrote these words itself.
+        let words = slot.as_flattened().iter().map(|word| word.load(Ordering::Relaxed));
+        let meta = slot[0][request::META].load(Ordering::Relaxed);
+        abi::echo(position, meta, words.skip(request::FEATURES).take(self.feature_count))
     }
 
     /// Reads a request back that this end pushed: `meta` and its features.
@@ -290,6 +310,13 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
     #[inline]
     pub fn position(&self) -> u64 {
         self.next
+    }
+
+    /// Tells whether the next answer is there.
+    pub fn has_next(&self) -> bool {
+        // Relaxed: nothing is read but the sequence.
+        slot(self.memory.as_ref(), self.next & self.mask, 1)
+            .is_some_and(|slot| slot[0][response::SEQUENCE].load(Ordering::Relaxed) == self.next)
     }
 
     /// Takes the next answer if it is there.

@@ -8,7 +8,9 @@ pub mod file;
 #[cfg(feature = "artifact")]
 pub mod import;
 
+pub mod cell;
 pub mod eval;
+pub mod shared;
 
 use thiserror::Error;
 

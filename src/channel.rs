@@ -1,0 +1,574 @@
+//! The attach handshake and the control verbs: messages of both sides, and the client's half.
+//!
+//! ```text
+//! client -> HELLO      magic 1 abi feature_count slot_count nonce name[32]
+//! daemon -> WELCOME    magic 2 abi layout_hash epoch client_id feature_count slot_count nonce
+//!                      + STATUS, MODELS (read-only), REQ (writable), RESP (read-only)
+//!        or REFUSED    magic 5 abi code a b
+//! client -> MAPPED     magic 3
+//! daemon -> READY      magic 4
+//! client -> COMMAND    magic 6 abi verb argument
+//! daemon -> REPLY      magic 7 abi code + a sealed memory file with the text or bytes
+//! ```
+//!
+//! Every message is 32 little-endian words. An observer (`slot_count` 0) gets STATUS alone and no
+//! MAPPED or READY follows. The socket path is found by the same rule on both sides.
+
+use crate::abi;
+use crate::region::{self, Access, Mapping, OpenError};
+use crate::ring::Geometry;
+use crate::sys::{clock, memory, sched, socket};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use thiserror::Error;
+
+/// Words of a message.
+pub const MESSAGE_WORDS: usize = 32;
+/// Bytes of a message.
+pub const MESSAGE_LEN: usize = MESSAGE_WORDS * 8;
+/// Bytes of a client's name.
+pub const NAME_LEN: usize = 32;
+/// How long either side waits for the other's next message.
+pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(1);
+/// How long a caller waits for the reply to a control verb, which may read files.
+pub const COMMAND_DEADLINE: Duration = Duration::from_secs(10);
+/// The most bytes a reply may carry: an artifact's limit and some room.
+pub const REPLY_LEN_MAX: u64 = 16 << 20;
+
+/// One message of the control socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Asks for a channel, or with `slot_count` 0 for STATUS alone.
+    Hello {
+        /// The client's `ABI_WORD`.
+        abi: u64,
+        /// Features a request, 1 to 1,024.
+        feature_count: u64,
+        /// Slots a ring, or 0.
+        slot_count: u64,
+        /// Comes back in the answer.
+        nonce: u64,
+        /// Shown to operators; NUL-padded.
+        name: [u8; NAME_LEN],
+    },
+    /// Grants it; descriptors come along.
+    Welcome(Welcome),
+    /// The client has mapped its regions.
+    Mapped,
+    /// The worker serves the channel.
+    Ready,
+    /// The daemon's no.
+    Refused {
+        /// The daemon's `ABI_WORD`.
+        abi: u64,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A control verb.
+    Command {
+        /// The client's `ABI_WORD`.
+        abi: u64,
+        /// A code of [`Verb`].
+        verb: u64,
+        /// What the verb is about.
+        argument: u64,
+    },
+    /// The answer to a control verb; its text or bytes come along in a memory file.
+    Reply {
+        /// 0 when it was done.
+        code: u64,
+    },
+}
+
+/// What the daemon grants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// The daemon's `ABI_WORD`.
+    pub abi: u64,
+    /// The daemon's `LAYOUT_HASH`.
+    pub layout_hash: u64,
+    /// Grows with every start of the daemon.
+    pub epoch: u64,
+    /// The daemon's number of this client.
+    pub client_id: u64,
+    /// As asked for.
+    pub feature_count: u64,
+    /// As asked for.
+    pub slot_count: u64,
+    /// As asked for.
+    pub nonce: u64,
+}
+
+/// Why the daemon refuses, by number; texts are the client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// The first message was not a greeting.
+    #[error("the daemon did not understand the greeting")]
+    NotAHello,
+    /// The majors of the ABI differ.
+    #[error("the daemon speaks another ABI")]
+    Abi,
+    /// No ring has this shape.
+    #[error(
+        "no ring has {feature_count} features and {slot_count} slots: features are 1 to 1024, slots a power of two up to 4096, a region at most 8 MiB"
+    )]
+    Geometry {
+        /// As asked for.
+        feature_count: u64,
+        /// As asked for.
+        slot_count: u64,
+    },
+    /// The user has too many channels.
+    #[error("user has {used} of {limit} channels: close one, or raise channels_per_uid")]
+    ChannelQuota {
+        /// Channels in use.
+        used: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The user's channels would take too much memory.
+    #[error(
+        "channels of this user would take {wanted} of {limit} bytes: use fewer slots, or raise bytes_per_uid"
+    )]
+    ByteQuota {
+        /// Bytes after this attach.
+        wanted: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The system has no memory for the regions.
+    #[error("the daemon has no memory for {bytes} bytes of rings")]
+    NoMemory {
+        /// What was asked for.
+        bytes: u64,
+    },
+    /// The user is not on the allow-list.
+    #[error("user {uid} is not on the daemon's allow-list: add it to allow_uids")]
+    NotAllowed {
+        /// Who asked.
+        uid: u64,
+    },
+    /// The request region could not be closed to other writers.
+    #[error("the request region was sealed by the client before the daemon could")]
+    Sealed,
+    /// Too many clients are attaching at once, or the daemon is full.
+    #[error("the daemon is busy: try again")]
+    Busy,
+    /// A code this version does not know.
+    #[error("refused with code {0}: the daemon is newer than this client")]
+    Other(u64),
+}
+
+impl Refusal {
+    fn words(self) -> [u64; 3] {
+        match self {
+            Refusal::NotAHello => [1, 0, 0],
+            Refusal::Abi => [2, 0, 0],
+            Refusal::Geometry { feature_count, slot_count } => [3, feature_count, slot_count],
+            Refusal::ChannelQuota { used, limit } => [4, used, limit],
+            Refusal::ByteQuota { wanted, limit } => [5, wanted, limit],
+            Refusal::NoMemory { bytes } => [6, bytes, 0],
+            Refusal::NotAllowed { uid } => [7, uid, 0],
+            Refusal::Sealed => [8, 0, 0],
+            Refusal::Busy => [9, 0, 0],
+            Refusal::Other(code) => [code, 0, 0],
+        }
+    }
+
+    fn from_words([code, a, b]: [u64; 3]) -> Refusal {
+        match code {
+            1 => Refusal::NotAHello,
+            2 => Refusal::Abi,
+            3 => Refusal::Geometry { feature_count: a, slot_count: b },
+            4 => Refusal::ChannelQuota { used: a, limit: b },
+            5 => Refusal::ByteQuota { wanted: a, limit: b },
+            6 => Refusal::NoMemory { bytes: a },
+            7 => Refusal::NotAllowed { uid: a },
+            8 => Refusal::Sealed,
+            9 => Refusal::Busy,
+            other => Refusal::Other(other),
+        }
+    }
+}
+
+/// The control verbs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Verb {
+    /// Reads the models again and swaps them in.
+    Reload = 1,
+    /// Sends the artifact of the model whose id is the argument.
+    Artifact = 2,
+}
+
+impl Verb {
+    /// Reads a verb from its code.
+    pub fn from_code(code: u64) -> Option<Verb> {
+        match code {
+            1 => Some(Verb::Reload),
+            2 => Some(Verb::Artifact),
+            _ => None,
+        }
+    }
+}
+
+impl Message {
+    /// Lays the message out.
+    pub fn encode(&self) -> [u8; MESSAGE_LEN] {
+        let mut words = [0u64; MESSAGE_WORDS];
+        words[0] = abi::MAGIC;
+        let tail: &[u64] = &match self {
+            Message::Hello { abi, feature_count, slot_count, nonce, name } => {
+                let mut tail = vec![1, *abi, *feature_count, *slot_count, *nonce];
+                tail.extend(name.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)));
+                tail
+            }
+            Message::Welcome(w) => vec![
+                2,
+                w.abi,
+                w.layout_hash,
+                w.epoch,
+                w.client_id,
+                w.feature_count,
+                w.slot_count,
+                w.nonce,
+            ],
+            Message::Mapped => vec![3],
+            Message::Ready => vec![4],
+            Message::Refused { abi, refusal } => {
+                let [code, a, b] = refusal.words();
+                vec![5, *abi, code, a, b]
+            }
+            Message::Command { abi, verb, argument } => vec![6, *abi, *verb, *argument],
+            Message::Reply { code } => vec![7, abi::ABI_WORD, *code],
+        };
+        words[1..=tail.len()].copy_from_slice(tail);
+        let mut bytes = [0; MESSAGE_LEN];
+        for (target, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *target = word.to_le_bytes();
+        }
+        bytes
+    }
+
+    /// Reads a message; `None` when the bytes are not one.
+    pub fn decode(bytes: &[u8]) -> Option<Message> {
+        let bytes: &[u8; MESSAGE_LEN] = bytes.try_into().ok()?;
+        let mut w = [0u64; MESSAGE_WORDS];
+        for (word, chunk) in w.iter_mut().zip(bytes.as_chunks::<8>().0) {
+            *word = u64::from_le_bytes(*chunk);
+        }
+        if w[0] != abi::MAGIC {
+            return None;
+        }
+        Some(match w[1] {
+            1 => {
+                let mut name = [0; NAME_LEN];
+                name.copy_from_slice(&bytes[48..48 + NAME_LEN]);
+                Message::Hello {
+                    abi: w[2],
+                    feature_count: w[3],
+                    slot_count: w[4],
+                    nonce: w[5],
+                    name,
+                }
+            }
+            2 => Message::Welcome(Welcome {
+                abi: w[2],
+                layout_hash: w[3],
+                epoch: w[4],
+                client_id: w[5],
+                feature_count: w[6],
+                slot_count: w[7],
+                nonce: w[8],
+            }),
+            3 => Message::Mapped,
+            4 => Message::Ready,
+            5 => Message::Refused { abi: w[2], refusal: Refusal::from_words([w[3], w[4], w[5]]) },
+            6 => Message::Command { abi: w[2], verb: w[3], argument: w[4] },
+            7 => Message::Reply { code: w[3] },
+            _ => return None,
+        })
+    }
+}
+
+/// Why no channel could be had.
+#[derive(Debug, Error)]
+pub enum AttachError {
+    /// Nothing listens at the path.
+    #[error(
+        "no daemon at {path}: {source}; start one with `factord serve`, or name its socket with --socket"
+    )]
+    Unreachable {
+        /// Where a daemon was looked for.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The daemon said no.
+    #[error("attach refused: {0}")]
+    Refused(Refusal),
+    /// The two sides were built from layouts that do not fit.
+    #[error("daemon speaks ABI {daemon}, this client {client}: rebuild the client")]
+    Abi {
+        /// The daemon's version.
+        daemon: String,
+        /// This client's version.
+        client: String,
+    },
+    /// A region is not what the handshake said.
+    #[error("attach failed: {0}")]
+    Open(#[from] OpenError),
+    /// The peer is no daemon, or broke the handshake.
+    #[error("attach failed: the peer at {path} does not speak the protocol ({step})")]
+    Protocol {
+        /// The socket.
+        path: PathBuf,
+        /// What was expected.
+        step: &'static str,
+    },
+    /// The daemon did not answer in time.
+    #[error("attach failed: no answer within {} ms", HANDSHAKE_DEADLINE.as_millis())]
+    Deadline,
+    /// The system refused.
+    #[error("attach failed: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Why a control verb was not carried out.
+#[derive(Debug, Error)]
+pub enum CommandError {
+    /// No daemon, or not a compatible one.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// The daemon could not do it, and says why.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// The path of the control socket: the flag, `FACTORD_SOCKET`, `$XDG_RUNTIME_DIR/factord/`,
+/// `/run/factord/` for root, else `/tmp/factord-UID/`; the name there is `factord.sock`.
+pub fn socket_path(flag: Option<&Path>) -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(path) = flag {
+        return path.to_owned();
+    }
+    if let Some(path) = set("FACTORD_SOCKET") {
+        return path.into();
+    }
+    let directory = match (set("XDG_RUNTIME_DIR"), sched::user_id()) {
+        (Some(runtime), _) => PathBuf::from(runtime).join("factord"),
+        (None, 0) => PathBuf::from("/run/factord"),
+        (None, uid) => PathBuf::from(format!("/tmp/factord-{uid}")),
+    };
+    directory.join("factord.sock")
+}
+
+/// Version word as people write it.
+pub fn abi_name(word: u64) -> String {
+    format!("{}.{}", word >> 16 & 0xFFFF, word & 0xFFFF)
+}
+
+/// A control connection of the client's side.
+#[derive(Debug)]
+pub struct Connection {
+    socket: OwnedFd,
+    path: PathBuf,
+}
+
+/// A granted channel: its regions, mapped, and the connection that keeps it alive.
+#[derive(Debug)]
+pub struct Attached {
+    /// Closing it frees the channel.
+    pub connection: Connection,
+    /// What the daemon granted.
+    pub welcome: Welcome,
+    /// Counters and the model table.
+    pub status: Mapping,
+    /// Active model parameters.
+    pub models: Mapping,
+    /// The request ring, writable.
+    pub req: Mapping,
+    /// The response ring.
+    pub resp: Mapping,
+}
+
+impl Connection {
+    /// Connects to the daemon at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Unreachable`].
+    pub fn open(path: &Path) -> Result<Connection, AttachError> {
+        let socket = socket::connect_to(path)
+            .map_err(|source| AttachError::Unreachable { path: path.to_owned(), source })?;
+        Ok(Connection { socket, path: path.to_owned() })
+    }
+
+    /// Tells whether the daemon closed the connection or died.
+    pub fn hung_up(&self) -> bool {
+        socket::hung_up(self.socket.as_fd())
+    }
+
+    /// The descriptor of the connection.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    fn send(&self, message: &Message) -> Result<(), AttachError> {
+        Ok(socket::send(self.socket.as_fd(), &message.encode(), &[])?)
+    }
+
+    fn receive(
+        &self,
+        deadline: Duration,
+        step: &'static str,
+    ) -> Result<(Message, Vec<OwnedFd>), AttachError> {
+        let end_ns = clock::monotonic_ns() + deadline.as_nanos() as u64;
+        loop {
+            let left_ns = end_ns.saturating_sub(clock::monotonic_ns());
+            if left_ns == 0 {
+                return Err(AttachError::Deadline);
+            }
+            if socket::wait_readable(self.socket.as_fd(), Duration::from_nanos(left_ns))? {
+                break;
+            }
+        }
+        let protocol = || AttachError::Protocol { path: self.path.clone(), step };
+        let mut buffer = [0; MESSAGE_LEN];
+        let received = socket::receive(self.socket.as_fd(), &mut buffer)?;
+        if received.truncated {
+            return Err(protocol());
+        }
+        match Message::decode(&buffer[..received.len]).ok_or_else(protocol)? {
+            Message::Refused { abi, refusal: Refusal::Abi } => {
+                Err(AttachError::Abi { daemon: abi_name(abi), client: abi_name(abi::ABI_WORD) })
+            }
+            Message::Refused { refusal, .. } => Err(AttachError::Refused(refusal)),
+            message => Ok((message, received.descriptors)),
+        }
+    }
+
+    fn greet(
+        &self,
+        shape: Option<Geometry>,
+        name: &str,
+    ) -> Result<(Welcome, Vec<OwnedFd>), AttachError> {
+        let nonce = clock::monotonic_ns() ^ u64::from(std::process::id()) << 32;
+        let mut padded = [0; NAME_LEN];
+        let len = name.len().min(NAME_LEN - 1);
+        padded[..len].copy_from_slice(&name.as_bytes()[..len]);
+        let (feature_count, slot_count) =
+            shape.map_or((0, 0), |g| (g.feature_count() as u64, g.slot_count() as u64));
+        let abi = abi::ABI_WORD;
+        self.send(&Message::Hello { abi, feature_count, slot_count, nonce, name: padded })?;
+        let step = "expected a welcome";
+        let (message, descriptors) = self.receive(HANDSHAKE_DEADLINE, step)?;
+        let protocol = |step| AttachError::Protocol { path: self.path.clone(), step };
+        let Message::Welcome(welcome) = message else { return Err(protocol(step)) };
+        if welcome.abi >> 16 != abi >> 16 || welcome.layout_hash != abi::LAYOUT_HASH {
+            return Err(AttachError::Abi {
+                daemon: format!("{} layout {:016x}", abi_name(welcome.abi), welcome.layout_hash),
+                client: format!("{} layout {:016x}", abi_name(abi), abi::LAYOUT_HASH),
+            });
+        }
+        if (welcome.nonce, welcome.feature_count, welcome.slot_count)
+            != (nonce, feature_count, slot_count)
+        {
+            return Err(protocol("the welcome answers another greeting"));
+        }
+        Ok((welcome, descriptors))
+    }
+
+    /// Carries out one control verb and returns what the daemon says.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::Failed`] with the daemon's own words.
+    pub fn command(&self, verb: Verb, argument: u64) -> Result<Vec<u8>, CommandError> {
+        let abi = abi::ABI_WORD;
+        self.send(&Message::Command { abi, verb: verb as u64, argument })?;
+        let (message, descriptors) = self.receive(COMMAND_DEADLINE, "expected a reply")?;
+        let (Message::Reply { code }, [file]) = (message, descriptors.as_slice()) else {
+            let step = "expected a reply with its text";
+            return Err(AttachError::Protocol { path: self.path.clone(), step }.into());
+        };
+        let bytes = read_reply(file).map_err(AttachError::from)?;
+        if code == 0 {
+            Ok(bytes)
+        } else {
+            Err(CommandError::Failed(String::from_utf8_lossy(&bytes).into_owned()))
+        }
+    }
+}
+
+/// Reads the file of a reply whole; its size is a claim and is bounded before it is believed.
+fn read_reply(file: &OwnedFd) -> io::Result<Vec<u8>> {
+    use std::os::unix::fs::FileExt;
+    let len = memory::len(file.as_fd())?;
+    if len > REPLY_LEN_MAX {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "reply too long"));
+    }
+    let mut bytes = vec![0; len as usize];
+    std::fs::File::from(file.try_clone()?).read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+/// Attaches a channel of the given shape.
+///
+/// # Errors
+///
+/// [`AttachError`].
+pub fn attach(path: &Path, shape: Geometry, name: &str) -> Result<Attached, AttachError> {
+    let connection = Connection::open(path)?;
+    let (welcome, descriptors) = connection.greet(Some(shape), name)?;
+    let protocol = |step| AttachError::Protocol { path: path.to_owned(), step };
+    let [status, models, req, resp] = descriptors.as_slice() else {
+        return Err(protocol("expected four descriptors"));
+    };
+    let status = region::open("STATUS", status, abi::status_region::LINES, Access::Read)?;
+    let models = region::open("MODELS", models, abi::models_region::LINES, Access::Read)?;
+    let req = region::open("REQ", req, shape.req_lines(), Access::Write)?;
+    let resp = region::open("RESP", resp, shape.resp_lines(), Access::Read)?;
+    connection.send(&Message::Mapped)?;
+    match connection.receive(HANDSHAKE_DEADLINE, "expected ready")? {
+        (Message::Ready, descriptors) if descriptors.is_empty() => {}
+        _ => return Err(protocol("expected ready")),
+    }
+    Ok(Attached { connection, welcome, status, models, req, resp })
+}
+
+/// Attaches to STATUS alone.
+///
+/// # Errors
+///
+/// [`AttachError`].
+pub fn observe(path: &Path) -> Result<Mapping, AttachError> {
+    let connection = Connection::open(path)?;
+    let (_, descriptors) = connection.greet(None, "observer")?;
+    let [status] = descriptors.as_slice() else {
+        let step = "expected one descriptor";
+        return Err(AttachError::Protocol { path: path.to_owned(), step });
+    };
+    Ok(region::open("STATUS", status, abi::status_region::LINES, Access::Read)?)
+}
+
+/// Tells the daemon to read its models again; returns what it adopted, a line a model.
+///
+/// # Errors
+///
+/// [`CommandError::Failed`] when a model failed its check; the old ones stay.
+pub fn reload(path: &Path) -> Result<String, CommandError> {
+    let text = Connection::open(path)?.command(Verb::Reload, 0)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Reads the artifact of a served model, as the engine validated it.
+///
+/// # Errors
+///
+/// [`CommandError::Failed`] when no model of that id is served.
+pub fn fetch_artifact(path: &Path, model: u16) -> Result<Vec<u8>, CommandError> {
+    Connection::open(path)?.command(Verb::Artifact, model.into())
+}

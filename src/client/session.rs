@@ -1,0 +1,89 @@
+//! One attachment to one engine: its regions and both client ends.
+
+use crate::channel::{self, AttachError, Connection};
+use crate::counters::{ModelRow, Observer};
+use crate::region::Mapping;
+use crate::ring::{Geometry, RequestProducer, Response, ResponseConsumer};
+use std::path::Path;
+
+#[derive(Debug)]
+pub(super) struct Session {
+    requests: RequestProducer<Mapping>,
+    responses: ResponseConsumer<Mapping>,
+    observer: Observer,
+    connection: Connection,
+    epoch: u64,
+}
+
+impl Session {
+    pub(super) fn open(
+        path: &Path,
+        geometry: Geometry,
+        name: &str,
+    ) -> Result<Session, AttachError> {
+        let attached = channel::attach(path, geometry, name)?;
+        Ok(Session {
+            requests: RequestProducer::new(attached.req, geometry),
+            responses: ResponseConsumer::new(attached.resp, geometry),
+            observer: Observer::new(attached.status),
+            connection: attached.connection,
+            epoch: attached.welcome.epoch,
+        })
+    }
+
+    #[inline]
+    pub(super) fn in_flight(&self) -> usize {
+        (self.requests.position() - self.responses.position()) as usize
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, meta: u64, x: &[f64]) -> u64 {
+        self.requests.push(meta, x)
+    }
+
+    /// The position of the next answer.
+    pub(super) fn next_answer(&self) -> u64 {
+        self.responses.position()
+    }
+
+    pub(super) fn has_answer(&self) -> bool {
+        self.responses.has_next()
+    }
+
+    /// Takes the next answer, with its position and the echo it must carry.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<(u64, Response, u64)> {
+        let position = self.responses.position();
+        let response = self.responses.pop()?;
+        Some((position, response, self.requests.echo(position)))
+    }
+
+    /// Publishes every unanswered request of this session in `next`, in order.
+    pub(super) fn publish_again(&self, next: &mut Session) {
+        let mut features = vec![0.0; self.requests.feature_count()];
+        for position in self.responses.position()..self.requests.position() {
+            let meta = self.requests.read_back(position, &mut features);
+            next.requests.push(meta, &features);
+        }
+    }
+
+    pub(super) fn heartbeat_count(&self) -> u64 {
+        self.observer.heartbeat_count()
+    }
+
+    pub(super) fn hung_up(&self) -> bool {
+        self.connection.hung_up()
+    }
+
+    pub(super) fn models(&self) -> Vec<ModelRow> {
+        self.observer.models()
+    }
+
+    pub(super) fn models_sequence(&self) -> u64 {
+        self.observer.models_sequence()
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+}

@@ -1,0 +1,124 @@
+//! What the control thread hands to a worker and gets back: lanes, at quiescent points.
+//!
+//! The worker looks at one word a sweep; only when it has changed does it touch the queues.
+
+use super::lane::Lane;
+use crate::sync::{AtomicU64, Ordering};
+use crossbeam::queue::ArrayQueue;
+use crossbeam::utils::CachePadded;
+use std::sync::Arc;
+
+/// A change to the worker's lanes.
+#[derive(Debug)]
+pub(super) enum Order {
+    Attach(Lane),
+    Detach(u64),
+}
+
+#[derive(Debug)]
+struct Shared {
+    rings: CachePadded<AtomicU64>,
+    stop: CachePadded<AtomicU64>,
+    orders: ArrayQueue<Order>,
+    returns: ArrayQueue<Lane>,
+}
+
+/// The control thread's side.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+/// The worker's side.
+#[derive(Debug)]
+pub struct Mailbox {
+    shared: Arc<Shared>,
+    seen: u64,
+}
+
+/// Makes both sides, for at most `lane_count_max` lanes.
+pub fn mailbox(lane_count_max: usize) -> (Handle, Mailbox) {
+    let shared = Arc::new(Shared {
+        rings: CachePadded::new(AtomicU64::new(0)),
+        stop: CachePadded::new(AtomicU64::new(0)),
+        // Each lane is attached once and detached once, so twice the lanes never fills.
+        orders: ArrayQueue::new(2 * lane_count_max.max(1)),
+        returns: ArrayQueue::new(lane_count_max.max(1)),
+    });
+    (Handle { shared: shared.clone() }, Mailbox { shared, seen: 0 })
+}
+
+impl Handle {
+    /// Hands a lane over; gives it back when the worker has no room.
+    ///
+    /// # Errors
+    ///
+    /// The lane itself.
+    pub fn attach(&self, lane: Lane) -> Result<(), Lane> {
+        self.order(Order::Attach(lane)).map_err(|order| match order {
+            Order::Attach(lane) => lane,
+            Order::Detach(_) => unreachable!("the order that was refused is the one given"),
+        })
+    }
+
+    /// Asks for a lane back; tells whether the order was taken.
+    pub fn detach(&self, client_id: u64) -> bool {
+        self.order(Order::Detach(client_id)).is_ok()
+    }
+
+    fn order(&self, order: Order) -> Result<(), Order> {
+        self.shared.orders.push(order)?;
+        self.ring();
+        Ok(())
+    }
+
+    /// Makes the worker look at its orders and its models.
+    pub fn ring(&self) {
+        // SYNC(mailbox.rings): pairs with the Acquire load in `Mailbox::rang`.
+        self.shared.rings.fetch_add(1, Ordering::Release);
+    }
+
+    /// Asks the worker to end.
+    pub fn stop(&self) {
+        // Relaxed: ordered by the Release in `ring`.
+        self.shared.stop.store(1, Ordering::Relaxed);
+        self.ring();
+    }
+
+    /// Takes a lane that the worker no longer serves.
+    pub fn take_returned(&self) -> Option<Lane> {
+        self.shared.returns.pop()
+    }
+}
+
+impl Mailbox {
+    /// Tells whether the control thread rang since the last time.
+    #[inline]
+    pub(super) fn rang(&mut self) -> bool {
+        // SYNC(mailbox.rings): pairs with the Release add in `Handle::ring`.
+        let rings = self.shared.rings.load(Ordering::Acquire);
+        let rang = rings != self.seen;
+        self.seen = rings;
+        rang
+    }
+
+    /// Takes the next order.
+    pub(super) fn take_order(&self) -> Option<Order> {
+        self.shared.orders.pop()
+    }
+
+    /// Gives a lane back.
+    ///
+    /// # Errors
+    ///
+    /// The lane itself, when the control thread has not taken earlier ones.
+    pub(super) fn give_back(&self, lane: Lane) -> Result<(), Lane> {
+        self.shared.returns.push(lane)
+    }
+
+    /// Tells whether the worker should end.
+    pub(super) fn stopped(&self) -> bool {
+        // Relaxed: ordered by the Acquire in `rang`.
+        self.shared.stop.load(Ordering::Relaxed) != 0
+    }
+}
