@@ -1,0 +1,284 @@
+//! Logs: one JSON object a line on stderr, in the format of the service that factord replaces:
+//! `timestamp`, `level` by Python's names, `message`, then the event's own fields.
+//!
+//! The worker never logs; every other thread does so through the macros of `tracing`. An error
+//! that ends the service is logged with the field `critical = true` and shows as `CRITICAL`.
+
+use serde::Serializer;
+use serde_json::Value;
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// The least severe level that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// The default.
+    Info,
+    /// Warnings and worse.
+    Warning,
+    /// Errors and worse.
+    Error,
+    /// Only what ends the service.
+    Critical,
+}
+
+/// A word that names no log level.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("no log level `{0}`: use DEBUG, INFO, WARNING, ERROR or CRITICAL")]
+pub struct ParseLogLevelError(String);
+
+impl LogLevel {
+    /// Python's name of the level.
+    pub fn name(self) -> &'static str {
+        match self {
+            LogLevel::Debug => "DEBUG",
+            LogLevel::Info => "INFO",
+            LogLevel::Warning => "WARNING",
+            LogLevel::Error => "ERROR",
+            LogLevel::Critical => "CRITICAL",
+        }
+    }
+
+    fn of(level: Level, critical: bool) -> LogLevel {
+        match level {
+            Level::ERROR if critical => LogLevel::Critical,
+            Level::ERROR => LogLevel::Error,
+            Level::WARN => LogLevel::Warning,
+            Level::INFO => LogLevel::Info,
+            Level::DEBUG | Level::TRACE => LogLevel::Debug,
+        }
+    }
+
+    fn filter(self) -> LevelFilter {
+        match self {
+            LogLevel::Debug => LevelFilter::DEBUG,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Warning => LevelFilter::WARN,
+            LogLevel::Error | LogLevel::Critical => LevelFilter::ERROR,
+        }
+    }
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = ParseLogLevelError;
+
+    /// Reads Python's names, `WARN` and `FATAL` included, in any case.
+    fn from_str(word: &str) -> Result<LogLevel, ParseLogLevelError> {
+        match word.trim().to_ascii_uppercase().as_str() {
+            "DEBUG" | "NOTSET" => Ok(LogLevel::Debug),
+            "INFO" => Ok(LogLevel::Info),
+            "WARNING" | "WARN" => Ok(LogLevel::Warning),
+            "ERROR" => Ok(LogLevel::Error),
+            "CRITICAL" | "FATAL" => Ok(LogLevel::Critical),
+            _ => Err(ParseLogLevelError(word.to_owned())),
+        }
+    }
+}
+
+/// Sends the process's events to stderr from now on; a second call changes nothing.
+pub fn init(level: LogLevel) {
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level.filter())
+        .event_format(SeedFormat { threshold: level })
+        .with_writer(std::io::stderr)
+        .finish();
+    // The only error is that a subscriber is already there, which is then the one in use.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Writes an event as the replaced service wrote its own.
+struct SeedFormat {
+    threshold: LogLevel,
+}
+
+impl<S, N> FormatEvent<S, N> for SeedFormat
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let level = LogLevel::of(*event.metadata().level(), fields.critical);
+        if level < self.threshold {
+            return Ok(());
+        }
+        let mut timestamp = String::new();
+        SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
+        let head = [
+            ("timestamp", Value::from(timestamp)),
+            ("level", Value::from(level.name())),
+            ("message", Value::from(fields.message)),
+        ];
+        let mut line = Vec::with_capacity(256);
+        serde_json::Serializer::new(&mut line)
+            .collect_map(head.into_iter().chain(fields.rest))
+            .map_err(|_| fmt::Error)?;
+        writeln!(writer, "{}", String::from_utf8_lossy(&line))
+    }
+}
+
+/// The fields of one event, in the order in which they were named.
+#[derive(Default)]
+struct Fields {
+    message: String,
+    critical: bool,
+    rest: Vec<(&'static str, Value)>,
+}
+
+impl Visit for Fields {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.rest.push((field.name(), Value::from(value)));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.rest.push((field.name(), Value::from(value)));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.rest.push((field.name(), Value::from(value)));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        if field.name() == "critical" {
+            self.critical = value;
+        } else {
+            self.rest.push((field.name(), Value::from(value)));
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            value.clone_into(&mut self.message);
+        } else {
+            self.rest.push((field.name(), Value::from(value)));
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let text = format!("{value:?}");
+        if field.name() == "message" {
+            self.message = text;
+            return;
+        }
+        // `features = ?features` prints a slice of numbers, and that is a JSON array already.
+        let value = match serde_json::from_str(&text) {
+            Ok(array @ Value::Array(_)) => array,
+            _ => Value::from(text),
+        };
+        self.rest.push((field.name(), value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(threshold: LogLevel, events: impl FnOnce()) -> Vec<String> {
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(threshold.filter())
+            .event_format(SeedFormat { threshold })
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, events);
+        let bytes = sink.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn an_event_is_one_object_with_the_seeds_keys_first() {
+        let lines = logged(LogLevel::Info, || {
+            tracing::warn!(
+                prediction = 0.5,
+                latency_ms = 0.25,
+                features = ?[0.5, 2.0, 0.25],
+                "outside [0, 1]\n\"x\""
+            );
+        });
+        assert_eq!(lines.len(), 1);
+        let tail = r#","level":"WARNING","message":"outside [0, 1]\n\"x\"","prediction":0.5,"#
+            .to_owned()
+            + r#""latency_ms":0.25,"features":[0.5,2.0,0.25]}"#;
+        assert!(lines[0].ends_with(&tail), "{}", lines[0]);
+        let object: Value = serde_json::from_str(&lines[0]).unwrap();
+        let timestamp = object["timestamp"].as_str().unwrap();
+        assert_eq!(timestamp.len(), "2025-09-21T12:34:56.123456Z".len());
+        assert_eq!(timestamp.as_bytes()[10], b'T');
+    }
+
+    #[test]
+    fn a_level_lets_through_itself_and_worse() {
+        for (threshold, expected) in [
+            (LogLevel::Debug, 5),
+            (LogLevel::Info, 4),
+            (LogLevel::Warning, 3),
+            (LogLevel::Error, 2),
+            (LogLevel::Critical, 1),
+        ] {
+            let lines = logged(threshold, || {
+                tracing::debug!("a");
+                tracing::info!("b");
+                tracing::warn!("c");
+                tracing::error!("d");
+                tracing::error!(critical = true, "e");
+            });
+            assert_eq!(lines.len(), expected, "{threshold}");
+            assert!(lines.last().unwrap().contains(r#""level":"CRITICAL","message":"e""#));
+        }
+    }
+
+    #[test]
+    fn levels_are_read_by_pythons_names_in_any_case() {
+        for (word, level) in [
+            ("DEBUG", LogLevel::Debug),
+            ("info", LogLevel::Info),
+            ("Warn", LogLevel::Warning),
+            ("WARNING", LogLevel::Warning),
+            ("error", LogLevel::Error),
+            ("CRITICAL", LogLevel::Critical),
+            ("fatal", LogLevel::Critical),
+        ] {
+            assert_eq!(word.parse(), Ok(level));
+        }
+        assert!("loud".parse::<LogLevel>().unwrap_err().to_string().contains("`loud`"));
+    }
+}
