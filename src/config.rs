@@ -1,0 +1,267 @@
+//! Configuration: what was typed, set and written becomes one validated [`ServeConfig`].
+//!
+//! A value comes from the first source that names it: flag, environment, file, default. Where
+//! each came from is kept beside it, for `factord serve --print-config` and for messages. An
+//! environment variable that is set but empty counts as not set.
+
+mod file;
+pub mod parse;
+mod source;
+pub mod value;
+
+pub use file::Settings;
+pub use source::{Environment, Sources};
+
+use crate::idle::IdleStrategy;
+use crate::log::LogLevel;
+use serde_json::{Value, json};
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use thiserror::Error;
+use value::ValueError;
+
+/// Where the HTTP sidecar listens unless told otherwise: the replaced service's port.
+pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
+/// Channels a user may hold unless told otherwise.
+pub const CHANNELS_PER_UID: u32 = 320;
+/// Bytes of rings a user may hold unless told otherwise.
+pub const BYTES_PER_UID: u64 = 64 << 20;
+/// The most users that may be named besides root and the daemon's own.
+pub const ALLOW_UIDS_MAX: usize = 64;
+
+/// Where the models come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelSource {
+    /// The two models built into the binary.
+    Embedded,
+    /// Every model of a directory.
+    Dir(PathBuf),
+}
+
+/// What `factord serve` runs with: every value is in its range.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServeConfig {
+    /// The control socket; `None` for the rule that daemon and clients share.
+    pub socket: Option<PathBuf>,
+    /// The address of the HTTP sidecar; port 0 for any free one.
+    pub listen: SocketAddr,
+    /// Whether to start the HTTP sidecar.
+    pub http: bool,
+    /// Where the models come from.
+    pub models: ModelSource,
+    /// The CPU of the worker; `None` for the last one allowed.
+    pub core: Option<usize>,
+    /// What the worker does between two looks; `None` for spin, or yield on a single CPU.
+    pub idle: Option<IdleStrategy>,
+    /// Channels that one user may hold.
+    pub channels_per_uid: u32,
+    /// Bytes of rings that one user may hold.
+    pub bytes_per_uid: u64,
+    /// Users that may attach besides root and the daemon's own.
+    pub allow_uids: Vec<u32>,
+    /// The least severe level that is logged.
+    pub log_level: LogLevel,
+    /// The configuration file that was read.
+    pub config_file: Option<PathBuf>,
+}
+
+/// Which source named a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag of the command line.
+    Flag(&'static str),
+    /// An environment variable.
+    Environment(&'static str),
+    /// The configuration file.
+    File(PathBuf),
+    /// Nothing named it.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Flag(flag) => write!(f, "flag {flag}"),
+            Origin::Environment(name) => write!(f, "environment {name}"),
+            Origin::File(path) => write!(f, "file {}", path.display()),
+            Origin::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// One setting as it takes effect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effective {
+    /// The key, as in the file.
+    pub key: &'static str,
+    /// The value; null when it is left to the daemon.
+    pub value: Value,
+    /// Which source named it.
+    pub origin: Origin,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration file {}: {error}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// The file is far too long to be a configuration.
+    #[error("{} is longer than {max_len} bytes: not a configuration file", .path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        max_len: u64,
+    },
+    /// The file says something that is not understood.
+    #[error("{}:{line}:{column}: {key}{message}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// `key NAME: `, or empty where there is no key.
+        key: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// An environment variable is not understood.
+    #[error("environment variable {name}: {error}")]
+    Environment {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong.
+        error: ValueError,
+    },
+    /// An environment variable is not text.
+    #[error("environment variable {name} is not UTF-8 text")]
+    NotText {
+        /// The variable.
+        name: &'static str,
+    },
+    /// The directory of the models is not one.
+    #[error("models: {} is not a directory (from {origin})", .path.display())]
+    NoModels {
+        /// The path.
+        path: PathBuf,
+        /// Which source named it.
+        origin: Origin,
+    },
+    /// More users than the allow-list holds.
+    #[error("allow_uids: {found} users (from {origin}), at most {ALLOW_UIDS_MAX} can be named")]
+    TooManyUids {
+        /// How many.
+        found: usize,
+        /// Which source named them.
+        origin: Origin,
+    },
+}
+
+impl ServeConfig {
+    /// Takes every setting from the first source that names it, and says which one that was.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`].
+    pub fn resolve(
+        flags: Settings,
+        sources: &Sources<'_>,
+    ) -> Result<(ServeConfig, Vec<Effective>), ConfigError> {
+        let file = sources.file();
+        let mut seen = Vec::new();
+        let mut note = |key, value, origin| seen.push(Effective { key, value, origin });
+
+        let (socket, origin) = sources.socket(flags.socket)?;
+        note("socket", json!(socket.as_ref().map(shown)), origin);
+        let (listen, origin) = sources.listen(flags.listen)?;
+        note("listen", json!(listen.to_string()), origin);
+        let (http, origin) = sources.find(&source::HTTP, flags.http, file.http)?;
+        let http = http.unwrap_or(true);
+        note("http", json!(http), origin);
+        let (dir, origin) = sources.find(&source::MODELS, flags.models, file.models.clone())?;
+        note("models", json!(dir.as_ref().map(shown)), origin.clone());
+        let models = model_source(dir, origin)?;
+        let (core, origin) = sources.find(&source::CORE, flags.core, file.core)?;
+        note("core", json!(core), origin);
+        let (idle, origin) = sources.find(&source::IDLE, flags.idle, file.idle)?;
+        note("idle", json!(idle.map(IdleStrategy::name)), origin);
+        let (channels, origin) =
+            sources.find(&source::CHANNELS, flags.channels_per_uid, file.channels_per_uid)?;
+        let channels_per_uid = channels.unwrap_or(CHANNELS_PER_UID);
+        note("channels_per_uid", json!(channels_per_uid), origin);
+        let (bytes, origin) =
+            sources.find(&source::BYTES, flags.bytes_per_uid, file.bytes_per_uid)?;
+        let bytes_per_uid = bytes.unwrap_or(BYTES_PER_UID);
+        note("bytes_per_uid", json!(bytes_per_uid), origin);
+        let (uids, origin) =
+            sources.find(&source::ALLOW_UIDS, flags.allow_uids, file.allow_uids.clone())?;
+        let allow_uids = uids.unwrap_or_default();
+        if allow_uids.len() > ALLOW_UIDS_MAX {
+            return Err(ConfigError::TooManyUids { found: allow_uids.len(), origin });
+        }
+        note("allow_uids", json!(allow_uids), origin);
+        let (log_level, origin) = sources.log_level(flags.log_level)?;
+        note("log_level", json!(log_level.name()), origin);
+
+        let config = ServeConfig {
+            socket,
+            listen,
+            http,
+            models,
+            core,
+            idle,
+            channels_per_uid,
+            bytes_per_uid,
+            allow_uids,
+            log_level,
+            config_file: sources.path().map(PathBuf::from),
+        };
+        Ok((config, seen))
+    }
+}
+
+fn shown(path: &PathBuf) -> String {
+    path.display().to_string()
+}
+
+fn model_source(dir: Option<PathBuf>, origin: Origin) -> Result<ModelSource, ConfigError> {
+    match dir {
+        None => Ok(ModelSource::Embedded),
+        Some(path) if path.is_dir() => Ok(ModelSource::Dir(path)),
+        Some(path) => Err(ConfigError::NoModels { path, origin }),
+    }
+}
+
+/// The effective settings as a configuration file that would bring them about, each with its
+/// origin; what is not set is commented out.
+pub fn as_toml(settings: &[Effective]) -> String {
+    let mut text = String::new();
+    for Effective { key, value, origin } in settings {
+        // JSON's strings, numbers, booleans and arrays of numbers are TOML's as well.
+        let line = match value {
+            Value::Null => format!("# {key} = (not set)"),
+            value => format!("{key} = {value}"),
+        };
+        text.push_str(&format!("{line:<44} # {origin}\n"));
+    }
+    text
+}
+
+/// The effective settings as one JSON object: key to value and origin.
+pub fn as_json(settings: &[Effective]) -> Value {
+    let entry = |setting: &Effective| {
+        let value = json!({"value": setting.value, "origin": setting.origin.to_string()});
+        (setting.key.to_owned(), value)
+    };
+    Value::Object(settings.iter().map(entry).collect())
+}

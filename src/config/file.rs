@@ -1,0 +1,173 @@
+//! The configuration file: TOML, unknown keys refused, errors by file, line, column and key.
+
+use super::value::{self, ValueError};
+use super::{ConfigError, parse};
+use crate::idle::IdleStrategy;
+use crate::log::LogLevel;
+use serde::de::{Deserializer, Error as _};
+use serde::{Deserialize, de};
+use std::fs::File;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// The longest file that is read.
+// 1 MiB: a thousand times the longest file with a meaning.
+const FILE_LEN_MAX: u64 = 1 << 20;
+
+/// The settings of one source; what it does not name is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The control socket.
+    #[serde(deserialize_with = "path")]
+    pub socket: Option<PathBuf>,
+    /// The address of the HTTP sidecar.
+    #[serde(deserialize_with = "listen")]
+    pub listen: Option<SocketAddr>,
+    /// Whether `serve` starts the HTTP sidecar.
+    pub http: Option<bool>,
+    /// The directory of the models.
+    #[serde(deserialize_with = "path")]
+    pub models: Option<PathBuf>,
+    /// The CPU of the worker.
+    #[serde(deserialize_with = "core")]
+    pub core: Option<usize>,
+    /// What the worker does between two looks.
+    #[serde(deserialize_with = "idle")]
+    pub idle: Option<IdleStrategy>,
+    /// Channels that one user may hold.
+    #[serde(deserialize_with = "channels")]
+    pub channels_per_uid: Option<u32>,
+    /// Bytes of rings that one user may hold.
+    #[serde(deserialize_with = "bytes")]
+    pub bytes_per_uid: Option<u64>,
+    /// Users that may attach, besides root and the daemon's own.
+    #[serde(deserialize_with = "uids")]
+    pub allow_uids: Option<Vec<u32>>,
+    /// The least severe level that is logged.
+    #[serde(deserialize_with = "log_level")]
+    pub log_level: Option<LogLevel>,
+}
+
+impl Settings {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Read`], [`ConfigError::TooLong`], [`ConfigError::File`].
+    pub fn read(path: &Path) -> Result<Settings, ConfigError> {
+        let unreadable = |error| ConfigError::Read { path: path.to_owned(), error };
+        let mut bytes = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(FILE_LEN_MAX + 1).read_to_end(&mut bytes))
+            .map_err(unreadable)?;
+        if bytes.len() as u64 > FILE_LEN_MAX {
+            return Err(ConfigError::TooLong { path: path.to_owned(), max_len: FILE_LEN_MAX });
+        }
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let head = String::from_utf8_lossy(&error.as_bytes()[..at]).into_owned();
+            located(path, &head, at, key_of_line(&head, at), "the text is not UTF-8")
+        })?;
+        Settings::parse(path, &text)
+    }
+
+    /// Reads the text of a file; `path` is for messages.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::File`].
+    pub fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
+        let describe = |error: &toml::de::Error, key: Option<String>| {
+            let at = error.span().map_or(text.len(), |span| span.start);
+            let key = key.or_else(|| key_of_line(text, at));
+            located(path, text, at, key, error.message())
+        };
+        let document =
+            toml::de::Deserializer::parse(text).map_err(|error| describe(&error, None))?;
+        serde_path_to_error::deserialize(document).map_err(|error| {
+            let key = error.path().to_string();
+            let key = (!key.is_empty() && key != "." && key != "?").then_some(key);
+            describe(error.inner(), key)
+        })
+    }
+}
+
+/// Builds the error for a byte offset of the text.
+fn located(path: &Path, text: &str, at: usize, key: Option<String>, message: &str) -> ConfigError {
+    let head = text.get(..at).unwrap_or(text);
+    let line_start = head.rfind('\n').map_or(0, |index| index + 1);
+    ConfigError::File {
+        path: path.to_owned(),
+        line: head.matches('\n').count() + 1,
+        column: head[line_start..].chars().count() + 1,
+        key: key.map_or_else(String::new, |key| format!("key `{key}`: ")),
+        message: message.to_owned(),
+    }
+}
+
+/// The key on the line of an offset, as far as there is one: the text left of `=`.
+fn key_of_line(text: &str, at: usize) -> Option<String> {
+    let start = text.get(..at)?.rfind('\n').map_or(0, |index| index + 1);
+    let line = text[start..].lines().next().unwrap_or("");
+    let key = line.split(['=', '#']).next().unwrap_or("").trim();
+    (!key.is_empty()).then(|| key.to_owned())
+}
+
+/// A text value, read by the rule that flags and environment follow.
+fn text<'de, D: Deserializer<'de>, T>(
+    from: D,
+    parse: fn(&str) -> Result<T, ValueError>,
+) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(from)?;
+    parse(&text).map(Some).map_err(D::Error::custom)
+}
+
+/// A whole number, read by the rule that flags and environment follow.
+fn number<'de, D: Deserializer<'de>, T>(
+    from: D,
+    parse: fn(&str) -> Result<T, ValueError>,
+) -> Result<Option<T>, D::Error> {
+    let number = i64::deserialize(from)?;
+    parse(&number.to_string()).map(Some).map_err(D::Error::custom)
+}
+
+fn path<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+    text(from, parse::path)
+}
+
+fn listen<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    text(from, parse::listen)
+}
+
+fn idle<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IdleStrategy>, D::Error> {
+    text(from, parse::idle)
+}
+
+fn log_level<'de, D: Deserializer<'de>>(from: D) -> Result<Option<LogLevel>, D::Error> {
+    text(from, parse::log_level)
+}
+
+fn core<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
+    number(from, parse::core)
+}
+
+fn channels<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    number(from, parse::channels_per_uid)
+}
+
+fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    number(from, parse::bytes_per_uid)
+}
+
+fn uids<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u32>>, D::Error> {
+    let numbers = Vec::<i64>::deserialize(from)?;
+    if numbers.len() > super::ALLOW_UIDS_MAX {
+        let message = format!("{} users, at most {}", numbers.len(), super::ALLOW_UIDS_MAX);
+        return Err(de::Error::custom(message));
+    }
+    let uids: Result<Vec<u32>, ValueError> =
+        numbers.iter().map(|number| value::number(&number.to_string(), &value::UID)).collect();
+    uids.map(Some).map_err(D::Error::custom)
+}

@@ -1,0 +1,105 @@
+//! One reader a setting, from text; flags and environment use them as they are, the file through
+//! its typed values.
+
+use super::value::{self, ValueError};
+use crate::idle::IdleStrategy;
+use crate::log::LogLevel;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Reads a path that is not empty.
+///
+/// # Errors
+///
+/// [`ValueError::EmptyPath`].
+pub fn path(text: &str) -> Result<PathBuf, ValueError> {
+    if text.is_empty() { Err(ValueError::EmptyPath) } else { Ok(PathBuf::from(text)) }
+}
+
+/// Reads an address with a port.
+///
+/// # Errors
+///
+/// [`ValueError::NotAnAddress`].
+pub fn listen(text: &str) -> Result<SocketAddr, ValueError> {
+    // `localhost` is the one name that is understood without asking a resolver.
+    let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let address = numeric.as_deref().unwrap_or(text);
+    address.parse().map_err(|_| ValueError::NotAnAddress { text: text.to_owned() })
+}
+
+/// Reads a port.
+///
+/// # Errors
+///
+/// [`ValueError`] when it is not a number from 0 to 65,535.
+pub fn port(text: &str) -> Result<u16, ValueError> {
+    value::number(text, &value::PORT)
+}
+
+/// Reads the number of a CPU.
+///
+/// # Errors
+///
+/// [`ValueError`] when it is not a number in [`value::CORE`].
+pub fn core(text: &str) -> Result<usize, ValueError> {
+    value::number(text, &value::CORE)
+}
+
+/// Reads the name of an idle strategy.
+///
+/// # Errors
+///
+/// [`ValueError::UnknownWord`].
+pub fn idle(text: &str) -> Result<IdleStrategy, ValueError> {
+    text.parse().map_err(|error: crate::idle::ParseIdleError| ValueError::UnknownWord {
+        message: error.to_string(),
+    })
+}
+
+/// Reads the name of a log level.
+///
+/// # Errors
+///
+/// [`ValueError::UnknownWord`].
+pub fn log_level(text: &str) -> Result<LogLevel, ValueError> {
+    text.parse().map_err(|error: crate::log::ParseLogLevelError| ValueError::UnknownWord {
+        message: error.to_string(),
+    })
+}
+
+/// Reads how many channels a user may hold.
+///
+/// # Errors
+///
+/// [`ValueError`] when it is not a number in [`value::CHANNELS_PER_UID`].
+pub fn channels_per_uid(text: &str) -> Result<u32, ValueError> {
+    value::number(text, &value::CHANNELS_PER_UID)
+}
+
+/// Reads how many bytes of rings a user may hold.
+///
+/// # Errors
+///
+/// [`ValueError`] when it is not a number in [`value::BYTES_PER_UID`].
+pub fn bytes_per_uid(text: &str) -> Result<u64, ValueError> {
+    value::number(text, &value::BYTES_PER_UID)
+}
+
+/// Reads one user id.
+///
+/// # Errors
+///
+/// [`ValueError`] when it is not a number in [`value::UID`].
+pub fn uid(text: &str) -> Result<u32, ValueError> {
+    value::number(text, &value::UID)
+}
+
+/// Reads user ids separated by commas.
+///
+/// # Errors
+///
+/// [`ValueError`] of the first that is not one.
+pub fn uids(text: &str) -> Result<Vec<u32>, ValueError> {
+    text.split(',').map(|part| uid(part.trim())).collect()
+}
