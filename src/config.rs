@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 use value::ValueError;
 
@@ -182,14 +182,14 @@ impl ServeConfig {
         let mut note = |key, value, origin| seen.push(Effective { key, value, origin });
 
         let (socket, origin) = sources.socket(flags.socket)?;
-        note("socket", json!(socket.as_ref().map(shown)), origin);
+        note("socket", json!(socket.as_deref().map(shown)), origin);
         let (listen, origin) = sources.listen(flags.listen)?;
         note("listen", json!(listen.to_string()), origin);
         let (http, origin) = sources.find(&source::HTTP, flags.http, file.http)?;
         let http = http.unwrap_or(true);
         note("http", json!(http), origin);
         let (dir, origin) = sources.find(&source::MODELS, flags.models, file.models.clone())?;
-        note("models", json!(dir.as_ref().map(shown)), origin.clone());
+        note("models", json!(dir.as_deref().map(shown)), origin.clone());
         let models = model_source(dir, origin)?;
         let (core, origin) = sources.find(&source::CORE, flags.core, file.core)?;
         note("core", json!(core), origin);
@@ -230,7 +230,7 @@ impl ServeConfig {
     }
 }
 
-fn shown(path: &PathBuf) -> String {
+fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 

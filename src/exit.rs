@@ -2,7 +2,9 @@
 //! `sysexits.h`. Errors say which code they end the process with through [`Coded`]; everything
 //! that says so is in this file.
 
-use crate::client::{AttachError, PredictError};
+use crate::channel::{AttachError, CommandError, Refusal};
+use crate::client::PredictError;
+use crate::config::ConfigError;
 use std::io;
 
 /// How the process ends.
@@ -115,7 +117,32 @@ pub trait Coded {
 
 impl Coded for AttachError {
     fn code(&self) -> Code {
-        Code::Unavailable
+        match self {
+            AttachError::Unreachable { source, .. } | AttachError::Io(source)
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                Code::Permission
+            }
+            AttachError::Refused(Refusal::NotAllowed { .. }) => Code::Permission,
+            AttachError::Refused(Refusal::Geometry { .. }) => Code::Data,
+            AttachError::Refused(Refusal::NoMemory { .. }) => Code::Os,
+            AttachError::Refused(Refusal::Busy) | AttachError::Deadline => Code::Temporary,
+            AttachError::Unreachable { .. }
+            | AttachError::Refused(_)
+            | AttachError::Abi { .. }
+            | AttachError::Open(_)
+            | AttachError::Protocol { .. }
+            | AttachError::Io(_) => Code::Unavailable,
+        }
+    }
+}
+
+impl Coded for CommandError {
+    fn code(&self) -> Code {
+        match self {
+            CommandError::Attach(error) => error.code(),
+            CommandError::Failed(_) => Code::Failed,
+        }
     }
 }
 
@@ -126,6 +153,21 @@ impl Coded for PredictError {
             PredictError::UnknownModel => Code::Usage,
             PredictError::BackPressure | PredictError::Deadline => Code::Temporary,
             PredictError::NotConnected => Code::Unavailable,
+            PredictError::EchoMismatch => Code::Internal,
+        }
+    }
+}
+
+impl Coded for ConfigError {
+    fn code(&self) -> Code {
+        match self {
+            ConfigError::Read { error, .. } => Code::of_reading(error),
+            ConfigError::NoModels { .. } => Code::NoInput,
+            ConfigError::TooLong { .. }
+            | ConfigError::File { .. }
+            | ConfigError::Environment { .. }
+            | ConfigError::NotText { .. }
+            | ConfigError::TooManyUids { .. } => Code::Config,
         }
     }
 }

@@ -19,3 +19,12 @@ pub mod region;
 pub mod sys;
 #[cfg(not(loom))]
 pub mod worker;
+
+#[cfg(all(feature = "daemon", not(loom)))]
+pub mod config;
+#[cfg(all(feature = "daemon", not(loom)))]
+pub mod exit;
+#[cfg(all(feature = "daemon", not(loom)))]
+pub mod log;
+#[cfg(all(feature = "daemon", not(loom)))]
+pub mod tool;

@@ -3,6 +3,11 @@
 //! A sub-command prints what was asked for on stdout and what went wrong on stderr; it never
 //! ends the process itself: the code travels in [`Failure`] to `main`.
 
+mod cli;
+pub mod completions;
 mod failure;
+pub mod http;
+pub mod serve;
 
+pub use cli::{Cli, Command, Globals, run};
 pub use failure::{Failure, print};

@@ -1,0 +1,117 @@
+//! The command line: its grammar, and the way from a sub-command to its file.
+
+use super::{Failure, completions, http, serve};
+use crate::config::Sources;
+use crate::exit;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Answers feature vectors with predictions, through shared memory in nanoseconds and over HTTP.
+#[derive(Debug, Parser)]
+#[command(
+    name = "factord",
+    version,
+    arg_required_else_help = true,
+    after_long_help = after_help(),
+    after_help = "Every sub-command explains itself, with examples: factord predict --help",
+)]
+pub struct Cli {
+    /// What all sub-commands share.
+    #[command(flatten)]
+    pub globals: Globals,
+    /// The sub-command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that every sub-command understands.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Globals {
+    /// The daemon's control socket [FACTORD_SOCKET; default: in $XDG_RUNTIME_DIR, /run or /tmp]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// A TOML file for what neither flags nor environment name [FACTORD_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl Globals {
+    /// Reads the environment and the configuration file.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] when the file cannot be read or understood.
+    pub fn sources(&self) -> Result<Sources<'static>, Failure> {
+        Ok(Sources::read(self.config.as_deref(), &|name| std::env::var_os(name))?)
+    }
+
+    /// The control socket a tool should use; `None` for the rule daemon and clients share.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] when the configuration file cannot be read or understood.
+    pub fn socket(&self) -> Result<Option<PathBuf>, Failure> {
+        Ok(self.sources()?.socket(self.socket.clone())?.0)
+    }
+}
+
+/// One of the things factord does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon: the engine and, unless told otherwise, its HTTP sidecar
+    Serve(serve::ServeArgs),
+    /// Run the HTTP sidecar alone, in front of a running daemon
+    Http(http::HttpArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+    /// Write manual pages into a directory
+    Man(completions::ManArgs),
+}
+
+/// Runs one sub-command to its end.
+///
+/// # Errors
+///
+/// [`Failure`] with the exit code.
+pub fn run(cli: &Cli) -> Result<(), Failure> {
+    let globals = &cli.globals;
+    match &cli.command {
+        Command::Serve(args) => serve::run(args, globals),
+        Command::Http(args) => http::run(args, globals),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => completions::run_man(args),
+    }
+}
+
+fn after_help() -> String {
+    format!(
+        "Start here:\n  \
+         factord serve                               run the daemon, HTTP on 127.0.0.1:5000\n  \
+         factord predict regression 0.5 0.2 0.3      one prediction through shared memory\n  \
+         factord stat                                counters of the running daemon\n\n\
+         A setting comes from the first of: flag, environment, --config FILE, default.\n\n{}",
+        exit::table()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_holds_no_contradiction() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_sub_command_shows_an_example() {
+        let command = Cli::command();
+        assert!(command.get_subcommands().count() > 3);
+        for sub in command.get_subcommands() {
+            let help = sub.clone().render_long_help().to_string();
+            let grouped = sub.get_subcommands().next().is_some();
+            assert!(grouped || help.contains("Example"), "{} has no example", sub.get_name());
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! `factord completions` and `factord man`: what a package installs beside the binary.
+
+use super::{Cli, Failure, print};
+use clap::CommandFactory;
+use clap_complete::Shell;
+use std::fs;
+use std::path::PathBuf;
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  factord completions bash > /etc/bash_completion.d/factord
+  factord completions zsh > ~/.zfunc/_factord
+  source <(factord completions bash)";
+
+const MAN_EXAMPLES: &str = "\
+Example:
+  factord man /usr/local/share/man/man1 && man factord-predict";
+
+/// The flags of `factord completions`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = COMPLETIONS_EXAMPLES)]
+pub struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
+/// The flags of `factord man`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = MAN_EXAMPLES)]
+pub struct ManArgs {
+    /// The directory; it is created when it is not there
+    dir: PathBuf,
+}
+
+/// Prints a completion script.
+///
+/// # Errors
+///
+/// [`Failure`] when stdout cannot be written to.
+pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "factord", &mut script);
+    print(String::from_utf8_lossy(&script))
+}
+
+/// Writes one manual page for factord and one for each sub-command.
+///
+/// # Errors
+///
+/// [`Failure`] when the directory or a page cannot be created.
+pub fn run_man(args: &ManArgs) -> Result<(), Failure> {
+    fs::create_dir_all(&args.dir).map_err(|error| Failure::creating(&args.dir, &error))?;
+    clap_mangen::generate_to(Cli::command(), &args.dir)
+        .map_err(|error| Failure::creating(&args.dir, &error))
+}

@@ -1,0 +1,91 @@
+//! `factord serve`: the daemon.
+
+use super::{Failure, Globals, print};
+use crate::config::{self, ServeConfig, Settings, parse};
+use crate::exit::Code;
+use crate::idle::IdleStrategy;
+use crate::log::{self, LogLevel};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  factord serve                                  the built-in models, HTTP on 127.0.0.1:5000
+  factord serve --models /etc/factord/models     every model of a directory
+  factord serve --core 3 --idle spin --no-http   shared memory alone, on CPU 3
+  MODEL_DIR=models PORT=8080 factord serve       as the replaced service was started
+  factord serve --print-config                   what would take effect, and why
+
+SIGHUP, or factord model reload, reads the models again; SIGINT and SIGTERM end the daemon.";
+
+/// The flags of `factord serve`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ServeArgs {
+    /// The address of the HTTP sidecar [FACTORD_LISTEN, PORT; default: 127.0.0.1:5000]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = parse::listen)]
+    listen: Option<SocketAddr>,
+    /// Serve shared memory alone [FACTORD_HTTP=false]
+    #[arg(long)]
+    no_http: bool,
+    /// A directory of models [FACTORD_MODELS, MODEL_DIR; default: the two built in]
+    #[arg(long, value_name = "DIR")]
+    models: Option<PathBuf>,
+    /// The CPU of the worker [FACTORD_CORE; default: the last one allowed]
+    #[arg(long, value_name = "N", value_parser = parse::core)]
+    core: Option<usize>,
+    /// How the worker waits: noop, spin, yield or backoff [FACTORD_IDLE; default: spin, or yield
+    /// on a single CPU]
+    #[arg(long, value_name = "NAME", value_parser = parse::idle)]
+    idle: Option<IdleStrategy>,
+    /// Channels one user may hold [FACTORD_CHANNELS_PER_UID; default: 320]
+    #[arg(long, value_name = "COUNT", value_parser = parse::channels_per_uid)]
+    channels_per_uid: Option<u32>,
+    /// Bytes of rings one user may hold [FACTORD_BYTES_PER_UID; default: 67108864]
+    #[arg(long, value_name = "BYTES", value_parser = parse::bytes_per_uid)]
+    bytes_per_uid: Option<u64>,
+    /// A user that may attach besides root and one's own; may be given again
+    /// [FACTORD_ALLOW_UIDS]
+    #[arg(long = "allow-uid", value_name = "UID", value_parser = parse::uid)]
+    allow_uids: Vec<u32>,
+    /// The least severe level to log, by Python's names [FACTORD_LOG_LEVEL, LOG_LEVEL; default:
+    /// INFO]
+    #[arg(long, value_name = "LEVEL", value_parser = parse::log_level)]
+    log_level: Option<LogLevel>,
+    /// Print every setting with its value and where it came from, and end
+    #[arg(long)]
+    print_config: bool,
+    /// With --print-config: as one JSON object
+    #[arg(long, requires = "print_config")]
+    json: bool,
+}
+
+/// Runs the daemon until it is told to end.
+///
+/// # Errors
+///
+/// [`Failure`] when the configuration is wrong or the daemon cannot run.
+pub fn run(args: &ServeArgs, globals: &Globals) -> Result<(), Failure> {
+    let flags = Settings {
+        socket: globals.socket.clone(),
+        listen: args.listen,
+        http: args.no_http.then_some(false),
+        models: args.models.clone(),
+        core: args.core,
+        idle: args.idle,
+        channels_per_uid: args.channels_per_uid,
+        bytes_per_uid: args.bytes_per_uid,
+        allow_uids: (!args.allow_uids.is_empty()).then(|| args.allow_uids.clone()),
+        log_level: args.log_level,
+    };
+    let (config, effective) = ServeConfig::resolve(flags, &globals.sources()?)?;
+    if args.print_config {
+        return if args.json {
+            print(format_args!("{}\n", config::as_json(&effective)))
+        } else {
+            print(config::as_toml(&effective))
+        };
+    }
+    log::init(config.log_level);
+    Err(Failure::new(Code::Unavailable, "this build has no engine"))
+}
