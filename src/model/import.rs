@@ -1,1 +1,162 @@
-//! Importing foreign models.
+//! Importing models that other programs fitted: scikit-learn pickles, without executing them.
+//!
+//! A pickle is a program for a virtual machine. `pickle` reads it as data: it knows an
+//! allow-list of opcodes and class names, builds plain nodes from them within fixed limits, and
+//! refuses everything else by name; nothing is ever called. `sklearn` then takes the figures
+//! out of those nodes, with `numpy` for the arrays. The result is an [`Artifact`] like any other.
+
+mod numpy;
+mod pickle;
+mod sklearn;
+mod stats;
+
+pub use pickle::{BYTES_MAX, NODE_COUNT_MAX, OPCODE_COUNT_MAX, PickleError};
+pub use stats::{Stats, StatsError};
+
+use super::file::{Artifact, ArtifactError, read_limited};
+use std::io;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// What may be said about a model beside its pickle.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'a> {
+    /// The name to serve it under; else the pickle's `model_type`, else `fallback_name`.
+    pub name: Option<&'a str>,
+    /// The name when nothing else gives one, such as the file's stem.
+    pub fallback_name: Option<&'a str>,
+    /// Statistics of the training data.
+    pub stats: Option<&'a Stats>,
+    /// Where the bytes came from, for the artifact's source note.
+    pub origin: &'a str,
+}
+
+/// An imported model, and what of its pickle has no place in an artifact.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Import {
+    /// The model, checked.
+    pub artifact: Artifact,
+    /// Paths of entries that were read and left out, such as `metadata/feature_importance`.
+    pub left_out: Vec<String>,
+}
+
+/// Why a pickle could not be imported.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum ImportError {
+    /// The bytes are not a pickle, or not one that is safe to read.
+    #[error(transparent)]
+    Pickle(#[from] PickleError),
+    /// An entry is missing.
+    #[error("{object} has no `{field}`: is it fitted?")]
+    Missing {
+        /// What lacks it.
+        object: String,
+        /// The entry.
+        field: &'static str,
+    },
+    /// An entry is of the wrong sort.
+    #[error("`{field}` of {object} is {found}, not {expected}")]
+    Unexpected {
+        /// Whose entry.
+        object: String,
+        /// The entry.
+        field: String,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// An array cannot be read.
+    #[error("array `{field}`: {problem}")]
+    Array {
+        /// The entry that holds it.
+        field: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The model is well formed and cannot be served.
+    #[error("refused: {reason}")]
+    Unsupported {
+        /// What it is, and what would do instead.
+        reason: String,
+    },
+    /// Two entries contradict each other.
+    #[error("{reason}")]
+    Contradiction {
+        /// Both facts.
+        reason: String,
+    },
+    /// The statistics lack a feature.
+    #[error("the statistics have no {field} for feature {feature:?}: use the model's own file")]
+    StatsMissing {
+        /// `feature_means` or `feature_stds`.
+        field: &'static str,
+        /// The feature.
+        feature: String,
+    },
+    /// The figures make no sound artifact.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+}
+
+/// What went wrong with the files of an import.
+#[derive(Debug, Error)]
+pub enum ImportFileError {
+    /// A file could not be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// The pickle was read and refused.
+    #[error("{}: {error}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: ImportError,
+    },
+    /// The statistics were read and refused.
+    #[error("{}: {error}", path.display())]
+    Stats {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: StatsError,
+    },
+}
+
+/// Imports the bytes of a pickle: an estimator, a pipeline, or a dictionary that holds one as
+/// `model`.
+///
+/// # Errors
+///
+/// [`ImportError`] names what is refused.
+pub fn pickle(bytes: &[u8], options: &Options<'_>) -> Result<Import, ImportError> {
+    sklearn::import(&pickle::read(bytes)?, options)
+}
+
+/// Imports a pickle's file, with statistics from another file where given.
+///
+/// # Errors
+///
+/// [`ImportFileError`] names the file and what is wrong with it.
+pub fn load(
+    path: &Path,
+    stats: Option<&Path>,
+    name: Option<&str>,
+) -> Result<Import, ImportFileError> {
+    let stats = stats.map(Stats::load).transpose()?;
+    let bytes = read_limited(path, BYTES_MAX)
+        .map_err(|error| ImportFileError::Read { path: path.to_owned(), error })?;
+    let lossy = |part: Option<&std::ffi::OsStr>| {
+        part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    let (stem, origin) = (lossy(path.file_stem()), lossy(path.file_name()));
+    let options =
+        Options { name, fallback_name: Some(&stem), stats: stats.as_ref(), origin: &origin };
+    pickle(&bytes, &options)
+        .map_err(|error| ImportFileError::Invalid { path: path.to_owned(), error })
+}
