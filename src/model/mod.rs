@@ -4,6 +4,8 @@
 //! features into predictions.
 
 #[cfg(feature = "artifact")]
+pub mod catalogue;
+#[cfg(feature = "artifact")]
 pub mod file;
 #[cfg(feature = "artifact")]
 pub mod import;

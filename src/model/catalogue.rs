@@ -1,0 +1,186 @@
+//! The models a daemon serves: those it was built with, or those of a directory.
+
+use super::Kind;
+use super::file::{Artifact, ArtifactFileError};
+use super::import::{self, ImportFileError};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// The most models of a directory.
+// 16: the rows of the model table in STATUS.
+pub const MODEL_COUNT_MAX: usize = 16;
+
+/// Files under which a directory may hold pickles, and the names they are served under.
+const PICKLES: [(&str, &str); 2] =
+    [("regression_model.pkl", "regression"), ("classification_model.pkl", "classification")];
+
+/// Statistics of the training data beside such pickles.
+const PICKLE_STATS: &str = "data_stats.json";
+
+/// A model ready to be served.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Served {
+    /// The model, checked.
+    pub artifact: Artifact,
+    /// Its canonical encoding.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of that encoding.
+    pub sha256: [u8; 32],
+    /// Where it came from: a path, or `built in`.
+    pub origin: String,
+}
+
+/// Why a directory cannot be served.
+#[derive(Debug, Error)]
+pub enum CatalogueError {
+    /// It could not be listed.
+    #[error("cannot read the model directory {}: {error}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// It holds no models.
+    #[error(
+        "{} holds no models: put *.fmodel files or regression_model.pkl there",
+        path.display()
+    )]
+    Empty {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// It holds more models than the table in shared memory has rows.
+    #[error("{} holds {found} models, at most {MODEL_COUNT_MAX} can be served", path.display())]
+    TooMany {
+        /// The directory.
+        path: PathBuf,
+        /// The number of models.
+        found: usize,
+    },
+    /// Two artifacts have the same name.
+    #[error("{first} and {second} both hold a model named {name:?}: remove one")]
+    DuplicateName {
+        /// The name.
+        name: String,
+        /// One file.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// The model of a reserved name computes something else.
+    #[error("{origin}: a model named {name:?} must be {}, this one is {}", expected.name(), found.name())]
+    WrongKind {
+        /// The file.
+        origin: String,
+        /// The name.
+        name: String,
+        /// What its users expect.
+        expected: Kind,
+        /// What it is.
+        found: Kind,
+    },
+    /// An artifact is not sound.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactFileError),
+    /// A pickle cannot be imported.
+    #[error(transparent)]
+    Pickle(#[from] ImportFileError),
+}
+
+impl Served {
+    /// Makes a model ready to be served.
+    pub fn new(artifact: Artifact, origin: String) -> Served {
+        let bytes = artifact.encode();
+        let sha256 = artifact.sha256();
+        Served { artifact, bytes, sha256, origin }
+    }
+}
+
+/// The models built into the program: `regression`, then `classification`.
+pub fn embedded() -> Vec<Served> {
+    let files: [&[u8]; 2] = [
+        include_bytes!("../../models/regression.fmodel"),
+        include_bytes!("../../models/classification.fmodel"),
+    ];
+    files
+        .into_iter()
+        .map(|bytes| {
+            let artifact = Artifact::decode(bytes).expect("tests/models decodes these very bytes");
+            Served::new(artifact, "built in".to_owned())
+        })
+        .collect()
+}
+
+/// Reads the models of a directory: every `*.fmodel`, and the two pickles under their old names
+/// where no artifact of the same model name is beside them. `regression` comes first, then
+/// `classification`, then the others by name.
+///
+/// # Errors
+///
+/// [`CatalogueError`] names the file; one bad file refuses the whole directory.
+pub fn load_dir(path: &Path) -> Result<Vec<Served>, CatalogueError> {
+    let unreadable = |error| CatalogueError::Directory { path: path.to_owned(), error };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+        if !hidden && file.extension().is_some_and(|extension| extension == "fmodel") {
+            files.push(file);
+        }
+        if files.len() > MODEL_COUNT_MAX {
+            return Err(CatalogueError::TooMany { path: path.to_owned(), found: files.len() });
+        }
+    }
+    // Sorted, so that the same directory gives the same refusal.
+    files.sort();
+    let mut models = Vec::new();
+    for file in files {
+        let artifact = Artifact::load(&file)?;
+        add(&mut models, Served::new(artifact, file.display().to_string()))?;
+    }
+    for (file, name) in PICKLES {
+        let file = path.join(file);
+        if file.exists() && !models.iter().any(|model| model.artifact.name() == name) {
+            let stats = Some(path.join(PICKLE_STATS)).filter(|stats| stats.exists());
+            let import = import::load(&file, stats.as_deref(), Some(name))?;
+            add(&mut models, Served::new(import.artifact, file.display().to_string()))?;
+        }
+    }
+    if models.is_empty() {
+        return Err(CatalogueError::Empty { path: path.to_owned() });
+    }
+    if models.len() > MODEL_COUNT_MAX {
+        return Err(CatalogueError::TooMany { path: path.to_owned(), found: models.len() });
+    }
+    models.sort_by_key(|model| (rank(model.artifact.name()), model.artifact.name().to_owned()));
+    Ok(models)
+}
+
+/// Adds a model whose name is new, and whose kind is the one its name promises.
+fn add(models: &mut Vec<Served>, model: Served) -> Result<(), CatalogueError> {
+    let name = model.artifact.name();
+    let expected = match name {
+        "regression" => Kind::Linear,
+        "classification" => Kind::Logistic,
+        _ => model.artifact.kind(),
+    };
+    let found = model.artifact.kind();
+    if found != expected {
+        let (name, origin) = (name.to_owned(), model.origin);
+        return Err(CatalogueError::WrongKind { origin, name, expected, found });
+    }
+    if let Some(other) = models.iter().find(|other| other.artifact.name() == name) {
+        let (first, second) = (other.origin.clone(), model.origin.clone());
+        return Err(CatalogueError::DuplicateName { name: name.to_owned(), first, second });
+    }
+    models.push(model);
+    Ok(())
+}
+
+/// The two models of the HTTP interface come first: clients know them as ids 0 and 1.
+fn rank(name: &str) -> usize {
+    PICKLES.iter().position(|pickle| pickle.1 == name).unwrap_or(PICKLES.len())
+}
