@@ -5,6 +5,9 @@
 use crate::channel::{AttachError, CommandError, Refusal};
 use crate::client::PredictError;
 use crate::config::ConfigError;
+use crate::model::catalogue::CatalogueError;
+use crate::model::file::ArtifactFileError;
+use crate::model::import::ImportFileError;
 use std::io;
 
 /// How the process ends.
@@ -154,6 +157,39 @@ impl Coded for PredictError {
             PredictError::BackPressure | PredictError::Deadline => Code::Temporary,
             PredictError::NotConnected => Code::Unavailable,
             PredictError::EchoMismatch => Code::Internal,
+        }
+    }
+}
+
+impl Coded for ArtifactFileError {
+    fn code(&self) -> Code {
+        match self {
+            ArtifactFileError::Read { error, .. } => Code::of_reading(error),
+            ArtifactFileError::Invalid { .. } => Code::Data,
+            ArtifactFileError::Write { error, .. } => Code::of_creating(error),
+        }
+    }
+}
+
+impl Coded for ImportFileError {
+    fn code(&self) -> Code {
+        match self {
+            ImportFileError::Read { error, .. } => Code::of_reading(error),
+            ImportFileError::Invalid { .. } | ImportFileError::Stats { .. } => Code::Data,
+        }
+    }
+}
+
+impl Coded for CatalogueError {
+    fn code(&self) -> Code {
+        match self {
+            CatalogueError::Directory { error, .. } => Code::of_reading(error),
+            CatalogueError::Empty { .. } => Code::NoInput,
+            CatalogueError::TooMany { .. }
+            | CatalogueError::DuplicateName { .. }
+            | CatalogueError::WrongKind { .. } => Code::Data,
+            CatalogueError::Artifact(error) => error.code(),
+            CatalogueError::Pickle(error) => error.code(),
         }
     }
 }

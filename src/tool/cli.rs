@@ -1,6 +1,6 @@
 //! The command line: its grammar, and the way from a sub-command to its file.
 
-use super::{Failure, completions, http, serve};
+use super::{Failure, check, completions, http, import, model, serve};
 use crate::config::Sources;
 use crate::exit;
 use clap::{Parser, Subcommand};
@@ -62,6 +62,12 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Run the HTTP sidecar alone, in front of a running daemon
     Http(http::HttpArgs),
+    /// Tell whether model files would be served
+    Check(check::CheckArgs),
+    /// Turn a scikit-learn pickle into an artifact, without executing it
+    Import(import::ImportArgs),
+    /// Explain a model, or have the daemon read its models again
+    Model(model::ModelArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
     /// Write manual pages into a directory
@@ -78,6 +84,9 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Command::Serve(args) => serve::run(args, globals),
         Command::Http(args) => http::run(args, globals),
+        Command::Check(args) => check::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Model(args) => model::run(args, globals),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => completions::run_man(args),
     }

@@ -3,10 +3,13 @@
 //! A sub-command prints what was asked for on stdout and what went wrong on stderr; it never
 //! ends the process itself: the code travels in [`Failure`] to `main`.
 
+pub mod check;
 mod cli;
 pub mod completions;
 mod failure;
 pub mod http;
+pub mod import;
+pub mod model;
 pub mod serve;
 
 pub use cli::{Cli, Command, Globals, run};

@@ -1,0 +1,138 @@
+//! `factord model`: explains models, and has the daemon read its own again.
+
+pub(super) mod view;
+
+use super::{Failure, Globals, print};
+use crate::channel;
+use crate::exit::Code;
+use crate::model::catalogue::{self, MODEL_COUNT_MAX, Served};
+use crate::model::file::Artifact;
+use std::path::{Path, PathBuf};
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  factord model show regression                      a built-in model
+  factord model show models/classification.fmodel    a file; a pickle is imported first
+  factord model show spread --models /etc/factord/models
+  factord model show regression --served             what the running daemon answers with
+  factord model show regression --json | jq .metrics";
+
+const RELOAD_EXAMPLES: &str = "\
+Example:
+  factord model reload
+
+The daemon checks every model before it adopts any. When one is refused the old ones stay.";
+
+/// The flags of `factord model`.
+#[derive(Debug, clap::Args)]
+pub struct ModelArgs {
+    /// What to do
+    #[command(subcommand)]
+    command: ModelCommand,
+}
+
+/// What can be done with models.
+#[derive(Debug, clap::Subcommand)]
+enum ModelCommand {
+    /// Explain a model: features, weights, statistics, report, formula
+    Show(ShowArgs),
+    /// Have the running daemon read its models again
+    #[command(after_help = RELOAD_EXAMPLES)]
+    Reload,
+}
+
+/// The flags of `factord model show`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = SHOW_EXAMPLES)]
+struct ShowArgs {
+    /// An artifact, a pickle, or the name of a model
+    #[arg(value_name = "FILE|NAME")]
+    model: PathBuf,
+    /// Look the name up in a directory instead of among the built-in models
+    #[arg(long, value_name = "DIR", conflicts_with = "served")]
+    models: Option<PathBuf>,
+    /// Ask the running daemon for the model of that name
+    #[arg(long)]
+    served: bool,
+    /// Print everything as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs one of the sub-commands.
+///
+/// # Errors
+///
+/// [`Failure`] when the model is not found or not sound, or the daemon does not answer.
+pub fn run(args: &ModelArgs, globals: &Globals) -> Result<(), Failure> {
+    match &args.command {
+        ModelCommand::Show(args) => show(args, globals),
+        ModelCommand::Reload => {
+            let adopted = channel::reload(&socket(globals)?)?;
+            print(format_args!("{}\n", adopted.trim_end()))
+        }
+    }
+}
+
+fn show(args: &ShowArgs, globals: &Globals) -> Result<(), Failure> {
+    let (origin, artifact) = find(args, globals)?;
+    if args.json {
+        let mut json = view::full_json(&artifact);
+        json["origin"] = origin.into();
+        return print(format_args!("{json}\n"));
+    }
+    print(view::explain(&artifact, &origin))
+}
+
+/// A name is looked up where the flags say; without them, a file of that path comes first.
+fn find(args: &ShowArgs, globals: &Globals) -> Result<(String, Artifact), Failure> {
+    let name = args.model.to_str().unwrap_or_default();
+    if args.served {
+        return served(name, &socket(globals)?);
+    }
+    if let Some(directory) = &args.models {
+        let models = catalogue::load_dir(directory)?;
+        return pick(models, name, &directory.display().to_string());
+    }
+    let is_name = crate::model::file::name_is_sound(name);
+    if args.model.exists() || !is_name || args.model.extension().is_some() {
+        return Ok((args.model.display().to_string(), view::load(&args.model)?));
+    }
+    pick(catalogue::embedded(), name, "factord itself (and there is no such file)")
+}
+
+fn pick(models: Vec<Served>, name: &str, place: &str) -> Result<(String, Artifact), Failure> {
+    let names: Vec<String> =
+        models.iter().map(|served| served.artifact.name().to_owned()).collect();
+    match models.into_iter().find(|served| served.artifact.name() == name) {
+        Some(served) => Ok((served.origin, served.artifact)),
+        None => {
+            let names = names.join(", ");
+            let message = format!("no model {name:?} in {place}: there are {names}");
+            Err(Failure::new(Code::NoInput, message))
+        }
+    }
+}
+
+/// Asks the daemon for one model after another until the name fits.
+fn served(name: &str, socket: &Path) -> Result<(String, Artifact), Failure> {
+    for id in 0..MODEL_COUNT_MAX as u16 {
+        let bytes = match channel::fetch_artifact(socket, id) {
+            Ok(bytes) => bytes,
+            // Past the last id the daemon has no model; before the first there is no daemon.
+            Err(error) if id == 0 => return Err(error.into()),
+            Err(_) => continue,
+        };
+        let artifact = Artifact::decode(&bytes)
+            .map_err(|error| Failure::new(Code::Data, format!("model {id}: {error}")))?;
+        if artifact.name() == name {
+            return Ok((format!("served by {}", socket.display()), artifact));
+        }
+    }
+    let message = format!("the daemon serves no model {name:?}: factord stat lists them");
+    Err(Failure::new(Code::NoInput, message))
+}
+
+fn socket(globals: &Globals) -> Result<PathBuf, Failure> {
+    Ok(channel::socket_path(globals.socket()?.as_deref()))
+}

@@ -1,0 +1,221 @@
+//! How a model is shown: in a line, as a page, as JSON.
+
+use crate::model::Kind;
+use crate::model::file::{Artifact, MetricValue};
+use crate::model::import;
+use crate::tool::Failure;
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Features shown on a page; JSON has all of them.
+const SHOWN_FEATURE_COUNT_MAX: usize = 32;
+
+/// Terms of a formula that is written out.
+const TERM_COUNT_MAX: usize = 8;
+
+/// Reads an artifact, or imports a pickle.
+///
+/// # Errors
+///
+/// [`Failure`] when the file cannot be read or is refused.
+pub(in crate::tool) fn load(path: &Path) -> Result<Artifact, Failure> {
+    if is_pickle(path) {
+        Ok(import::load(path, None, None)?.artifact)
+    } else {
+        Ok(Artifact::load(path)?)
+    }
+}
+
+/// A pickle of a protocol that is read starts with byte 0x80, an artifact with its magic.
+fn is_pickle(path: &Path) -> bool {
+    let extension = path.extension().is_some_and(|end| end == "pkl" || end == "pickle");
+    let mut first = [0];
+    // A FIFO would wait for its other end; whatever cannot be read is reported when it is loaded.
+    extension
+        || path.is_file()
+            && File::open(path).and_then(|mut file| file.read_exact(&mut first)).is_ok()
+            && first == [0x80]
+}
+
+/// One line about a model.
+pub(in crate::tool) fn summary(artifact: &Artifact) -> String {
+    let width = artifact.model().width();
+    format!(
+        "{} model {:?} of {width} feature{}, {} golden vectors bit for bit, sha256 {}",
+        artifact.kind().name(),
+        artifact.name(),
+        if width == 1 { "" } else { "s" },
+        artifact.golden().len(),
+        hex(&artifact.sha256()),
+    )
+}
+
+/// The same line for machines.
+pub(in crate::tool) fn summary_json(artifact: &Artifact) -> Value {
+    json!({
+        "name": artifact.name(),
+        "kind": artifact.kind().name(),
+        "feature_count": artifact.model().width(),
+        "golden_count": artifact.golden().len(),
+        "sha256": hex(&artifact.sha256()),
+    })
+}
+
+/// Everything an artifact says, but for the golden vectors themselves.
+pub(super) fn full_json(artifact: &Artifact) -> Value {
+    let (model, details) = (artifact.model(), artifact.details());
+    let mut json = summary_json(artifact);
+    json["features"] = details
+        .feature_names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            let mut feature = json!({"name": name, "weight": model.weights()[index]});
+            if model.kind() == Kind::Logistic {
+                feature["scaler"] =
+                    json!({"mean": model.mean()[index], "scale": model.scale()[index]});
+            }
+            feature["training"] = json!(details.feature_stats.get(index));
+            feature
+        })
+        .collect();
+    json["intercept"] = json!(model.intercept());
+    json["target"] = json!(details.target);
+    json["target_training"] = json!(details.target_stats);
+    json["threshold"] = json!(details.threshold);
+    json["metrics"] = artifact.metrics_json();
+    json["trained_at"] = json!(details.trained_at);
+    json["source"] = json!(details.source);
+    json["formula"] = json!(formula(artifact));
+    json
+}
+
+/// A page about a model.
+pub(super) fn explain(artifact: &Artifact, origin: &str) -> String {
+    let details = artifact.details();
+    let mut page = format!("{}\n", summary(artifact));
+    let mut line = |label: &str, text: &str| {
+        if !text.is_empty() {
+            put(&mut page, format_args!("  {label:<11}{text}\n"));
+        }
+    };
+    line("origin", origin);
+    line("source", &details.source);
+    line("trained", &details.trained_at);
+    line("target", &details.target);
+    if let Some(stats) = &details.target_stats {
+        let mut text = format!("in training: mean {:?}, std {:?}", stats.mean, stats.std);
+        for (name, value) in [("median", stats.median), ("min", stats.min), ("max", stats.max)] {
+            if let Some(value) = value {
+                put(&mut text, format_args!(", {name} {value:?}"));
+            }
+        }
+        line("", &text);
+    }
+    if let Some(threshold) = details.threshold {
+        let text =
+            format!("{threshold:?}: where the label was cut in training, in the target's units");
+        line("threshold", &text);
+    }
+    put(&mut page, format_args!("\nFeatures, in order\n"));
+    features(&mut page, artifact);
+    put(&mut page, format_args!("\nFormula\n"));
+    for text in formula(artifact) {
+        put(&mut page, format_args!("  {text}\n"));
+    }
+    if !details.metrics.is_empty() {
+        put(&mut page, format_args!("\nReport of its training\n"));
+    }
+    for metric in &details.metrics {
+        let path = metric.path.join(" / ");
+        match metric.value {
+            MetricValue::Integer(value) => put(&mut page, format_args!("  {path} = {value}\n")),
+            MetricValue::Real(value) => put(&mut page, format_args!("  {path} = {value:?}\n")),
+        }
+    }
+    page
+}
+
+/// A table of features: weights, scaler and what was seen in training.
+fn features(page: &mut String, artifact: &Artifact) {
+    let (model, details) = (artifact.model(), artifact.details());
+    let mut rows = vec![vec!["name".to_owned(), "weight".to_owned()]];
+    if model.kind() == Kind::Logistic {
+        rows[0].extend(["minus".to_owned(), "divided by".to_owned()]);
+    }
+    if !details.feature_stats.is_empty() {
+        rows[0].extend(["training mean".to_owned(), "training std".to_owned()]);
+    }
+    let shown = details.feature_names.iter().enumerate().take(SHOWN_FEATURE_COUNT_MAX);
+    for (index, name) in shown {
+        let mut row = vec![name.clone(), format!("{:?}", model.weights()[index])];
+        if model.kind() == Kind::Logistic {
+            row.push(format!("{:?}", model.mean()[index]));
+            row.push(format!("{:?}", model.scale()[index]));
+        }
+        if let Some(stats) = details.feature_stats.get(index) {
+            row.push(format!("{:?}", stats.mean));
+            row.push(format!("{:?}", stats.std));
+        }
+        rows.push(row);
+    }
+    let width_of = |column: usize| {
+        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..rows[0].len()).map(width_of).collect();
+    for row in &rows {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        put(page, format_args!("  {}\n", cells.join("  ").trim_end()));
+    }
+    if model.width() > SHOWN_FEATURE_COUNT_MAX {
+        let more = model.width() - SHOWN_FEATURE_COUNT_MAX;
+        put(page, format_args!("  ... and {more} more: --json has them all\n"));
+    }
+}
+
+/// The model in words and figures, a line each.
+fn formula(artifact: &Artifact) -> Vec<String> {
+    let (model, details) = (artifact.model(), artifact.details());
+    let logistic = model.kind() == Kind::Logistic;
+    let sum = if model.width() <= TERM_COUNT_MAX {
+        let term = |(weight, name): (&f64, &String)| {
+            if logistic {
+                format!("{weight:?} * z({name})")
+            } else {
+                format!("{weight:?} * {name}")
+            }
+        };
+        let terms: Vec<String> =
+            model.weights().iter().zip(&details.feature_names).map(term).collect();
+        terms.join(" + ")
+    } else {
+        let letter = if logistic { "z(feature)" } else { "feature" };
+        format!("the sum of weight * {letter} over all {} features", model.width())
+    };
+    let sum = format!("{sum} + {:?}", model.intercept());
+    let target = if details.target.is_empty() { "y" } else { &details.target };
+    let order = "added from left to right, each step rounded by itself (no fused multiply-add)";
+    if logistic {
+        vec![
+            "z(x) = (x - minus) / divided by".to_owned(),
+            format!("d = {sum}"),
+            format!("probability that {target} is 1 = 1 / (1 + exp(-d)); class 1 when d > 0"),
+            format!("terms are {order}"),
+        ]
+    } else {
+        vec![format!("{target} = {sum}"), format!("terms are {order}")]
+    }
+}
+
+/// The hash as `sha256sum` prints it.
+fn hex(bytes: &[u8; 32]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn put(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    text.write_fmt(arguments).expect("writing to a string has no error");
+}
