@@ -1,14 +1,13 @@
 //! `factord`: parses the command line, runs the sub-command, and maps what came of it to a
 //! documented exit code.
 
-use clap::Parser;
 use factord::exit::Code;
 use factord::tool::{self, Cli};
 use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::from_arguments(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
             // A closed pipe is no reason to fail: whoever read has seen enough.

@@ -1,9 +1,10 @@
 //! The command line: its grammar, and the way from a sub-command to its file.
 
-use super::{Failure, check, completions, http, import, model, serve};
+use super::{Failure, check, completions, http, import, model, predict, serve, stat};
 use crate::config::Sources;
 use crate::exit;
 use clap::{Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Answers feature vectors with predictions, through shared memory in nanoseconds and over HTTP.
@@ -22,6 +23,28 @@ pub struct Cli {
     /// The sub-command.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Parses the arguments of the process.
+    ///
+    /// # Errors
+    ///
+    /// clap's own error, which is also how it hands over the text of `--help`.
+    pub fn from_arguments(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(arguments.map(plain_number))
+    }
+}
+
+/// Writes a negative number without its exponent: clap would take `-1e-3` for flags.
+fn plain_number(argument: OsString) -> OsString {
+    match argument.to_str() {
+        Some(text) if text.starts_with('-') => match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => number.to_string().into(),
+            _ => argument,
+        },
+        _ => argument,
+    }
 }
 
 /// Flags that every sub-command understands.
@@ -62,6 +85,10 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Run the HTTP sidecar alone, in front of a running daemon
     Http(http::HttpArgs),
+    /// Predict one row, or score a CSV file, through shared memory
+    Predict(predict::PredictArgs),
+    /// Show the counters of the running daemon
+    Stat(stat::StatArgs),
     /// Tell whether model files would be served
     Check(check::CheckArgs),
     /// Turn a scikit-learn pickle into an artifact, without executing it
@@ -87,6 +114,8 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Check(args) => check::run(args),
         Command::Import(args) => import::run(args),
         Command::Model(args) => model::run(args, globals),
+        Command::Predict(args) => predict::run(args, globals),
+        Command::Stat(args) => stat::run(args, globals),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => completions::run_man(args),
     }
@@ -111,6 +140,17 @@ mod tests {
     #[test]
     fn the_grammar_holds_no_contradiction() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn negative_numbers_with_exponents_are_features() {
+        for text in ["-1", "-0.5", "-1e-3", "-2.5E+3", "-1e-300", "-0"] {
+            let arguments = ["factord", "predict", "regression", "1", text, "--json"];
+            let cli = Cli::from_arguments(arguments.into_iter().map(OsString::from)).unwrap();
+            let expected: f64 = text.parse().unwrap();
+            let shown = format!("{:?}", cli.command);
+            assert!(shown.contains(&format!("[1.0, {expected:?}]")), "{text}: {shown}");
+        }
     }
 
     #[test]

@@ -39,6 +39,13 @@ impl Failure {
         Failure::new(Code::Io, format!("cannot write {}: {error}", path.display()))
     }
 
+    /// Puts in front what the failure is about.
+    #[must_use]
+    pub fn about(mut self, subject: impl fmt::Display) -> Failure {
+        self.message = format!("{subject}: {}", self.message);
+        self
+    }
+
     /// Whoever read stdout has seen enough: the process ends without a word, and well.
     pub fn reader_gone() -> Failure {
         Failure { code: Code::Ok, message: String::new() }

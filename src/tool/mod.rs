@@ -6,11 +6,16 @@
 pub mod check;
 mod cli;
 pub mod completions;
+mod csv_columns;
 mod failure;
 pub mod http;
 pub mod import;
 pub mod model;
+mod output;
+pub mod predict;
+mod predict_csv;
 pub mod serve;
+pub mod stat;
 
 pub use cli::{Cli, Command, Globals, run};
 pub use failure::{Failure, print};

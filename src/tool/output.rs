@@ -1,0 +1,100 @@
+//! [`Output`]: a file that appears under its name only when it is whole.
+
+use super::Failure;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Where results go: stdout, something that is no regular file, or a temporary file beside the
+/// target that takes its name in [`Output::finish`] and vanishes without it.
+pub(super) struct Output {
+    writer: BufWriter<Box<dyn Write>>,
+    target: PathBuf,
+    temporary: Option<Temporary>,
+}
+
+/// The temporary file; dropping it removes it.
+struct Temporary {
+    path: PathBuf,
+    file: File,
+}
+
+impl Temporary {
+    /// Creates a file in the folder of the target, under a name that nobody else has.
+    fn beside(target: &Path) -> io::Result<Temporary> {
+        let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
+        let mut tries = 0;
+        loop {
+            let path = target.with_file_name(format!(".{name}.{}-{tries}", std::process::id()));
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(file) => return Ok(Temporary { path, file }),
+                // Left by a run that was killed and had the same process id.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < 16 => {
+                    tries += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // After a rename there is nothing under this name any more.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Output {
+    /// Opens the output; `-` is stdout, and a device or pipe is written to as it is.
+    pub(super) fn create(path: &Path) -> Result<Output, Failure> {
+        if path == Path::new("-") {
+            return Ok(Output::direct(path, Box::new(io::stdout())));
+        }
+        let failed = |error: io::Error| Failure::creating(path, &error);
+        // A link is followed: the file behind it is replaced, not the link.
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        match fs::metadata(&target) {
+            Ok(metadata) if metadata.is_dir() => {
+                return Err(failed(io::ErrorKind::IsADirectory.into()));
+            }
+            Ok(metadata) if !metadata.is_file() => {
+                let file = OpenOptions::new().write(true).open(&target).map_err(failed)?;
+                return Ok(Output::direct(path, Box::new(file)));
+            }
+            _ => {}
+        }
+        let temporary = Temporary::beside(&target).map_err(failed)?;
+        // A file that is replaced keeps who may read it.
+        if let Ok(metadata) = fs::metadata(&target) {
+            temporary.file.set_permissions(metadata.permissions()).map_err(failed)?;
+        }
+        let writer = temporary.file.try_clone().map_err(failed)?;
+        Ok(Output { writer: BufWriter::new(Box::new(writer)), target, temporary: Some(temporary) })
+    }
+
+    fn direct(path: &Path, writer: Box<dyn Write>) -> Output {
+        Output { writer: BufWriter::new(writer), target: path.to_owned(), temporary: None }
+    }
+
+    /// Flushes and, for a file, gives it its name.
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
+        let failed = |error: io::Error| Failure::writing(&self.target, &error);
+        self.writer.flush().map_err(failed)?;
+        if let Some(temporary) = &self.temporary {
+            temporary.file.sync_all().map_err(failed)?;
+            fs::rename(&temporary.path, &self.target).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}

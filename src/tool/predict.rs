@@ -1,0 +1,126 @@
+//! `factord predict`: one row from the command line, or a whole file, through shared memory.
+
+use super::predict_csv::{self, CsvJob};
+use super::{Failure, Globals, print};
+use crate::client::{AttachOptions, Client, Prediction};
+use crate::counters::ModelRow;
+use crate::exit::Code;
+use crate::idle::IdleStrategy;
+use crate::model::Kind;
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  factord predict regression 0.5 0.2 0.3
+  factord predict classification --json 0.5 0.2 0.3
+  factord predict regression -0.5 1e-3 0
+  factord predict --csv rows.csv --out scored.csv
+  zcat rows.csv.gz | factord predict --csv - --out - | head
+
+A file is read by its header: the columns buy_rate, large_buy and large_sell (or the models' own
+names of them) wherever they stand, else the first three. It is written with all its columns, and
+regression, probability and class, which replace columns of those names.
+A row that cannot be scored ends the run with code 65 and writes no file; with --keep-going it is
+reported, its three outputs stay empty, the other rows are scored, and the code is 1.";
+
+/// The flags of `factord predict`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct PredictArgs {
+    /// The model, by the name under which the daemon serves it
+    #[arg(required_unless_present = "csv", conflicts_with = "csv")]
+    model: Option<String>,
+    /// One number a feature, in the model's order
+    #[arg(value_name = "X", requires = "model", allow_negative_numbers = true)]
+    features: Vec<f64>,
+    /// Score a CSV file with both models; - reads stdin
+    #[arg(long, value_name = "IN", requires = "out")]
+    csv: Option<PathBuf>,
+    /// Where the scored file goes; - writes stdout
+    #[arg(long, value_name = "OUT", requires = "csv")]
+    out: Option<PathBuf>,
+    /// Score the other rows when some cannot be
+    #[arg(long, requires = "csv")]
+    keep_going: bool,
+    /// Milliseconds to wait for an answer; for a file, for each 1,024 rows
+    #[arg(long, value_name = "MS", default_value_t = 5_000,
+          value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    deadline_ms: u64,
+    /// Print one JSON object: the answer, or the counts of a file
+    #[arg(long)]
+    json: bool,
+}
+
+/// Predicts one row or a file.
+///
+/// # Errors
+///
+/// [`Failure`] when there is no daemon, no such model, or a row that cannot be scored.
+pub fn run(args: &PredictArgs, globals: &Globals) -> Result<(), Failure> {
+    let socket = globals.socket()?;
+    let deadline = Duration::from_millis(args.deadline_ms);
+    if let (Some(input), Some(output)) = (&args.csv, &args.out) {
+        let keep_going = args.keep_going;
+        let job = CsvJob { socket, input, output, keep_going, deadline, json: args.json };
+        return predict_csv::run(&job);
+    }
+    // The grammar asks for a model wherever there is no file.
+    let name = args.model.as_deref().unwrap_or_default();
+    if args.features.is_empty() {
+        let message = format!("{name}: no features given, such as 0.5 0.2 0.3");
+        return Err(Failure::new(Code::Usage, message));
+    }
+    let mut client = Client::attach(&AttachOptions {
+        socket,
+        name: "predict".to_owned(),
+        feature_count: args.features.len(),
+        slot_count: 1,
+        idle: IdleStrategy::Backoff,
+        ..AttachOptions::default()
+    })?;
+    let row = served(&client, name)?;
+    if row.width != args.features.len() {
+        let given = args.features.len();
+        let message = format!("{name} takes {} features, {given} were given", row.width);
+        return Err(Failure::new(Code::Data, message));
+    }
+    let answer = client
+        .predict(row.id, &args.features, deadline)
+        .map_err(|error| Failure::from(error).about(name))?;
+    print(if args.json { as_json(&row, &args.features, &answer) } else { as_text(&row, &answer) })
+}
+
+/// The daemon's row of a model, or a message that lists the models it serves.
+pub(super) fn served(client: &Client, name: &str) -> Result<ModelRow, Failure> {
+    client.model(name).ok_or_else(|| {
+        let names: Vec<String> = client.models().into_iter().map(|row| row.name).collect();
+        let message = format!("the daemon serves no model `{name}`: it has {}", names.join(", "));
+        Failure::new(Code::Usage, message)
+    })
+}
+
+fn as_text(row: &ModelRow, answer: &Prediction) -> String {
+    match row.kind {
+        Kind::Linear => format!("{:?}\n", answer.y),
+        Kind::Logistic => format!("class {}, probability {:?}\n", answer.second, answer.y),
+    }
+}
+
+fn as_json(row: &ModelRow, features: &[f64], answer: &Prediction) -> String {
+    let mut object = json!({
+        "model": row.name,
+        "features": features,
+        "generation": answer.generation,
+        "epoch": answer.epoch,
+    });
+    match row.kind {
+        Kind::Linear => object["prediction"] = json!(answer.y),
+        Kind::Logistic => {
+            object["prediction"] = json!(u8::from(answer.second > 0.0));
+            object["probability"] = json!(answer.y);
+        }
+    }
+    format!("{object}\n")
+}

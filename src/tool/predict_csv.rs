@@ -1,0 +1,263 @@
+//! `factord predict --csv`: reads rows, scores them in chunks through the ring, writes them.
+//!
+//! Memory does not grow with the file: one chunk is held at a time. A file that could not be
+//! scored to its end is never left under the name that was asked for.
+
+use super::csv_columns::{Columns, RowError};
+use super::output::Output;
+use super::predict::served;
+use super::{Failure, print};
+use crate::client::{Answer, AttachOptions, Client, PredictError};
+use crate::exit::Code;
+use crate::idle::IdleStrategy;
+use csv::{ByteRecord, Reader, ReaderBuilder, Trim, Writer};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Rows scored at a time, and slots of the ring.
+// 1,024: both rings then take 128 KiB, and a chunk of parsed rows stays in the second-level cache.
+const CHUNK_ROWS: usize = 1024;
+
+/// One file to score.
+pub(super) struct CsvJob<'a> {
+    pub(super) socket: Option<PathBuf>,
+    pub(super) input: &'a Path,
+    pub(super) output: &'a Path,
+    pub(super) keep_going: bool,
+    pub(super) deadline: Duration,
+    pub(super) json: bool,
+}
+
+/// Scores the file.
+pub(super) fn run(job: &CsvJob<'_>) -> Result<(), Failure> {
+    let (input, progress) = open(job.input)?;
+    let mut reader =
+        ReaderBuilder::new().flexible(true).has_headers(false).trim(Trim::None).from_reader(input);
+    let mut header = ByteRecord::new();
+    if !read(&mut reader, job.input, &mut header)? {
+        let message = format!("{}: the file is empty, not even a header", job.input.display());
+        return Err(Failure::new(Code::Data, message));
+    }
+    let columns = Columns::of(&header)
+        .map_err(|error| Failure::new(Code::Data, error.at(job.input, &header)))?;
+    let client = Client::attach(&AttachOptions {
+        socket: job.socket.clone(),
+        name: "predict --csv".to_owned(),
+        slot_count: CHUNK_ROWS,
+        idle: IdleStrategy::Backoff,
+        ..AttachOptions::default()
+    })?;
+    let mut scorer = Scorer::new(job, client, columns)?;
+    let mut output = Output::create(job.output)?;
+    let written = scorer.stream(&mut reader, &header, &mut output);
+    progress.finish_and_clear();
+    written?;
+    output.finish()?;
+    scorer.report()
+}
+
+/// Opens the input; the bar counts its bytes, and shows only on a terminal.
+fn open(path: &Path) -> Result<(impl Read + use<>, ProgressBar), Failure> {
+    let (input, len): (Box<dyn Read>, u64) = if path == Path::new("-") {
+        (Box::new(io::stdin()), 0)
+    } else {
+        let unreadable = |error: io::Error| Failure::reading(path, &error);
+        let file = File::open(path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if metadata.is_dir() {
+            return Err(unreadable(io::ErrorKind::IsADirectory.into()));
+        }
+        (Box::new(file), metadata.len())
+    };
+    let progress = if !io::stderr().is_terminal() {
+        ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
+    } else if len == 0 {
+        ProgressBar::new_spinner()
+    } else {
+        let style = ProgressStyle::with_template("{wide_bar} {percent:>3} %  {eta} left");
+        ProgressBar::new(len).with_style(style.expect("the template is a constant that parses"))
+    };
+    Ok((progress.wrap_read(input), progress))
+}
+
+/// Reads one record; false at the end.
+fn read<R: Read>(
+    reader: &mut Reader<R>,
+    path: &Path,
+    record: &mut ByteRecord,
+) -> Result<bool, Failure> {
+    reader.read_byte_record(record).map_err(|error| match error.into_kind() {
+        csv::ErrorKind::Io(error) => Failure::reading(path, &error),
+        other => Failure::new(Code::Data, format!("{}: {other:?}", path.display())),
+    })
+}
+
+/// The state of one run.
+struct Scorer<'a> {
+    job: &'a CsvJob<'a>,
+    client: Client,
+    regression: u16,
+    classification: u16,
+    columns: Columns,
+    rows: Vec<ByteRecord>,
+    /// Where each row's features are in `features`; `None` for a row that cannot be read.
+    places: Vec<Option<usize>>,
+    features: Vec<f64>,
+    linear: Vec<Answer>,
+    logistic: Vec<Answer>,
+    row_count: u64,
+    bad_count: u64,
+}
+
+impl<'a> Scorer<'a> {
+    fn new(job: &'a CsvJob<'a>, client: Client, columns: Columns) -> Result<Self, Failure> {
+        let mut ids = [0; 2];
+        for (id, name) in ids.iter_mut().zip(["regression", "classification"]) {
+            let row = served(&client, name)?;
+            if row.width != 3 {
+                let message = format!("{name} takes {} features: --csv needs 3", row.width);
+                return Err(Failure::new(Code::Data, message));
+            }
+            *id = row.id;
+        }
+        Ok(Scorer {
+            job,
+            client,
+            regression: ids[0],
+            classification: ids[1],
+            columns,
+            rows: vec![ByteRecord::new(); CHUNK_ROWS],
+            places: Vec::with_capacity(CHUNK_ROWS),
+            features: Vec::with_capacity(3 * CHUNK_ROWS),
+            linear: Vec::with_capacity(CHUNK_ROWS),
+            logistic: Vec::with_capacity(CHUNK_ROWS),
+            row_count: 0,
+            bad_count: 0,
+        })
+    }
+
+    fn stream<R: Read>(
+        &mut self,
+        reader: &mut Reader<R>,
+        header: &ByteRecord,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let mut writer = Writer::from_writer(output);
+        self.write(&mut writer, &self.columns.header(header))?;
+        loop {
+            let count = self.read_chunk(reader)?;
+            self.score()?;
+            self.write_chunk(&mut writer, count)?;
+            if count < CHUNK_ROWS {
+                return writer.flush().map_err(|error| Failure::writing(self.job.output, &error));
+            }
+        }
+    }
+
+    /// Reads up to a chunk of rows and collects the features of those that can be read.
+    fn read_chunk<R: Read>(&mut self, reader: &mut Reader<R>) -> Result<usize, Failure> {
+        self.places.clear();
+        self.features.clear();
+        let mut count = 0;
+        while count < CHUNK_ROWS && read(reader, self.job.input, &mut self.rows[count])? {
+            match self.columns.features(&self.rows[count]) {
+                Ok(x) => {
+                    self.places.push(Some(self.features.len() / 3));
+                    self.features.extend_from_slice(&x);
+                }
+                Err(error) => {
+                    self.places.push(None);
+                    self.bad_row(count, &error)?;
+                }
+            }
+            count += 1;
+        }
+        self.row_count += count as u64;
+        Ok(count)
+    }
+
+    fn score(&mut self) -> Result<(), Failure> {
+        let count = self.features.len() / 3;
+        let targets =
+            [(self.regression, &mut self.linear), (self.classification, &mut self.logistic)];
+        for (id, answers) in targets {
+            answers.clear();
+            answers.resize(count, Err(PredictError::NotConnected));
+            self.client.predict_batch(id, &self.features, answers, self.job.deadline)?;
+        }
+        Ok(())
+    }
+
+    fn write_chunk<W: Write>(
+        &mut self,
+        writer: &mut Writer<W>,
+        count: usize,
+    ) -> Result<(), Failure> {
+        for index in 0..count {
+            let outputs = match self.places[index] {
+                None => None,
+                Some(place) => self.outputs(index, place)?,
+            };
+            let row = self.columns.row(&self.rows[index], outputs.as_ref());
+            self.write(writer, &row)?;
+        }
+        Ok(())
+    }
+
+    /// The three outputs of a scored row; `None` when the engine found its input bad.
+    fn outputs(&mut self, index: usize, place: usize) -> Result<Option<[String; 3]>, Failure> {
+        match (self.linear[place], self.logistic[place]) {
+            (Ok(linear), Ok(logistic)) => {
+                // `{:?}` is the shortest decimal that reads back as the same bits.
+                let texts = [format!("{:?}", linear.y), format!("{:?}", logistic.y)];
+                let [regression, probability] = texts;
+                Ok(Some([regression, probability, logistic.second.to_string()]))
+            }
+            (Err(PredictError::BadInput), _) | (_, Err(PredictError::BadInput)) => {
+                self.bad_row(index, &RowError::NotPredictable)?;
+                Ok(None)
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error.into()),
+        }
+    }
+
+    /// Counts and reports a bad row, or ends the run with it.
+    fn bad_row(&mut self, index: usize, error: &RowError) -> Result<(), Failure> {
+        let message = error.at(self.job.input, &self.rows[index]);
+        if !self.job.keep_going {
+            return Err(Failure::new(Code::Data, message));
+        }
+        self.bad_count += 1;
+        // With stderr closed there is no one left to tell; the count still says so.
+        let _ = writeln!(io::stderr(), "factord: {message}");
+        Ok(())
+    }
+
+    fn write<W: Write>(&self, writer: &mut Writer<W>, record: &ByteRecord) -> Result<(), Failure> {
+        writer.write_byte_record(record).map_err(|error| match error.into_kind() {
+            csv::ErrorKind::Io(error) => Failure::writing(self.job.output, &error),
+            other => Failure::new(Code::Internal, format!("writing a row: {other:?}")),
+        })
+    }
+
+    /// Says what was done, on stderr or, as JSON, on stdout unless the rows went there.
+    fn report(&self) -> Result<(), Failure> {
+        let (rows, bad) = (self.row_count, self.bad_count);
+        let target = self.job.output.display();
+        if self.job.json && self.job.output != Path::new("-") {
+            let good = rows - bad;
+            print(format_args!("{}\n", json!({"rows": rows, "scored": good, "bad": bad})))?;
+        } else if bad == 0 && self.job.output != Path::new("-") {
+            let _ = writeln!(io::stderr(), "factord: {rows} rows scored to {target}");
+        }
+        if bad == 0 {
+            return Ok(());
+        }
+        let message = format!("{bad} of {rows} rows are bad: their outputs are empty in {target}");
+        Err(Failure::new(Code::Failed, message))
+    }
+}

@@ -1,0 +1,188 @@
+//! `factord stat`: the counters of a running daemon, read from its shared memory.
+
+use super::{Failure, Globals, print};
+use crate::counters::{Histogram, Observer, Snapshot, WorkerCounters};
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  factord stat                    once, for people
+  factord stat --json | jq .      once, for machines
+  factord stat --watch 2          every two seconds, until interrupted
+
+Reading costs the daemon nothing: it does not know that anybody looks.";
+
+/// The quantiles that are shown.
+const QUANTILES: [(&str, f64); 5] =
+    [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99_9", 0.999), ("max", 1.0)];
+
+/// The flags of `factord stat`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct StatArgs {
+    /// Print again every so many seconds, until interrupted
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    watch: Option<u64>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the counters.
+///
+/// # Errors
+///
+/// [`Failure`] when there is no daemon or stdout cannot be written to.
+pub fn run(args: &StatArgs, globals: &Globals) -> Result<(), Failure> {
+    let socket = globals.socket()?;
+    // The event loop of --watch: it ends by an error, such as a daemon that went away.
+    loop {
+        // Attached anew each time, so that a daemon that was started again is found.
+        let snapshot = Observer::attach(socket.as_deref())?.snapshot();
+        print(if args.json { format!("{}\n", as_json(&snapshot)) } else { as_text(&snapshot) })?;
+        let Some(seconds) = args.watch else { return Ok(()) };
+        if !args.json {
+            print("\n")?;
+        }
+        std::thread::sleep(Duration::from_secs(seconds));
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn as_json(snapshot: &Snapshot) -> Value {
+    let models: Vec<Value> = snapshot
+        .models
+        .iter()
+        .map(|row| {
+            json!({
+                "id": row.id, "name": row.name, "kind": row.kind.name(), "width": row.width,
+                "generation": row.generation, "sha256": hex(&row.sha256),
+            })
+        })
+        .collect();
+    json!({
+        "abi": format!("{}.{}", snapshot.abi.0, snapshot.abi.1),
+        "epoch": snapshot.epoch,
+        "state": snapshot.state.name(),
+        "pid": snapshot.pid,
+        "started_unix_ns": snapshot.started_unix_ns,
+        "heartbeat_count": snapshot.heartbeat_count,
+        "heartbeat_age_ns": snapshot.heartbeat_age_ns,
+        "channel_count": snapshot.channel_count,
+        "attached_total": snapshot.attached_total,
+        "freed_total": snapshot.freed_total,
+        "refused_total": snapshot.refused_total,
+        "reloads_total": snapshot.reloads_total,
+        "reload_failures_total": snapshot.reload_failures_total,
+        "tsc_hz": snapshot.tsc_hz,
+        "models": models,
+        "workers": snapshot.workers.iter().map(worker_json).collect::<Vec<_>>(),
+    })
+}
+
+fn worker_json(worker: &WorkerCounters) -> Value {
+    json!({
+        "core": worker.core,
+        "idle": worker.idle.name(),
+        "sweeps": worker.sweeps,
+        "requests": worker.requests,
+        "ok": worker.ok,
+        "bad_input": worker.bad_input,
+        "unknown_model": worker.unknown_model,
+        "width_mismatch": worker.width_mismatch,
+        "violations": worker.violations,
+        "detached": worker.detached,
+        "latency_ns": latency_json(&worker.latency),
+    })
+}
+
+fn latency_json(latency: &Histogram) -> Value {
+    let mut object = json!({"samples": latency.count()});
+    if latency.count() > 0 {
+        for (name, q) in QUANTILES {
+            object[name] = json!(latency.percentile(q).round());
+        }
+    }
+    object
+}
+
+fn as_text(snapshot: &Snapshot) -> String {
+    let mut text = String::new();
+    // Writing into a String cannot fail.
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:<16} {value}");
+    };
+    line("state", format!("{}, pid {}", snapshot.state.name(), snapshot.pid));
+    line("epoch", snapshot.epoch.to_string());
+    line(
+        "heartbeat",
+        format!(
+            "{} beats, the last {:.1} ms ago",
+            snapshot.heartbeat_count,
+            snapshot.heartbeat_age_ns as f64 / 1e6
+        ),
+    );
+    line(
+        "channels",
+        format!(
+            "{} now, {} attached, {} freed, {} refused",
+            snapshot.channel_count,
+            snapshot.attached_total,
+            snapshot.freed_total,
+            snapshot.refused_total
+        ),
+    );
+    line(
+        "reloads",
+        format!("{} adopted, {} refused", snapshot.reloads_total, snapshot.reload_failures_total),
+    );
+    line("abi", format!("{}.{}", snapshot.abi.0, snapshot.abi.1));
+    for row in &snapshot.models {
+        let kind = row.kind.name();
+        let hash = hex(&row.sha256[..6]);
+        line(
+            &format!("model {}", row.id),
+            format!(
+                "{}, {kind}, {} features, generation {}, sha256 {hash}",
+                row.name, row.width, row.generation
+            ),
+        );
+    }
+    for (index, worker) in snapshot.workers.iter().enumerate() {
+        let core = worker.core.map_or("not pinned".to_owned(), |core| format!("core {core}"));
+        line(
+            &format!("worker {index}"),
+            format!("{core}, idle {}, {} sweeps", worker.idle, worker.sweeps),
+        );
+        line(
+            "  requests",
+            format!(
+                "{}: {} ok, {} bad input, {} unknown model, {} width mismatch",
+                worker.requests,
+                worker.ok,
+                worker.bad_input,
+                worker.unknown_model,
+                worker.width_mismatch
+            ),
+        );
+        line(
+            "  violations",
+            format!("{}, {} channels detached", worker.violations, worker.detached),
+        );
+        line("  service time", latency_text(&worker.latency));
+    }
+    text
+}
+
+fn latency_text(latency: &Histogram) -> String {
+    if latency.count() == 0 {
+        return "no samples yet".to_owned();
+    }
+    let quantiles = QUANTILES.map(|(name, q)| format!("{name} {:.0} ns", latency.percentile(q)));
+    format!("{} ({} samples)", quantiles.join(", "), latency.count())
+}
