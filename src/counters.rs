@@ -8,7 +8,7 @@ use crate::abi::{self, status_region as at};
 use crate::channel::{self, AttachError};
 use crate::idle::IdleStrategy;
 use crate::model::Kind;
-use crate::region::Mapping;
+use crate::region::{Mapping, Region};
 use crate::sync::{AtomicU64, Ordering, fence};
 use crate::sys::clock;
 use std::path::Path;
@@ -59,18 +59,18 @@ pub fn bucket_upper(index: usize) -> u64 {
 /// The daemon's own view of STATUS.
 #[derive(Clone, Debug)]
 pub struct StatusWriter {
-    mapping: Arc<Mapping>,
+    region: Arc<Region>,
 }
 
 impl StatusWriter {
     /// Writes through the daemon's mapping of STATUS.
-    pub fn new(mapping: Arc<Mapping>) -> StatusWriter {
-        StatusWriter { mapping }
+    pub fn new(region: Arc<Region>) -> StatusWriter {
+        StatusWriter { region }
     }
 
     /// A word of the region, by an index of [`crate::abi::status_region`].
     pub fn word(&self, index: usize) -> &AtomicU64 {
-        &self.mapping.words()[index]
+        &self.region.mapping().words()[index]
     }
 
     /// Adds one to a word that the control thread owns.

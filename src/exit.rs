@@ -5,6 +5,9 @@
 use crate::channel::{AttachError, CommandError, Refusal};
 use crate::client::PredictError;
 use crate::config::ConfigError;
+use crate::control::ReloadError;
+use crate::control::listener::ListenError;
+use crate::daemon::ServeError;
 use crate::model::catalogue::CatalogueError;
 use crate::model::file::ArtifactFileError;
 use crate::model::import::ImportFileError;
@@ -190,6 +193,26 @@ impl Coded for CatalogueError {
             | CatalogueError::WrongKind { .. } => Code::Data,
             CatalogueError::Artifact(error) => error.code(),
             CatalogueError::Pickle(error) => error.code(),
+        }
+    }
+}
+
+impl Coded for ServeError {
+    fn code(&self) -> Code {
+        match self {
+            ServeError::Listen(ListenError::InUse { .. }) => Code::Unavailable,
+            ServeError::Listen(ListenError::Foreign { .. }) => Code::Permission,
+            ServeError::Listen(ListenError::NotASocket { .. }) => Code::CannotCreate,
+            ServeError::Listen(ListenError::Io { source, .. }) => Code::of_creating(source),
+            ServeError::Models(ReloadError::Catalogue(error)) => error.code(),
+            ServeError::Models(ReloadError::NoIdLeft { .. }) => Code::Data,
+            ServeError::Memory(_) | ServeError::Io(_) => Code::Os,
+            ServeError::Core { .. } => Code::Config,
+            ServeError::Sidecar { code, .. } => {
+                let same = |known: &Code| Some(i32::from(known.number())) == *code;
+                Code::ALL.into_iter().find(same).unwrap_or(Code::Unavailable)
+            }
+            ServeError::Thread { .. } => Code::Internal,
         }
     }
 }

@@ -23,6 +23,10 @@ pub mod worker;
 #[cfg(all(feature = "daemon", not(loom)))]
 pub mod config;
 #[cfg(all(feature = "daemon", not(loom)))]
+pub mod control;
+#[cfg(all(feature = "daemon", not(loom)))]
+pub mod daemon;
+#[cfg(all(feature = "daemon", not(loom)))]
 pub mod exit;
 #[cfg(all(feature = "daemon", not(loom)))]
 pub mod log;

@@ -133,3 +133,18 @@ pub unsafe fn keep_from_children(start: *mut u8, len: usize) -> io::Result<()> {
     // SAFETY: the caller vouches for the mapping; the advice changes no byte of it.
     Ok(unsafe { rustix::mm::madvise(start.cast::<c_void>(), len, advice) }?)
 }
+
+/// Makes a memory file that holds `bytes` and can never change.
+///
+/// # Errors
+///
+/// The system's error, when the memory is not there.
+pub fn sealed_file(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
+    use std::os::unix::fs::FileExt;
+    let fd = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let file = std::fs::File::from(fd);
+    file.write_all_at(bytes, 0)?;
+    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
+    fcntl_add_seals(&file, seals)?;
+    Ok(file.into())
+}

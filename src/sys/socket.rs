@@ -9,7 +9,7 @@ use rustix::net::{
 };
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -184,4 +184,19 @@ pub fn hung_up(socket: BorrowedFd<'_>) -> bool {
             .intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::RDHUP | PollFlags::NVAL),
         Err(_) => false,
     }
+}
+
+/// Takes over a listening socket that the service manager passed, and makes it non-blocking.
+///
+/// # Errors
+///
+/// `EBADF` or `ENOTSOCK` when it is none.
+pub fn adopt(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: the caller got the number from LISTEN_FDS, whose descriptors belong to this process
+    // and are named there once.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    sockopt::socket_type(&socket)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(socket)
 }

@@ -2,7 +2,7 @@
 
 use super::{Failure, Globals, print};
 use crate::config::{self, ServeConfig, Settings, parse};
-use crate::exit::Code;
+use crate::daemon;
 use crate::idle::IdleStrategy;
 use crate::log::{self, LogLevel};
 use std::net::SocketAddr;
@@ -87,5 +87,5 @@ pub fn run(args: &ServeArgs, globals: &Globals) -> Result<(), Failure> {
         };
     }
     log::init(config.log_level);
-    Err(Failure::new(Code::Unavailable, "this build has no engine"))
+    Ok(daemon::run(&config)?)
 }

@@ -2,7 +2,7 @@
 
 use crate::abi::status_region as at;
 use crate::counters::{add, bucket_index, set};
-use crate::region::Mapping;
+use crate::region::Region;
 use crate::sync::AtomicU64;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ const SWEEP_INTERVAL: u64 = 1024;
 /// One worker's block of STATUS.
 #[derive(Debug)]
 pub struct Tally {
-    status: Arc<Mapping>,
+    status: Arc<Region>,
     start: usize,
     until_sample: u32,
     sweeps: u64,
@@ -24,14 +24,14 @@ pub struct Tally {
 
 impl Tally {
     /// Counts in block `index` of `status`.
-    pub fn new(status: Arc<Mapping>, index: usize) -> Tally {
+    pub fn new(status: Arc<Region>, index: usize) -> Tally {
         let start = at::WORKERS + index * at::WORKER_WORDS;
         Tally { status, start, until_sample: SAMPLE_INTERVAL, sweeps: 0 }
     }
 
     #[inline]
     fn word(&self, offset: usize) -> Option<&AtomicU64> {
-        self.status.words().get(self.start + offset)
+        self.status.mapping().words().get(self.start + offset)
     }
 
     #[inline]

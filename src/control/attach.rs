@@ -1,0 +1,171 @@
+//! The daemon's half of the attach handshake: make the regions, send them, close them to writers,
+//! hand the channel to the worker.
+
+use super::{Control, Phase, deadline};
+use crate::abi::{self, resp_header, status_region as at};
+use crate::channel::{Message, NAME_LEN, Refusal, Welcome};
+use crate::counters::set;
+use crate::region::{Access, Region};
+use crate::ring::Geometry;
+use crate::sys::epoll::Interest;
+use crate::sys::socket;
+use crate::worker::Lane;
+use std::io;
+use std::os::fd::AsFd;
+use tracing::{info, warn};
+
+impl Control {
+    /// Answers a greeting: STATUS for an observer, four regions for a client.
+    pub(super) fn greet(
+        &mut self,
+        key: u64,
+        feature_count: u64,
+        slot_count: u64,
+        nonce: u64,
+        name: &[u8; NAME_LEN],
+    ) -> Result<(), Refusal> {
+        let welcome = Welcome {
+            abi: abi::ABI_WORD,
+            layout_hash: abi::LAYOUT_HASH,
+            epoch: self.parts.epoch,
+            client_id: key,
+            feature_count,
+            slot_count,
+            nonce,
+        };
+        let name = printable(name);
+        if slot_count == 0 {
+            return self.show_status(key, &welcome, name);
+        }
+        let geometry = usize::try_from(feature_count)
+            .ok()
+            .zip(usize::try_from(slot_count).ok())
+            .and_then(|(features, slots)| Geometry::new(features, slots))
+            .ok_or(Refusal::Geometry { feature_count, slot_count })?;
+        let len = ((geometry.req_lines() + geometry.resp_lines()) * abi::LINE_LEN) as u64;
+        let Some(peer) = self.peers.get_mut(&key) else { return Ok(()) };
+        self.quota.charge(peer.identity.uid, len)?;
+        // From here on the charge is on the connection's account, whatever becomes of it.
+        peer.charged_len = Some(len);
+        peer.name = name;
+        let (req, resp) = self.make_regions(geometry, &welcome).map_err(|error| {
+            warn!("no memory for the rings of a client: {error}");
+            Refusal::NoMemory { bytes: len }
+        })?;
+        self.send_regions(key, &welcome, &req, &resp).map_err(|error| {
+            warn!("cannot send the rings to a client: {error}");
+            Refusal::Busy
+        })?;
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.phase = Phase::Mapping { geometry, req, resp };
+            peer.deadline_ns = deadline();
+        }
+        Ok(())
+    }
+
+    fn show_status(&mut self, key: u64, welcome: &Welcome, name: String) -> Result<(), Refusal> {
+        let Some(peer) = self.peers.get_mut(&key) else { return Ok(()) };
+        peer.name = name;
+        peer.deadline_ns = deadline();
+        let Some(socket) = &peer.socket else { return Ok(()) };
+        let message = Message::Welcome(*welcome).encode();
+        self.parts
+            .status
+            .read_only()
+            .and_then(|status| socket::send(socket.as_fd(), &message, &[status.as_fd()]))
+            .map_err(|_| Refusal::Busy)
+    }
+
+    fn make_regions(
+        &mut self,
+        geometry: Geometry,
+        welcome: &Welcome,
+    ) -> io::Result<(Region, Region)> {
+        let req = Region::create("factord-req", geometry.req_lines(), Access::Read)?;
+        let resp = Region::create("factord-resp", geometry.resp_lines(), Access::Write)?;
+        let header = [
+            (resp_header::MAGIC, abi::MAGIC),
+            (resp_header::ABI, welcome.abi),
+            (resp_header::LAYOUT_HASH, welcome.layout_hash),
+            (resp_header::EPOCH, welcome.epoch),
+            (resp_header::CLIENT_ID, welcome.client_id),
+            (resp_header::FEATURE_COUNT, welcome.feature_count),
+            (resp_header::SLOT_COUNT, welcome.slot_count),
+        ];
+        for (index, value) in header {
+            set(&resp.mapping().words()[index], value);
+        }
+        resp.seal_write()?;
+        for region in [&req, &resp] {
+            region.mapping().populate()?;
+            if let Err(error) = region.mapping().lock()
+                && !self.lock_refused
+            {
+                self.lock_refused = true;
+                warn!(
+                    "rings cannot be locked in memory ({error}): serving all the same; raise \
+                     LimitMEMLOCK or `ulimit -l` to keep them from being swapped out"
+                );
+            }
+        }
+        Ok((req, resp))
+    }
+
+    fn send_regions(
+        &self,
+        key: u64,
+        welcome: &Welcome,
+        req: &Region,
+        resp: &Region,
+    ) -> io::Result<()> {
+        let gone = || io::Error::from(io::ErrorKind::NotConnected);
+        let peer = self.peers.get(&key).ok_or_else(gone)?;
+        let socket = peer.socket.as_ref().ok_or_else(gone)?;
+        let (status, models) = (self.parts.status.read_only()?, self.parts.models.read_only()?);
+        let resp = resp.read_only()?;
+        let descriptors = [status.as_fd(), models.as_fd(), req.fd(), resp.as_fd()];
+        socket::send(socket.as_fd(), &Message::Welcome(*welcome).encode(), &descriptors)
+    }
+
+    /// Takes a channel into service once its client has mapped the regions.
+    pub(super) fn mapped(&mut self, key: u64) -> Result<(), Refusal> {
+        let Some(peer) = self.peers.get_mut(&key) else { return Ok(()) };
+        let Some(socket) = &peer.socket else { return Ok(()) };
+        let phase = std::mem::replace(&mut peer.phase, Phase::Fresh);
+        let Phase::Mapping { geometry, req, resp } = phase else { return Err(Refusal::NotAHello) };
+        req.seal_write().map_err(|_| Refusal::Sealed)?;
+        // The client could punch holes until the seal above.
+        req.mapping().populate().map_err(|_| Refusal::NoMemory { bytes: 0 })?;
+        let process = socket::peer_process(socket.as_fd(), peer.identity).ok();
+        if let Some(process) = &process {
+            // A process that cannot be watched is still noticed by its socket.
+            let _ = self.epoll.add(process.as_fd(), key + 1, Interest::Read);
+        }
+        let lane = Lane::new(key, geometry, req.into_mapping(), resp.into_mapping());
+        self.parts.outlets.worker.attach(lane).map_err(|_| Refusal::Busy)?;
+        peer.phase = Phase::Serving { _process: process };
+        self.channel_count += 1;
+        let status = &self.parts.outlets.status;
+        status.count(at::ATTACHED_TOTAL);
+        set(status.word(at::CHANNEL_COUNT), self.channel_count);
+        info!(
+            "attached `{}`, process {}, {} features, {} slots",
+            peer.name,
+            peer.identity.pid,
+            geometry.feature_count(),
+            geometry.slot_count()
+        );
+        if socket::send(socket.as_fd(), &Message::Ready.encode(), &[]).is_err() {
+            self.part(key);
+        }
+        Ok(())
+    }
+}
+
+/// A client's name as a log may hold it: printable ASCII up to the first NUL.
+fn printable(name: &[u8; NAME_LEN]) -> String {
+    let end = name.iter().position(|&byte| byte == 0).unwrap_or(NAME_LEN);
+    let keep =
+        |&byte: &u8| if byte.is_ascii_graphic() || byte == b' ' { byte as char } else { '?' };
+    name[..end].iter().map(keep).collect()
+}

@@ -1,0 +1,362 @@
+//! The control thread: attach, death of clients, reload, heartbeat. It never touches a ring.
+//!
+//! One epoll loop with a tick of 10 ms. Every connection that has not got a channel yet has a
+//! deadline; every channel is charged to its user until the worker has given its lane back.
+
+mod attach;
+pub mod listener;
+mod peer;
+mod quota;
+mod roster;
+
+pub use quota::Limits;
+pub use roster::{Outlets, ReloadError, Roster};
+
+use crate::abi::{self, status_region as at};
+use crate::channel::{HANDSHAKE_DEADLINE, MESSAGE_LEN, Message, Refusal, Verb};
+use crate::counters::set;
+use crate::region::Region;
+use crate::sys::epoll::{Epoll, Interest, Ready};
+use crate::sys::{clock, memory, socket};
+use crossbeam::channel::Receiver;
+use peer::{Peer, Phase};
+use quota::Quota;
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// Time between two heartbeats.
+const TICK: Duration = Duration::from_millis(10);
+/// Connections at once, of all users.
+// 1,024: three times the default quota of one user; each takes two descriptors at most.
+const CONNECTION_COUNT_MAX: usize = 1024;
+/// The listener's key; connections get even keys from 2 on, their processes the odd one after.
+const LISTENER: u64 = 0;
+
+/// What the rest of the daemon asks of the control thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Read the models again.
+    Reload,
+    /// Close every connection and end.
+    Stop,
+}
+
+/// What the control thread is made of.
+pub struct Parts {
+    /// The listening control socket.
+    pub listener: OwnedFd,
+    /// Orders from the main thread.
+    pub orders: Receiver<Order>,
+    /// The STATUS region.
+    pub status: Arc<Region>,
+    /// The MODELS region.
+    pub models: Arc<Region>,
+    /// Where models go.
+    pub outlets: Outlets,
+    /// Models that are being served.
+    pub roster: Roster,
+    /// Limits for each user.
+    pub limits: Limits,
+    /// Users that may attach.
+    pub allow_uids: Vec<u32>,
+    /// The daemon's epoch.
+    pub epoch: u64,
+}
+
+/// The control thread's state.
+pub struct Control {
+    parts: Parts,
+    epoll: Epoll,
+    peers: HashMap<u64, Peer>,
+    next_key: u64,
+    quota: Quota,
+    seen_sweeps: u64,
+    channel_count: u64,
+    lock_refused: bool,
+    /// Given up for a moment to accept and turn away a client when descriptors have run out.
+    spare: Option<OwnedFd>,
+}
+
+impl Control {
+    /// Prepares the loop.
+    ///
+    /// # Errors
+    ///
+    /// The system's error when no epoll can be made.
+    pub fn new(parts: Parts) -> io::Result<Control> {
+        let epoll = Epoll::new()?;
+        epoll.add(parts.listener.as_fd(), LISTENER, Interest::Read)?;
+        let spare = parts.listener.try_clone().ok();
+        let quota = Quota::new(parts.limits);
+        Ok(Control {
+            parts,
+            epoll,
+            peers: HashMap::new(),
+            next_key: 2,
+            quota,
+            seen_sweeps: 0,
+            channel_count: 0,
+            lock_refused: false,
+            spare,
+        })
+    }
+
+    /// Runs until told to stop.
+    ///
+    /// # Errors
+    ///
+    /// The system's error when epoll fails, which ends the daemon.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut ready = Vec::new();
+        let mut next_tick_ns = clock::monotonic_ns();
+        // The event loop.
+        loop {
+            let now_ns = clock::monotonic_ns();
+            if now_ns >= next_tick_ns {
+                next_tick_ns = now_ns + TICK.as_nanos() as u64;
+                if self.tick(now_ns) {
+                    return Ok(());
+                }
+            }
+            ready.clear();
+            self.epoll.wait(
+                Some(Duration::from_nanos(next_tick_ns - now_ns.min(next_tick_ns))),
+                &mut ready,
+            )?;
+            for event in &ready {
+                self.serve(event);
+            }
+        }
+    }
+
+    fn serve(&mut self, event: &Ready) {
+        match event.key {
+            LISTENER => self.accept(),
+            // The client's process ended.
+            key if !key.is_multiple_of(2) => self.part(key - 1),
+            key if event.readable => self.receive(key),
+            key if event.gone => self.part(key),
+            _ => {}
+        }
+    }
+
+    /// Does what is due every 10 ms; tells whether to stop.
+    fn tick(&mut self, now_ns: u64) -> bool {
+        self.beat(now_ns);
+        while let Some(lane) = self.parts.outlets.worker.take_returned() {
+            self.free(lane.client_id(), lane.broken());
+        }
+        let late: Vec<u64> =
+            self.peers.iter().filter(|(_, p)| p.late(now_ns)).map(|(&key, _)| key).collect();
+        for key in late {
+            self.part(key);
+        }
+        self.parts.outlets.cell.reclaim();
+        while let Ok(order) = self.parts.orders.try_recv() {
+            match order {
+                Order::Reload => {
+                    let _ = self.reload();
+                }
+                Order::Stop => return true,
+            }
+        }
+        false
+    }
+
+    /// Turns movement of the worker into the heartbeat.
+    fn beat(&mut self, now_ns: u64) {
+        let status = &self.parts.outlets.status;
+        // Relaxed: a single word, complete in itself.
+        let sweeps =
+            status.word(at::WORKERS + at::SWEEP_COUNT).load(crate::sync::Ordering::Relaxed);
+        if sweeps != self.seen_sweeps {
+            self.seen_sweeps = sweeps;
+            set(status.word(at::HEARTBEAT_NS), now_ns);
+            status.count(at::HEARTBEAT_COUNT);
+        }
+    }
+
+    fn accept(&mut self) {
+        loop {
+            match socket::accept(self.parts.listener.as_fd()) {
+                Ok(Some(socket)) => self.welcome(socket),
+                Ok(None) => return,
+                Err(error) => {
+                    warn!("cannot accept a client: {error}");
+                    // Turns the first in line away, so that the others' deadlines can pass.
+                    self.spare = None;
+                    drop(socket::accept(self.parts.listener.as_fd()));
+                    self.spare = self.parts.listener.try_clone().ok();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn welcome(&mut self, socket: OwnedFd) {
+        if self.peers.len() >= CONNECTION_COUNT_MAX {
+            self.refuse_on(socket.as_fd(), Refusal::Busy);
+            return;
+        }
+        let Ok(identity) = socket::peer(socket.as_fd()) else { return };
+        let key = self.next_key;
+        self.next_key += 2;
+        if self.epoll.add(socket.as_fd(), key, Interest::Read).is_err() {
+            return;
+        }
+        self.peers.insert(
+            key,
+            Peer {
+                socket: Some(socket),
+                identity,
+                phase: Phase::Fresh,
+                deadline_ns: deadline(),
+                charged_len: None,
+                name: String::new(),
+            },
+        );
+    }
+
+    fn receive(&mut self, key: u64) {
+        let Some(peer) = self.peers.get(&key) else { return };
+        let Some(socket) = &peer.socket else { return };
+        let mut buffer = [0; MESSAGE_LEN];
+        let received = match socket::receive(socket.as_fd(), &mut buffer) {
+            Ok(received) if received.len > 0 => received,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            _ => return self.part(key),
+        };
+        let allowed = self.parts.allow_uids.contains(&peer.identity.uid);
+        // The daemon made everything itself: whoever sends a descriptor speaks another protocol.
+        let sound = !received.truncated && received.descriptors.is_empty();
+        let message = Message::decode(&buffer[..received.len]).filter(|_| sound);
+        let refusal = match (&peer.phase, message) {
+            _ if !allowed => Refusal::NotAllowed { uid: peer.identity.uid.into() },
+            (Phase::Fresh, Some(Message::Hello { abi, .. } | Message::Command { abi, .. }))
+                if abi >> 16 != abi::ABI_WORD >> 16 =>
+            {
+                Refusal::Abi
+            }
+            (Phase::Fresh, Some(Message::Hello { feature_count, slot_count, nonce, name, .. })) => {
+                match self.greet(key, feature_count, slot_count, nonce, &name) {
+                    Ok(()) => return,
+                    Err(refusal) => refusal,
+                }
+            }
+            (Phase::Fresh, Some(Message::Command { verb, argument, .. })) => {
+                return self.command(key, verb, argument);
+            }
+            (Phase::Mapping { .. }, Some(Message::Mapped)) => match self.mapped(key) {
+                Ok(()) => return,
+                Err(refusal) => refusal,
+            },
+            _ => Refusal::NotAHello,
+        };
+        self.refuse(key, refusal);
+    }
+
+    fn refuse(&mut self, key: u64, refusal: Refusal) {
+        if let Some(peer) = self.peers.get(&key) {
+            info!("refused process {} of user {}: {refusal}", peer.identity.pid, peer.identity.uid);
+            if let Some(socket) = &peer.socket {
+                self.refuse_on(socket.as_fd(), refusal);
+            }
+        }
+        self.part(key);
+    }
+
+    fn refuse_on(&self, socket: BorrowedFd<'_>, refusal: Refusal) {
+        self.parts.outlets.status.count(at::REFUSED_TOTAL);
+        let message = Message::Refused { abi: abi::ABI_WORD, refusal };
+        // The client may be gone already; then there is nobody to tell.
+        let _ = socket::send(socket, &message.encode(), &[]);
+    }
+
+    fn command(&mut self, key: u64, verb: u64, argument: u64) {
+        let (code, bytes) = match Verb::from_code(verb) {
+            Some(Verb::Reload) => match self.reload() {
+                Ok(text) => (0, text.into_bytes()),
+                Err(error) => (1, error.to_string().into_bytes()),
+            },
+            Some(Verb::Artifact) => match self.parts.roster.artifact(argument) {
+                Some(bytes) => (0, bytes.to_vec()),
+                None => (2, format!("no model has id {argument}").into_bytes()),
+            },
+            None => (3, format!("this daemon knows no verb {verb}").into_bytes()),
+        };
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.deadline_ns = deadline();
+        let sent = peer.socket.as_ref().is_some_and(|socket| {
+            memory::sealed_file("factord-reply", &bytes)
+                .and_then(|file| {
+                    socket::send(socket.as_fd(), &Message::Reply { code }.encode(), &[file.as_fd()])
+                })
+                .is_ok()
+        });
+        if !sent {
+            self.part(key);
+        }
+    }
+
+    fn reload(&mut self) -> Result<String, ReloadError> {
+        let result = self.parts.roster.reload(&mut self.parts.outlets);
+        let status = &self.parts.outlets.status;
+        match &result {
+            Ok(text) => {
+                status.count(at::RELOADS_TOTAL);
+                for line in text.lines() {
+                    info!("serving {line}");
+                }
+            }
+            Err(error) => {
+                status.count(at::RELOAD_FAILURES_TOTAL);
+                warn!("models not reloaded, the old ones stay: {error}");
+            }
+        }
+        result
+    }
+
+    /// Closes a connection. A channel goes on until the worker has given its lane back.
+    fn part(&mut self, key: u64) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.socket = None;
+        if let Phase::Serving { .. } = peer.phase {
+            peer.phase = Phase::Leaving;
+            self.parts.outlets.worker.detach(key);
+            return;
+        }
+        if !matches!(peer.phase, Phase::Leaving)
+            && let Some(peer) = self.peers.remove(&key)
+            && let Some(len) = peer.charged_len
+        {
+            self.quota.release(peer.identity.uid, len);
+        }
+    }
+
+    /// Frees what is left of a channel whose lane the worker gave back.
+    fn free(&mut self, key: u64, broken: bool) {
+        let Some(peer) = self.peers.remove(&key) else { return };
+        let identity = peer.identity;
+        if let Some(len) = peer.charged_len {
+            self.quota.release(identity.uid, len);
+        }
+        if broken {
+            warn!("detached `{}`, process {}: it broke the ring protocol", peer.name, identity.pid);
+        } else {
+            info!("freed `{}`, process {}", peer.name, identity.pid);
+        }
+        self.channel_count -= 1;
+        let status = &self.parts.outlets.status;
+        status.count(at::FREED_TOTAL);
+        set(status.word(at::CHANNEL_COUNT), self.channel_count);
+    }
+}
+
+/// When a connection must have said its next word.
+fn deadline() -> u64 {
+    clock::monotonic_ns() + HANDSHAKE_DEADLINE.as_nanos() as u64
+}

@@ -1,0 +1,172 @@
+//! The roster: which models are served, under which id and generation, and their publication.
+
+use crate::abi::{self, status_region};
+use crate::config::ModelSource;
+use crate::counters::{ModelRow, StatusWriter};
+use crate::model::catalogue::{self, CatalogueError, Served};
+use crate::model::cell::Publisher;
+use crate::model::shared;
+use crate::region::Region;
+use crate::worker::{self, ModelSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// The names whose ids are fixed, in order.
+const FIXED: [&str; 2] = ["regression", "classification"];
+
+/// Why the models were not adopted; the old ones stay.
+#[derive(Debug, Error)]
+pub enum ReloadError {
+    /// A file failed its check.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// More names than ids have been served since the start.
+    #[error(
+        "no id is left for model `{name}`: {} names have been served since the start; restart the daemon",
+        abi::MODEL_COUNT_MAX
+    )]
+    NoIdLeft {
+        /// The model without an id.
+        name: String,
+    },
+}
+
+/// One name, with the model that is served under it, if any.
+#[derive(Debug, Default)]
+struct Entry {
+    name: String,
+    generation: u32,
+    served: Option<Served>,
+}
+
+/// Ids, names and generations. A name keeps its id as long as the daemon runs.
+#[derive(Debug)]
+pub struct Roster {
+    source: ModelSource,
+    entries: Vec<Entry>,
+}
+
+/// Where models are published.
+pub struct Outlets {
+    /// The worker's cell.
+    pub cell: Publisher<ModelSet>,
+    /// Rings the worker to adopt.
+    pub worker: worker::Handle,
+    /// The model table.
+    pub status: StatusWriter,
+    /// The MODELS region.
+    pub models: Arc<Region>,
+}
+
+impl Roster {
+    /// Starts without models; ids of the two fixed names are set aside.
+    pub fn new(source: ModelSource) -> Roster {
+        let fixed = FIXED.map(|name| Entry { name: name.to_owned(), ..Entry::default() });
+        Roster { source, entries: fixed.into() }
+    }
+
+    /// Reads the source again and publishes what changed; returns a line a model.
+    ///
+    /// # Errors
+    ///
+    /// [`ReloadError`]; nothing has changed then.
+    pub fn reload(&mut self, outlets: &mut Outlets) -> Result<String, ReloadError> {
+        let served = match &self.source {
+            ModelSource::Embedded => catalogue::embedded(),
+            ModelSource::Dir(path) => catalogue::load_dir(path)?,
+        };
+        self.adopt(served)?;
+        self.publish(outlets);
+        Ok(self.describe())
+    }
+
+    fn adopt(&mut self, served: Vec<Served>) -> Result<(), ReloadError> {
+        let new = |s: &&Served| !self.entries.iter().any(|e| e.name == s.artifact.name());
+        if let Some(late) = served.iter().filter(new).nth(abi::MODEL_COUNT_MAX - self.entries.len())
+        {
+            return Err(ReloadError::NoIdLeft { name: late.artifact.name().to_owned() });
+        }
+        let mut old: Vec<Option<Served>> =
+            self.entries.iter_mut().map(|entry| entry.served.take()).collect();
+        for served in served {
+            let name = served.artifact.name();
+            let id = self.entries.iter().position(|e| e.name == name).unwrap_or_else(|| {
+                self.entries.push(Entry { name: name.to_owned(), ..Entry::default() });
+                self.entries.len() - 1
+            });
+            let entry = &mut self.entries[id];
+            let before = old.get_mut(id).and_then(Option::take);
+            if before.is_none_or(|before| before.sha256 != served.sha256) {
+                entry.generation += 1;
+            }
+            entry.served = Some(served);
+        }
+        Ok(())
+    }
+
+    fn publish(&self, outlets: &mut Outlets) {
+        let mut set = ModelSet::default();
+        let words = outlets.models.mapping().words();
+        for (id, entry) in self.entries.iter().enumerate() {
+            match &entry.served {
+                Some(served) => {
+                    let model = served.artifact.model();
+                    set.insert(id, entry.generation, model);
+                    if shared::published(words, id) >> 32 != u64::from(entry.generation) {
+                        shared::publish(words, id, entry.generation, model);
+                    }
+                }
+                None => shared::withdraw(words, id),
+            }
+        }
+        outlets.status.write_models(&self.rows());
+        outlets.cell.publish(set);
+        outlets.worker.ring();
+    }
+
+    /// The rows of the model table.
+    pub fn rows(&self) -> Vec<ModelRow> {
+        let row = |(id, entry): (usize, &Entry)| {
+            let served = entry.served.as_ref()?;
+            Some(ModelRow {
+                id: u16::try_from(id).ok()?,
+                name: entry.name.clone(),
+                kind: served.artifact.kind(),
+                width: served.artifact.model().width(),
+                generation: entry.generation,
+                sha256: served.sha256,
+            })
+        };
+        self.entries.iter().enumerate().filter_map(row).collect()
+    }
+
+    /// A line a model: name, kind, width, generation, hash, origin.
+    pub fn describe(&self) -> String {
+        let mut text = String::new();
+        for row in self.rows() {
+            let served = self.entries[usize::from(row.id)].served.as_ref();
+            let hash: String = row.sha256[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+            let unit = if row.width == 1 { "feature" } else { "features" };
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "{} ({}, {} {unit}, generation {}, sha256 {hash}) from {}",
+                row.name,
+                row.kind.name(),
+                row.width,
+                row.generation,
+                served.map_or("nowhere", |served| served.origin.as_str()),
+            );
+        }
+        text
+    }
+
+    /// The artifact served under an id, as bytes.
+    pub fn artifact(&self, id: u64) -> Option<&[u8]> {
+        let entry = self.entries.get(usize::try_from(id).ok()?)?;
+        entry.served.as_ref().map(|served| served.bytes.as_slice())
+    }
+}
+
+const _: () = assert!(status_region::ROW_NAME_LEN == 32);

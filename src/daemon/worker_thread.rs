@@ -1,0 +1,75 @@
+//! The worker's thread and the clock it samples with.
+
+use super::{Event, spawn};
+use crate::abi::status_region as at;
+use crate::counters::{StatusWriter, set};
+use crate::idle::IdleStrategy;
+use crate::sys::{clock, sched};
+use crate::worker::{Tally, Worker};
+use crossbeam::channel::Sender;
+use quanta::Clock;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::thread;
+use std::time::Duration;
+use tracing::warn;
+
+/// Starts the worker; it pins itself and says where it runs.
+pub(super) fn start(
+    worker: Worker,
+    core: Option<usize>,
+    idle: IdleStrategy,
+    tally: Tally,
+    events: &Sender<Event>,
+) -> io::Result<thread::JoinHandle<()>> {
+    spawn("worker", events, move || {
+        let pinned = core.filter(|&core| pin(core));
+        if let (Some(core), None) = (core, pinned) {
+            warn!("the worker cannot be pinned to CPU {core}: serving all the same, unpinned");
+        }
+        let idle_index = IdleStrategy::ALL.iter().position(|&s| s == idle).unwrap_or(0);
+        tally.describe(pinned, idle_index);
+        worker.run(idle);
+        Ok(())
+    })
+}
+
+/// Pins the calling thread and reads the mask back.
+fn pin(core: usize) -> bool {
+    // NB: `core_affinity::get_core_ids` hides isolated cores, so the id is made directly; ids from
+    // 1,024 on do not fit its mask.
+    core < 1024
+        && core_affinity::set_for_current(core_affinity::CoreId { id: core })
+        && sched::allowed_cpus().is_ok_and(|allowed| allowed == [core])
+}
+
+/// Measures the rate of the time stamp counter in the background.
+///
+/// # Errors
+///
+/// The system's error when no thread can be made.
+pub(super) fn calibrate(status: &StatusWriter) -> io::Result<()> {
+    let status = status.clone();
+    thread::Builder::new().name("factord-clock".to_owned()).spawn(move || {
+        // The first clock of a process blocks for up to 200 ms, hence a thread of its own.
+        let reference = Clock::new();
+        let (ticks, reference_start) = (clock::tsc(), reference.raw());
+        // 50 ms: an error of 100 ns at either end is then 4 ppm.
+        thread::sleep(Duration::from_millis(50));
+        let (ticks, reference_end) = (clock::tsc() - ticks, reference.raw());
+        let elapsed_ns = reference.delta_as_nanos(reference_start, reference_end).max(1);
+        let hz = u128::from(ticks) * 1_000_000_000 / u128::from(elapsed_ns);
+        set(status.word(at::TSC_HZ), u64::try_from(hz).unwrap_or(0));
+    })?;
+    Ok(())
+}
+
+/// The control socket that the service manager passed (LISTEN_FDS), if any.
+///
+/// # Errors
+///
+/// The system's error when the descriptor is no socket.
+pub(super) fn inherited_socket() -> io::Result<Option<OwnedFd>> {
+    let Some(fd) = sd_notify::listen_fds()?.next() else { return Ok(None) };
+    crate::sys::socket::adopt(fd).map(Some)
+}
