@@ -8,6 +8,7 @@ use crate::config::ConfigError;
 use crate::control::ReloadError;
 use crate::control::listener::ListenError;
 use crate::daemon::ServeError;
+use crate::measure::floor::FloorError;
 use crate::model::catalogue::CatalogueError;
 use crate::model::file::ArtifactFileError;
 use crate::model::import::ImportFileError;
@@ -213,6 +214,15 @@ impl Coded for ServeError {
                 Code::ALL.into_iter().find(same).unwrap_or(Code::Unavailable)
             }
             ServeError::Thread { .. } => Code::Internal,
+        }
+    }
+}
+
+impl Coded for FloorError {
+    fn code(&self) -> Code {
+        match self {
+            FloorError::Io(_) | FloorError::Open(_) => Code::Os,
+            FloorError::Starved { .. } => Code::Temporary,
         }
     }
 }

@@ -31,4 +31,6 @@ pub mod exit;
 #[cfg(all(feature = "daemon", not(loom)))]
 pub mod log;
 #[cfg(all(feature = "daemon", not(loom)))]
+pub mod measure;
+#[cfg(all(feature = "daemon", not(loom)))]
 pub mod tool;

@@ -1,6 +1,6 @@
 //! The command line: its grammar, and the way from a sub-command to its file.
 
-use super::{Failure, check, completions, http, import, model, predict, serve, stat};
+use super::{Failure, check, completions, http, import, model, ping, predict, serve, stat};
 use crate::config::Sources;
 use crate::exit;
 use clap::{Parser, Subcommand};
@@ -87,6 +87,8 @@ pub enum Command {
     Http(http::HttpArgs),
     /// Predict one row, or score a CSV file, through shared memory
     Predict(predict::PredictArgs),
+    /// Measure the round trip through the ring, beside the floor of the same cores
+    Ping(ping::PingArgs),
     /// Show the counters of the running daemon
     Stat(stat::StatArgs),
     /// Tell whether model files would be served
@@ -95,6 +97,9 @@ pub enum Command {
     Import(import::ImportArgs),
     /// Explain a model, or have the daemon read its models again
     Model(model::ModelArgs),
+    /// The second process of the floor
+    #[command(hide = true)]
+    FloorEcho(ping::FloorEchoArgs),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
     /// Write manual pages into a directory
@@ -115,6 +120,8 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Import(args) => import::run(args),
         Command::Model(args) => model::run(args, globals),
         Command::Predict(args) => predict::run(args, globals),
+        Command::Ping(args) => ping::run(args, globals),
+        Command::FloorEcho(args) => ping::run_floor_echo(args),
         Command::Stat(args) => stat::run(args, globals),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => completions::run_man(args),

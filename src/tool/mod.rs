@@ -12,6 +12,7 @@ pub mod http;
 pub mod import;
 pub mod model;
 mod output;
+pub mod ping;
 pub mod predict;
 mod predict_csv;
 pub mod serve;

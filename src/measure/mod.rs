@@ -1,0 +1,12 @@
+//! Measuring round trips: the ring's, and the floor that no ring can pass.
+//!
+//! Percentiles come from single round trips, the median from groups of sixteen, since a clock
+//! reading steps by about 10 ns on virtual machines. Floor and candidate alternate within one run,
+//! and what is compared is the median of the ratios of neighbours.
+
+pub mod floor;
+mod ring;
+mod sample;
+
+pub use ring::RingRounds;
+pub use sample::{GROUP, Sample, Stopwatch, median, median_of_ratios};
