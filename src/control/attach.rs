@@ -142,7 +142,9 @@ impl Control {
             let _ = self.epoll.add(process.as_fd(), key + 1, Interest::Read);
         }
         let lane = Lane::new(key, geometry, req.into_mapping(), resp.into_mapping());
-        self.parts.outlets.worker.attach(lane).map_err(|_| Refusal::Busy)?;
+        if !self.parts.outlets.worker.attach(lane) {
+            return Err(Refusal::Busy);
+        }
         peer.phase = Phase::Serving { _process: process };
         self.channel_count += 1;
         let status = &self.parts.outlets.status;

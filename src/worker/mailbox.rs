@@ -49,27 +49,20 @@ pub fn mailbox(lane_count_max: usize) -> (Handle, Mailbox) {
 }
 
 impl Handle {
-    /// Hands a lane over; gives it back when the worker has no room.
-    ///
-    /// # Errors
-    ///
-    /// The lane itself.
-    pub fn attach(&self, lane: Lane) -> Result<(), Lane> {
-        self.order(Order::Attach(lane)).map_err(|order| match order {
-            Order::Attach(lane) => lane,
-            Order::Detach(_) => unreachable!("the order that was refused is the one given"),
-        })
+    /// Hands a lane over; tells whether there was room. A lane without room is dropped.
+    pub fn attach(&self, lane: Lane) -> bool {
+        self.order(Order::Attach(lane))
     }
 
     /// Asks for a lane back; tells whether the order was taken.
     pub fn detach(&self, client_id: u64) -> bool {
-        self.order(Order::Detach(client_id)).is_ok()
+        self.order(Order::Detach(client_id))
     }
 
-    fn order(&self, order: Order) -> Result<(), Order> {
-        self.shared.orders.push(order)?;
+    fn order(&self, order: Order) -> bool {
+        let taken = self.shared.orders.push(order).is_ok();
         self.ring();
-        Ok(())
+        taken
     }
 
     /// Makes the worker look at its orders and its models.
