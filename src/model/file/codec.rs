@@ -220,6 +220,19 @@ mod tests {
     }
 
     #[test]
+    fn parameters_of_0_and_of_1025_features_are_refused() {
+        for width in [0, 1025] {
+            let bytes = forged(|payload| {
+                payload.weights.resize(width, 1.0);
+                payload.mean.resize(width, 0.0);
+                payload.scale.resize(width, 1.0);
+            });
+            let width = crate::model::ModelError::Width { found: width };
+            assert_eq!(decode(&bytes), Err(ArtifactError::Model(width)));
+        }
+    }
+
+    #[test]
     fn bytes_behind_the_last_field_are_refused() {
         let mut encoded = payload(&artifact());
         encoded.push(0);

@@ -1,0 +1,139 @@
+//! Directories of models.
+
+use crate::common::{Py, array, artifact, dump, linear, logistic, shared};
+use factord::model::catalogue::{self, CatalogueError, Served};
+use std::path::Path;
+use std::process::Command;
+
+fn save(directory: &Path, file: &str, name: &str, logistic: bool) {
+    artifact(name, 3, logistic).save(&directory.join(file)).unwrap();
+}
+
+fn names(models: &[Served]) -> Vec<&str> {
+    models.iter().map(|model| model.artifact.name()).collect()
+}
+
+fn refusal(directory: &Path) -> String {
+    catalogue::load_dir(directory).unwrap_err().to_string()
+}
+
+#[test]
+fn regression_and_classification_come_first_and_the_rest_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    save(path, "1.fmodel", "zeta", false);
+    save(path, "2.fmodel", "classification", true);
+    save(path, "3.fmodel", "Alpha", true);
+    save(path, "4.fmodel", "regression", false);
+    save(path, "5.fmodel", "alpha", false);
+    std::fs::write(path.join("notes.txt"), "not a model").unwrap();
+    std::fs::write(path.join(".6.fmodel.77.tmp"), "half a model").unwrap();
+    std::fs::write(path.join(".hidden.fmodel"), "half a model").unwrap();
+    let models = catalogue::load_dir(path).unwrap();
+    assert_eq!(names(&models), ["regression", "classification", "Alpha", "alpha", "zeta"]);
+    for model in &models {
+        assert_eq!(model.bytes, model.artifact.encode());
+        assert_eq!(model.sha256, model.artifact.sha256());
+    }
+    assert!(models[0].origin.ends_with("4.fmodel"));
+}
+
+#[test]
+fn pickles_are_served_under_their_old_names_with_their_statistics() {
+    let Some(jay) = shared("jay") else { return };
+    let models = catalogue::load_dir(&jay).unwrap();
+    let embedded = catalogue::embedded();
+    assert_eq!(models.len(), 2);
+    for (model, embedded) in models.iter().zip(&embedded) {
+        assert_eq!(model.bytes, embedded.bytes);
+    }
+}
+
+#[test]
+fn an_artifact_wins_over_the_pickle_of_the_same_model() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let pickle = dump(&linear(array(&[1], &[2.0]), Py::Int(0)), 4);
+    std::fs::write(path.join("regression_model.pkl"), &pickle).unwrap();
+    std::fs::write(path.join("other.pkl"), b"left alone").unwrap();
+    let models = catalogue::load_dir(path).unwrap();
+    assert_eq!(names(&models), ["regression"]);
+    assert_eq!(models[0].artifact.model().width(), 1);
+    save(path, "mine.fmodel", "regression", false);
+    let models = catalogue::load_dir(path).unwrap();
+    assert_eq!(names(&models), ["regression"]);
+    assert_eq!(models[0].artifact.model().width(), 3);
+}
+
+#[test]
+fn a_reserved_name_keeps_its_meaning() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    std::fs::write(path.join("regression_model.pkl"), dump(&logistic(vec![]), 4)).unwrap();
+    let said = refusal(path);
+    assert!(said.contains("regression_model.pkl: a model named \"regression\" must be linear"));
+    let directory = tempfile::tempdir().unwrap();
+    save(directory.path(), "c.fmodel", "classification", false);
+    let said = refusal(directory.path());
+    assert!(said.contains("c.fmodel: a model named \"classification\" must be logistic"), "{said}");
+}
+
+#[test]
+fn two_models_of_one_name_are_refused_with_both_files() {
+    let directory = tempfile::tempdir().unwrap();
+    save(directory.path(), "a.fmodel", "same", false);
+    save(directory.path(), "b.fmodel", "same", true);
+    let said = refusal(directory.path());
+    assert!(said.contains("a.fmodel and ") && said.contains("b.fmodel both hold"), "{said}");
+}
+
+#[test]
+fn an_empty_or_missing_directory_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(matches!(catalogue::load_dir(directory.path()), Err(CatalogueError::Empty { .. })));
+    let missing = directory.path().join("missing");
+    assert!(matches!(catalogue::load_dir(&missing), Err(CatalogueError::Directory { .. })));
+}
+
+#[test]
+fn more_than_sixteen_models_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    for index in 0..16 {
+        save(directory.path(), &format!("{index}.fmodel"), &format!("m{index}"), false);
+    }
+    assert_eq!(catalogue::load_dir(directory.path()).unwrap().len(), 16);
+    save(directory.path(), "16.fmodel", "m16", false);
+    assert!(matches!(
+        catalogue::load_dir(directory.path()),
+        Err(CatalogueError::TooMany { found: 17, .. })
+    ));
+}
+
+#[test]
+fn one_bad_file_refuses_the_directory_and_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    save(path, "good.fmodel", "good", false);
+    let mut bytes = artifact("bad", 3, false).encode();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(path.join("bad.fmodel"), bytes).unwrap();
+    let said = refusal(path);
+    assert!(said.contains("bad.fmodel: the payload does not match its SHA-256"), "{said}");
+    std::fs::remove_file(path.join("bad.fmodel")).unwrap();
+    std::fs::write(path.join("classification_model.pkl"), b"\x80\x04cos\nsystem\n.").unwrap();
+    let said = refusal(path);
+    assert!(said.contains("classification_model.pkl: refused: os.system is not"), "{said}");
+}
+
+#[test]
+fn a_pipe_or_a_folder_named_like_a_model_is_refused_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe.fmodel");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let said = refusal(directory.path());
+    assert!(said.contains("pipe.fmodel: not a regular file"), "{said}");
+    std::fs::remove_file(&pipe).unwrap();
+    std::fs::create_dir(directory.path().join("folder.fmodel")).unwrap();
+    assert!(refusal(directory.path()).contains("folder.fmodel"));
+}

@@ -1,0 +1,11 @@
+//! Models: evaluation, artifacts, imports, the catalogue, and the tools that show them.
+
+mod artifacts;
+mod catalogue;
+mod common;
+mod evaluation;
+mod fuzz;
+mod hostile;
+mod imports;
+mod real;
+mod tools;
