@@ -1,6 +1,6 @@
 //! Models: a [`Model`] is validated once and can then be evaluated without an error path.
 //!
-//! This module never does I/O; [`file`] and [`import`] turn bytes into models, [`eval`] turns
+//! This module never does I/O; [`mod@file`] and [`import`] turn bytes into models, [`eval`] turns
 //! features into predictions.
 
 #[cfg(feature = "artifact")]
