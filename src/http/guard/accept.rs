@@ -1,0 +1,121 @@
+//! Who comes in: places, the reserve for /health and /metrics, and who leaves for a newcomer.
+
+use super::super::limits::{
+    ACCEPT_PAUSE, EVICTABLE_AFTER, HEAD_DEADLINE, RESERVED_COUNT_MAX, RESERVED_HEAD_DEADLINE,
+};
+use super::conn::{Conn, Phase};
+use super::refusal::Refusal;
+use super::{Guard, LISTENER_KEY};
+use crate::sys::epoll::Interest;
+use std::io::{self, ErrorKind, Write};
+use std::net::TcpStream;
+use std::time::Instant;
+
+// 64: a storm of connects then still lets requests through between two batches.
+const ACCEPT_BATCH: usize = 64;
+
+impl Guard {
+    /// Accepts a bounded number of connections.
+    pub(super) fn accept(&mut self, now: Instant) -> io::Result<()> {
+        for _ in 0..ACCEPT_BATCH {
+            let Some(listener) = &self.listener else { return Ok(()) };
+            match listener.accept() {
+                Ok((stream, _)) => self.admit_connection(stream, now),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => {
+                    let harmless = [ErrorKind::Interrupted, ErrorKind::ConnectionAborted];
+                    if !harmless.contains(&error.kind()) {
+                        return self.pause_accept(now);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Without descriptors or memory a level-triggered listener would spin: leave it for a while,
+    /// and give back what the quietest connection holds.
+    fn pause_accept(&mut self, now: Instant) -> io::Result<()> {
+        if let Some(listener) = &self.listener {
+            self.epoll.modify(listener, LISTENER_KEY, Interest::None)?;
+            self.accept_resumes = Some(now + ACCEPT_PAUSE);
+        }
+        if let Some(&(_, key)) = self.quiet.first() {
+            self.close(key);
+        }
+        Ok(())
+    }
+
+    /// Looks at the listener again when its pause is over.
+    pub(super) fn resume_accept(&mut self, now: Instant) -> io::Result<()> {
+        if self.accept_resumes.is_some_and(|at| at <= now) {
+            self.accept_resumes = None;
+            if let Some(listener) = &self.listener {
+                self.epoll.modify(listener, LISTENER_KEY, Interest::Read)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn admit_connection(&mut self, stream: TcpStream, now: Instant) {
+        if stream.set_nonblocking(true).is_err() || stream.set_nodelay(true).is_err() {
+            return;
+        }
+        let full = self.public_count() >= self.connection_count_max && !self.evict_quiet(now);
+        if full && self.reserved.len() >= RESERVED_COUNT_MAX && !self.evict_reserved() {
+            turn_away(stream);
+            return;
+        }
+        let deadline = now + if full { RESERVED_HEAD_DEADLINE } else { HEAD_DEADLINE };
+        let key = self.take_key();
+        if self.epoll.add(&stream, key, Interest::Read).is_err() {
+            turn_away(stream);
+            return;
+        }
+        self.conns.insert(key, Conn::new(stream, now, deadline, full));
+        self.timers.insert((deadline, key));
+        self.quiet.insert((now, key));
+        if full {
+            self.reserved.insert(key);
+        }
+        // The request often came with the connection.
+        self.read_client(key, now);
+    }
+
+    /// Connections other than those kept for /health and /metrics.
+    pub(super) fn public_count(&self) -> usize {
+        self.conns.len() - self.reserved.len()
+    }
+
+    /// Closes the connection that has been quiet the longest, if long enough.
+    fn evict_quiet(&mut self, now: Instant) -> bool {
+        match self.quiet.first() {
+            Some(&(since, key)) if since + EVICTABLE_AFTER <= now => {
+                let public = !self.reserved.contains(&key);
+                self.close(key);
+                public
+            }
+            _ => false,
+        }
+    }
+
+    /// Turns away the oldest reserved connection that has not sent its head yet.
+    fn evict_reserved(&mut self) -> bool {
+        let unproven =
+            |key: &u64| self.conns.get(key).is_some_and(|conn| matches!(conn.phase, Phase::Head));
+        let Some(key) = self.reserved.iter().copied().find(unproven) else { return false };
+        if let Some(conn) = self.conns.get(&key)
+            && let Ok(stream) = conn.stream.try_clone()
+        {
+            turn_away(stream);
+        }
+        self.close(key);
+        true
+    }
+}
+
+/// Says 503 as far as it can be said at once, and hangs up.
+fn turn_away(mut stream: TcpStream) {
+    // The socket's buffer is empty, so the reply fits; a client that is gone does not matter.
+    let _ = stream.write(&Refusal::Busy.render(false));
+}

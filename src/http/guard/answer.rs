@@ -1,0 +1,138 @@
+//! A handler's answer: from the bytes of the server behind the guard to the bytes for the client.
+//! Pure.
+
+use super::super::limits::{HEAD_LEN_MAX, REPLY_LEN_MAX};
+use super::head::Method;
+use thiserror::Error;
+
+/// The headers that are passed on; the rest belongs to the hop behind the guard.
+const PASSED_ON: [&str; 7] = [
+    "Allow",
+    "Cache-Control",
+    "Content-Length",
+    "Content-Security-Policy",
+    "Content-Type",
+    "Date",
+    "Retry-After",
+];
+// Few routes need more; eight lines are ours and three the server's.
+const HEADER_COUNT: usize = 24;
+
+/// Why an answer cannot be passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum AnswerError {
+    /// It is not HTTP, or its length is not told.
+    #[error("the answer is malformed")]
+    Malformed,
+    /// It is longer than any answer of ours.
+    #[error("the answer is longer than {REPLY_LEN_MAX} bytes")]
+    TooLong,
+}
+
+/// One whole answer, rewritten for the client.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// The status code.
+    pub(crate) status: u16,
+    /// Head and body.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Reads the answer to a request of `method`; `None` while it is not whole.
+pub(crate) fn parse(
+    bytes: &[u8],
+    method: Method,
+    keep_alive: bool,
+) -> Result<Option<Answer>, AnswerError> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADER_COUNT];
+    let mut reply = httparse::Response::new(&mut headers);
+    let head_len = match reply.parse(bytes).map_err(|_| AnswerError::Malformed)? {
+        httparse::Status::Complete(len) => len,
+        httparse::Status::Partial if bytes.len() > HEAD_LEN_MAX => {
+            return Err(AnswerError::Malformed);
+        }
+        httparse::Status::Partial => return Ok(None),
+    };
+    let body_len = declared_len(reply.headers)?;
+    if body_len > REPLY_LEN_MAX {
+        return Err(AnswerError::TooLong);
+    }
+    let sent_len = if method == Method::Head { 0 } else { body_len };
+    let body = match &bytes[head_len..] {
+        body if body.len() < sent_len => return Ok(None),
+        body if body.len() > sent_len => return Err(AnswerError::Malformed),
+        body => body,
+    };
+    let status = reply.code.ok_or(AnswerError::Malformed)?;
+    let reason = reply.reason.unwrap_or("");
+    let mut rewritten = Vec::with_capacity(bytes.len() + 64);
+    rewritten.extend_from_slice(format!("HTTP/1.1 {status} {reason}\r\n").as_bytes());
+    for header in reply.headers.iter() {
+        if PASSED_ON.iter().any(|name| name.eq_ignore_ascii_case(header.name)) {
+            rewritten.extend_from_slice(header.name.as_bytes());
+            rewritten.extend_from_slice(b": ");
+            rewritten.extend_from_slice(header.value);
+            rewritten.extend_from_slice(b"\r\n");
+        }
+    }
+    let connection = if keep_alive { "keep-alive" } else { "close" };
+    rewritten.extend_from_slice(
+        format!("X-Content-Type-Options: nosniff\r\nConnection: {connection}\r\n\r\n").as_bytes(),
+    );
+    rewritten.extend_from_slice(body);
+    Ok(Some(Answer { status, bytes: rewritten }))
+}
+
+fn declared_len(headers: &[httparse::Header<'_>]) -> Result<usize, AnswerError> {
+    let mut lens = headers.iter().filter(|h| h.name.eq_ignore_ascii_case("Content-Length"));
+    let (Some(len), None) = (lens.next(), lens.next()) else { return Err(AnswerError::Malformed) };
+    std::str::from_utf8(len.value)
+        .ok()
+        .and_then(|len| len.parse().ok())
+        .ok_or(AnswerError::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BYTES: &[u8] = b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Type: text/plain\r\n\
+        Content-Length: 2\r\n\r\nhi";
+
+    #[test]
+    fn an_answer_is_passed_on_only_when_it_is_whole() {
+        for len in 0..BYTES.len() {
+            assert_eq!(parse(&BYTES[..len], Method::Get, true), Ok(None), "{len}");
+        }
+        let answer = parse(BYTES, Method::Get, true).unwrap().unwrap();
+        assert_eq!(answer.status, 200);
+        let text = String::from_utf8(answer.bytes).unwrap();
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"), "{text}");
+        assert!(text.ends_with("Connection: keep-alive\r\n\r\nhi"), "{text}");
+        assert!(!text.contains("Server"), "{text}");
+    }
+
+    #[test]
+    fn the_answer_to_head_has_a_length_and_no_body() {
+        let head = &BYTES[..BYTES.len() - 2];
+        let answer = parse(head, Method::Head, false).unwrap().unwrap();
+        let text = String::from_utf8(answer.bytes).unwrap();
+        assert!(text.contains("Content-Length: 2\r\n"), "{text}");
+        assert!(text.ends_with("Connection: close\r\n\r\n"), "{text}");
+        assert_eq!(parse(BYTES, Method::Head, false), Err(AnswerError::Malformed));
+    }
+
+    #[test]
+    fn an_answer_without_one_length_is_malformed() {
+        for bytes in [
+            &b"HTTP/1.1 200 OK\r\n\r\n"[..],
+            b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
+            b"nonsense\r\n\r\n",
+        ] {
+            assert_eq!(parse(bytes, Method::Get, true), Err(AnswerError::Malformed));
+        }
+        let long = b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n";
+        assert_eq!(parse(long, Method::Get, true), Err(AnswerError::TooLong));
+    }
+}

@@ -1,0 +1,214 @@
+//! What happens on a client connection: bytes come, a request becomes whole, a reply leaves.
+
+use super::super::limits::{
+    ANSWER_DEADLINE, BATCH_COUNT_MAX, BODY_DEADLINE, HEAD_DEADLINE, IDLE_DEADLINE, LINGER_DEADLINE,
+    WRITE_DEADLINE,
+};
+use super::Guard;
+use super::answer::Answer;
+use super::conn::{Phase, Written};
+use super::head::{self, Head, Lane, Method};
+use super::refusal::Refusal;
+use std::time::Instant;
+
+impl Guard {
+    /// Reads what has come on a connection and acts on it.
+    pub(super) fn read_client(&mut self, key: u64, now: Instant) {
+        let Some(conn) = self.conns.get_mut(&key) else { return };
+        match conn.read(&mut self.scratch) {
+            Ok(None) => return,
+            Ok(Some(0)) | Err(_) => return self.close(key),
+            Ok(Some(_)) => {}
+        }
+        match conn.phase {
+            Phase::Linger(0) => return self.close(key),
+            Phase::Linger(_) => return,
+            _ => {}
+        }
+        if conn.began.is_none() {
+            conn.began = Some(now);
+            let by = if conn.reserved { conn.deadline } else { now + HEAD_DEADLINE };
+            if let Some(since) = conn.quiet_since.take() {
+                self.quiet.remove(&(since, key));
+            }
+            self.set_client_deadline(key, by);
+        }
+        self.advance_client(key, now);
+    }
+
+    /// Takes the next step that the bytes read so far allow.
+    fn advance_client(&mut self, key: u64, now: Instant) {
+        let Some(conn) = self.conns.get_mut(&key) else { return };
+        match &conn.phase {
+            Phase::Head => match head::parse(&conn.input) {
+                Ok(None) => self.sync_client(key),
+                Ok(Some((head, len))) => {
+                    conn.input.drain(..len);
+                    self.admit_request(key, head, now);
+                }
+                Err(refusal) => self.refuse(key, refusal, now),
+            },
+            Phase::Body(head) if conn.input.len() >= head.body_len => {
+                let head = head.clone();
+                self.enqueue(key, head, now);
+            }
+            _ => self.sync_client(key),
+        }
+    }
+
+    /// Finds room for a request whose head is whole.
+    fn admit_request(&mut self, key: u64, head: Head, now: Instant) {
+        let lane = head.lane();
+        let has_place = self.public_count() < self.connection_count_max;
+        let batch_has_place = self.batch_count < BATCH_COUNT_MAX;
+        let Some(conn) = self.conns.get_mut(&key) else { return };
+        if conn.reserved && lane != Lane::Monitor {
+            if !has_place {
+                return self.refuse(key, Refusal::Busy, now);
+            }
+            conn.reserved = false;
+            self.reserved.remove(&key);
+        }
+        if lane == Lane::Batch && head.method == Method::Post {
+            if !batch_has_place {
+                return self.refuse(key, Refusal::Busy, now);
+            }
+            conn.batch = true;
+            self.batch_count += 1;
+        }
+        if conn.input.len() >= head.body_len {
+            return self.enqueue(key, head, now);
+        }
+        if head.expects_continue && conn.write_continue().is_err() {
+            return self.close(key);
+        }
+        conn.phase = Phase::Body(head);
+        self.set_client_deadline(key, now + BODY_DEADLINE);
+        self.sync_client(key);
+    }
+
+    /// Puts a whole request in line for a handler.
+    fn enqueue(&mut self, key: u64, head: Head, now: Instant) {
+        let Some(conn) = self.conns.get_mut(&key) else { return };
+        let rest = conn.input.split_off(head.body_len);
+        let request = head.canonical(&conn.input);
+        conn.input = rest;
+        let queue = match head.lane() {
+            Lane::Monitor => &mut self.monitor_queue,
+            Lane::Batch | Lane::Public => &mut self.public_queue,
+        };
+        queue.push_back(key);
+        conn.phase = Phase::Queued { request, head };
+        self.set_client_deadline(key, now + ANSWER_DEADLINE);
+        self.sync_client(key);
+    }
+
+    /// Passes an answer on to the client that asked over `link`, if it is still there.
+    pub(super) fn deliver(
+        &mut self,
+        key: u64,
+        link: u64,
+        answer: Answer,
+        keep_alive: bool,
+        now: Instant,
+    ) {
+        let Some(conn) = self.conns.get_mut(&key) else { return };
+        if !matches!(conn.phase, Phase::Forwarded { link: asked } if asked == link) {
+            return;
+        }
+        let began = conn.began.unwrap_or(now);
+        self.metrics.count_request(answer.status, now.saturating_duration_since(began));
+        conn.reply(answer.bytes, keep_alive);
+        self.set_client_deadline(key, now + WRITE_DEADLINE);
+        self.write_client(key, now);
+    }
+
+    /// Answers with a refusal; the connection ends after it.
+    pub(super) fn refuse(&mut self, key: u64, refusal: Refusal, now: Instant) {
+        let Some(conn) = self.conns.get_mut(&key) else { return };
+        let began = conn.began.unwrap_or(now);
+        self.metrics.count_request(refusal.status().0, now.saturating_duration_since(began));
+        let head_only = match &conn.phase {
+            Phase::Body(head) | Phase::Queued { head, .. } => head.method == Method::Head,
+            _ => conn.input.starts_with(b"HEAD "),
+        };
+        conn.reply(refusal.render(head_only), false);
+        self.set_client_deadline(key, now + WRITE_DEADLINE);
+        self.write_client(key, now);
+    }
+
+    /// Writes what is left of a reply; when it is out, goes on to the next request or to the end.
+    pub(super) fn write_client(&mut self, key: u64, now: Instant) {
+        let Some(conn) = self.conns.get_mut(&key) else { return };
+        let Phase::Reply { keep_alive } = conn.phase else { return };
+        match conn.write() {
+            Ok(Written::Whole) => {}
+            Ok(Written::Partly) => return self.sync_client(key),
+            Err(_) => return self.close(key),
+        }
+        self.batch_count -= usize::from(std::mem::take(&mut conn.batch));
+        if !keep_alive || self.stops_by.is_some() {
+            if conn.linger().is_err() {
+                return self.close(key);
+            }
+            self.set_client_deadline(key, now + LINGER_DEADLINE);
+            return self.sync_client(key);
+        }
+        conn.phase = Phase::Head;
+        if conn.input.is_empty() {
+            conn.input = Vec::new();
+            conn.began = None;
+            conn.quiet_since = Some(now);
+            self.quiet.insert((now, key));
+            self.set_client_deadline(key, now + IDLE_DEADLINE);
+            self.sync_client(key);
+        } else {
+            conn.began = Some(now);
+            self.set_client_deadline(key, now + HEAD_DEADLINE);
+            self.advance_client(key, now);
+        }
+    }
+
+    /// Ends the phase of a connection whose deadline has passed.
+    pub(super) fn expire_client(&mut self, key: u64, now: Instant) {
+        let Some(conn) = self.conns.get(&key) else { return };
+        match conn.phase {
+            Phase::Head if conn.input.is_empty() => self.close(key),
+            Phase::Head | Phase::Body(_) => self.refuse(key, Refusal::Timeout, now),
+            Phase::Queued { .. } | Phase::Forwarded { .. } => self.refuse(key, Refusal::Busy, now),
+            Phase::Reply { .. } | Phase::Linger(_) => self.close(key),
+        }
+    }
+
+    /// Replaces the deadline of a connection.
+    pub(super) fn set_client_deadline(&mut self, key: u64, deadline: Instant) {
+        let Some(conn) = self.conns.get_mut(&key) else { return };
+        self.timers.remove(&(conn.deadline, key));
+        conn.deadline = deadline;
+        self.timers.insert((deadline, key));
+    }
+
+    /// Watches a connection for what its phase waits for.
+    fn sync_client(&mut self, key: u64) {
+        let Some(conn) = self.conns.get_mut(&key) else { return };
+        let wanted = conn.wanted();
+        if wanted == conn.interest {
+            return;
+        }
+        conn.interest = wanted;
+        if self.epoll.modify(&conn.stream, key, wanted).is_err() {
+            self.close(key);
+        }
+    }
+
+    /// Forgets a connection; dropping its descriptor closes it and ends the watch.
+    pub(super) fn close(&mut self, key: u64) {
+        let Some(conn) = self.conns.remove(&key) else { return };
+        self.timers.remove(&(conn.deadline, key));
+        if let Some(since) = conn.quiet_since {
+            self.quiet.remove(&(since, key));
+        }
+        self.reserved.remove(&key);
+        self.batch_count -= usize::from(conn.batch);
+    }
+}
