@@ -8,6 +8,7 @@ use crate::config::ConfigError;
 use crate::control::ReloadError;
 use crate::control::listener::ListenError;
 use crate::daemon::ServeError;
+use crate::http::HttpError;
 use crate::measure::floor::FloorError;
 use crate::model::catalogue::CatalogueError;
 use crate::model::file::ArtifactFileError;
@@ -237,6 +238,21 @@ impl Coded for ConfigError {
             | ConfigError::Environment { .. }
             | ConfigError::NotText { .. }
             | ConfigError::TooManyUids { .. } => Code::Config,
+        }
+    }
+}
+
+impl Coded for HttpError {
+    fn code(&self) -> Code {
+        match self {
+            HttpError::Listen { source, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                Code::Permission
+            }
+            HttpError::Listen { .. } => Code::Unavailable,
+            HttpError::Io(_) | HttpError::Server(_) => Code::Os,
+            HttpError::ServerEnded => Code::Internal,
         }
     }
 }

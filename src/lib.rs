@@ -54,6 +54,8 @@ pub mod daemon;
 #[cfg(all(feature = "daemon", not(loom)))]
 pub mod exit;
 #[cfg(all(feature = "daemon", not(loom)))]
+pub mod http;
+#[cfg(all(feature = "daemon", not(loom)))]
 pub mod log;
 #[cfg(all(feature = "daemon", not(loom)))]
 pub mod measure;

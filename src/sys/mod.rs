@@ -1,7 +1,10 @@
 //! The only folder that makes raw system calls: thin, typed, without policy.
 
 pub mod clock;
+#[cfg(feature = "daemon")]
 pub(crate) mod epoll;
+#[cfg(feature = "daemon")]
+pub(crate) mod hidden;
 pub mod memory;
 pub mod sched;
 pub mod socket;

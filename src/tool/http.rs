@@ -2,7 +2,7 @@
 
 use super::{Failure, Globals};
 use crate::config::parse;
-use crate::exit::Code;
+use crate::http::{self, HttpConfig};
 use crate::log::{self, LogLevel};
 use std::net::SocketAddr;
 
@@ -41,6 +41,5 @@ pub fn run(args: &HttpArgs, globals: &Globals) -> Result<(), Failure> {
     let (listen, _) = sources.listen(args.listen)?;
     let (log_level, _) = sources.log_level(args.log_level)?;
     log::init(log_level);
-    let _ = (socket, listen, args.supervised);
-    Err(Failure::new(Code::Unavailable, "this build has no HTTP sidecar"))
+    Ok(http::run(&HttpConfig { listen, socket, supervised: args.supervised })?)
 }

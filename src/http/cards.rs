@@ -1,0 +1,91 @@
+//! What replies say about a model besides its predictions: names, threshold, report. Read from
+//! the artifact that the engine serves, once for each artifact.
+
+use crate::channel::{self, CommandError};
+use crate::counters::ModelRow;
+use crate::model::file::{Artifact, ArtifactError};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use thiserror::Error;
+
+// 32: two generations of the sixteen models that an engine serves.
+const CARD_COUNT_MAX: usize = 32;
+
+/// Why nothing is known about a model.
+#[derive(Debug, Error)]
+pub(super) enum CardError {
+    /// The engine did not hand its artifact over.
+    #[error("the artifact cannot be fetched: {0}")]
+    Fetch(#[from] CommandError),
+    /// What it handed over is no artifact.
+    #[error("the engine's artifact is invalid: {0}")]
+    Invalid(#[from] ArtifactError),
+    /// The model was replaced meanwhile.
+    #[error("the model was replaced while its artifact was fetched")]
+    Replaced,
+}
+
+/// What is known about one artifact.
+#[derive(Debug)]
+pub(super) struct Card {
+    /// One name a feature, in order.
+    pub(super) feature_names: Vec<String>,
+    /// What is predicted.
+    pub(super) target: String,
+    /// The label's cut of a classifier.
+    pub(super) threshold: Option<f64>,
+    /// The training report.
+    pub(super) performance: Value,
+    /// When the model was trained.
+    pub(super) trained_at: String,
+}
+
+/// The cards seen so far, by the hash of their artifact.
+#[derive(Debug)]
+pub(super) struct Cards {
+    socket: PathBuf,
+    known: Mutex<HashMap<[u8; 32], Arc<Card>>>,
+}
+
+impl Cards {
+    /// Knows nothing yet; asks the engine at `socket`.
+    pub(super) fn new(socket: PathBuf) -> Cards {
+        Cards { socket, known: Mutex::new(HashMap::new()) }
+    }
+
+    /// The card of a served model.
+    ///
+    /// # Errors
+    ///
+    /// [`CardError`]; after `Replaced`, a fresh row of the model table leads to the new artifact.
+    pub(super) fn get(&self, row: &ModelRow) -> Result<Arc<Card>, CardError> {
+        if let Some(card) = self.lock().get(&row.sha256) {
+            return Ok(Arc::clone(card));
+        }
+        let artifact = Artifact::decode(&channel::fetch_artifact(&self.socket, row.id)?)?;
+        if artifact.sha256() != row.sha256 {
+            return Err(CardError::Replaced);
+        }
+        let details = artifact.details();
+        let card = Arc::new(Card {
+            feature_names: details.feature_names.clone(),
+            target: details.target.clone(),
+            threshold: details.threshold,
+            performance: artifact.metrics_json(),
+            trained_at: details.trained_at.clone(),
+        });
+        let mut known = self.lock();
+        if known.len() >= CARD_COUNT_MAX {
+            known.clear();
+        }
+        known.insert(row.sha256, Arc::clone(&card));
+        Ok(card)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Arc<Card>>> {
+        // A map of finished cards is whole whatever happened to the thread that held it.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,135 @@
+//! What clients send: features in a path or in a JSON body. Pure.
+
+use super::limits::BATCH_ROW_COUNT_MAX;
+use serde_json::{Number, Value};
+use thiserror::Error;
+
+// 120 characters: enough to recognise what was sent; the reply stays short whatever it was.
+const SHOWN_LEN_MAX: usize = 120;
+
+/// Why a request carries no features that can be predicted from.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum FeatureError {
+    /// The body is not JSON.
+    #[error("The body is not valid JSON (NaN, infinities and overflowing numbers are not)")]
+    NotJson,
+    /// There is no list of features.
+    #[error("Missing features. Expected: {{\"features\": [buy_rate, large_buy, large_sell]}}")]
+    Missing,
+    /// The number of features is not the model's.
+    #[error("Expected {expected} features, got {found}")]
+    Count {
+        /// The model's number.
+        expected: usize,
+        /// The number sent.
+        found: usize,
+    },
+    /// A feature is no number.
+    #[error("Feature {index} is not numeric: {shown}")]
+    NotNumeric {
+        /// Its position.
+        index: usize,
+        /// What was sent, as Python prints it.
+        shown: String,
+    },
+    /// A feature is NaN or infinite.
+    #[error("Feature {index} must be a finite number")]
+    NotFinite {
+        /// Its position.
+        index: usize,
+    },
+    /// A batch is not of the expected shape.
+    #[error("Missing model or features. Expected: {{\"model\": name, \"features\": [[..], ..]}}")]
+    BatchShape,
+    /// A row of a batch is at fault.
+    #[error("Row {row}: {error}")]
+    Row {
+        /// Its position.
+        row: usize,
+        /// What is wrong with it.
+        error: Box<FeatureError>,
+    },
+    /// A batch has too many rows.
+    #[error("Too many rows: a batch takes up to {BATCH_ROW_COUNT_MAX}")]
+    TooManyRows,
+}
+
+/// The features of one prediction, and the numbers as the client wrote them.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Features {
+    /// Finite values.
+    pub(super) values: Vec<f64>,
+    /// For the reply.
+    pub(super) echo: Vec<Number>,
+}
+
+/// Reads the features of a path.
+pub(super) fn from_path(words: [&str; 3]) -> Result<Features, FeatureError> {
+    let mut values = Vec::with_capacity(words.len());
+    for (index, word) in words.into_iter().enumerate() {
+        let value: f64 = word
+            .parse()
+            .map_err(|_| FeatureError::NotNumeric { index, shown: shorten(word.to_owned()) })?;
+        if !value.is_finite() {
+            return Err(FeatureError::NotFinite { index });
+        }
+        values.push(value);
+    }
+    let echo = values.iter().filter_map(|value| Number::from_f64(*value)).collect();
+    Ok(Features { values, echo })
+}
+
+/// Reads the features of a body: `{"features": [..]}`, `width` of them.
+pub(super) fn from_body(body: &[u8], width: usize) -> Result<Features, FeatureError> {
+    let body: Value = serde_json::from_slice(body).map_err(|_| FeatureError::NotJson)?;
+    let list = body.get("features").and_then(Value::as_array).ok_or(FeatureError::Missing)?;
+    if list.len() != width {
+        return Err(FeatureError::Count { expected: width, found: list.len() });
+    }
+    let mut features =
+        Features { values: Vec::with_capacity(width), echo: Vec::with_capacity(width) };
+    for (index, value) in list.iter().enumerate() {
+        let Value::Number(number) = value else {
+            let shown = match value {
+                Value::String(text) => text.clone(),
+                other => python(other),
+            };
+            return Err(FeatureError::NotNumeric { index, shown: shorten(shown) });
+        };
+        let value = number.as_f64().filter(|value| value.is_finite());
+        features.values.push(value.ok_or(FeatureError::NotFinite { index })?);
+        features.echo.push(number.clone());
+    }
+    Ok(features)
+}
+
+/// Prints a JSON value as Python prints what it reads from it.
+fn python(value: &Value) -> String {
+    match value {
+        Value::Null => "None".to_owned(),
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "False".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) if text.contains('\'') && !text.contains('"') => format!("\"{text}\""),
+        Value::String(text) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
+        Value::Array(list) => {
+            format!("[{}]", list.iter().map(python).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(map) => {
+            let pairs = map.iter().map(|(key, value)| format!("'{key}': {}", python(value)));
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// Cuts what is shown of a client's own words.
+pub(super) fn shorten(shown: String) -> String {
+    match shown.char_indices().nth(SHOWN_LEN_MAX) {
+        Some((at, _)) => format!("{}...", &shown[..at]),
+        None => shown,
+    }
+}
+
+#[cfg(test)]
+#[path = "features_tests.rs"]
+mod tests;

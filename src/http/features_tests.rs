@@ -1,0 +1,51 @@
+use super::*;
+
+#[test]
+fn a_body_of_three_numbers_is_read_and_echoed_as_written() {
+    let features = from_body(br#"{"features": [0, 1.0, 0.30000000000000004]}"#, 3).unwrap();
+    assert_eq!(features.values, [0.0, 1.0, 0.30000000000000004]);
+    assert_eq!(serde_json::to_string(&features.echo).unwrap(), "[0,1.0,0.30000000000000004]");
+}
+
+#[test]
+fn faults_read_as_the_replaced_service_wrote_them() {
+    let missing = "Missing features. Expected: {\"features\": [buy_rate, large_buy, large_sell]}";
+    for (body, message) in [
+        ("{}", missing),
+        (r#"{"x":1}"#, missing),
+        ("[]", missing),
+        ("null", missing),
+        (r#"{"features":5}"#, missing),
+        (r#"{"features":[0.5,0.2]}"#, "Expected 3 features, got 2"),
+        (r#"{"features":[]}"#, "Expected 3 features, got 0"),
+        (r#"{"features":["a",0.2,0.3]}"#, "Feature 0 is not numeric: a"),
+        (r#"{"features":[0.5,null,0.3]}"#, "Feature 1 is not numeric: None"),
+        (r#"{"features":[0.5,0.2,[1]]}"#, "Feature 2 is not numeric: [1]"),
+        (
+            r#"{"features":[0.5,0.2,["a",{"b":"it's"}]]}"#,
+            r#"Feature 2 is not numeric: ['a', {'b': "it's"}]"#,
+        ),
+        (r#"{"features":[true,0.2,0.3]}"#, "Feature 0 is not numeric: True"),
+    ] {
+        assert_eq!(from_body(body.as_bytes(), 3).unwrap_err().to_string(), message, "{body}");
+    }
+    for body in ["", "hello", r#"{"features":[NaN,0,0]}"#, r#"{"features":[1e999,0,0]}"#] {
+        assert_eq!(from_body(body.as_bytes(), 3), Err(FeatureError::NotJson), "{body}");
+    }
+}
+
+#[test]
+fn what_is_shown_of_a_wrong_value_is_short() {
+    let body = format!(r#"{{"features":["{}",0,0]}}"#, "é".repeat(5000));
+    let shown = from_body(body.as_bytes(), 3).unwrap_err().to_string();
+    assert!(shown.chars().count() < 160, "{}", shown.len());
+}
+
+#[test]
+fn a_path_takes_any_finite_number() {
+    assert_eq!(from_path(["1", "-0.5", "2e-3"]).unwrap().values, [1.0, -0.5, 0.002]);
+    assert_eq!(from_path(["nan", "0", "0"]), Err(FeatureError::NotFinite { index: 0 }));
+    assert_eq!(from_path(["0", "0", "1e999"]), Err(FeatureError::NotFinite { index: 2 }));
+    let refused = from_path(["0", "x", "0"]).unwrap_err().to_string();
+    assert_eq!(refused, "Feature 1 is not numeric: x");
+}

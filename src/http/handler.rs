@@ -1,0 +1,347 @@
+//! Handlers: take whole requests from tiny_http, ask the engine, answer.
+//!
+//! Each handler is one thread with its own channels. A handler that panics costs one reply of
+//! 500; it goes on with fresh channels.
+
+use super::batch::Batch;
+use super::cards::Cards;
+use super::engine::{Engine, EngineError, Served};
+use super::features::{self, FeatureError, Features};
+use super::guard::head::{Method, path_of};
+use super::limits::{BATCH_BODY_LEN_MAX, ENGINE_DEADLINE, ENGINE_HEALTH_DEADLINE};
+use super::metrics::{self, EngineView, Metrics};
+use super::plot::{self, Comparison};
+use super::routes::{self, Command, RouteError};
+use super::views::{self, LinearBatchView, LogisticBatchView, Predicted, Reply};
+use crate::client::{Answer, PredictError};
+use crate::counters::Observer;
+use crate::model::Kind;
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+use thiserror::Error;
+use tiny_http::{Header, Request, Response};
+
+/// The names under which the replaced service knew its two models.
+const REGRESSION: &str = "regression";
+const CLASSIFICATION: &str = "classification";
+const HTML: &str = "text/html; charset=utf-8";
+
+/// What all handlers share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// The engine's control socket.
+    pub(super) socket: PathBuf,
+    /// What is known about models.
+    pub(super) cards: Arc<Cards>,
+    /// The sidecar's counters.
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// Why a request gets an error for an answer.
+#[derive(Debug, Error)]
+enum AnswerError {
+    /// The request is at fault.
+    #[error(transparent)]
+    Feature(#[from] FeatureError),
+    /// The engine is.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A row of a batch has no answer.
+    #[error("Row {row}: {error}")]
+    Row {
+        /// Its position.
+        row: usize,
+        /// Why.
+        error: PredictError,
+    },
+}
+
+/// Serves requests until the server behind the guard ends.
+pub(super) fn run(server: &tiny_http::Server, shared: &Arc<Shared>) {
+    let mut handler = Handler::new(Arc::clone(shared));
+    // Ends with the server: it returns an error only when its listener is gone.
+    while let Ok(request) = server.recv() {
+        handler.serve(request);
+    }
+}
+
+struct Handler {
+    shared: Arc<Shared>,
+    engine: Engine,
+    /// The engine's silence is logged once, until it answers again.
+    silence_logged: bool,
+}
+
+impl Handler {
+    fn new(shared: Arc<Shared>) -> Handler {
+        let engine = Engine::new(shared.socket.clone(), Arc::clone(&shared.cards));
+        Handler { shared, engine, silence_logged: false }
+    }
+
+    fn serve(&mut self, mut request: Request) {
+        let began = Instant::now();
+        let mut body = Vec::new();
+        let limit = BATCH_BODY_LEN_MAX as u64;
+        let read = request.as_reader().take(limit).read_to_end(&mut body);
+        let method = match request.method() {
+            tiny_http::Method::Get => Some(Method::Get),
+            tiny_http::Method::Head => Some(Method::Head),
+            tiny_http::Method::Post => Some(Method::Post),
+            _ => None,
+        };
+        let reply = match (read, method) {
+            (Ok(_), Some(method)) => {
+                let answer = AssertUnwindSafe(|| self.answer(method, request.url(), &body, began));
+                catch_unwind(answer).unwrap_or_else(|_| {
+                    *self = Handler::new(Arc::clone(&self.shared));
+                    Reply::error(500, "Internal error")
+                })
+            }
+            // The guard lets neither through.
+            _ => Reply::error(400, "Malformed request"),
+        };
+        // A guard that has given up on this request does not read the answer.
+        let _ = request.respond(response(reply));
+    }
+
+    fn answer(&mut self, method: Method, target: &str, body: &[u8], began: Instant) -> Reply {
+        let command = match routes::route(method, path_of(target)) {
+            Ok(command) => command,
+            Err(RouteError::NotFound) => return Reply::error(404, "Not found"),
+            Err(RouteError::MethodNotAllowed { allow }) => {
+                return Reply::method_not_allowed(allow);
+            }
+        };
+        match self.obey(command, body, began) {
+            Ok(reply) => {
+                self.silence_logged = false;
+                reply
+            }
+            Err(error) => self.error_reply(&error),
+        }
+    }
+
+    fn obey(
+        &mut self,
+        command: Command<'_>,
+        body: &[u8],
+        began: Instant,
+    ) -> Result<Reply, AnswerError> {
+        match command {
+            Command::Index => Ok(views::index()),
+            Command::Health => Ok(views::health(self.engine_answers())),
+            Command::Info => self.info(),
+            Command::Metrics => Ok(self.metrics()),
+            Command::Plot => self.plot(),
+            Command::PredictPath { model, values } => {
+                let features = features::from_path(values)?;
+                let served = self.engine.served(model)?;
+                self.predict(model, &served, &features, began, false)
+            }
+            Command::Predict { model } => {
+                let served = self.engine.served(model)?;
+                let features = features::from_body(body, served.row.width)?;
+                self.predict(model, &served, &features, began, true)
+            }
+            Command::Batch => self.batch(body, began),
+        }
+    }
+
+    fn predict(
+        &mut self,
+        model: &str,
+        served: &Served,
+        features: &Features,
+        began: Instant,
+        tell_latency: bool,
+    ) -> Result<Reply, AnswerError> {
+        let (expected, found) = (served.row.width, features.values.len());
+        if expected != found {
+            return Err(FeatureError::Count { expected, found }.into());
+        }
+        let answer = self.engine.predict(&served.row, &features.values, ENGINE_DEADLINE)?;
+        let latency_ms = began.elapsed().as_secs_f64() * 1e3;
+        let told = match served.row.kind {
+            Kind::Linear => answer.y,
+            Kind::Logistic => f64::from(views::class(&answer)),
+        };
+        log_prediction(&features.values, told, latency_ms);
+        let predicted = Predicted {
+            model,
+            card: &served.card,
+            echo: &features.echo,
+            answer,
+            latency_ms: tell_latency.then_some(latency_ms),
+        };
+        Ok(match served.row.kind {
+            Kind::Linear => predicted.linear(),
+            Kind::Logistic => predicted.logistic(),
+        })
+    }
+
+    fn batch(&mut self, body: &[u8], began: Instant) -> Result<Reply, AnswerError> {
+        let engine = &mut self.engine;
+        let mut found = None;
+        let batch = Batch::from_body(body, |name| -> Result<usize, AnswerError> {
+            let row = engine.row(name)?;
+            let width = row.width;
+            found = Some(row);
+            Ok(width)
+        })?;
+        let row = found.ok_or(EngineError::NoSuchModel)?;
+        let answered = engine.predict_batch(&row, &batch.values)?;
+        let mut answers = Vec::with_capacity(batch.row_count);
+        for (row, answer) in answered.answers.into_iter().enumerate() {
+            answers.push(answer.map_err(|error| AnswerError::Row { row, error })?);
+        }
+        let latency_ms = began.elapsed().as_secs_f64() * 1e3;
+        let (count, model_type) = (answers.len(), batch.model.as_str());
+        let generation = if count == 0 { row.generation } else { answered.generation };
+        let outputs = answers.iter().map(|answer| answer.y).collect();
+        tracing::debug!(latency_ms, count, "batch");
+        Ok(match row.kind {
+            Kind::Linear => {
+                let predictions = outputs;
+                let view =
+                    LinearBatchView { count, generation, latency_ms, model_type, predictions };
+                Reply::json(200, &view)
+            }
+            Kind::Logistic => {
+                let predictions = answers.iter().map(views::class).collect();
+                let view = LogisticBatchView {
+                    count,
+                    generation,
+                    latency_ms,
+                    model_type,
+                    predictions,
+                    probabilities: outputs,
+                };
+                Reply::json(200, &view)
+            }
+        })
+    }
+
+    /// Whether the engine answers a prediction of the first model it serves.
+    fn engine_answers(&mut self) -> bool {
+        let Ok(models) = self.engine.models() else { return false };
+        let Some(model) = models.iter().find(|row| row.width == super::engine::TRIPLE) else {
+            // Nothing to ask on this channel: that there is a table says that it serves.
+            return !models.is_empty();
+        };
+        let answer = self.engine.predict(model, &[0.5, 0.2, 0.3], ENGINE_HEALTH_DEADLINE);
+        matches!(answer, Ok(_) | Err(EngineError::Predict(PredictError::BadInput)))
+    }
+
+    fn info(&mut self) -> Result<Reply, AnswerError> {
+        let mut models = Vec::new();
+        let mut first = None;
+        for row in self.engine.models()? {
+            let served = self.engine.served(&row.name)?;
+            models.push((row.name.clone(), views::model_info(&row.name, &served.card)));
+            first.get_or_insert(served);
+        }
+        let first = first.ok_or(EngineError::NoSuchModel)?;
+        Ok(views::info(&first.card, models))
+    }
+
+    fn plot(&mut self) -> Result<Reply, AnswerError> {
+        let rows = plot::rows();
+        let regression = self.engine.row(REGRESSION)?;
+        let classification = self.engine.served(CLASSIFICATION)?;
+        let outputs = |answers: Vec<Answer>| -> Result<Vec<f64>, AnswerError> {
+            let answers = answers.into_iter().enumerate();
+            answers
+                .map(|(row, answer)| match answer {
+                    Ok(answer) => Ok(answer.y),
+                    Err(error) => Err(AnswerError::Row { row, error }),
+                })
+                .collect()
+        };
+        let comparison = Comparison {
+            sell_rates: outputs(self.engine.predict_batch(&regression, &rows)?.answers)?,
+            probabilities: outputs(self.engine.predict_batch(&classification.row, &rows)?.answers)?,
+            threshold: classification.card.threshold,
+        };
+        Ok(Reply::page(HTML, comparison.page()))
+    }
+
+    fn metrics(&mut self) -> Reply {
+        let snapshot =
+            Observer::attach(Some(&self.shared.socket)).ok().map(|observer| observer.snapshot());
+        let mut scores = Vec::new();
+        for row in snapshot.iter().flat_map(|snapshot| &snapshot.models) {
+            let card = self.shared.cards.get(row);
+            let score = card.as_ref().ok().and_then(|card| {
+                let figures = &card.performance;
+                figures.get("accuracy").or_else(|| figures.get("r2_score"))?.as_f64()
+            });
+            scores.extend(score.map(|score| (row.name.clone(), score)));
+        }
+        match self.shared.metrics.render(EngineView { snapshot, scores }) {
+            Ok(text) => Reply::page(metrics::CONTENT_TYPE, text),
+            Err(_) => Reply::error(500, "Internal error"),
+        }
+    }
+
+    /// The one table from errors to replies. Nothing internal is told: what is wrong on this side
+    /// goes to the log.
+    fn error_reply(&mut self, error: &AnswerError) -> Reply {
+        let engine = match error {
+            AnswerError::Feature(FeatureError::TooManyRows) => {
+                return Reply::error(413, &error.to_string());
+            }
+            AnswerError::Feature(_) => return Reply::error(400, &error.to_string()),
+            AnswerError::Row { row, error: PredictError::BadInput } => {
+                return Reply::error(400, &format!("Row {row}: {NOT_FINITE}"));
+            }
+            AnswerError::Engine(EngineError::Predict(PredictError::BadInput)) => {
+                return Reply::error(400, NOT_FINITE);
+            }
+            AnswerError::Engine(EngineError::NoSuchModel) => {
+                return Reply::error(404, "No such model");
+            }
+            AnswerError::Row { .. } | AnswerError::Engine(_) => error,
+        };
+        if !std::mem::replace(&mut self.silence_logged, true) {
+            tracing::warn!("no answer from the engine: {engine}");
+        }
+        Reply::error(503, "The engine does not answer: try again")
+    }
+}
+
+const NOT_FINITE: &str = "The prediction for these features is not a finite number";
+
+/// Logs as the replaced service did: a warning for values outside its models' range.
+fn log_prediction(features: &[f64], prediction: f64, latency_ms: f64) {
+    if features.iter().all(|value| (0.0..=1.0).contains(value)) {
+        tracing::info!(prediction, latency_ms, ?features, "prediction");
+    } else {
+        tracing::warn!(prediction, latency_ms, ?features, "features outside [0, 1]");
+    }
+}
+
+fn response(reply: Reply) -> Response<std::io::Cursor<Vec<u8>>> {
+    let header = |name: &'static str, value: &'static str| {
+        Header::from_bytes(name, value).expect("header constants are ASCII without line ends")
+    };
+    let mut response = Response::from_data(reply.body)
+        .with_status_code(reply.status)
+        // Never chunked: the guard wants to know the length.
+        .with_chunked_threshold(usize::MAX)
+        .with_header(header("Content-Type", reply.content_type))
+        .with_header(header("Cache-Control", "no-store"));
+    if reply.content_type == HTML {
+        let policy = "default-src 'none'; style-src 'unsafe-inline'";
+        response.add_header(header("Content-Security-Policy", policy));
+    }
+    if let Some(allow) = reply.allow {
+        response.add_header(header("Allow", allow));
+    }
+    if reply.status == 503 {
+        response.add_header(header("Retry-After", "1"));
+    }
+    response
+}

@@ -1,0 +1,174 @@
+//! The HTTP sidecar: the replaced service's routes, in a process of its own.
+//!
+//! A front guard owns the public listener; tiny_http serves, unmodified, behind it on a Unix
+//! socket that nobody else can reach; a few handlers predict as ordinary clients of the engine's
+//! shared memory. Whatever happens here, the engine's worker does not notice. [`run`] is the
+//! whole interface; docs/http.md lists routes, limits and metrics.
+
+mod batch;
+mod cards;
+mod engine;
+mod features;
+mod guard;
+mod handler;
+mod limits;
+mod metrics;
+mod plot;
+mod routes;
+mod views;
+
+use crate::channel;
+use crate::counters::Observer;
+use crate::sys::{hidden, sched};
+use cards::Cards;
+use guard::{Guard, Parts};
+use handler::Shared;
+use limits::{CONNECTION_COUNT_MAX, HANDLER_COUNT, RESERVED_COUNT_MAX, SPARE_DESCRIPTOR_COUNT};
+use metrics::Metrics;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::low_level::pipe;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use thiserror::Error;
+
+/// What the sidecar needs to know.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// The public address; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// The engine's control socket; `None` looks for it by the rule of
+    /// [`crate::channel::socket_path`].
+    pub socket: Option<PathBuf>,
+    /// A child of `factord serve`: ends with its standard input, ignores SIGINT, and says that it
+    /// is ready in one line of JSON.
+    pub supervised: bool,
+}
+
+/// Why the sidecar cannot serve.
+#[derive(Debug, Error)]
+pub enum HttpError {
+    /// The public address is not to be had.
+    #[error("cannot listen on {listen}: {source}; choose another with --listen")]
+    Listen {
+        /// The address asked for.
+        listen: SocketAddr,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The system refused something that serving needs.
+    #[error("cannot serve http: {0}")]
+    Io(#[from] io::Error),
+    /// The server behind the guard did not start.
+    #[error("cannot serve http: {0}")]
+    Server(String),
+    /// The server behind the guard ended by itself.
+    #[error("the http server ended by itself")]
+    ServerEnded,
+}
+
+/// Serves HTTP until SIGTERM, SIGINT or, when supervised, the end of standard input. The process
+/// is meant to end after it: handler threads are not waited for.
+///
+/// # Errors
+///
+/// [`HttpError`] when it cannot start, or the server behind the guard ends by itself.
+pub fn run(config: &HttpConfig) -> Result<(), HttpError> {
+    let socket = channel::socket_path(config.socket.as_deref());
+    leave_hot_cores(&socket);
+    let listen_error = |source| HttpError::Listen { listen: config.listen, source };
+    let listener = TcpListener::bind(config.listen).map_err(listen_error)?;
+    let address = listener.local_addr().map_err(listen_error)?;
+    let (stop, stopper) = UnixStream::pair()?;
+    watch_signals(config.supervised, &stopper)?;
+
+    let (hidden_listener, hidden_address) = hidden::listen()?;
+    let server = tiny_http::Server::from_listener(hidden_listener, None)
+        .map_err(|error| HttpError::Server(error.to_string()))?;
+    let metrics = Arc::new(Metrics::new());
+    let cards = Arc::new(Cards::new(socket.clone()));
+    let shared = Arc::new(Shared { socket, cards, metrics: Arc::clone(&metrics) });
+    let ended = spawn_handlers(Arc::new(server), &shared, stopper)?;
+
+    let mut guard = Guard::new(Parts {
+        listener,
+        address: hidden_address,
+        stop,
+        supervised: config.supervised,
+        connection_count_max: connection_count_max(),
+        metrics,
+    })?;
+    announce(address, config.supervised);
+    guard.run()?;
+    if ended.get().is_some() { Err(HttpError::ServerEnded) } else { Ok(()) }
+}
+
+/// Starts the handlers. When one finds the server ended, it says so and stops the guard.
+fn spawn_handlers(
+    server: Arc<tiny_http::Server>,
+    shared: &Arc<Shared>,
+    stopper: UnixStream,
+) -> io::Result<Arc<OnceLock<()>>> {
+    let ended = Arc::new(OnceLock::new());
+    let stopper = Arc::new(stopper);
+    for index in 0..HANDLER_COUNT {
+        let (server, shared) = (Arc::clone(&server), Arc::clone(shared));
+        let (ended, stopper) = (Arc::clone(&ended), Arc::clone(&stopper));
+        thread::Builder::new().name(format!("http-{index}")).spawn(move || {
+            handler::run(&server, &shared);
+            ended.get_or_init(|| ());
+            // A guard that is gone already does not need to be stopped.
+            let _ = (&*stopper).write(&[0]);
+        })?;
+    }
+    Ok(ended)
+}
+
+/// Turns SIGTERM and SIGINT into a byte for the guard. A supervised sidecar leaves SIGINT to its
+/// parent: a terminal sends it to both.
+fn watch_signals(supervised: bool, stopper: &UnixStream) -> io::Result<()> {
+    pipe::register(SIGTERM, stopper.try_clone()?).map_err(io::Error::other)?;
+    if supervised {
+        let (_, nobody) = UnixStream::pair()?;
+        pipe::register(SIGINT, nobody).map_err(io::Error::other)?;
+    } else {
+        pipe::register(SIGINT, stopper.try_clone()?).map_err(io::Error::other)?;
+    }
+    Ok(())
+}
+
+/// Leaves the cores of the engine's workers, if the engine is there and another core is allowed.
+fn leave_hot_cores(socket: &Path) {
+    let Ok(observer) = Observer::attach(Some(socket)) else { return };
+    let hot: Vec<usize> =
+        observer.snapshot().workers.iter().filter_map(|worker| worker.core).collect();
+    let Ok(allowed) = sched::allowed_cpus() else { return };
+    let rest: Vec<usize> = allowed.into_iter().filter(|cpu| !hot.contains(cpu)).collect();
+    if !rest.is_empty() {
+        // Refused, the system's scheduler decides, as without this.
+        let _ = sched::allow_cpus(&rest);
+    }
+}
+
+/// Connections that fit under the limit of descriptors, reserve and spare ones aside.
+fn connection_count_max() -> usize {
+    // 1,024: the usual soft limit, should the real one not be known.
+    let limit = sched::raise_descriptor_limit().unwrap_or(1024);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let left = limit.saturating_sub(SPARE_DESCRIPTOR_COUNT + RESERVED_COUNT_MAX);
+    left.clamp(1, CONNECTION_COUNT_MAX)
+}
+
+fn announce(address: SocketAddr, supervised: bool) {
+    let mut out = io::stdout().lock();
+    let line = if supervised {
+        format!("{{\"ready\":\"http://{address}\"}}")
+    } else {
+        format!("http: http://{address}")
+    };
+    // Whoever started this may have closed its end; serving goes on.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
