@@ -1,0 +1,114 @@
+//! The house rules, checked on the text of the sources. Each rule is first shown to fail on a bad
+//! sample: a check that cannot fail proves nothing.
+
+mod pairs;
+mod rules;
+mod source;
+
+use source::{Source, walk};
+use std::path::Path;
+
+type Rule = fn(&[Source]) -> Vec<String>;
+
+fn project() -> Vec<Source> {
+    let sources = walk(Path::new(env!("CARGO_MANIFEST_DIR")));
+    assert!(sources.iter().any(|source| source.path == "src/lib.rs"), "no sources were found");
+    assert!(sources.len() > 20, "only {} files were found", sources.len());
+    sources
+}
+
+fn holds(rule: Rule) {
+    let broken = rule(&project());
+    assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
+}
+
+/// Asserts that the rule finds exactly `count` faults in one file.
+fn finds(rule: Rule, count: usize, path: &str, text: &str) {
+    let broken = rule(&[Source::new(path, text)]);
+    assert_eq!(broken.len(), count, "{path}: {text}\n{broken:?}");
+}
+
+#[test]
+fn a_module_names_only_lower_floors() {
+    holds(rules::floors);
+}
+
+#[test]
+fn the_floor_rule_can_fail() {
+    finds(rules::floors, 0, "src/ring.rs", "use crate::abi; use crate::{sync, sys::x};");
+    finds(rules::floors, 1, "src/ring.rs", "use crate::channel::X;");
+    finds(rules::floors, 1, "src/ring.rs", "use crate::region;");
+    finds(rules::floors, 2, "src/ring.rs", "use crate::{http::{a, b}, abi, tool};");
+    finds(rules::floors, 1, "src/ring.rs", "fn f() { super::daemon::run() }");
+    finds(rules::floors, 0, "src/sys/a.rs", "use super::http;");
+    finds(rules::floors, 1, "src/sys/a.rs", "use super::super::http;");
+    finds(rules::floors, 1, "src/sys/mod.rs", "use super::http;");
+    finds(rules::floors, 0, "src/sys/mod.rs", "// crate::http\nconst A: &str = \"crate::http\";");
+    finds(rules::floors, 1, "src/attic.rs", "");
+}
+
+#[test]
+fn words_stand_where_they_belong() {
+    holds(rules::places);
+}
+
+#[test]
+fn the_rule_of_places_can_fail() {
+    finds(rules::places, 1, "src/ring.rs", "use rustix::mm;");
+    finds(rules::places, 1, "src/ring.rs", "unsafe_marker(); libc::getpid();");
+    finds(rules::places, 0, "src/sys/a.rs", "use rustix::mm; unsafe { libc::getpid() }");
+    finds(rules::places, 1, "src/worker/mod.rs", "use core::sync::atomic::AtomicU64;");
+    finds(rules::places, 1, "src/tool/a.rs", "unsafe { f() }");
+    finds(rules::places, 1, "src/tool/a.rs", "let x = unsafe\n{ f() };");
+    finds(rules::places, 1, "src/daemon.rs", "tiny_http::Server::http(address)");
+    finds(rules::places, 1, "src/model/file.rs", "bincode::serde::encode");
+    finds(rules::places, 1, "src/model/file.rs", "use memmap2::Mmap;");
+}
+
+#[test]
+fn files_lines_and_functions_are_short() {
+    holds(rules::sizes);
+}
+
+#[test]
+fn the_rule_of_sizes_can_fail() {
+    finds(rules::sizes, 0, "src/a.rs", &"\n".repeat(400));
+    finds(rules::sizes, 1, "src/a.rs", &"\n".repeat(401));
+    finds(rules::sizes, 1, "src/a.rs", &format!("// {}", "x".repeat(98)));
+    finds(rules::sizes, 0, "src/a.rs", &format!("    \"{}\"", "x".repeat(98)));
+    finds(rules::sizes, 0, "src/a.rs", &format!("fn a() {{{}}}", "\n".repeat(69)));
+    finds(rules::sizes, 1, "src/a.rs", &format!("fn a() {{{}}}", "\n".repeat(70)));
+}
+
+#[test]
+fn no_unfinished_work_and_no_path_of_one_machine() {
+    holds(rules::words);
+}
+
+#[test]
+fn the_rule_of_words_can_fail() {
+    for (a, b) in [("TO", "DO"), ("FIX", "ME"), ("/ho", "me/a"), ("unimplemented", "!()")] {
+        finds(rules::words, 1, "docs/a.md", &format!("x {a}{b} y"));
+    }
+}
+
+#[test]
+fn every_acquire_and_release_names_its_other_side() {
+    holds(pairs::sync_pairs);
+    holds(pairs::orderings);
+    let count: usize = project().iter().map(|source| source.text.matches("// SYNC(").count()).sum();
+    assert!(count > 8, "only {count} SYNC comments were found");
+}
+
+#[test]
+fn the_rule_of_pairs_can_fail() {
+    let good = "// SYNC(a): pairs with the Acquire load in `X::f`.\nfn g() {}\n\
+                // SYNC(a): pairs with the Release store in `g`.\nfn f() {}";
+    finds(pairs::sync_pairs, 0, "src/a.rs", good);
+    finds(pairs::sync_pairs, 1, "src/a.rs", &good.replace("fn f()", "fn h()"));
+    finds(pairs::sync_pairs, 2, "src/a.rs", &good.replacen("SYNC(a)", "SYNC(b)", 1));
+    finds(pairs::sync_pairs, 2, "src/a.rs", &good.replace("Release", "Acquire"));
+    finds(pairs::sync_pairs, 2, "src/a.rs", &good.replace("pairs with", "meets"));
+    finds(pairs::orderings, 1, "src/a.rs", "x.load(Ordering::Acquire)");
+    finds(pairs::orderings, 0, "src/a.rs", "// SYNC(a): ...\nx.load(Ordering::Acquire)");
+}

@@ -1,0 +1,227 @@
+//! The rules: each takes sources and returns what breaks it, `path:line: why`.
+
+use crate::source::Source;
+
+/// The floors of the house, lowest first: a module names only modules of lower floors.
+pub(crate) const FLOORS: [&[&str]; 11] = [
+    &["abi", "sync", "idle", "log"],
+    &["sys"],
+    &["region", "ring", "model"],
+    &["channel"],
+    &["counters"],
+    &["client"],
+    &["worker", "config", "factors"],
+    &["control", "train"],
+    &["http", "daemon"],
+    &["exit"],
+    &["tool"],
+];
+
+/// Where a word may stand in code: each line a word, then path prefixes.
+const PLACES: [(&str, &[&str]); 8] = [
+    ("rustix::", &["src/sys/"]),
+    ("libc::", &["src/sys/", "tests/"]),
+    ("memmap2::", &["src/region.rs", "src/sys/"]),
+    ("sync::atomic", &["src/sync.rs", "tests/"]),
+    ("tiny_http::", &["src/http/"]),
+    ("httparse::", &["src/http/"]),
+    ("bincode::", &["src/model/file/codec.rs"]),
+    ("unsafe ", &["src/sys/", "src/region.rs", "src/ring.rs", "src/model/cell.rs", "tests/"]),
+];
+
+/// The most lines of a file, columns of a line and lines of a function.
+const FILE_LINES_MAX: usize = 400;
+const LINE_COLUMNS_MAX: usize = 100;
+const FUNCTION_LINES_MAX: usize = 70;
+
+fn in_house(source: &Source) -> bool {
+    source.path.starts_with("src/") && source.path.ends_with(".rs")
+}
+
+fn is_rust(source: &&Source) -> bool {
+    source.path.ends_with(".rs")
+}
+
+/// The top-level module a file belongs to; empty for the crate's roots.
+fn module_of(path: &str) -> &str {
+    let inside = path.strip_prefix("src/").unwrap_or(path);
+    let top = inside.split('/').next().unwrap_or("");
+    match top.strip_suffix(".rs") {
+        Some("lib" | "main") => "",
+        Some(name) => name,
+        None => top,
+    }
+}
+
+fn floor_of(module: &str) -> Option<usize> {
+    FLOORS.iter().position(|floor| floor.contains(&module))
+}
+
+/// A module names only lower floors.
+pub(crate) fn floors(sources: &[Source]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for source in sources.iter().filter(|source| in_house(source)) {
+        let from = module_of(&source.path);
+        if from.is_empty() {
+            continue;
+        }
+        let Some(floor) = floor_of(from) else {
+            broken.push(format!("{}:1: `{from}` is on no floor: add it to the table", source.path));
+            continue;
+        };
+        for (line, to) in named_modules(source) {
+            let lower = floor_of(&to).is_some_and(|other| other < floor);
+            if to != from && !lower {
+                broken.push(format!("{}:{line}: `{from}` names `{to}`", source.path));
+            }
+        }
+    }
+    broken
+}
+
+/// The crate's top-level modules that a file names, by `crate::`, or by `super::` from its top.
+fn named_modules(source: &Source) -> Vec<(usize, String)> {
+    let depth = source.path.matches('/').count();
+    let depth = if source.path.ends_with("/mod.rs") { depth - 1 } else { depth };
+    let climb = "super::".repeat(depth);
+    let code = &source.code;
+    let mut named = Vec::new();
+    for prefix in ["crate::", climb.as_str()] {
+        for (at, _) in code.match_indices(prefix) {
+            let before = code[..at].chars().next_back().unwrap_or(' ');
+            let longer = before.is_alphanumeric() || before == '_' || code[..at].ends_with("::");
+            if longer && !code[..at].ends_with("pub(in ") {
+                continue;
+            }
+            let line = code[..at].matches('\n').count() + 1;
+            let rest = &code[at + prefix.len()..];
+            named.extend(heads(rest).into_iter().map(|name| (line, name)));
+        }
+    }
+    // Constants, types and functions at the root are no modules.
+    named.retain(|(_, name)| {
+        name != "super" && name != "self" && name.chars().all(|c| c.is_lowercase() || c == '_')
+    });
+    named
+}
+
+/// The first names of a path, or of every path of a `{...}` group.
+fn heads(rest: &str) -> Vec<String> {
+    let name = |text: &str| -> String {
+        text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    };
+    let Some(group) = rest.strip_prefix('{') else { return vec![name(rest)] };
+    let mut depth = 1;
+    let mut names = vec![name(group)];
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 1 => names.push(name(&group[at + 1..])),
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+/// Some words stand in few places only.
+pub(crate) fn places(sources: &[Source]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for source in sources.iter().filter(is_rust) {
+        for (line, code) in source.code_lines() {
+            for (word, prefixes) in PLACES {
+                let stands = format!("{code} ").match_indices(word).any(|(at, _)| {
+                    !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
+                });
+                if stands && !prefixes.iter().any(|prefix| source.path.starts_with(prefix)) {
+                    let word = word.trim();
+                    broken.push(format!("{}:{line}: `{word}` belongs elsewhere", source.path));
+                }
+            }
+        }
+    }
+    broken
+}
+
+/// Files, lines and functions stay short.
+pub(crate) fn sizes(sources: &[Source]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for source in sources.iter().filter(is_rust) {
+        let count = source.text.lines().count();
+        if count > FILE_LINES_MAX {
+            broken.push(format!("{}:{count}: more than {FILE_LINES_MAX} lines", source.path));
+        }
+        for (index, line) in source.text.lines().enumerate() {
+            let columns = line.chars().count();
+            // A message that is a line of its own is not broken up.
+            if columns > LINE_COLUMNS_MAX && !line.trim_start().starts_with('"') {
+                broken.push(format!("{}:{}: {columns} columns", source.path, index + 1));
+            }
+        }
+        for (line, name, count) in functions(&source.code) {
+            if count > FUNCTION_LINES_MAX {
+                broken.push(format!("{}:{line}: `{name}` has {count} lines", source.path));
+            }
+        }
+    }
+    broken
+}
+
+/// Line, name and number of lines of every function with a body.
+fn functions(code: &str) -> Vec<(usize, String, usize)> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("fn ") {
+        if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+            continue;
+        }
+        let name: String =
+            code[at + 3..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let rest = &code[at..];
+        let body = rest.find(['{', ';']).filter(|&open| rest[open..].starts_with('{'));
+        let (Some(open), false) = (body, name.is_empty()) else { continue };
+        let mut depth = 0usize;
+        for (offset, c) in rest[open..].char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth == 0 {
+                let line = code[..at].matches('\n').count() + 1;
+                found.push((line, name, rest[..open + offset].matches('\n').count() + 1));
+                break;
+            }
+        }
+    }
+    found
+}
+
+/// Words that never land, in any file.
+pub(crate) fn words(sources: &[Source]) -> Vec<String> {
+    // Put together here, so that this file does not break its own rule.
+    let forbidden = [
+        ["TO", "DO"],
+        ["FIX", "ME"],
+        ["todo", "!("],
+        ["unimplemented", "!("],
+        ["dbg", "!("],
+        ["/ho", "me/"],
+        ["/ro", "ot/"],
+        ["/wo", "rk/"],
+        ["/tmp/", "wt"],
+    ]
+    .map(|[a, b]| format!("{a}{b}"));
+    let mut broken = Vec::new();
+    for source in sources.iter().filter(|source| !source.path.ends_with(".lock")) {
+        for (index, line) in source.text.lines().enumerate() {
+            for word in forbidden.iter().filter(|word| line.contains(word.as_str())) {
+                broken.push(format!("{}:{}: `{word}`", source.path, index + 1));
+            }
+        }
+    }
+    broken
+}
