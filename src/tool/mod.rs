@@ -7,6 +7,7 @@ pub mod check;
 mod cli;
 pub mod completions;
 mod csv_columns;
+mod csv_rows;
 mod failure;
 pub mod http;
 pub mod import;

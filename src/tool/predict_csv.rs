@@ -4,13 +4,14 @@
 //! scored to its end is never left under the name that was asked for.
 
 use super::csv_columns::{Columns, RowError};
+use super::csv_rows::Rows;
 use super::output::Output;
 use super::predict::served;
 use super::{Failure, print};
 use crate::client::{Answer, AttachOptions, Client, PredictError};
 use crate::exit::Code;
 use crate::idle::IdleStrategy;
-use csv::{ByteRecord, Reader, ReaderBuilder, Trim, Writer};
+use csv::{ByteRecord, Writer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::fs::File;
@@ -35,10 +36,9 @@ pub(super) struct CsvJob<'a> {
 /// Scores the file.
 pub(super) fn run(job: &CsvJob<'_>) -> Result<(), Failure> {
     let (input, progress) = open(job.input)?;
-    let mut reader =
-        ReaderBuilder::new().flexible(true).has_headers(false).trim(Trim::None).from_reader(input);
+    let mut reader = Rows::new(input, job.input);
     let mut header = ByteRecord::new();
-    if !read(&mut reader, job.input, &mut header)? {
+    if !reader.read(&mut header)? {
         let message = format!("{}: the file is empty, not even a header", job.input.display());
         return Err(Failure::new(Code::Data, message));
     }
@@ -82,18 +82,6 @@ fn open(path: &Path) -> Result<(impl Read + use<>, ProgressBar), Failure> {
         ProgressBar::new(len).with_style(style.expect("the template is a constant that parses"))
     };
     Ok((progress.wrap_read(input), progress))
-}
-
-/// Reads one record; false at the end.
-fn read<R: Read>(
-    reader: &mut Reader<R>,
-    path: &Path,
-    record: &mut ByteRecord,
-) -> Result<bool, Failure> {
-    reader.read_byte_record(record).map_err(|error| match error.into_kind() {
-        csv::ErrorKind::Io(error) => Failure::reading(path, &error),
-        other => Failure::new(Code::Data, format!("{}: {other:?}", path.display())),
-    })
 }
 
 /// The state of one run.
@@ -142,7 +130,7 @@ impl<'a> Scorer<'a> {
 
     fn stream<R: Read>(
         &mut self,
-        reader: &mut Reader<R>,
+        reader: &mut Rows<'_, R>,
         header: &ByteRecord,
         output: &mut Output,
     ) -> Result<(), Failure> {
@@ -159,11 +147,11 @@ impl<'a> Scorer<'a> {
     }
 
     /// Reads up to a chunk of rows and collects the features of those that can be read.
-    fn read_chunk<R: Read>(&mut self, reader: &mut Reader<R>) -> Result<usize, Failure> {
+    fn read_chunk<R: Read>(&mut self, reader: &mut Rows<'_, R>) -> Result<usize, Failure> {
         self.places.clear();
         self.features.clear();
         let mut count = 0;
-        while count < CHUNK_ROWS && read(reader, self.job.input, &mut self.rows[count])? {
+        while count < CHUNK_ROWS && reader.read(&mut self.rows[count])? {
             match self.columns.features(&self.rows[count]) {
                 Ok(x) => {
                     self.places.push(Some(self.features.len() / 3));

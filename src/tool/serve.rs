@@ -32,21 +32,25 @@ pub struct ServeArgs {
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
     /// The CPU of the worker [FACTORD_CORE; default: the last one allowed]
-    #[arg(long, value_name = "N", value_parser = parse::core)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = parse::core)]
     core: Option<usize>,
     /// How the worker waits: noop, spin, yield or backoff [FACTORD_IDLE; default: spin, or yield
     /// on a single CPU]
     #[arg(long, value_name = "NAME", value_parser = parse::idle)]
     idle: Option<IdleStrategy>,
     /// Channels one user may hold [FACTORD_CHANNELS_PER_UID; default: 320]
-    #[arg(long, value_name = "COUNT", value_parser = parse::channels_per_uid)]
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true,
+          value_parser = parse::channels_per_uid)]
     channels_per_uid: Option<u32>,
     /// Bytes of rings one user may hold [FACTORD_BYTES_PER_UID; default: 67108864]
-    #[arg(long, value_name = "BYTES", value_parser = parse::bytes_per_uid)]
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true,
+          value_parser = parse::bytes_per_uid)]
     bytes_per_uid: Option<u64>,
     /// A user that may attach besides root and one's own; may be given again
     /// [FACTORD_ALLOW_UIDS]
-    #[arg(long = "allow-uid", value_name = "UID", value_parser = parse::uid)]
+    #[arg(long = "allow-uid", value_name = "UID", allow_negative_numbers = true,
+          value_parser = parse::uid)]
     allow_uids: Vec<u32>,
     /// The least severe level to log, by Python's names [FACTORD_LOG_LEVEL, LOG_LEVEL; default:
     /// INFO]

@@ -1,0 +1,121 @@
+//! Rows of a CSV stream, each with the line it starts on.
+//!
+//! The csv crate counts a line where the row before ended, which is short by the blank lines and
+//! by half a CRLF in between. Here every row ends with a line feed, so that its first line follows
+//! from the line feeds read so far and those inside its fields.
+
+use super::Failure;
+use crate::exit::Code;
+use csv::{ByteRecord, Position, Reader, ReaderBuilder, Terminator};
+use std::io::{self, Read};
+use std::path::Path;
+
+/// A reader of rows, the header included.
+pub(super) struct Rows<'a, R> {
+    reader: Reader<Terminated<R>>,
+    path: &'a Path,
+}
+
+impl<'a, R: Read> Rows<'a, R> {
+    /// Reads rows from a stream; `path` is for messages.
+    pub(super) fn new(input: R, path: &'a Path) -> Rows<'a, R> {
+        let input = Terminated { input, open: false };
+        let reader = ReaderBuilder::new()
+            .flexible(true)
+            .has_headers(false)
+            .terminator(Terminator::Any(b'\n'))
+            .from_reader(input);
+        Rows { reader, path }
+    }
+
+    /// Reads the next row that is not blank; false at the end.
+    pub(super) fn read(&mut self, row: &mut ByteRecord) -> Result<bool, Failure> {
+        // Bounded by the input: every turn reads a row of it.
+        loop {
+            let more = self.reader.read_byte_record(row).map_err(|error| self.failure(error))?;
+            if !more {
+                return Ok(false);
+            }
+            let inner = row.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
+            let line = self.reader.position().line().saturating_sub(1 + inner).max(1);
+            without_carriage_return(row);
+            row.set_position(Some(Position::new().set_line(line).clone()));
+            if row.len() > 1 || !row[0].is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn failure(&self, error: csv::Error) -> Failure {
+        match error.into_kind() {
+            csv::ErrorKind::Io(error) => Failure::reading(self.path, &error),
+            other => Failure::new(Code::Data, format!("{}: {other:?}", self.path.display())),
+        }
+    }
+}
+
+/// Cuts the carriage return that a CRLF leaves at the end of the last field.
+fn without_carriage_return(row: &mut ByteRecord) {
+    let Some(last) = row.len().checked_sub(1) else { return };
+    if let Some(field) = row[last].strip_suffix(b"\r") {
+        let field = field.to_vec();
+        row.truncate(last);
+        row.push_field(&field);
+    }
+}
+
+/// A stream that ends with a line feed, its own or one added.
+struct Terminated<R> {
+    input: R,
+    /// Whether the last byte so far was something else.
+    open: bool,
+}
+
+impl<R: Read> Read for Terminated<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.input.read(buffer)?;
+        if len > 0 {
+            self.open = buffer[len - 1] != b'\n';
+        } else if self.open && !buffer.is_empty() {
+            self.open = false;
+            buffer[0] = b'\n';
+            return Ok(1);
+        }
+        Ok(len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// First lines and last fields of all rows.
+    fn rows(text: &str) -> Vec<(u64, String)> {
+        let mut rows = Rows::new(text.as_bytes(), Path::new("a.csv"));
+        let mut row = ByteRecord::new();
+        let mut found = Vec::new();
+        while rows.read(&mut row).unwrap() {
+            let last = String::from_utf8_lossy(&row[row.len() - 1]).into_owned();
+            found.push((row.position().unwrap().line(), last));
+        }
+        found
+    }
+
+    fn are(text: &str, expected: &[(u64, &str)]) {
+        let expected: Vec<_> = expected.iter().map(|&(line, t)| (line, t.to_owned())).collect();
+        assert_eq!(rows(text), expected, "{text:?}");
+    }
+
+    #[test]
+    fn a_row_is_numbered_by_its_first_line() {
+        are("", &[]);
+        are("\n\r\n", &[]);
+        are("a,b", &[(1, "b")]);
+        are("a,b\n1,2\n", &[(1, "b"), (2, "2")]);
+        are("a,b\r\n1,2\r\n3,4", &[(1, "b"), (2, "2"), (3, "4")]);
+        are("\n\r\na,b\n\n\n1,2\n", &[(3, "b"), (6, "2")]);
+        are("a,b\r\n\r\n1,\"x\r\ny\"\r\n3,4\r\n", &[(1, "b"), (3, "x\r\ny"), (5, "4")]);
+        are("a,b\n1,\"x\n\ny\"\n3,4", &[(1, "b"), (2, "x\n\ny"), (5, "4")]);
+        are("\u{feff}a,b\n1,\n", &[(1, "b"), (2, "")]);
+    }
+}

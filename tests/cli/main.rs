@@ -1,0 +1,122 @@
+//! The command line, by the real binary: what it prints, and the code it ends with.
+
+mod csv;
+mod malformed;
+mod settings;
+mod support;
+
+use std::process::Stdio;
+use support::{Daemon, factord, ran};
+
+#[test]
+fn no_argument_prints_the_help() {
+    let ran = ran(&mut factord(&[]));
+    assert_eq!(ran.code, 64);
+    for word in ["Usage: factord", "serve", "predict", "stat", "completions"] {
+        assert!(ran.err.contains(word), "{word}: {}", ran.err);
+    }
+}
+
+#[test]
+fn help_lists_every_exit_code() {
+    let help = ran(&mut factord(&["--help"])).out;
+    for code in factord::exit::Code::ALL {
+        assert!(help.contains(&format!("{:>2}  {}", code.number(), code.meaning())), "{code:?}");
+    }
+    let document = include_str!("../../docs/exit-codes.md");
+    for code in factord::exit::Code::ALL {
+        let row = format!("| {} | {} |", code.number(), code.meaning());
+        assert!(document.contains(&row), "docs/exit-codes.md lacks: {row}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_no_run_badly() {
+    for arguments in [&["--help"][..], &["completions", "bash"], &["serve", "--print-config"]] {
+        let mut child = factord(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary can be started");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), err.as_ref()), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn manual_pages_and_completions_cover_every_sub_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran_man = ran(factord(&["man"]).arg(folder.path().join("man1")));
+    assert_eq!(ran_man.code, 0, "{}", ran_man.err);
+    for sub in ["serve", "http", "predict", "stat", "check", "import", "model"] {
+        let page = folder.path().join("man1").join(format!("factord-{sub}.1"));
+        assert!(page.is_file(), "{}", page.display());
+        for shell in ["bash", "zsh", "fish"] {
+            assert!(ran(&mut factord(&["completions", shell])).out.contains(sub), "{shell} {sub}");
+        }
+    }
+}
+
+#[test]
+fn tools_without_a_daemon_say_where_they_looked() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("none.sock");
+    for arguments in [&["stat"][..], &["predict", "regression", "0.5", "0.2", "0.3"]] {
+        let ran = ran(factord(arguments).arg("--socket").arg(&socket));
+        assert_eq!(ran.code, 69, "{}", ran.err);
+        assert!(ran.err.contains("none.sock") && ran.err.contains("factord serve"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn one_row_is_answered_in_text_and_in_json() {
+    let daemon = Daemon::start();
+    let run = |arguments: &[&str]| ran(&mut daemon.factord(arguments));
+    let row = ["0.5", "0.2", "0.3"];
+    let text = run(&[&["predict", "regression"][..], &row].concat());
+    assert_eq!((text.code, text.out.as_str()), (0, "0.500053855850386\n"));
+    let text = run(&[&["predict", "classification"][..], &row].concat());
+    assert!(text.out.starts_with("class 0, probability 0.00109599281974287"), "{}", text.out);
+    let json = run(&[&["predict", "classification", "--json"][..], &row].concat());
+    let object: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(object["prediction"], 0);
+    assert!((object["probability"].as_f64().unwrap() / 0.0010959928197428772 - 1.0).abs() < 1e-12);
+    assert_eq!(object["features"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_row_that_cannot_be_answered_ends_with_its_code() {
+    let daemon = Daemon::start();
+    for (arguments, code, word) in [
+        (&["regression", "nan", "1", "2"][..], 65, "finite"),
+        (&["regression", "inf", "1", "2"], 65, "finite"),
+        (&["regression", "1", "2"], 65, "takes 3 features, 2"),
+        (&["regression"], 64, "no features"),
+        (&["regression", "a", "1", "2"], 64, "invalid"),
+        (&["absent", "1", "2", "3"], 64, "regression, classification"),
+    ] {
+        let ran = ran(&mut daemon.factord(&[&["predict"][..], arguments].concat()));
+        assert_eq!(ran.code, code, "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains(word), "{arguments:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn stat_shows_the_counters_of_the_running_daemon() {
+    let daemon = Daemon::start();
+    let predict = ["predict", "regression", "0.5", "0.2", "0.3"];
+    assert_eq!(ran(&mut daemon.factord(&predict)).code, 0);
+    let object: serde_json::Value =
+        serde_json::from_str(&ran(&mut daemon.factord(&["stat", "--json"])).out).unwrap();
+    assert_eq!(object["state"], "serving");
+    assert_eq!(object["models"][0]["name"], "regression");
+    assert_eq!(object["models"][1]["name"], "classification");
+    assert_eq!(object["workers"][0]["requests"], 1);
+    assert_eq!(object["workers"][0]["ok"], 1);
+    let text = ran(&mut daemon.factord(&["stat"])).out;
+    for word in ["serving", "regression, linear, 3 features", "1 ok", "service time"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+}
