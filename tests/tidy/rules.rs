@@ -10,7 +10,7 @@ pub(crate) const FLOORS: [&[&str]; 11] = [
     &["channel"],
     &["counters"],
     &["client"],
-    &["worker", "config", "factors"],
+    &["worker", "config", "factors", "measure"],
     &["control", "train"],
     &["http", "daemon"],
     &["exit"],
