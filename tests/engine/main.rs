@@ -1,0 +1,8 @@
+//! The engine, proved on the real binary: answers, crashes, reloads, hostile and half-dead
+//! clients, limits of the system.
+
+mod answers;
+mod crashes;
+mod data;
+mod harness;
+mod roles;

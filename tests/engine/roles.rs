@@ -1,0 +1,266 @@
+//! Client processes of their own: this test binary again, told by its environment what to be.
+//!
+//! A role ends when its stdin does and then reports on stdout in one line.
+
+use crate::data::{self, Random, is_exact};
+use crate::harness::Process;
+use factord::channel;
+use factord::client::{Answer, AttachOptions, Client, PredictError};
+use factord::idle::IdleStrategy;
+use factord::model::Model;
+use std::collections::{HashMap, VecDeque};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const ROLE: &str = "FACTORD_TEST_ROLE";
+const SOCKET: &str = "FACTORD_TEST_SOCKET";
+const SEED: &str = "FACTORD_TEST_SEED";
+
+/// What a client process saw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tale {
+    /// Requests submitted.
+    pub(crate) sent: u64,
+    /// Answers that are the model's own, bit for bit.
+    pub(crate) exact: u64,
+    /// Answers that are not, or for another request than the next one.
+    pub(crate) wrong: u64,
+    /// Requests without an answer by their deadline.
+    pub(crate) late: u64,
+    /// Errors that came before the deadline, or of a kind that should not occur.
+    pub(crate) odd: u64,
+    /// Epochs that answered.
+    pub(crate) epochs: u64,
+}
+
+impl Tale {
+    fn line(self) -> String {
+        let Tale { sent, exact, wrong, late, odd, epochs } = self;
+        format!("tale {sent} {exact} {wrong} {late} {odd} {epochs}")
+    }
+
+    fn parse(line: &str) -> Option<Tale> {
+        let mut numbers = line.strip_prefix("tale ")?.split(' ').map(str::parse);
+        let mut next = || numbers.next()?.ok();
+        Some(Tale {
+            sent: next()?,
+            exact: next()?,
+            wrong: next()?,
+            late: next()?,
+            odd: next()?,
+            epochs: next()?,
+        })
+    }
+
+    /// Asserts that every request was answered, rightly and once.
+    #[track_caller]
+    pub(crate) fn is_flawless(&self, at_least: u64) {
+        let Tale { sent, exact, wrong, late, odd, .. } = *self;
+        assert_eq!((exact, wrong, late, odd), (sent, 0, 0, 0), "{self:?}");
+        assert!(sent >= at_least, "only {self:?}");
+    }
+}
+
+/// A client process.
+pub(crate) struct Actor {
+    pub(crate) process: Process,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Actor {
+    /// Starts one and waits until it says that it has begun.
+    pub(crate) fn start(role: &str, socket: &Path, seed: u64) -> Actor {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["roles::an_actor_plays_its_role", "--exact", "--nocapture"]);
+        command.env(ROLE, role).env(SOCKET, socket).env(SEED, seed.to_string());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = Process::spawn(&mut command);
+        let stdin = process.child().stdin.take();
+        let stdout = BufReader::new(process.child().stdout.take().unwrap());
+        let mut actor = Actor { process, stdin, stdout };
+        actor.line("begun");
+        actor
+    }
+
+    /// Reads on to the first line that starts with `word`.
+    fn line(&mut self, word: &str) -> String {
+        let mut seen = String::new();
+        loop {
+            let mut line = String::new();
+            assert!(self.stdout.read_line(&mut line).unwrap() > 0, "no `{word}` after:\n{seen}");
+            // The test harness may write its own words before, on the same line.
+            if let Some(at) = line.find(&format!("{word} ")).or(line.find(&format!("{word}\n"))) {
+                return line[at..].trim_end().to_owned();
+            }
+            seen += &line;
+        }
+    }
+
+    /// Ends it and returns what it saw.
+    pub(crate) fn finish(mut self) -> Tale {
+        drop(self.stdin.take());
+        let line = self.line("tale");
+        assert!(self.process.ends_within(Duration::from_secs(10)).success());
+        Tale::parse(&line).unwrap_or_else(|| panic!("{line}"))
+    }
+}
+
+/// Says that the actor has begun, and tells when its stdin has ended.
+fn begin() -> Arc<AtomicBool> {
+    println!("begun");
+    std::io::stdout().flush().unwrap();
+    let ended = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&ended);
+    std::thread::spawn(move || {
+        // Any end of the pipe will do.
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        flag.store(true, Ordering::Relaxed);
+    });
+    ended
+}
+
+#[test]
+fn an_actor_plays_its_role() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    let socket = PathBuf::from(std::env::var_os(SOCKET).unwrap());
+    let seed = std::env::var(SEED).unwrap().parse().unwrap();
+    let options = AttachOptions {
+        socket: Some(socket.clone()),
+        name: role.clone(),
+        idle: IdleStrategy::Yield,
+        ..AttachOptions::default()
+    };
+    let mut client = Client::attach(&options).unwrap();
+    let tale = match role.as_str() {
+        "predict" => predict(&mut client, seed, Duration::from_secs(1)),
+        "patient" => predict(&mut client, seed, Duration::from_secs(20)),
+        "hasty" => predict(&mut client, seed, Duration::from_millis(10)),
+        "pipeline" => pipeline(&mut client, seed),
+        "reload" => reload(&mut client, &socket, seed),
+        other => panic!("no role `{other}`"),
+    };
+    println!("\n{}", tale.line());
+}
+
+/// One request after the other, each with the same deadline.
+fn predict(client: &mut Client, seed: u64, deadline: Duration) -> Tale {
+    let models = data::embedded();
+    let mut random = Random(seed);
+    let mut tale = Tale::default();
+    let mut epoch = 0;
+    let ended = begin();
+    while !ended.load(Ordering::Relaxed) {
+        let id = (random.bits() & 1) as usize;
+        let x = random.row(3);
+        let start = Instant::now();
+        let answer = client.predict(id as u16, &x, deadline);
+        let took = start.elapsed();
+        tale.sent += 1;
+        match answer {
+            Ok(p) if is_exact(&models[id], &x, &p) => {
+                tale.exact += 1;
+                if p.epoch != epoch {
+                    (epoch, tale.epochs) = (p.epoch, tale.epochs + 1);
+                }
+            }
+            Ok(_) => tale.wrong += 1,
+            Err(
+                PredictError::Deadline | PredictError::NotConnected | PredictError::BackPressure,
+            ) if took >= deadline => {
+                tale.late += 1;
+            }
+            Err(_) => tale.odd += 1,
+        }
+    }
+    tale
+}
+
+/// A full ring all the time; order and number of the answers are checked.
+fn pipeline(client: &mut Client, seed: u64) -> Tale {
+    let models = data::embedded();
+    let mut random = Random(seed);
+    let mut tale = Tale::default();
+    let mut waiting: VecDeque<(u64, usize, Vec<f64>)> = VecDeque::new();
+    let ended = begin();
+    let mut moved = Instant::now();
+    let mut epoch = 0;
+    while !(ended.load(Ordering::Relaxed) && waiting.is_empty()) {
+        while !ended.load(Ordering::Relaxed) {
+            let id = (random.bits() & 1) as usize;
+            let x = random.row(3);
+            match client.submit(id as u16, &x) {
+                Ok(ticket) => {
+                    tale.sent += 1;
+                    waiting.push_back((ticket, id, x));
+                }
+                Err(PredictError::BackPressure | PredictError::NotConnected) => break,
+                Err(_) => tale.odd += 1,
+            }
+        }
+        match client.poll() {
+            Ok(Some((ticket, answer))) => {
+                moved = Instant::now();
+                match (waiting.pop_front(), answer) {
+                    (Some((expected, id, x)), Ok(p))
+                        if ticket == expected && is_exact(&models[id], &x, &p) =>
+                    {
+                        tale.exact += 1;
+                        if p.epoch != epoch {
+                            (epoch, tale.epochs) = (p.epoch, tale.epochs + 1);
+                        }
+                    }
+                    _ => tale.wrong += 1,
+                }
+            }
+            Ok(None) | Err(PredictError::NotConnected) => std::thread::yield_now(),
+            Err(_) => tale.odd += 1,
+        }
+        if moved.elapsed() > Duration::from_secs(20) {
+            tale.late += waiting.len() as u64;
+            break;
+        }
+    }
+    tale
+}
+
+/// The model that generation `generation` of `alternating` is.
+pub(crate) fn alternating(generation: u32) -> Model {
+    data::model(3, false, 100 + u64::from(generation % 2))
+}
+
+/// Requests to a model that changes all the time: each answer is that of the generation it names.
+fn reload(client: &mut Client, socket: &Path, seed: u64) -> Tale {
+    let id = client.model("alternating").unwrap().id;
+    assert!(channel::fetch_artifact(socket, id).is_ok());
+    let models: HashMap<u32, Model> = (0..2).map(|g| (g, alternating(g))).collect();
+    let mut random = Random(seed);
+    let mut tale = Tale::default();
+    let mut newest = 0;
+    let ended = begin();
+    let mut answers: Vec<Answer> = vec![Err(PredictError::Deadline); 32];
+    while !ended.load(Ordering::Relaxed) {
+        let rows = random.row(3 * answers.len());
+        // The entries say what became of each row.
+        let _ = client.predict_batch(id, &rows, &mut answers, Duration::from_secs(1));
+        for (x, answer) in rows.chunks(3).zip(&answers) {
+            tale.sent += 1;
+            match answer {
+                Ok(p) if p.generation >= newest && is_exact(&models[&(p.generation % 2)], x, p) => {
+                    tale.exact += 1;
+                    // Counts the generations seen.
+                    tale.epochs += u64::from(p.generation > newest);
+                    newest = p.generation;
+                }
+                Ok(_) => tale.wrong += 1,
+                Err(PredictError::Deadline) => tale.late += 1,
+                Err(_) => tale.odd += 1,
+            }
+        }
+    }
+    tale
+}
