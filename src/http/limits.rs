@@ -23,12 +23,14 @@ pub(crate) const RESERVED_COUNT_MAX: usize = 64;
 /// Batch requests whose bodies and replies are held at once: 32 bodies fill 64 MiB.
 pub(crate) const BATCH_COUNT_MAX: usize = 32;
 /// Descriptors left to everything but client connections.
-// 64: six connections to the handlers with three ends each, their shared memory, the logs.
+// 64: four connections to the handlers with three ends each, their channels, the logs.
 pub(crate) const SPARE_DESCRIPTOR_COUNT: usize = 64;
 /// Handler threads, and connections to them.
-pub(crate) const HANDLER_COUNT: usize = 6;
+// NB: 4, the threads that tiny_http keeps for connections. It counts a thread as free until it
+// wakes, so that of more connections at once one may wait for ever behind those that stay.
+pub(crate) const HANDLER_COUNT: usize = 4;
 /// Requests that may be with the handlers at once, health and metrics aside.
-pub(crate) const PUBLIC_IN_FLIGHT_MAX: usize = 4;
+pub(crate) const PUBLIC_IN_FLIGHT_MAX: usize = HANDLER_COUNT - 1;
 
 /// From the first byte of a head to its last.
 pub(crate) const HEAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -59,5 +61,5 @@ pub(crate) const ENGINE_DEADLINE: Duration = Duration::from_secs(1);
 pub(crate) const ENGINE_BATCH_DEADLINE: Duration = Duration::from_secs(2);
 /// For the engine's answer to a look at its health.
 pub(crate) const ENGINE_HEALTH_DEADLINE: Duration = Duration::from_millis(500);
-/// Between two attempts to attach.
+/// Between two attempts to attach to an engine that did not let us.
 pub(crate) const ATTACH_PAUSE: Duration = Duration::from_millis(100);
