@@ -26,7 +26,7 @@ pub(super) enum EngineError {
     /// No channel to it.
     #[error(transparent)]
     Attach(#[from] AttachError),
-    /// The last attempt to attach failed only just now.
+    /// The engine did not let this handler attach only just now.
     #[error("not attached; the next attempt follows within {} ms", ATTACH_PAUSE.as_millis())]
     Detached,
     /// It serves no model of the name.
@@ -98,7 +98,9 @@ impl Engine {
                     self.channels.insert(width, client);
                 }
                 Err(error) => {
-                    self.retry_at = Some(Instant::now() + ATTACH_PAUSE);
+                    // That nobody listens is found out at once, and may be over at once.
+                    let absent = matches!(error, AttachError::Unreachable { .. });
+                    self.retry_at = (!absent).then(|| Instant::now() + ATTACH_PAUSE);
                     return Err(error.into());
                 }
             }
