@@ -1,0 +1,10 @@
+//! The HTTP sidecar against the real binary: the replaced service's contract, the protocol's
+//! edges, and the eleven attacks, each while the engine goes on answering.
+
+mod attacks;
+mod batches;
+mod harness;
+mod life;
+mod limits;
+mod protocol;
+mod replay;
