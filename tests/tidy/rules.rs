@@ -19,9 +19,9 @@ pub(crate) const FLOORS: [&[&str]; 11] = [
 
 /// Where a word may stand in code: each line a word, then path prefixes.
 const PLACES: [(&str, &[&str]); 8] = [
-    ("rustix::", &["src/sys/"]),
+    ("rustix::", &["src/sys/", "tests/"]),
     ("libc::", &["src/sys/", "tests/"]),
-    ("memmap2::", &["src/region.rs", "src/sys/"]),
+    ("memmap2::", &["src/region.rs", "src/sys/", "tests/"]),
     ("sync::atomic", &["src/sync.rs", "tests/"]),
     ("tiny_http::", &["src/http/"]),
     ("httparse::", &["src/http/"]),

@@ -1,0 +1,263 @@
+//! The hot path of the release binary: a spinning worker, driven from another process, allocates
+//! nothing, makes no system call, faults on no page and never gives up its core by itself.
+
+#[allow(dead_code, reason = "the engine's tests use all of it")]
+#[path = "../engine/data.rs"]
+mod data;
+#[allow(dead_code, reason = "the engine's tests use all of it")]
+#[path = "../engine/harness.rs"]
+mod harness;
+
+use data::{Random, assert_exact};
+use factord::client::{Answer, Client, PredictError};
+use factord::idle::IdleStrategy;
+use factord::model::Model;
+use harness::{Engine, Process, Setup, Watchdog, eventually};
+use rustix::process::Signal;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread::sleep;
+use std::time::Duration;
+
+const WORKER: &str = "factord-worker";
+const SECOND: Duration = Duration::from_secs(1);
+const WIDE: usize = 64;
+
+/// Two workers would spin on the same core.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// The channels that drive the engine, and the models they ask.
+struct Driver {
+    narrow: Client,
+    wide: Client,
+    models: [Model; 3],
+    ids: [u16; 3],
+    random: Random,
+}
+
+impl Driver {
+    fn models() -> [(&'static str, Model); 3] {
+        [
+            ("linear", data::model(3, false, 1)),
+            ("logistic", data::model(3, true, 2)),
+            ("wide", data::model(WIDE, true, 3)),
+        ]
+    }
+
+    fn attach(engine: &Engine) -> Driver {
+        let attach = |feature_count| {
+            let mut options = engine.options(feature_count, 256);
+            options.idle = IdleStrategy::Spin;
+            Client::attach(&options).unwrap()
+        };
+        let (narrow, wide) = (attach(3), attach(WIDE));
+        let ids = Driver::models().map(|(name, _)| narrow.model(name).unwrap().id);
+        let models = Driver::models().map(|(_, model)| model);
+        Driver { narrow, wide, models, ids, random: Random(17) }
+    }
+
+    /// Sends `count` rows to a model through a full ring; every answer is checked.
+    fn batch(&mut self, which: usize, count: usize) {
+        let (model, id) = (&self.models[which], self.ids[which]);
+        let width = model.width();
+        let client = if width == 3 { &mut self.narrow } else { &mut self.wide };
+        let rows = self.random.row(500 * width);
+        let mut answers: Vec<Answer> = vec![Err(PredictError::Deadline); 500];
+        for _ in 0..count.div_ceil(500) {
+            client.predict_batch(id, &rows, &mut answers, 30 * SECOND).unwrap();
+            for (x, answer) in rows.chunks(width).zip(&answers).step_by(50) {
+                assert_exact(model, x, answer);
+            }
+        }
+    }
+
+    /// One request after the other: plain, stamped, bad and unknown ones.
+    fn singles(&mut self, count: usize) {
+        let id = self.ids[0];
+        for round in 0..count {
+            let x = self.random.row(3);
+            self.narrow.stamp(round % 4 == 1);
+            let asked = if round % 4 == 2 { 4000 } else { id };
+            let first = if round % 4 == 3 { f64::NAN } else { x[0] };
+            let answer = self.narrow.predict(asked, &[first, x[1], x[2]], 30 * SECOND);
+            match round % 4 {
+                2 => assert_eq!(answer, Err(PredictError::UnknownModel)),
+                3 => assert_eq!(answer, Err(PredictError::BadInput)),
+                _ => drop(assert_exact(&self.models[0], &x, &answer)),
+            }
+        }
+        self.narrow.stamp(false);
+    }
+
+    /// A million requests of every sort.
+    fn million(&mut self) {
+        self.batch(0, 400_000);
+        self.batch(1, 400_000);
+        self.batch(2, 150_000);
+        self.singles(50_000);
+    }
+
+    fn warm_up(&mut self) {
+        for which in 0..3 {
+            self.batch(which, 5_000);
+        }
+        self.singles(5_000);
+    }
+}
+
+fn start(idle: &str, environment: Vec<(&'static str, String)>) -> Engine {
+    let mut setup = Setup::new();
+    let models = setup.directory.path().join("models");
+    fs::create_dir(&models).unwrap();
+    for (name, model) in Driver::models() {
+        data::save(&models, name, &model);
+    }
+    setup.arguments = ["--no-http", "--idle", idle, "--models"].map(str::to_owned).to_vec();
+    setup.arguments.push(models.to_str().unwrap().to_owned());
+    setup.environment = environment;
+    setup.start()
+}
+
+/// The folder of the worker's thread under /proc.
+fn worker_task(engine: &Engine) -> PathBuf {
+    let named = |path: &PathBuf| {
+        fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim_end() == WORKER)
+    };
+    // The thread names itself, maybe after the daemon said that it is ready.
+    eventually("the worker's thread", SECOND, || {
+        let tasks = fs::read_dir(format!("/proc/{}/task", engine.pid())).unwrap();
+        let mut found = tasks.map(|task| task.unwrap().path()).filter(named);
+        let task = found.next()?;
+        assert_eq!(found.next(), None, "one worker");
+        Some(task)
+    })
+}
+
+/// Minor and major page faults, and voluntary context switches, of one thread.
+fn disturbances(task: &Path) -> [u64; 3] {
+    let stat = fs::read_to_string(task.join("stat")).unwrap();
+    // Fields 10 and 12 of proc_pid_stat(5); the second one, in parentheses, may hold spaces.
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    let status = fs::read_to_string(task.join("status")).unwrap();
+    let switches = status.lines().find_map(|l| l.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+    [fields[7], fields[9], switches.trim()].map(|number| number.parse().unwrap())
+}
+
+/// Allocator calls of the process and of its worker.
+fn allocations(counts: &Path) -> [u64; 2] {
+    let bytes = fs::read(counts).unwrap();
+    let word = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().unwrap());
+    [word(0), word(8)]
+}
+
+/// Builds the shim that counts allocator calls and returns the environment that loads it.
+fn shim(directory: &Path) -> (PathBuf, Vec<(&'static str, String)>) {
+    let (source, library) = (directory.join("shim.c"), directory.join("shim.so"));
+    fs::write(&source, include_str!("count_allocations.c")).unwrap();
+    let mut compiler = Command::new("cc");
+    compiler.args(["-O1", "-shared", "-fPIC", "-fno-builtin", "-o"]).arg(&library).arg(&source);
+    assert!(compiler.status().unwrap().success(), "{compiler:?}");
+    let counts = directory.join("counts");
+    fs::write(&counts, [0; 16]).unwrap();
+    let environment = vec![
+        ("LD_PRELOAD", library.to_str().unwrap().to_owned()),
+        ("FACTORD_SHIM_COUNTS", counts.to_str().unwrap().to_owned()),
+        ("FACTORD_SHIM_THREAD", WORKER.to_owned()),
+    ];
+    (counts, environment)
+}
+
+#[test]
+fn a_million_requests_cost_the_worker_no_allocation_no_page_fault_and_no_switch() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _watchdog = Watchdog::start("a million requests", 120);
+    let directory = tempfile::tempdir().unwrap();
+    let (counts, environment) = shim(directory.path());
+    let engine = start("spin", environment);
+    let task = worker_task(&engine);
+    let mut driver = Driver::attach(&engine);
+    driver.warm_up();
+    let [all, of_worker] = allocations(&counts);
+    assert!(all > 100 && of_worker > 0, "the shim sees nothing: {all}, {of_worker}");
+    let requests = engine.snapshot().workers[0].requests;
+    let before = disturbances(&task);
+    driver.million();
+    let after = disturbances(&task);
+    assert!(engine.snapshot().workers[0].requests - requests >= 1_000_000);
+    assert_eq!(allocations(&counts)[1] - of_worker, 0, "allocator calls");
+    assert_eq!([after[0] - before[0], after[1] - before[1]], [0, 0], "page faults");
+    assert_eq!(after[2] - before[2], 0, "voluntary context switches");
+    assert!(allocations(&counts)[0] > all, "the process still allocates elsewhere");
+}
+
+/// `strace` on one thread, from its start until `finish`.
+struct Trace {
+    process: Process,
+    lines: PathBuf,
+}
+
+impl Trace {
+    /// Attaches; `None` where strace is missing or not allowed to, which fails in CI.
+    fn attach(task: &Path, directory: &Path) -> Option<Trace> {
+        let (lines, words) = (directory.join("strace.out"), directory.join("strace.err"));
+        let mut command = Command::new("strace");
+        command.arg("-o").arg(&lines).arg("-p").arg(task.file_name().unwrap());
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(fs::File::create(&words).unwrap());
+        let missing = |why: &str| {
+            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{why}");
+            println!("SKIPPED: the system calls of the worker were not traced: {why}");
+        };
+        if let Err(error) = Command::new("strace").arg("-V").output() {
+            missing(&format!("strace: {error}"));
+            return None;
+        }
+        let mut process = Process::spawn(&mut command);
+        let attached = eventually("strace to attach", 10 * SECOND, || {
+            let said = fs::read_to_string(&words).unwrap();
+            let ended = process.child().try_wait().unwrap().is_some();
+            if said.contains("attached") {
+                return Some(true);
+            }
+            ended.then_some(false)
+        });
+        if !attached {
+            missing(&fs::read_to_string(&words).unwrap());
+            return None;
+        }
+        Some(Trace { process, lines })
+    }
+
+    /// Detaches and returns what was traced, a line a call.
+    fn finish(mut self) -> Vec<String> {
+        self.process.signal(Signal::INT);
+        self.process.ends_within(10 * SECOND);
+        fs::read_to_string(&self.lines).unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+#[test]
+fn a_million_requests_cost_the_worker_no_system_call() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _watchdog = Watchdog::start("a million traced requests", 120);
+    let directory = tempfile::tempdir().unwrap();
+    // A yielding worker first: the trace must see what it does.
+    let engine = start("yield", Vec::new());
+    let Some(trace) = Trace::attach(&worker_task(&engine), directory.path()) else { return };
+    sleep(Duration::from_millis(50));
+    let calls = trace.finish();
+    assert!(calls.iter().any(|call| call.contains("sched_yield")), "{calls:?}");
+    drop(engine);
+
+    let engine = start("spin", Vec::new());
+    let mut driver = Driver::attach(&engine);
+    driver.warm_up();
+    let trace = Trace::attach(&worker_task(&engine), directory.path()).unwrap();
+    let requests = engine.snapshot().workers[0].requests;
+    driver.million();
+    assert!(engine.snapshot().workers[0].requests - requests >= 1_000_000);
+    let calls = trace.finish();
+    assert!(calls.is_empty(), "{} system calls: {:?}", calls.len(), &calls[..calls.len().min(5)]);
+}
