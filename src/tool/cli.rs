@@ -50,10 +50,10 @@ fn plain_number(argument: OsString) -> OsString {
 /// Flags that every sub-command understands.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Globals {
-    /// The daemon's control socket [FACTORD_SOCKET; default: in $XDG_RUNTIME_DIR, /run or /tmp]
+    /// The daemon's control socket (FACTORD_SOCKET; default: in $XDG_RUNTIME_DIR, /run or /tmp)
     #[arg(long, global = true, value_name = "PATH")]
     pub socket: Option<PathBuf>,
-    /// A TOML file for what neither flags nor environment name [FACTORD_CONFIG]
+    /// A TOML file for what neither flags nor environment name (FACTORD_CONFIG)
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }

@@ -18,11 +18,11 @@ factord serve starts one by itself; under systemd the two are units of their own
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct HttpArgs {
-    /// The address to listen on [FACTORD_LISTEN, PORT; default: 127.0.0.1:5000]
+    /// The address to listen on (FACTORD_LISTEN, PORT; default: 127.0.0.1:5000)
     #[arg(long, value_name = "ADDR:PORT", value_parser = parse::listen)]
     listen: Option<SocketAddr>,
-    /// The least severe level to log, by Python's names [FACTORD_LOG_LEVEL, LOG_LEVEL; default:
-    /// INFO]
+    /// The least severe level to log, by Python's names (FACTORD_LOG_LEVEL, LOG_LEVEL; default:
+    /// INFO)
     #[arg(long, value_name = "LEVEL", value_parser = parse::log_level)]
     log_level: Option<LogLevel>,
     /// End with the parent: on the end of stdin, not on SIGINT

@@ -22,38 +22,38 @@ SIGHUP, or factord model reload, reads the models again; SIGINT and SIGTERM end 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ServeArgs {
-    /// The address of the HTTP sidecar [FACTORD_LISTEN, PORT; default: 127.0.0.1:5000]
+    /// The address of the HTTP sidecar (FACTORD_LISTEN, PORT; default: 127.0.0.1:5000)
     #[arg(long, value_name = "ADDR:PORT", value_parser = parse::listen)]
     listen: Option<SocketAddr>,
-    /// Serve shared memory alone [FACTORD_HTTP=false]
+    /// Serve shared memory alone (FACTORD_HTTP=false)
     #[arg(long)]
     no_http: bool,
-    /// A directory of models [FACTORD_MODELS, MODEL_DIR; default: the two built in]
+    /// A directory of models (FACTORD_MODELS, MODEL_DIR; default: the two built in)
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
-    /// The CPU of the worker [FACTORD_CORE; default: the last one allowed]
+    /// The CPU of the worker (FACTORD_CORE; default: the last one allowed)
     #[arg(long, value_name = "N", allow_negative_numbers = true,
           value_parser = parse::core)]
     core: Option<usize>,
-    /// How the worker waits: noop, spin, yield or backoff [FACTORD_IDLE; default: spin, or yield
-    /// on a single CPU]
+    /// How the worker waits: noop, spin, yield or backoff (FACTORD_IDLE; default: spin, or yield
+    /// on a single CPU)
     #[arg(long, value_name = "NAME", value_parser = parse::idle)]
     idle: Option<IdleStrategy>,
-    /// Channels one user may hold [FACTORD_CHANNELS_PER_UID; default: 320]
+    /// Channels one user may hold (FACTORD_CHANNELS_PER_UID; default: 320)
     #[arg(long, value_name = "COUNT", allow_negative_numbers = true,
           value_parser = parse::channels_per_uid)]
     channels_per_uid: Option<u32>,
-    /// Bytes of rings one user may hold [FACTORD_BYTES_PER_UID; default: 67108864]
+    /// Bytes of rings one user may hold (FACTORD_BYTES_PER_UID; default: 67108864)
     #[arg(long, value_name = "BYTES", allow_negative_numbers = true,
           value_parser = parse::bytes_per_uid)]
     bytes_per_uid: Option<u64>,
     /// A user that may attach besides root and one's own; may be given again
-    /// [FACTORD_ALLOW_UIDS]
+    /// (FACTORD_ALLOW_UIDS)
     #[arg(long = "allow-uid", value_name = "UID", allow_negative_numbers = true,
           value_parser = parse::uid)]
     allow_uids: Vec<u32>,
-    /// The least severe level to log, by Python's names [FACTORD_LOG_LEVEL, LOG_LEVEL; default:
-    /// INFO]
+    /// The least severe level to log, by Python's names (FACTORD_LOG_LEVEL, LOG_LEVEL; default:
+    /// INFO)
     #[arg(long, value_name = "LEVEL", value_parser = parse::log_level)]
     log_level: Option<LogLevel>,
     /// Print every setting with its value and where it came from, and end
