@@ -71,6 +71,8 @@ fn the_rule_of_places_can_fail() {
     finds(rules::places, 1, "src/ring.rs", "unsafe_marker(); libc::getpid();");
     finds(rules::places, 0, "src/sys/a.rs", "use rustix::mm; unsafe { libc::getpid() }");
     finds(rules::places, 1, "src/worker/mod.rs", "use core::sync::atomic::AtomicU64;");
+    finds(rules::places, 1, "src/tool/a.rs", "let x = y.unwrap();");
+    finds(rules::places, 1, "src/tool/a.rs", "println!(); eprintln!()");
     finds(rules::places, 1, "src/tool/a.rs", "unsafe { f() }");
     finds(rules::places, 1, "src/tool/a.rs", "let x = unsafe\n{ f() };");
     finds(rules::places, 1, "src/daemon.rs", "tiny_http::Server::http(address)");

@@ -18,7 +18,10 @@ pub(crate) const FLOORS: [&[&str]; 11] = [
 ];
 
 /// Where a word may stand in code: each line a word, then path prefixes.
-const PLACES: [(&str, &[&str]); 8] = [
+const PLACES: [(&str, &[&str]); 10] = [
+    // It panics when the reader of stdout has gone.
+    ("println!(", &["tests/", "benches/", "examples/", "clients/rust/examples/"]),
+    (".unwrap()", &["tests/", "benches/", "examples/"]),
     ("rustix::", &["src/sys/", "tests/"]),
     ("libc::", &["src/sys/", "tests/"]),
     ("memmap2::", &["src/region.rs", "src/sys/", "tests/"]),
@@ -135,7 +138,8 @@ pub(crate) fn places(sources: &[Source]) -> Vec<String> {
         for (line, code) in source.code_lines() {
             for (word, prefixes) in PLACES {
                 let stands = format!("{code} ").match_indices(word).any(|(at, _)| {
-                    !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
+                    word.starts_with('.')
+                        || !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
                 });
                 if stands && !prefixes.iter().any(|prefix| source.path.starts_with(prefix)) {
                     let word = word.trim();

@@ -17,7 +17,8 @@ pub(crate) struct Source {
 impl Source {
     /// Takes a file as if it stood at `path`.
     pub(crate) fn new(path: &str, text: &str) -> Source {
-        let rust = path.ends_with(".rs");
+        // Unit tests may stand in a file of their own beside the module.
+        let rust = path.ends_with(".rs") && !path.ends_with("_tests.rs");
         let code = if rust { without_tests(&blanked(text)) } else { String::new() };
         Source { path: path.to_owned(), text: text.to_owned(), code }
     }
