@@ -1,0 +1,9 @@
+# Licences, banned crates and sources of every dependency, by deny.toml.
+source "$(dirname "$0")/lib.sh"
+if ! cargo deny --version >/dev/null 2>&1; then
+  # Unoptimised: it runs for a second, so that building it fast is what counts.
+  CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off \
+    CARGO_PROFILE_RELEASE_CODEGEN_UNITS=64 CARGO_PROFILE_RELEASE_DEBUG=0 \
+    cargo install --quiet --locked cargo-deny --version 0.20.2
+fi
+cargo deny --offline check bans licenses sources

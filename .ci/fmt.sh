@@ -1,0 +1,3 @@
+# Formatting, by rustfmt.toml.
+source "$(dirname "$0")/lib.sh"
+cargo fmt --all --check

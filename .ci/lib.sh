@@ -1,0 +1,21 @@
+# shellcheck shell=bash
+# Sourced by every check: strict mode, the project's root, and installing what is missing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# need COMMAND PACKAGE: installs the Debian package that holds a command, when it is not there.
+need() {
+  command -v "$1" >/dev/null && return
+  echo "installing $2 for $1"
+  local sudo=()
+  if [ "$(id -u)" != 0 ]; then sudo=(sudo); fi
+  "${sudo[@]}" apt-get -qq update
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get -qq install -y --no-install-recommends "$2" >/dev/null
+}
+
+# binary: builds the release binary and prints its path.
+binary() {
+  cargo build --release --locked --bin factord >&2
+  echo "${CARGO_TARGET_DIR:-$PWD/target}/release/factord"
+}

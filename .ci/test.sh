@@ -1,0 +1,3 @@
+# The test command of the README.
+source "$(dirname "$0")/lib.sh"
+cargo test --release --locked --workspace
