@@ -27,7 +27,7 @@ const PLACES: [(&str, &[&str]); 10] = [
     ("memmap2::", &["src/region.rs", "src/sys/", "tests/"]),
     ("sync::atomic", &["src/sync.rs", "tests/"]),
     ("tiny_http::", &["src/http/"]),
-    ("httparse::", &["src/http/"]),
+    ("httparse::", &["src/http/", "tests/"]),
     ("bincode::", &["src/model/file/codec.rs"]),
     ("unsafe ", &["src/sys/", "src/region.rs", "src/ring.rs", "src/model/cell.rs", "tests/"]),
 ];
