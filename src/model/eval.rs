@@ -49,16 +49,20 @@ impl Triple {
     /// Evaluates a logistic model.
     #[inline]
     pub fn logistic(&self, x: [f64; 3]) -> Output {
-        let z = [
+        sigmoid(self.decision(self.standardise(x)))
+    }
+
+    #[inline(always)]
+    pub(super) fn standardise(&self, x: [f64; 3]) -> [f64; 3] {
+        [
             (x[0] - self.mean[0]) / self.scale[0],
             (x[1] - self.mean[1]) / self.scale[1],
             (x[2] - self.mean[2]) / self.scale[2],
-        ];
-        sigmoid(self.decision(z))
+        ]
     }
 
-    #[inline]
-    fn decision(&self, x: [f64; 3]) -> f64 {
+    #[inline(always)]
+    pub(super) fn decision(&self, x: [f64; 3]) -> f64 {
         let w = &self.weights;
         ((x[0] * w[0] + x[1] * w[1]) + x[2] * w[2]) + self.intercept
     }
@@ -101,6 +105,6 @@ pub fn all_finite(x: &[f64]) -> bool {
 }
 
 #[inline]
-fn sigmoid(decision: f64) -> Output {
+pub(super) fn sigmoid(decision: f64) -> Output {
     Output { y: 1.0 / (1.0 + libm::exp(-decision)), second: if decision > 0.0 { 1.0 } else { 0.0 } }
 }
