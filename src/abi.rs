@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! REQ      client writes, daemon maps read-only
-//!   0      client's own counts: local_ok, local_bad_input, ... (a claim)   128 bytes
+//!   0      client's own counts of local evaluations by status (a claim)   128 bytes
 //!   128    slot 0 | slot 1 | ... | slot_count - 1          request_stride bytes each
 //!
 //!   request slot    0 sequence | 8 meta | 16 x0 | 24 x1 | 32 x2 | ... padded to whole lines
@@ -111,6 +111,12 @@ pub mod status {
     pub const UNKNOWN_MODEL: u16 = 2;
     /// The model takes another number of features than the channel carries.
     pub const WIDTH_MISMATCH: u16 = 3;
+}
+
+/// Words of the REQ header, by index.
+pub mod req_header {
+    /// Evaluations in the client's own process by status code, four words: a claim.
+    pub const LOCAL_BY_STATUS: usize = 0;
 }
 
 /// Words of the RESP header, by index.

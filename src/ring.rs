@@ -13,6 +13,8 @@
 
 use crate::abi::{self, request, response};
 use crate::sync::{Line, Ordering, fence};
+#[cfg(not(loom))]
+use crate::sys::cache::prefetch_write;
 
 /// The shape both rings of a channel share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +111,15 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
         sequence
     }
 
+    /// Asks for the slot of a later position ahead of its push.
+    #[cfg(not(loom))]
+    #[inline]
+    pub fn prefetch(&self, position: u64) {
+        if let Some(slot) = slot(self.memory.as_ref(), position & self.mask, self.stride) {
+            prefetch_write(&slot[0]);
+        }
+    }
+
     /// The echo that the answer to a request of this end must carry, as long as its slot has not
     /// been used again.
     #[inline]
@@ -120,6 +131,17 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
         let words = slot.as_flattened().iter().map(|word| word.load(Ordering::Relaxed));
         let meta = slot[0][request::META].load(Ordering::Relaxed);
         abi::echo(position, meta, words.skip(request::FEATURES).take(self.feature_count))
+    }
+
+    /// Counts one evaluation in the client's own process, by its status; the daemon reads the
+    /// counts as a claim.
+    #[inline]
+    pub fn count_local(&self, status: u16) {
+        let index = abi::req_header::LOCAL_BY_STATUS + usize::from(status & 3);
+        if let Some(word) = self.memory.as_ref().first().and_then(|line| line.get(index)) {
+            // Relaxed: one writer, and no order among counts.
+            word.store(word.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        }
     }
 
     /// Reads a request back that this end pushed: `meta` and its features.
@@ -190,10 +212,30 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
         }
     }
 
-    /// Reads `meta` and three features of the current slot, each word once.
+    /// Counts the requests that are ready behind the current one, at most `limit`. Their loads do
+    /// not depend on each other, so the lines of all of them travel at the same time.
     #[inline]
-    pub fn read_triple(&self) -> (u64, [u64; 3]) {
-        let Some(slot) = slot(self.memory.as_ref(), self.next & self.mask, 1) else {
+    pub fn ready_behind(&self, limit: u64) -> u64 {
+        let lines = self.memory.as_ref();
+        let mut count = 0;
+        while count < limit {
+            let position = self.next + 1 + count;
+            let Some(slot) = slot(lines, position & self.mask, self.stride) else { break };
+            // Relaxed: ordered by the fence below.
+            if slot[0][request::SEQUENCE].load(Ordering::Relaxed) != position {
+                break;
+            }
+            count += 1;
+        }
+        // SYNC(request.full): pairs with the Release store in `RequestProducer::push`.
+        fence(Ordering::Acquire);
+        count
+    }
+
+    /// Reads `meta` and three features of the slot `ahead` of the current one, each word once.
+    #[inline]
+    pub fn read_triple(&self, ahead: u64) -> (u64, [u64; 3]) {
+        let Some(slot) = slot(self.memory.as_ref(), (self.next + ahead) & self.mask, 1) else {
             return (0, [0; 3]);
         };
         // Relaxed: ordered by the fence in `look`.
@@ -217,10 +259,10 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
         slot[0][request::META].load(Ordering::Relaxed)
     }
 
-    /// Moves on to the next position.
+    /// Moves on by `count` positions.
     #[inline]
-    pub fn advance(&mut self) {
-        self.next += 1;
+    pub fn advance(&mut self, count: u64) {
+        self.next += count;
     }
 }
 
@@ -273,6 +315,15 @@ impl<M: AsRef<[Line]>> ResponseProducer<M> {
         ResponseProducer { memory, mask: geometry.mask() }
     }
 
+    /// Asks for the slot of a position ahead of its push.
+    #[cfg(not(loom))]
+    #[inline]
+    pub fn prefetch(&self, sequence: u64) {
+        if let Some([line]) = slot(self.memory.as_ref(), sequence & self.mask, 1) {
+            prefetch_write(line);
+        }
+    }
+
     /// Publishes the answer to the request of position `sequence`.
     #[inline]
     pub fn push(&mut self, sequence: u64, response: &Response) {
@@ -312,11 +363,21 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
         self.next
     }
 
-    /// Tells whether the next answer is there.
-    pub fn has_next(&self) -> bool {
-        // Relaxed: nothing is read but the sequence.
-        slot(self.memory.as_ref(), self.next & self.mask, 1)
-            .is_some_and(|slot| slot[0][response::SEQUENCE].load(Ordering::Relaxed) == self.next)
+    /// Counts the answers that are there, at most `limit`. Their loads do not depend on each other,
+    /// so the lines of all of them travel at the same time.
+    #[inline]
+    pub fn ready(&self, limit: u64) -> u64 {
+        let lines = self.memory.as_ref();
+        let is_there = |position: u64| {
+            // Relaxed: nothing is read but the sequence; `pop` looks again.
+            slot(lines, position & self.mask, 1)
+                .is_some_and(|slot| slot[0][response::SEQUENCE].load(Ordering::Relaxed) == position)
+        };
+        let mut count = 0;
+        while count < limit && is_there(self.next + count) {
+            count += 1;
+        }
+        count
     }
 
     /// Takes the next answer if it is there.

@@ -97,9 +97,9 @@ fn run_avx512(kind: Kind, triple: &Triple, x: &[Lane; 3]) -> (Lane, Lane) {
 fn run(kind: Kind, triple: &Triple, x: &[Lane; 3]) -> (Lane, Lane) {
     let decision = match kind {
         Kind::Linear => each(|lane| triple.decision([x[0][lane], x[1][lane], x[2][lane]])),
-        Kind::Logistic => each(|lane| {
-            triple.decision(triple.standardise([x[0][lane], x[1][lane], x[2][lane]]))
-        }),
+        Kind::Logistic => {
+            each(|lane| triple.decision(triple.standardise([x[0][lane], x[1][lane], x[2][lane]])))
+        }
     };
     match kind {
         Kind::Linear => (decision, decision),
@@ -180,7 +180,8 @@ mod tests {
     #[test]
     fn the_exponential_without_branches_has_the_bits_of_libm() {
         let mut next = numbers();
-        let edges: [f64; 5] = [0.0, -0.0, 0.34657359027997264, 1.0397207708399179, 3.725290298461914e-9];
+        let edges: [f64; 5] =
+            [0.0, -0.0, 0.34657359027997264, 1.0397207708399179, 3.725290298461914e-9];
         let near = edges.iter().flat_map(|&e| {
             (-40i64..40).map(move |step| f64::from_bits((e.to_bits() as i64 + step) as u64))
         });
@@ -229,7 +230,9 @@ mod tests {
                     let outputs = eval(level, model.kind(), &triple, &x);
                     for (lane, output) in outputs.into_iter().enumerate() {
                         let one = eval_one(&model, &[x[0][lane], x[1][lane], x[2][lane]]);
-                        let same = |a: f64, b: f64| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+                        let same = |a: f64, b: f64| {
+                            a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+                        };
                         assert!(same(one.y, output.y), "{level:?} lane {lane}: {one:?} {output:?}");
                         assert!(same(one.second, output.second), "{level:?} lane {lane}");
                     }

@@ -12,6 +12,7 @@ pub mod import;
 
 pub mod cell;
 pub mod eval;
+pub mod evaluator;
 pub mod lanes;
 pub mod shared;
 

@@ -1,8 +1,10 @@
 //! A lane: the worker's end of one channel, and the service of the requests that wait in it.
 
-use super::models::{Answer, ModelSet};
+use super::models::ModelSet;
 use super::tally::Tally;
 use crate::abi::{self, request};
+use crate::model::evaluator::Answer;
+use crate::model::lanes::{LANES, Level};
 use crate::region::Mapping;
 use crate::ring::{Geometry, Look, RequestConsumer, Response, ResponseProducer};
 use crate::sys::clock;
@@ -22,6 +24,28 @@ pub struct Lane {
     requests: RequestConsumer<Mapping>,
     responses: ResponseProducer<Mapping>,
     violations: u32,
+}
+
+/// What every lane is served with.
+pub(super) struct Desk<'w> {
+    pub(super) models: &'w ModelSet,
+    pub(super) level: Level,
+    pub(super) epoch: u64,
+    pub(super) scratch: &'w mut [f64],
+    pub(super) tally: &'w mut Tally,
+}
+
+#[inline]
+fn response(answer: &Answer, echo: u64, epoch: u64, stamps: (u64, u64)) -> Response {
+    Response {
+        y: answer.y,
+        second: answer.second,
+        verdict: abi::verdict(answer.status, 0, answer.generation),
+        echo,
+        epoch,
+        t_received: stamps.0,
+        t_done: stamps.1,
+    }
 }
 
 /// What came of one look at a lane.
@@ -57,75 +81,103 @@ impl Lane {
 
     /// Answers the requests that wait, at most a batch of them.
     #[inline]
-    pub(super) fn serve(
-        &mut self,
-        models: &ModelSet,
-        epoch: u64,
-        scratch: &mut [f64],
-        tally: &mut Tally,
-    ) -> Served {
-        for count in 0..BATCH {
+    pub(super) fn serve(&mut self, desk: &mut Desk<'_>) -> Served {
+        let mut count = 0;
+        while count < BATCH {
             match self.requests.look() {
-                Look::Ready => self.answer(models, epoch, scratch, tally),
-                Look::Empty => return Served::Count(count),
-                Look::Violation => return self.violation(count, tally),
+                Look::Ready => count += self.answer(desk),
+                Look::Empty => break,
+                Look::Violation => return self.violation(count, desk.tally),
             }
         }
-        Served::Count(BATCH)
+        Served::Count(count)
     }
 
+    /// Answers the request that is ready, and those that are ready behind it.
     #[inline]
-    fn answer(&mut self, models: &ModelSet, epoch: u64, scratch: &mut [f64], tally: &mut Tally) {
-        let sampled = tally.samples_next();
-        let early_ns = if sampled { clock::tsc() } else { 0 };
+    fn answer(&mut self, desk: &mut Desk<'_>) -> usize {
+        if self.feature_count == 3 {
+            match self.requests.ready_behind(LANES as u64 - 1) {
+                0 => {}
+                behind => return self.answer_many(behind as usize + 1, desk),
+            }
+        }
+        let sampled = desk.tally.samples(1);
+        let early = if sampled { clock::tsc() } else { 0 };
         let sequence = self.requests.position();
         let (meta, answer, echo) = if self.feature_count == 3 {
-            let (meta, bits) = self.requests.read_triple();
-            let answer = models.answer_triple(meta & request::MODEL_MASK, bits);
+            let (meta, bits) = self.requests.read_triple(0);
+            let answer = desk.models.answer_triple(meta, bits);
             (meta, answer, abi::echo(sequence, meta, bits.into_iter()))
         } else {
-            self.answer_wide(sequence, models, scratch)
+            self.answer_wide(sequence, desk)
         };
         // The slot has been read: the position may move before the answer is published, since the
         // client reuses the slot only after that.
-        self.requests.advance();
+        self.requests.advance(1);
         let stamped = meta & request::FLAG_STAMP != 0;
         let t_received = match (stamped, sampled) {
             (false, _) => 0,
-            (true, true) => early_ns,
+            (true, true) => early,
             (true, false) => clock::tsc(),
         };
         let t_done = if stamped || sampled { clock::tsc() } else { 0 };
-        self.responses.push(
-            sequence,
-            &Response {
-                y: answer.y,
-                second: answer.second,
-                verdict: abi::verdict(answer.status, 0, answer.generation),
-                echo,
-                epoch,
-                t_received,
-                t_done: if stamped { t_done } else { 0 },
-            },
-        );
-        tally.answered(answer.status);
+        let stamps = (t_received, if stamped { t_done } else { 0 });
+        self.responses.push(sequence, &response(&answer, echo, desk.epoch, stamps));
+        desk.tally.answered(answer.status, 1);
         if sampled {
-            tally.sample(t_done.wrapping_sub(early_ns));
+            desk.tally.sample(t_done.wrapping_sub(early));
         }
+        1
+    }
+
+    /// Answers `count` requests of three features that are ready, 2 to [`LANES`].
+    #[inline(never)]
+    fn answer_many(&mut self, count: usize, desk: &mut Desk<'_>) -> usize {
+        let count = count.min(LANES);
+        let first = self.requests.position();
+        let mut metas = [0; LANES];
+        let mut bits = [[0; 3]; LANES];
+        let mut flags = 0;
+        for (ahead, (meta, bits)) in metas.iter_mut().zip(&mut bits).take(count).enumerate() {
+            self.responses.prefetch(first + ahead as u64);
+            (*meta, *bits) = self.requests.read_triple(ahead as u64);
+            flags |= *meta;
+        }
+        self.requests.advance(count as u64);
+        let sampled = desk.tally.samples(count as u32);
+        let timed = sampled || flags & request::FLAG_STAMP != 0;
+        let t_received = if timed { clock::tsc() } else { 0 };
+        let answers = desk.models.answer_lanes(desk.level, &metas, &bits, count);
+        let t_done = if timed { clock::tsc() } else { 0 };
+        let mut ok_count = 0;
+        for (ahead, answer) in answers.iter().take(count).enumerate() {
+            let sequence = first + ahead as u64;
+            let (meta, bits) = (metas[ahead], bits[ahead]);
+            let echo = abi::echo(sequence, meta, bits.into_iter());
+            let stamped = meta & request::FLAG_STAMP != 0;
+            let stamps = if stamped { (t_received, t_done) } else { (0, 0) };
+            self.responses.push(sequence, &response(answer, echo, desk.epoch, stamps));
+            if answer.status == abi::status::OK {
+                ok_count += 1;
+            } else {
+                desk.tally.answered(answer.status, 1);
+            }
+        }
+        desk.tally.answered(abi::status::OK, ok_count);
+        if sampled {
+            desk.tally.sample(t_done.wrapping_sub(t_received));
+        }
+        count
     }
 
     #[inline(never)]
-    fn answer_wide(
-        &self,
-        sequence: u64,
-        models: &ModelSet,
-        scratch: &mut [f64],
-    ) -> (u64, Answer, u64) {
+    fn answer_wide(&self, sequence: u64, desk: &mut Desk<'_>) -> (u64, Answer, u64) {
         // NB: `scratch` has room for the widest request, and a lane's width is checked at attach.
-        let len = self.feature_count.min(scratch.len());
-        let x = &mut scratch[..len];
+        let len = self.feature_count.min(desk.scratch.len());
+        let x = &mut desk.scratch[..len];
         let meta = self.requests.read(x);
-        let answer = models.answer(meta & request::MODEL_MASK, x);
+        let answer = desk.models.answer(meta, x);
         (meta, answer, abi::echo(sequence, meta, x.iter().map(|value| value.to_bits())))
     }
 

@@ -11,14 +11,19 @@ mod tally;
 
 pub use lane::Lane;
 pub use mailbox::{Handle, Mailbox, mailbox};
-pub use models::{Answer, ModelSet};
+pub use models::ModelSet;
 pub use tally::Tally;
 
 use crate::abi::FEATURE_COUNT_MAX;
 use crate::idle::{Idle, IdleStrategy};
 use crate::model::cell::Reader;
-use lane::Served;
+use crate::model::lanes::Level;
+use lane::{Desk, Served};
 use mailbox::Order;
+
+/// Other lanes looked at between two looks at the busy one.
+// 4: about as long as a pause, which the looks replace.
+const COLD_LOOKS: usize = 4;
 
 /// Everything a worker owns.
 pub struct Worker {
@@ -28,6 +33,11 @@ pub struct Worker {
     tally: Tally,
     epoch: u64,
     scratch: Box<[f64; FEATURE_COUNT_MAX]>,
+    level: Level,
+    /// The lane that was busy last.
+    hot: usize,
+    /// The lane looked at last among the others.
+    cold: usize,
 }
 
 impl Worker {
@@ -46,6 +56,9 @@ impl Worker {
             tally,
             epoch,
             scratch: Box::new([0.0; FEATURE_COUNT_MAX]),
+            level: Level::best(),
+            hot: 0,
+            cold: 0,
         }
     }
 
@@ -58,7 +71,7 @@ impl Worker {
             if self.mailbox.rang() && self.take_orders() {
                 return;
             }
-            if self.sweep() == 0 {
+            if self.turn() == 0 {
                 if sleeps {
                     self.tally.publish_sweeps();
                 }
@@ -69,26 +82,47 @@ impl Worker {
         }
     }
 
-    /// Looks once at every lane and returns how many requests were answered.
+    /// One turn: the lane that was busy last, then the next few of the others. Returns how many
+    /// requests were answered.
+    ///
+    /// A busy client so waits for a few looks at most, however many idle lanes there are, and no
+    /// lane waits for more than `lane_count / COLD_LOOKS` turns, each of bounded work.
     #[inline]
-    fn sweep(&mut self) -> usize {
-        self.tally.sweep();
-        let mut answered = 0;
-        let mut index = 0;
-        while let Some(lane) = self.lanes.get_mut(index) {
-            let models = self.models.get();
-            match lane.serve(models, self.epoch, self.scratch.as_mut_slice(), &mut self.tally) {
-                Served::Count(count) => {
-                    answered += count;
-                    index += 1;
-                }
-                Served::Broken => {
-                    self.tally.detached();
-                    self.release(index);
-                }
+    fn turn(&mut self) -> usize {
+        self.tally.turn();
+        let mut answered = self.serve(self.hot);
+        for _ in 0..COLD_LOOKS.min(self.lanes.len()) {
+            self.cold = if self.cold + 1 < self.lanes.len() { self.cold + 1 } else { 0 };
+            if self.cold == self.hot {
+                continue;
+            }
+            let count = self.serve(self.cold);
+            if count > 0 {
+                self.hot = self.cold;
+                answered += count;
             }
         }
         answered
+    }
+
+    #[inline]
+    fn serve(&mut self, index: usize) -> usize {
+        let Some(lane) = self.lanes.get_mut(index) else { return 0 };
+        let served = lane.serve(&mut Desk {
+            models: self.models.get(),
+            level: self.level,
+            epoch: self.epoch,
+            scratch: self.scratch.as_mut_slice(),
+            tally: &mut self.tally,
+        });
+        match served {
+            Served::Count(count) => count,
+            Served::Broken => {
+                self.tally.detached();
+                self.release(index);
+                0
+            }
+        }
     }
 
     /// Adopts new models, takes and gives back lanes; tells whether to stop.

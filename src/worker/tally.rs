@@ -51,9 +51,9 @@ impl Tally {
         }
     }
 
-    /// Counts one sweep; publishes the count every 1,024.
+    /// Counts one turn; publishes the count every 1,024.
     #[inline]
-    pub(super) fn sweep(&mut self) {
+    pub(super) fn turn(&mut self) {
         self.sweeps += 1;
         if self.sweeps.is_multiple_of(SWEEP_INTERVAL)
             && let Some(word) = self.word(at::SWEEP_COUNT)
@@ -69,15 +69,15 @@ impl Tally {
         }
     }
 
-    /// Tells whether the next message is to be timed.
+    /// Tells whether one of the next `count` messages is to be timed.
     #[inline]
-    pub(super) fn samples_next(&mut self) -> bool {
-        self.until_sample -= 1;
-        if self.until_sample == 0 {
+    pub(super) fn samples(&mut self, count: u32) -> bool {
+        if self.until_sample > count {
+            self.until_sample -= count;
+            false
+        } else {
             self.until_sample = SAMPLE_INTERVAL;
             true
-        } else {
-            false
         }
     }
 
@@ -89,11 +89,11 @@ impl Tally {
         self.bump(at::HISTOGRAM + bucket_index(ticks), 1);
     }
 
-    /// Counts one answer.
+    /// Counts `count` answers of one status.
     #[inline]
-    pub(super) fn answered(&self, status: u16) {
-        self.bump(at::REQUESTS, 1);
-        self.bump(at::BY_STATUS + usize::from(status & 3), 1);
+    pub(super) fn answered(&self, status: u16, count: u64) {
+        self.bump(at::REQUESTS, count);
+        self.bump(at::BY_STATUS + usize::from(status & 3), count);
     }
 
     /// Counts one sequence from the future.
