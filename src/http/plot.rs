@@ -37,7 +37,7 @@ table{border-collapse:collapse;margin:.5rem 0}td,th{padding:.15rem .9rem;text-al
 border-bottom:1px solid var(--grid);font-variant-numeric:tabular-nums}
 </style></head><body>
 <h1>Two models over the initiative buy rate</h1>
-<p>Buy rate 0.3 to 0.7, large buy 0.2, large sell 0.3; every point is a prediction of the engine.</p>
+<p>Buy rate 0.3 to 0.7, large buy 0.2, large sell 0.3; each point is the engine's prediction.</p>
 "#;
 
 const NOTE: &str = "<p><strong>Read with care:</strong> in the training data the initiative sell \

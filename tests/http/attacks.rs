@@ -12,6 +12,7 @@ use factord::model::catalogue;
 use factord::model::eval::eval;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -114,14 +115,24 @@ fn a04_prefaces_of_http_2(address: SocketAddr) -> Held {
     Held::new()
 }
 
+/// Makes the close of a connection a reset: a linger of zero seconds.
+fn reset_on_close(stream: &TcpStream) {
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    let len = size_of::<libc::linger>() as libc::socklen_t;
+    let option = (&raw const linger).cast();
+    // SAFETY: the descriptor is open while `stream` lives, and `option` points at `len` bytes.
+    let done = unsafe {
+        libc::setsockopt(stream.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, option, len)
+    };
+    assert_eq!(done, 0);
+}
+
 fn a05_resets(address: SocketAddr) -> Held {
     for index in 0..2000 {
         let Some(mut stream) = connect(address) else { continue };
         let whole: &[u8] = b"GET /info HTTP/1.1\r\nHost: a\r\n\r\n";
         let _ = stream.write_all(&whole[..whole.len() - index % 5]);
-        // A linger of zero makes the close a reset.
-        let linger = rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO));
-        linger.unwrap();
+        reset_on_close(&stream);
     }
     Held::new()
 }

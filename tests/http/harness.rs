@@ -197,23 +197,32 @@ impl Http {
     }
 }
 
+/// Reads one reply at the start of `bytes`, strictly: what is not as it should be panics.
 fn parse(bytes: &[u8], head_only: bool) -> Option<(Reply, usize)> {
-    let mut headers = [httparse::EMPTY_HEADER; 32];
-    let mut head = httparse::Response::new(&mut headers);
-    let head_len = match head.parse(bytes).expect("the reply is HTTP") {
-        httparse::Status::Complete(len) => len,
-        httparse::Status::Partial => return None,
-    };
-    let headers: Vec<(String, String)> = head
-        .headers
-        .iter()
-        .map(|h| (h.name.to_owned(), String::from_utf8(h.value.to_vec()).unwrap()))
+    let head_len = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let head = std::str::from_utf8(&bytes[..head_len - 4]).expect("a head is text");
+    let mut lines = head.split("\r\n");
+    let status_line = lines.next().unwrap().strip_prefix("HTTP/1.1 ").expect("the reply is HTTP");
+    let status: u16 = status_line.get(..3).unwrap().parse().unwrap();
+    let headers: Vec<(String, String)> = lines
+        .map(|line| {
+            let (name, value) = line.split_once(": ").expect("a header is a name and a value");
+            assert!(!value.contains(['\r', '\n']), "{line:?}");
+            (name.to_owned(), value.to_owned())
+        })
         .collect();
-    let status = head.code.unwrap();
-    let declared = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("Content-Length"));
-    let body_len = match declared {
-        Some((_, len)) if !head_only && status >= 200 => len.parse().unwrap(),
-        _ => 0,
+    let lens: Vec<&str> = headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("Content-Length"))
+        .map(|(_, len)| len.as_str())
+        .collect();
+    let body_len = match lens[..] {
+        [len] if !head_only => len.parse().unwrap(),
+        [_] => 0,
+        _ => {
+            assert_eq!(status, 100, "one length in {head}");
+            0
+        }
     };
     let body = bytes.get(head_len..head_len + body_len)?.to_vec();
     Some((Reply { status, headers, body }, head_len + body_len))
