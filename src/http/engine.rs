@@ -1,9 +1,9 @@
 //! One handler's way to the engine: an ordinary client of its shared memory.
 
 use super::cards::{Card, CardError, Cards};
-use super::limits::{ATTACH_PAUSE, ENGINE_BATCH_DEADLINE};
+use super::limits::{ATTACH_PAUSE, ENGINE_BATCH_DEADLINE, ENGINE_DEADLINE};
 use crate::client::{Answer, AttachError, AttachOptions, Client, PredictError, Prediction};
-use crate::counters::ModelRow;
+use crate::counters::{ModelRow, Observer};
 use crate::idle::IdleStrategy;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,14 +11,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
-/// Features of the seed's models, and of the channel that is always there.
-pub(super) const TRIPLE: usize = 3;
 // 256: a batch keeps the worker busy while the handler parses nothing; 16 KiB a ring.
 const SLOT_COUNT: usize = 256;
-/// How often a batch is asked again when a reload fell into it.
-const BATCH_ATTEMPT_COUNT: usize = 3;
-// 4: widths in use at once besides three; beyond that the oldest channels are given back.
-const CHANNEL_COUNT_MAX: usize = 5;
+/// How often a request is asked again when a reload or a restart fell into it.
+pub(super) const ATTEMPT_COUNT: usize = 3;
+/// A heartbeat older than this makes the handler look for the engine again.
+// 250 ms: 25 beats, so that a busy machine is not taken for a dead engine.
+const STALE_NS: u64 = 250_000_000;
+/// Between two looks for an engine that is away.
+const LOOK_PAUSE: Duration = Duration::from_millis(10);
+// 4: widths in use at once; with more, a handler gives its channels back and starts over.
+const CHANNEL_COUNT_MAX: usize = 4;
 
 /// Why the engine gave no answer.
 #[derive(Debug, Error)]
@@ -38,8 +41,8 @@ pub(super) enum EngineError {
     /// Nothing is known about the model.
     #[error(transparent)]
     Card(#[from] CardError),
-    /// Reloads kept falling into the batch.
-    #[error("the model was replaced during each of {BATCH_ATTEMPT_COUNT} attempts")]
+    /// Reloads kept falling into the request.
+    #[error("the model was replaced during each of {ATTEMPT_COUNT} attempts")]
     Replaced,
 }
 
@@ -50,30 +53,72 @@ pub(super) struct Served {
     pub(super) row: ModelRow,
     /// Its card.
     pub(super) card: Arc<Card>,
+    /// The epoch of the engine whose table it is.
+    epoch: u64,
 }
 
-/// A batch answered by one generation of a model.
+impl Served {
+    /// Whether an answer came from this very publication of the model.
+    pub(super) fn gave(&self, answer: &Prediction) -> bool {
+        (answer.epoch, answer.generation) == (self.epoch, self.row.generation)
+    }
+}
+
+/// The engine's model table, read without its help.
 #[derive(Debug)]
-pub(super) struct BatchAnswer {
-    /// The generation; 0 for an empty batch.
-    pub(super) generation: u32,
-    /// One entry a row.
-    pub(super) answers: Vec<Answer>,
+struct Table {
+    observer: Observer,
+    epoch: u64,
 }
 
-/// The channels of one handler, one for each width in use.
+/// The channels of one handler, one for each width in use, and the engine's model table.
 #[derive(Debug)]
 pub(super) struct Engine {
     socket: PathBuf,
     cards: Arc<Cards>,
+    table: Option<Table>,
     channels: BTreeMap<usize, Client>,
     retry_at: Option<Instant>,
+    /// The last look for the engine found none, for as long as a request may take.
+    silent: bool,
 }
 
 impl Engine {
     /// Attaches later, when there is something to ask.
     pub(super) fn new(socket: PathBuf, cards: Arc<Cards>) -> Engine {
-        Engine { socket, cards, channels: BTreeMap::new(), retry_at: None }
+        let (table, channels) = (None, BTreeMap::new());
+        Engine { socket, cards, table, channels, retry_at: None, silent: false }
+    }
+
+    /// The table of the engine that lives. An engine that is away is waited for as long as a
+    /// request may take, but only once: until it is back, later requests learn at once.
+    fn table(&mut self) -> Result<&Table, EngineError> {
+        let fresh = self.table.take().filter(|table| table.observer.heartbeat_age_ns() < STALE_NS);
+        let table = match fresh {
+            Some(table) => table,
+            None => self.look_for_table()?,
+        };
+        self.silent = false;
+        Ok(self.table.insert(table))
+    }
+
+    fn look_for_table(&mut self) -> Result<Table, EngineError> {
+        let end = Instant::now() + ENGINE_DEADLINE;
+        loop {
+            match Observer::attach(Some(&self.socket)) {
+                Ok(observer) => {
+                    let epoch = observer.snapshot().epoch;
+                    return Ok(Table { observer, epoch });
+                }
+                Err(AttachError::Unreachable { .. }) if !self.silent && Instant::now() < end => {
+                    std::thread::sleep(LOOK_PAUSE);
+                }
+                Err(error) => {
+                    self.silent = true;
+                    return Err(error.into());
+                }
+            }
+        }
     }
 
     /// The channel for requests of `width` features.
@@ -83,7 +128,7 @@ impl Engine {
                 return Err(EngineError::Detached);
             }
             if self.channels.len() >= CHANNEL_COUNT_MAX {
-                self.channels.retain(|width, _| *width == TRIPLE);
+                self.channels.clear();
             }
             let options = AttachOptions {
                 socket: Some(self.socket.clone()),
@@ -110,55 +155,73 @@ impl Engine {
 
     /// The engine's model table.
     pub(super) fn models(&mut self) -> Result<Vec<ModelRow>, EngineError> {
-        Ok(self.channel(TRIPLE)?.models())
+        Ok(self.table()?.observer.models())
     }
 
-    /// A model by name.
-    pub(super) fn row(&mut self, name: &str) -> Result<ModelRow, EngineError> {
-        self.channel(TRIPLE)?.model(name).ok_or(EngineError::NoSuchModel)
+    /// The width of a model.
+    pub(super) fn width(&mut self, name: &str) -> Result<usize, EngineError> {
+        Ok(self.row(name)?.0.width)
+    }
+
+    fn row(&mut self, name: &str) -> Result<(ModelRow, u64), EngineError> {
+        let table = self.table()?;
+        let row = table.observer.models().into_iter().find(|row| row.name == name);
+        Ok((row.ok_or(EngineError::NoSuchModel)?, table.epoch))
     }
 
     /// A model by name, with its card.
     pub(super) fn served(&mut self, name: &str) -> Result<Served, EngineError> {
-        let row = self.row(name)?;
-        match self.cards.get(&row) {
-            Ok(card) => Ok(Served { row, card }),
-            Err(CardError::Replaced) => {
-                let row = self.row(name)?;
-                let card = self.cards.get(&row)?;
-                Ok(Served { row, card })
+        for _ in 0..ATTEMPT_COUNT {
+            let (row, epoch) = self.row(name)?;
+            match self.cards.get(&row) {
+                Ok(card) => return Ok(Served { row, card, epoch }),
+                Err(CardError::Replaced) => {}
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => Err(error.into()),
         }
+        Err(EngineError::Replaced)
     }
 
-    /// One prediction.
+    /// One prediction. An answer that `model` did not give says that the table is out of date.
     pub(super) fn predict(
         &mut self,
         model: &ModelRow,
         features: &[f64],
         deadline: Duration,
     ) -> Result<Prediction, EngineError> {
-        Ok(self.channel(model.width)?.predict(model.id, features, deadline)?)
+        let answer = self.channel(model.width)?.predict(model.id, features, deadline)?;
+        self.forget_table_unless(answer.epoch);
+        Ok(answer)
     }
 
-    /// Many predictions, all by one generation: a batch into which a reload falls is asked again.
+    /// Predictions of `count` rows, all by one generation: a batch into which a reload falls is
+    /// asked again.
     pub(super) fn predict_batch(
         &mut self,
-        model: &ModelRow,
+        name: &str,
+        count: usize,
         rows: &[f64],
-    ) -> Result<BatchAnswer, EngineError> {
-        let count = rows.len() / model.width;
-        for _ in 0..BATCH_ATTEMPT_COUNT {
-            let mut answers: Vec<Answer> = vec![Err(PredictError::Deadline); count];
+    ) -> Result<(Served, Vec<Answer>), EngineError> {
+        for _ in 0..ATTEMPT_COUNT {
+            let served = self.served(name)?;
+            let model = &served.row;
+            if rows.len() != count * model.width {
+                return Err(PredictError::WidthMismatch.into());
+            }
+            let mut answers = vec![Err(PredictError::Deadline); count];
             let channel = self.channel(model.width)?;
             channel.predict_batch(model.id, rows, &mut answers, ENGINE_BATCH_DEADLINE)?;
-            let mut generations = answers.iter().flatten().map(|answer| answer.generation);
-            let generation = generations.next().unwrap_or(0);
-            if generations.all(|other| other == generation) {
-                return Ok(BatchAnswer { generation, answers });
+            if answers.iter().flatten().all(|answer| served.gave(answer)) {
+                return Ok((served, answers));
+            }
+            if let Some(answer) = answers.iter().flatten().last() {
+                self.forget_table_unless(answer.epoch);
             }
         }
         Err(EngineError::Replaced)
+    }
+
+    fn forget_table_unless(&mut self, epoch: u64) {
+        self.table = self.table.take().filter(|table| table.epoch == epoch);
     }
 }

@@ -5,15 +5,15 @@
 
 use super::batch::Batch;
 use super::cards::Cards;
-use super::engine::{Engine, EngineError, Served};
+use super::engine::{ATTEMPT_COUNT, Engine, EngineError};
 use super::features::{self, FeatureError, Features};
 use super::guard::head::{Method, path_of};
 use super::limits::{BATCH_BODY_LEN_MAX, ENGINE_DEADLINE, ENGINE_HEALTH_DEADLINE};
 use super::metrics::{self, EngineView, Metrics};
-use super::plot::{self, Comparison};
+use super::plot::{self, Comparison, POINT_COUNT};
 use super::routes::{self, Command, RouteError};
 use super::views::{self, LinearBatchView, LogisticBatchView, Predicted, Reply};
-use crate::client::{Answer, PredictError};
+use crate::client::{Answer, PredictError, Prediction};
 use crate::counters::Observer;
 use crate::model::Kind;
 use std::io::Read;
@@ -28,6 +28,9 @@ use tiny_http::{Header, Request, Response};
 const REGRESSION: &str = "regression";
 const CLASSIFICATION: &str = "classification";
 const HTML: &str = "text/html; charset=utf-8";
+
+// A handler's panic is caught and costs one reply; with abort it would cost the process.
+const _: () = assert!(cfg!(panic = "unwind"));
 
 /// What all handlers share.
 #[derive(Debug)]
@@ -137,72 +140,66 @@ impl Handler {
             Command::Metrics => Ok(self.metrics()),
             Command::Plot => self.plot(),
             Command::PredictPath { model, values } => {
-                let features = features::from_path(values)?;
-                let served = self.engine.served(model)?;
-                self.predict(model, &served, &features, began, false)
+                self.predict(model, began, false, |_| features::from_path(values))
             }
             Command::Predict { model } => {
-                let served = self.engine.served(model)?;
-                let features = features::from_body(body, served.row.width)?;
-                self.predict(model, &served, &features, began, true)
+                self.predict(model, began, true, |width| features::from_body(body, width))
             }
             Command::Batch => self.batch(body, began),
         }
     }
 
+    /// One prediction; `read` takes the features out of the request, given the model's width.
     fn predict(
         &mut self,
         model: &str,
-        served: &Served,
-        features: &Features,
         began: Instant,
         tell_latency: bool,
+        read: impl Fn(usize) -> Result<Features, FeatureError>,
     ) -> Result<Reply, AnswerError> {
-        let (expected, found) = (served.row.width, features.values.len());
-        if expected != found {
-            return Err(FeatureError::Count { expected, found }.into());
+        for _ in 0..ATTEMPT_COUNT {
+            let served = self.engine.served(model)?;
+            let features = read(served.row.width)?;
+            let (expected, found) = (served.row.width, features.values.len());
+            if expected != found {
+                return Err(FeatureError::Count { expected, found }.into());
+            }
+            let answer = self.engine.predict(&served.row, &features.values, ENGINE_DEADLINE)?;
+            if !served.gave(&answer) {
+                // A reload came between table and answer: the card would not be the answer's.
+                continue;
+            }
+            let latency_ms = began.elapsed().as_secs_f64() * 1e3;
+            let predicted = Predicted {
+                model,
+                card: &served.card,
+                echo: &features.echo,
+                answer,
+                latency_ms: tell_latency.then_some(latency_ms),
+            };
+            let (told, reply) = match served.row.kind {
+                Kind::Linear => (answer.y, predicted.linear()),
+                Kind::Logistic => (f64::from(views::class(&answer)), predicted.logistic()),
+            };
+            log_prediction(&features.values, told, latency_ms);
+            return Ok(reply);
         }
-        let answer = self.engine.predict(&served.row, &features.values, ENGINE_DEADLINE)?;
-        let latency_ms = began.elapsed().as_secs_f64() * 1e3;
-        let told = match served.row.kind {
-            Kind::Linear => answer.y,
-            Kind::Logistic => f64::from(views::class(&answer)),
-        };
-        log_prediction(&features.values, told, latency_ms);
-        let predicted = Predicted {
-            model,
-            card: &served.card,
-            echo: &features.echo,
-            answer,
-            latency_ms: tell_latency.then_some(latency_ms),
-        };
-        Ok(match served.row.kind {
-            Kind::Linear => predicted.linear(),
-            Kind::Logistic => predicted.logistic(),
-        })
+        Err(EngineError::Replaced.into())
     }
 
     fn batch(&mut self, body: &[u8], began: Instant) -> Result<Reply, AnswerError> {
-        let engine = &mut self.engine;
-        let mut found = None;
         let batch = Batch::from_body(body, |name| -> Result<usize, AnswerError> {
-            let row = engine.row(name)?;
-            let width = row.width;
-            found = Some(row);
-            Ok(width)
+            Ok(self.engine.width(name)?)
         })?;
-        let row = found.ok_or(EngineError::NoSuchModel)?;
-        let answered = engine.predict_batch(&row, &batch.values)?;
-        let mut answers = Vec::with_capacity(batch.row_count);
-        for (row, answer) in answered.answers.into_iter().enumerate() {
-            answers.push(answer.map_err(|error| AnswerError::Row { row, error })?);
-        }
+        let (served, answers) =
+            self.engine.predict_batch(&batch.model, batch.row_count, &batch.values)?;
+        let answers = whole(answers)?;
         let latency_ms = began.elapsed().as_secs_f64() * 1e3;
         let (count, model_type) = (answers.len(), batch.model.as_str());
-        let generation = if count == 0 { row.generation } else { answered.generation };
+        let generation = served.row.generation;
         let outputs = answers.iter().map(|answer| answer.y).collect();
         tracing::debug!(latency_ms, count, "batch");
-        Ok(match row.kind {
+        Ok(match served.row.kind {
             Kind::Linear => {
                 let predictions = outputs;
                 let view =
@@ -227,11 +224,9 @@ impl Handler {
     /// Whether the engine answers a prediction of the first model it serves.
     fn engine_answers(&mut self) -> bool {
         let Ok(models) = self.engine.models() else { return false };
-        let Some(model) = models.iter().find(|row| row.width == super::engine::TRIPLE) else {
-            // Nothing to ask on this channel: that there is a table says that it serves.
-            return !models.is_empty();
-        };
-        let answer = self.engine.predict(model, &[0.5, 0.2, 0.3], ENGINE_HEALTH_DEADLINE);
+        let Some(model) = models.first() else { return false };
+        let middle = vec![0.5; model.width];
+        let answer = self.engine.predict(model, &middle, ENGINE_HEALTH_DEADLINE);
         matches!(answer, Ok(_) | Err(EngineError::Predict(PredictError::BadInput)))
     }
 
@@ -249,21 +244,15 @@ impl Handler {
 
     fn plot(&mut self) -> Result<Reply, AnswerError> {
         let rows = plot::rows();
-        let regression = self.engine.row(REGRESSION)?;
-        let classification = self.engine.served(CLASSIFICATION)?;
-        let outputs = |answers: Vec<Answer>| -> Result<Vec<f64>, AnswerError> {
-            let answers = answers.into_iter().enumerate();
-            answers
-                .map(|(row, answer)| match answer {
-                    Ok(answer) => Ok(answer.y),
-                    Err(error) => Err(AnswerError::Row { row, error }),
-                })
-                .collect()
+        let (_, sells) = self.engine.predict_batch(REGRESSION, POINT_COUNT, &rows)?;
+        let (classifier, highs) = self.engine.predict_batch(CLASSIFICATION, POINT_COUNT, &rows)?;
+        let outputs = |answers| -> Result<Vec<f64>, AnswerError> {
+            Ok(whole(answers)?.iter().map(|answer| answer.y).collect())
         };
         let comparison = Comparison {
-            sell_rates: outputs(self.engine.predict_batch(&regression, &rows)?.answers)?,
-            probabilities: outputs(self.engine.predict_batch(&classification.row, &rows)?.answers)?,
-            threshold: classification.card.threshold,
+            sell_rates: outputs(sells)?,
+            probabilities: outputs(highs)?,
+            threshold: classifier.card.threshold,
         };
         Ok(Reply::page(HTML, comparison.page()))
     }
@@ -300,6 +289,9 @@ impl Handler {
             AnswerError::Engine(EngineError::Predict(PredictError::BadInput)) => {
                 return Reply::error(400, NOT_FINITE);
             }
+            AnswerError::Engine(EngineError::Predict(PredictError::WidthMismatch)) => {
+                return Reply::error(400, "The number of features is not the model's");
+            }
             AnswerError::Engine(EngineError::NoSuchModel) => {
                 return Reply::error(404, "No such model");
             }
@@ -313,6 +305,12 @@ impl Handler {
 }
 
 const NOT_FINITE: &str = "The prediction for these features is not a finite number";
+
+/// The answers, if there is one for each row.
+fn whole(answers: Vec<Answer>) -> Result<Vec<Prediction>, AnswerError> {
+    let rows = answers.into_iter().enumerate();
+    rows.map(|(row, answer)| answer.map_err(|error| AnswerError::Row { row, error })).collect()
+}
 
 /// Logs as the replaced service did: a warning for values outside its models' range.
 fn log_prediction(features: &[f64], prediction: f64, latency_ms: f64) {

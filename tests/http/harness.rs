@@ -33,9 +33,15 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts on a free port and waits until it is ready.
     pub(crate) fn start() -> Daemon {
+        Daemon::start_with(&[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn start_with(flags: &[&str]) -> Daemon {
         let folder = tempfile::tempdir().unwrap();
         let mut child = command(&folder.path().join("factord.sock"))
             .args(["serve", "--idle", "backoff", "--listen", "127.0.0.1:0"])
+            .args(flags)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -1,6 +1,7 @@
 //! How the sidecar starts, waits for its engine, and ends.
 
-use crate::harness::{Daemon, Http, address_in, command, get, holds_within, is_healthy};
+use crate::harness::{Daemon, Http, address_in, command, get, holds_within, is_healthy, post};
+use crate::models::wide;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -70,19 +71,26 @@ fn without_an_engine_it_says_503_and_recovers_when_one_comes_back() {
     let metrics = String::from_utf8(get(sidecar.http, "/metrics").body).unwrap();
     assert!(metrics.contains("\nfactord_up 0\n"));
 
+    // The engine that comes back serves another model: nothing may be left of the old table.
+    let models = tempfile::tempdir().unwrap();
+    wide(1.0).save(&models.path().join("wide.fmodel")).unwrap();
     let mut again = command(&daemon.socket())
-        .args(["serve", "--no-http", "--idle", "backoff"])
+        .args(["serve", "--no-http", "--idle", "backoff", "--models"])
+        .arg(models.path())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let recovered = holds_within(Duration::from_secs(5), || is_healthy(sidecar.http));
-    let prediction = get(sidecar.http, "/predict/regression/0.5/0.2/0.3");
+    let info = get(sidecar.http, "/info").json();
+    let gone = get(sidecar.http, "/predict/regression/0.5/0.2/0.3").status;
+    let prediction = post(sidecar.http, "/predict/wide", r#"{"features":[1,2,3,4,5]}"#).json();
     let _ = again.kill();
     let _ = again.wait();
     assert!(recovered);
-    let text = String::from_utf8_lossy(&prediction.body);
-    assert_eq!(prediction.json()["prediction"], 0.500053855850386, "{text}");
+    assert!(info.get("wide_model").is_some() && info.get("regression_model").is_none(), "{info}");
+    assert_eq!(gone, 404);
+    assert!(prediction["prediction"].is_f64(), "{prediction}");
 }
 
 #[test]

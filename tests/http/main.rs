@@ -6,5 +6,6 @@ mod batches;
 mod harness;
 mod life;
 mod limits;
+mod models;
 mod protocol;
 mod replay;
