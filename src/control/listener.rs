@@ -46,7 +46,9 @@ pub enum ListenError {
 #[derive(Debug)]
 pub struct Listener {
     path: PathBuf,
-    made_here: bool,
+    /// Open until the path is gone, so that no other daemon takes the path for a dead one's.
+    made_here: Option<OwnedFd>,
+    made_directory: Option<PathBuf>,
 }
 
 impl Listener {
@@ -57,7 +59,7 @@ impl Listener {
 
     /// Listens on a socket that the service manager passed.
     pub fn inherited(path: PathBuf) -> Listener {
-        Listener { path, made_here: false }
+        Listener { path, made_here: None, made_directory: None }
     }
 
     /// Listens at `path` and returns the socket, mode 0660.
@@ -71,31 +73,36 @@ impl Listener {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        prepare(&directory, &path)?;
+        let made_directory = prepare(&directory, &path)?.then(|| directory.clone());
         // One daemon at a time looks and binds in this directory; the lock ends with the file.
         let lock = File::open(&directory).map_err(io_error)?;
         lock.lock().map_err(io_error)?;
         clear(&path)?;
         let socket = socket::listen_at(&path).map_err(io_error)?;
         fs::set_permissions(&path, Permissions::from_mode(0o660)).map_err(io_error)?;
-        Ok((Listener { path, made_here: true }, socket))
+        let made_here = Some(socket.try_clone().map_err(io_error)?);
+        Ok((Listener { path, made_here, made_directory }, socket))
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if self.made_here {
+        if self.made_here.is_some() {
             // It may have been removed by hand; then there is nothing left to do.
             let _ = fs::remove_file(&self.path);
+        }
+        if let Some(directory) = &self.made_directory {
+            // Somebody else's files may be in it; then it stays.
+            let _ = fs::remove_dir(directory);
         }
     }
 }
 
-/// Makes the directory of the socket if it is not there, for its user alone.
-fn prepare(directory: &Path, path: &Path) -> Result<(), ListenError> {
+/// Makes the directory of the socket if it is not there, for its user alone; tells whether it did.
+fn prepare(directory: &Path, path: &Path) -> Result<bool, ListenError> {
     let io_error = |source| ListenError::Io { path: path.to_owned(), source };
     match DirBuilder::new().mode(0o700).recursive(false).create(directory) {
-        Ok(()) => return Ok(()),
+        Ok(()) => return Ok(true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(io_error(error)),
     }
@@ -106,7 +113,7 @@ fn prepare(directory: &Path, path: &Path) -> Result<(), ListenError> {
     if directory == Path::new(&shared_name) && metadata.uid() != sched::user_id() {
         return Err(ListenError::Foreign { path: directory_name, owner: metadata.uid() });
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Removes what a dead daemon left at `path`.
@@ -129,5 +136,40 @@ fn clear(path: &Path) -> Result<(), ListenError> {
             Err(ListenError::InUse { path: path.to_owned() })
         }
         Err(error) => Err(io_error(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_in_use_until_it_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control.sock");
+        let (listener, socket) = Listener::open(path.clone()).unwrap();
+        // The control thread has ended, the daemon has not.
+        drop(socket);
+        let second = Listener::open(path.clone());
+        assert!(matches!(second, Err(ListenError::InUse { .. })), "{second:?}");
+        drop(listener);
+        assert!(!path.exists());
+        assert!(Listener::open(path).is_ok());
+    }
+
+    #[test]
+    fn a_directory_goes_with_the_daemon_that_made_it_if_it_is_empty() {
+        let above = tempfile::tempdir().unwrap();
+        let directory = above.path().join("factord");
+        let open = || Listener::open(directory.join("factord.sock")).unwrap();
+        drop(open());
+        assert!(!directory.exists());
+        let made = open();
+        std::fs::write(directory.join("note"), "").unwrap();
+        drop(made);
+        assert!(directory.join("note").exists());
+        std::fs::remove_file(directory.join("note")).unwrap();
+        drop(open());
+        assert!(directory.exists(), "it was there before");
     }
 }
