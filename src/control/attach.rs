@@ -49,8 +49,12 @@ impl Control {
         peer.charged_len = Some(len);
         peer.name = name;
         let (req, resp) = self.make_regions(geometry, &welcome).map_err(|error| {
-            warn!("no memory for the rings of a client: {error}");
-            Refusal::NoMemory { bytes: len }
+            warn!("the rings of a client cannot be made: {error}");
+            if socket::out_of_descriptors(&error) {
+                Refusal::Busy
+            } else {
+                Refusal::NoMemory { bytes: len }
+            }
         })?;
         self.send_regions(key, &welcome, &req, &resp).map_err(|error| {
             warn!("cannot send the rings to a client: {error}");

@@ -189,7 +189,9 @@ impl Control {
                     warn!("cannot accept a client: {error}");
                     // Turns the first in line away, so that the others' deadlines can pass.
                     self.spare = None;
-                    drop(socket::accept(self.parts.listener.as_fd()));
+                    if let Ok(Some(socket)) = socket::accept(self.parts.listener.as_fd()) {
+                        self.turn_away(socket.as_fd());
+                    }
                     self.spare = self.parts.listener.try_clone().ok();
                     return;
                 }
@@ -199,8 +201,7 @@ impl Control {
 
     fn welcome(&mut self, socket: OwnedFd) {
         if self.peers.len() >= CONNECTION_COUNT_MAX {
-            self.refuse_on(socket.as_fd(), Refusal::Busy);
-            return;
+            return self.turn_away(socket.as_fd());
         }
         let Ok(identity) = socket::peer(socket.as_fd()) else { return };
         let key = self.next_key;
@@ -267,6 +268,14 @@ impl Control {
             }
         }
         self.part(key);
+    }
+
+    /// Refuses a client that there is no room for.
+    fn turn_away(&self, socket: BorrowedFd<'_>) {
+        // NB: closing with the greeting unread would reset the connection before the refusal is
+        // read at the other end.
+        let _ = socket::receive(socket, &mut [0; MESSAGE_LEN]);
+        self.refuse_on(socket, Refusal::Busy);
     }
 
     fn refuse_on(&self, socket: BorrowedFd<'_>, refusal: Refusal) {

@@ -75,6 +75,12 @@ pub fn accept(listener: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
     }
 }
 
+/// Tells whether an error says that no more descriptors can be had.
+pub fn out_of_descriptors(error: &io::Error) -> bool {
+    let number = error.raw_os_error();
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| number == Some(errno.raw_os_error()))
+}
+
 /// Reads the credentials the peer had when it connected.
 ///
 /// # Errors
