@@ -6,7 +6,7 @@ use factord::counters::{Observer, Snapshot};
 use factord::idle::IdleStrategy;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -39,7 +39,7 @@ impl Watchdog {
             if inbox.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
                 eprintln!("{what} hangs: not done after {limit:?}");
                 started(|pids| pids.iter().for_each(|&pid| signal(pid, Signal::KILL)));
-                std::process::exit(101);
+                std::process::abort();
             }
         });
         Watchdog { _alive: alive }
@@ -134,6 +134,7 @@ pub(crate) fn eventually<T>(
 /// How an engine is started.
 pub(crate) struct Setup {
     pub(crate) directory: TempDir,
+    pub(crate) program: PathBuf,
     /// Put before the program, such as `taskset -c 0`.
     pub(crate) prefix: Vec<String>,
     pub(crate) arguments: Vec<String>,
@@ -149,7 +150,8 @@ impl Setup {
         let socket = Some(directory.path().join("control.sock"));
         let arguments = ["--no-http", "--idle", "yield"].map(str::to_owned).to_vec();
         let (prefix, environment) = (Vec::new(), Vec::new());
-        Setup { directory, prefix, arguments, environment, socket }
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_factord"));
+        Setup { directory, program, prefix, arguments, environment, socket }
     }
 
     pub(crate) fn with(mut self, arguments: &[&str]) -> Setup {
@@ -159,8 +161,8 @@ impl Setup {
 
     /// The command as it stands; output goes to a file and a pipe.
     pub(crate) fn command(&self) -> Command {
-        let program = env!("CARGO_BIN_EXE_factord");
-        let mut words = self.prefix.iter().cloned().chain([program.to_owned()]);
+        let program = self.program.to_str().unwrap().to_owned();
+        let mut words = self.prefix.iter().cloned().chain([program]);
         let mut command = Command::new(words.next().unwrap());
         command.args(words).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -199,6 +201,15 @@ impl Setup {
             assert!(count > 0, "the daemon ended before it was ready:\n{}", self.log());
         }
         (process, ready, reader.into_inner())
+    }
+
+    /// Runs the command to an end that must come soon; exit code, stdout, log.
+    pub(crate) fn run_to_end(&self) -> (Option<i32>, String, String) {
+        let mut process = Process::spawn(&mut self.command());
+        let status = process.ends_within(START_DEADLINE);
+        let mut text = String::new();
+        process.child().stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        (status.code(), text, self.log())
     }
 }
 

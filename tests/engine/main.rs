@@ -2,7 +2,11 @@
 //! clients, limits of the system.
 
 mod answers;
+mod attach;
 mod crashes;
 mod data;
 mod harness;
+mod memory;
 mod roles;
+mod system;
+mod wire;

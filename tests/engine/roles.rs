@@ -8,6 +8,7 @@ use factord::channel;
 use factord::client::{Answer, AttachOptions, Client, PredictError};
 use factord::idle::IdleStrategy;
 use factord::model::Model;
+use factord::ring::Geometry;
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -88,7 +89,7 @@ impl Actor {
     }
 
     /// Reads on to the first line that starts with `word`.
-    fn line(&mut self, word: &str) -> String {
+    pub(crate) fn line(&mut self, word: &str) -> String {
         let mut seen = String::new();
         loop {
             let mut line = String::new();
@@ -135,6 +136,9 @@ fn an_actor_plays_its_role() {
         idle: IdleStrategy::Yield,
         ..AttachOptions::default()
     };
+    if role == "fork" {
+        return fork(&socket);
+    }
     let mut client = Client::attach(&options).unwrap();
     let tale = match role.as_str() {
         "predict" => predict(&mut client, seed, Duration::from_secs(1)),
@@ -145,6 +149,19 @@ fn an_actor_plays_its_role() {
         other => panic!("no role `{other}`"),
     };
     println!("\n{}", tale.line());
+}
+
+/// Holds a channel whose socket a child of its own holds as well.
+#[expect(clippy::zombie_processes, reason = "the test ends the child after this process")]
+fn fork(socket: &Path) {
+    let attached = channel::attach(socket, Geometry::new(3, 8).unwrap(), "fork").unwrap();
+    rustix::io::fcntl_setfd(attached.connection.fd(), rustix::io::FdFlags::empty()).unwrap();
+    let child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
+    let ended = begin();
+    println!("child {} lives", child.id());
+    while !ended.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// One request after the other, each with the same deadline.
