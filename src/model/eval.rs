@@ -3,12 +3,13 @@
 //! The order is fixed: `((x0*w0 + x1*w1) + x2*w2) + ... + intercept`, strictly left to right,
 //! each product and each sum rounded on its own (no fused multiply-add), the scaler as
 //! `(x - mean) / scale` before it. A logistic model then takes `1 / (1 + exp(-d))` with the
-//! portable exponential of the `libm` crate (FreeBSD's `e_exp.c`) and class 1 when `d > 0`.
+//! portable exponential of [`super::exp`], and class 1 when `d > 0`.
 //! Rust never contracts `a * b + c` by itself, so the same source gives the same bits with and
 //! without FMA. Any vector form must keep one request a lane.
 //!
 //! Nothing here allocates, panics or reads anything but its arguments.
 
+use super::exp::exp;
 use super::{Kind, Model};
 
 /// The two outputs of a prediction.
@@ -105,6 +106,11 @@ pub fn all_finite(x: &[f64]) -> bool {
 }
 
 #[inline]
-pub(super) fn sigmoid(decision: f64) -> Output {
-    Output { y: 1.0 / (1.0 + libm::exp(-decision)), second: if decision > 0.0 { 1.0 } else { 0.0 } }
+fn sigmoid(decision: f64) -> Output {
+    Output { y: probability(decision), second: if decision > 0.0 { 1.0 } else { 0.0 } }
+}
+
+#[inline(always)]
+pub(super) fn probability(decision: f64) -> f64 {
+    1.0 / (1.0 + exp(-decision))
 }

@@ -3,12 +3,10 @@
 //!
 //! The arithmetic is written once, over arrays of eight, in an order that gives every lane exactly
 //! the operations of the scalar form; the compiler turns it into vector instructions of the level
-//! chosen at start. Rust never fuses a product and a sum, so no level changes a bit. The
-//! exponential follows the steps of `libm::exp` without its branches; lanes outside its normal
-//! range are evaluated by themselves.
+//! chosen at start. Rust never fuses a product and a sum, so no level changes a bit.
 
 use super::Kind;
-use super::eval::{Output, Triple, sigmoid};
+use super::eval::{Output, Triple, probability};
 
 /// Requests evaluated at once.
 // 8: one AVX-512 register a feature, or two of AVX.
@@ -70,12 +68,8 @@ pub fn eval(level: Level, kind: Kind, triple: &Triple, x: &[Lane; 3]) -> [Output
     match kind {
         Kind::Linear => core::array::from_fn(|lane| Output { y: y[lane], second: 0.0 }),
         Kind::Logistic => core::array::from_fn(|lane| {
-            let d = decision[lane];
-            if d.abs() < NORMAL {
-                Output { y: y[lane], second: if d > 0.0 { 1.0 } else { 0.0 } }
-            } else {
-                sigmoid(d)
-            }
+            let second = if decision[lane] > 0.0 { 1.0 } else { 0.0 };
+            Output { y: y[lane], second }
         }),
     }
 }
@@ -92,7 +86,7 @@ fn run_avx512(kind: Kind, triple: &Triple, x: &[Lane; 3]) -> (Lane, Lane) {
     run(kind, triple, x)
 }
 
-/// Decision values and first outputs; for a logistic model the latter hold below [`NORMAL`] only.
+/// Decision values and first outputs.
 #[inline(always)]
 fn run(kind: Kind, triple: &Triple, x: &[Lane; 3]) -> (Lane, Lane) {
     let decision = match kind {
@@ -103,7 +97,7 @@ fn run(kind: Kind, triple: &Triple, x: &[Lane; 3]) -> (Lane, Lane) {
     };
     match kind {
         Kind::Linear => (decision, decision),
-        Kind::Logistic => (decision, each(|lane| 1.0 / (1.0 + exp(-decision[lane])))),
+        Kind::Logistic => (decision, each(|lane| probability(decision[lane]))),
     }
 }
 
@@ -114,50 +108,6 @@ fn each(mut value: impl FnMut(usize) -> f64) -> Lane {
         *slot = value(lane);
     }
     lanes
-}
-
-/// Beyond this the exponential overflows, underflows or is subnormal.
-// 708: the threshold of `libm::exp` is 708.39.
-const NORMAL: f64 = 708.0;
-
-// The constants of FreeBSD's e_exp.c.
-const LN2_HI: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
-const LN2_LO: f64 = f64::from_bits(0x3dea_39ef_3579_3c76);
-const INV_LN2: f64 = f64::from_bits(0x3ff7_1547_652b_82fe);
-const P1: f64 = f64::from_bits(0x3fc5_5555_5555_553e);
-const P2: f64 = f64::from_bits(0xbf66_c16c_16be_bd93);
-const P3: f64 = f64::from_bits(0x3f11_566a_af25_de2c);
-const P4: f64 = f64::from_bits(0xbebb_bd41_c5d2_6bf1);
-const P5: f64 = f64::from_bits(0x3e66_3769_72be_a4d0);
-/// High words of |x|: half of ln 2, three halves of it, 2^-28.
-const HALF_LN2: u64 = 0x3fd6_2e42;
-const THREE_HALVES_LN2: u64 = 0x3ff0_a2b2;
-const TINY: u64 = 0x3e30_0000;
-/// Adding it to an integer below 2^51 leaves that integer in the low bits: 1.5 * 2^52.
-const SHIFTER: f64 = 6_755_399_441_055_744.0;
-
-/// `libm::exp` for |x| below [`NORMAL`], by selections instead of branches.
-#[inline(always)]
-fn exp(x: f64) -> f64 {
-    let high = x.to_bits() >> 32 & 0x7fff_ffff;
-    let far = (INV_LN2 * x + 0.5f64.copysign(x)).trunc();
-    let near = 1.0f64.copysign(x);
-    let k = if high >= THREE_HALVES_LN2 {
-        far
-    } else if high > HALF_LN2 {
-        near
-    } else {
-        0.0
-    };
-    let hi = x - k * LN2_HI;
-    let lo = k * LN2_LO;
-    let r = hi - lo;
-    let square = r * r;
-    let c = r - square * (P1 + square * (P2 + square * (P3 + square * (P4 + square * P5))));
-    let reduced = 1.0 + (r * c / (2.0 - c) - lo + hi);
-    // 2^k, for k of a normal number: its biased exponent, moved to its place.
-    let power = f64::from_bits(((k + SHIFTER).to_bits().wrapping_add(1023)) << 52);
-    if high > TINY { reduced * power } else { 1.0 + x }
 }
 
 #[cfg(test)]
@@ -174,31 +124,6 @@ mod tests {
             state ^= state << 25;
             state ^= state >> 27;
             state.wrapping_mul(0x2545_f491_4f6c_dd1d)
-        }
-    }
-
-    #[test]
-    fn the_exponential_without_branches_has_the_bits_of_libm() {
-        let mut next = numbers();
-        let edges: [f64; 5] =
-            [0.0, -0.0, 0.34657359027997264, 1.0397207708399179, 3.725290298461914e-9];
-        let near = edges.iter().flat_map(|&e| {
-            (-40i64..40).map(move |step| f64::from_bits((e.to_bits() as i64 + step) as u64))
-        });
-        for x in near.flat_map(|x| [x, -x]).filter(|x| x.abs() < NORMAL) {
-            assert_eq!(exp(x).to_bits(), libm::exp(x).to_bits(), "{x:e}");
-        }
-        for _ in 0..4_000_000 {
-            let bits = next();
-            // By turns over the whole range, near zero, and over all exponents.
-            let x = match bits % 3 {
-                0 => (bits >> 11) as f64 / (1u64 << 53) as f64 * 1416.0 - 708.0,
-                1 => (bits >> 11) as f64 / (1u64 << 53) as f64 * 4.0 - 2.0,
-                _ => f64::from_bits(bits),
-            };
-            if x.abs() < NORMAL {
-                assert_eq!(exp(x).to_bits(), libm::exp(x).to_bits(), "{x:e}");
-            }
         }
     }
 

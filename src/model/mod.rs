@@ -13,6 +13,7 @@ pub mod import;
 pub mod cell;
 pub mod eval;
 pub mod evaluator;
+pub mod exp;
 pub mod lanes;
 pub mod shared;
 
