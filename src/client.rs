@@ -30,7 +30,7 @@ pub use crate::counters::ModelRow;
 const LOOKS_PER_CLOCK: u32 = 64;
 /// Local evaluations between two looks at the engine.
 // 4,096: at some 5 ns each, every 20 us.
-const LOCAL_CALLS_PER_LOOK: u32 = 4096;
+const LOCAL_CALLS_PER_LOOK: u64 = 4096;
 /// A heartbeat that stands still for so long makes the client ask whether the engine lives.
 // 25 ms: the daemon beats every 10 ms.
 const HEARTBEAT_STALE_NS: u64 = 25_000_000;
@@ -131,7 +131,6 @@ pub struct Client {
     abandoned: VecDeque<u64>,
     flags: u64,
     empty_looks: u32,
-    local_calls: u32,
     beat: Beat,
     retry_at_ns: u64,
     retry_pause_ns: u64,
@@ -184,7 +183,6 @@ impl Client {
             abandoned: VecDeque::with_capacity(geometry.slot_count()),
             flags: 0,
             empty_looks: 0,
-            local_calls: 0,
             beat: Beat { count: 0, moved_at_ns: clock::monotonic_ns() },
             retry_at_ns: 0,
             retry_pause_ns: RETRY_NS.start,
@@ -415,23 +413,43 @@ impl Client {
     /// `BadInput`, `UnknownModel` or `WidthMismatch`.
     #[inline]
     pub fn predict_local(&mut self, model: u16, x: &[f64]) -> Answer {
-        self.local_calls = self.local_calls.wrapping_add(1);
-        if self.local_calls.is_multiple_of(LOCAL_CALLS_PER_LOOK) {
+        if let Some((y, generation, count)) =
+            self.session.with_local(model, |evaluator| evaluator.linear(x))
+        {
+            if count.is_multiple_of(LOCAL_CALLS_PER_LOOK) {
+                self.look_after_engine();
+            }
+            return Ok(self.local_prediction(y, 0.0, generation));
+        }
+        self.predict_local_any(model, x)
+    }
+
+    // Out of line, so that the linear form stays small where it is called.
+    #[inline(never)]
+    fn predict_local_any(&mut self, model: u16, x: &[f64]) -> Answer {
+        if let Some((output, generation, count)) =
+            self.session.with_local(model, |evaluator| evaluator.logistic(x))
+        {
+            if count.is_multiple_of(LOCAL_CALLS_PER_LOOK) {
+                self.look_after_engine();
+            }
+            return Ok(self.local_prediction(output.y, output.second, generation));
+        }
+        let (answer, count) = self.session.answer_local(model, x);
+        if count.is_multiple_of(LOCAL_CALLS_PER_LOOK) {
             self.look_after_engine();
         }
-        let answer = self.session.answer_local(model, x);
         if answer.status != status::OK {
             return Err(refusal(answer.status));
         }
-        Ok(Prediction {
-            y: f64::from_bits(answer.y),
-            second: f64::from_bits(answer.second),
-            generation: answer.generation,
-            arm: 0,
-            epoch: self.session.epoch(),
-            t_received: 0,
-            t_done: 0,
-        })
+        let (y, second) = (f64::from_bits(answer.y), f64::from_bits(answer.second));
+        Ok(self.local_prediction(y, second, answer.generation))
+    }
+
+    #[inline]
+    fn local_prediction(&self, y: f64, second: f64, generation: u32) -> Prediction {
+        let epoch = self.session.epoch();
+        Prediction { y, second, generation, arm: 0, epoch, t_received: 0, t_done: 0 }
     }
 
     #[inline]

@@ -134,14 +134,15 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
     }
 
     /// Counts one evaluation in the client's own process, by its status; the daemon reads the
-    /// counts as a claim.
+    /// counts as a claim. Returns the new count.
     #[inline]
-    pub fn count_local(&self, status: u16) {
+    pub fn count_local(&self, status: u16) -> u64 {
         let index = abi::req_header::LOCAL_BY_STATUS + usize::from(status & 3);
-        if let Some(word) = self.memory.as_ref().first().and_then(|line| line.get(index)) {
-            // Relaxed: one writer, and no order among counts.
-            word.store(word.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        }
+        let Some(line) = self.memory.as_ref().first() else { return 0 };
+        // Relaxed: one writer, and no order among counts.
+        let count = line[index].load(Ordering::Relaxed).wrapping_add(1);
+        line[index].store(count, Ordering::Relaxed);
+        count
     }
 
     /// Reads a request back that this end pushed: `meta` and its features.

@@ -30,20 +30,50 @@ impl Local {
         Local { models, copies: Default::default() }
     }
 
-    /// Answers with the model that is active now.
+    /// What `evaluate` makes of the active model, when its copy is fresh before and after: the
+    /// generation comes along.
     #[inline]
+    pub(super) fn with<T>(
+        &self,
+        model: u16,
+        evaluate: impl FnOnce(&Evaluator) -> Option<T>,
+    ) -> Option<(T, u32)> {
+        let id = usize::from(model);
+        let copy = self.copies.get(id)?;
+        let evaluator = copy.evaluator.as_ref()?;
+        let fresh = || shared::published(self.models.words(), id) == copy.published;
+        if !fresh() {
+            return None;
+        }
+        let outputs = evaluate(evaluator)?;
+        fresh().then_some((outputs, evaluator.generation()))
+    }
+
+    /// Answers with the model that is active now.
     pub(super) fn answer(&mut self, model: u16, x: &[f64]) -> Answer {
         let id = usize::from(model);
         let words = self.models.words();
-        let Some(copy) = self.copies.get_mut(id) else {
-            return Answer::refusal(status::UNKNOWN_MODEL, 0);
-        };
+        if let Some(copy) = self.copies.get(id)
+            && let Some(evaluator) = &copy.evaluator
+            && shared::published(words, id) == copy.published
+        {
+            let answer = evaluator.answer(x);
+            if shared::published(words, id) == copy.published {
+                return answer;
+            }
+        }
+        self.answer_anew(id, x)
+    }
+
+    /// Copies the model that was published meanwhile, and answers.
+    #[cold]
+    fn answer_anew(&mut self, id: usize, x: &[f64]) -> Answer {
+        let words = self.models.words();
         let mut answer = Answer::refusal(status::UNKNOWN_MODEL, 0);
+        let Some(copy) = self.copies.get_mut(id) else { return answer };
         for _ in 0..SWAPS_MAX {
             let published = shared::published(words, id);
-            if published != copy.published {
-                copy.refresh(words, id, published);
-            }
+            copy.refresh(words, id, published);
             answer = match &copy.evaluator {
                 Some(evaluator) => evaluator.answer(x),
                 None => Answer::refusal(status::UNKNOWN_MODEL, 0),
@@ -57,7 +87,6 @@ impl Local {
 }
 
 impl Copy {
-    #[cold]
     fn refresh(&mut self, words: &[crate::sync::AtomicU64], id: usize, published: u64) {
         let read = shared::read(words, id);
         self.evaluator = read.map(|(model, generation)| Evaluator::new(generation, &model));

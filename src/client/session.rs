@@ -1,9 +1,10 @@
 //! One attachment to one engine: its regions and both client ends.
 
 use super::local::Local;
+use crate::abi::status;
 use crate::channel::{self, AttachError, Connection};
 use crate::counters::{ModelRow, Observer};
-use crate::model::evaluator::Answer;
+use crate::model::evaluator::{Answer, Evaluator};
 use crate::region::Mapping;
 use crate::ring::{Geometry, RequestProducer, Response, ResponseConsumer};
 use std::path::Path;
@@ -86,12 +87,24 @@ impl Session {
         }
     }
 
-    /// Evaluates in this process and counts in the header that this client owns.
+    /// What `evaluate` makes of the active model in this process, its generation, and how many
+    /// local evaluations went well.
     #[inline]
-    pub(super) fn answer_local(&mut self, model: u16, x: &[f64]) -> Answer {
+    pub(super) fn with_local<T>(
+        &self,
+        model: u16,
+        evaluate: impl FnOnce(&Evaluator) -> Option<T>,
+    ) -> Option<(T, u32, u64)> {
+        let (outputs, generation) = self.local.with(model, evaluate)?;
+        Some((outputs, generation, self.requests.count_local(status::OK)))
+    }
+
+    /// Evaluates in this process and counts in the header that this client owns; returns that
+    /// status's count too.
+    #[inline]
+    pub(super) fn answer_local(&mut self, model: u16, x: &[f64]) -> (Answer, u64) {
         let answer = self.local.answer(model, x);
-        self.requests.count_local(answer.status);
-        answer
+        (answer, self.requests.count_local(answer.status))
     }
 
     pub(super) fn heartbeat_count(&self) -> u64 {

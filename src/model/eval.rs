@@ -21,6 +21,19 @@ pub struct Output {
     pub second: f64,
 }
 
+impl Output {
+    /// The outputs of a logistic model.
+    #[inline]
+    pub(super) fn of_decision(decision: f64) -> Output {
+        Output::logistic(decision, probability(decision))
+    }
+
+    #[inline]
+    pub(super) fn logistic(decision: f64, probability: f64) -> Output {
+        Output { y: probability, second: if decision > 0.0 { 1.0 } else { 0.0 } }
+    }
+}
+
 /// Parameters of a model with three features, by value: the fast path.
 #[derive(Clone, Copy, Debug)]
 pub struct Triple {
@@ -44,28 +57,28 @@ impl Triple {
     /// Evaluates a linear model.
     #[inline]
     pub fn linear(&self, x: [f64; 3]) -> Output {
-        Output { y: self.decision(x), second: 0.0 }
+        Output { y: self.linear_decision(x), second: 0.0 }
     }
 
     /// Evaluates a logistic model.
     #[inline]
     pub fn logistic(&self, x: [f64; 3]) -> Output {
-        sigmoid(self.decision(self.standardise(x)))
+        Output::of_decision(self.logistic_decision(x))
     }
 
     #[inline(always)]
-    pub(super) fn standardise(&self, x: [f64; 3]) -> [f64; 3] {
-        [
+    pub(super) fn linear_decision(&self, x: [f64; 3]) -> f64 {
+        let w = &self.weights;
+        ((x[0] * w[0] + x[1] * w[1]) + x[2] * w[2]) + self.intercept
+    }
+
+    #[inline(always)]
+    pub(super) fn logistic_decision(&self, x: [f64; 3]) -> f64 {
+        self.linear_decision([
             (x[0] - self.mean[0]) / self.scale[0],
             (x[1] - self.mean[1]) / self.scale[1],
             (x[2] - self.mean[2]) / self.scale[2],
-        ]
-    }
-
-    #[inline(always)]
-    pub(super) fn decision(&self, x: [f64; 3]) -> f64 {
-        let w = &self.weights;
-        ((x[0] * w[0] + x[1] * w[1]) + x[2] * w[2]) + self.intercept
+        ])
     }
 }
 
@@ -86,7 +99,7 @@ pub fn eval(model: &Model, x: &[f64]) -> Output {
                 .zip(model.mean())
                 .zip(model.scale())
                 .map(|((x, mean), scale)| (x - mean) / scale);
-            sigmoid(sum(standardised.zip(model.weights()).map(|(z, w)| z * w), model))
+            Output::of_decision(sum(standardised.zip(model.weights()).map(|(z, w)| z * w), model))
         }
     }
 }
@@ -103,11 +116,6 @@ fn sum(mut terms: impl Iterator<Item = f64>, model: &Model) -> f64 {
 #[inline]
 pub fn all_finite(x: &[f64]) -> bool {
     x.iter().all(|value| value.is_finite())
-}
-
-#[inline]
-fn sigmoid(decision: f64) -> Output {
-    Output { y: probability(decision), second: if decision > 0.0 { 1.0 } else { 0.0 } }
 }
 
 #[inline(always)]

@@ -63,48 +63,119 @@ impl Evaluator {
     /// Answers a request of three features.
     #[inline]
     pub fn answer_triple(&self, x: [f64; 3]) -> Answer {
-        let output = match &self.form {
-            Form::Linear(triple) => triple.linear(x),
-            Form::Logistic(triple) => triple.logistic(x),
-            Form::Wide(_) => return Answer::refusal(status::WIDTH_MISMATCH, self.generation),
-        };
-        self.accept(all_finite(&x), output)
+        match &self.form {
+            Form::Linear(triple) => self.accept_linear(triple.linear_decision(x)),
+            Form::Logistic(triple) => self.answer_logistic(triple, x),
+            Form::Wide(_) => Answer::refusal(status::WIDTH_MISMATCH, self.generation),
+        }
+    }
+
+    /// The prediction of a linear model of three features; `None` when this is not one or the
+    /// request has no answer. For callers that cannot wait for an [`Answer`] to pass through
+    /// memory.
+    #[inline]
+    pub fn linear(&self, x: &[f64]) -> Option<f64> {
+        match (&self.form, x) {
+            (Form::Linear(triple), &[a, b, c]) => {
+                Some(triple.linear_decision([a, b, c])).filter(|decision| decision.is_finite())
+            }
+            _ => None,
+        }
+    }
+
+    /// The outputs of a logistic model of three features, likewise.
+    #[inline]
+    pub fn logistic(&self, x: &[f64]) -> Option<Output> {
+        match (&self.form, x) {
+            (Form::Logistic(triple), &[a, b, c]) => {
+                let decision = triple.logistic_decision([a, b, c]);
+                decision.is_finite().then(|| Output::of_decision(decision))
+            }
+            _ => None,
+        }
     }
 
     /// Answers eight requests of three features at once, the same as
     /// [`Evaluator::answer_triple`] one by one.
     #[inline]
     pub fn answer_lanes(&self, level: Level, x: &[Lane; 3]) -> [Answer; LANES] {
-        let (kind, triple) = match &self.form {
-            Form::Linear(triple) => (Kind::Linear, triple),
-            Form::Logistic(triple) => (Kind::Logistic, triple),
-            Form::Wide(_) => {
-                return [Answer::refusal(status::WIDTH_MISMATCH, self.generation); LANES];
+        match &self.form {
+            Form::Linear(triple) => {
+                let (decision, _) = lanes::eval(level, Kind::Linear, triple, x);
+                decision.map(|decision| self.accept_linear(decision))
             }
-        };
-        let outputs = lanes::eval(level, kind, triple, x);
-        core::array::from_fn(|lane| {
-            self.accept(all_finite(&[x[0][lane], x[1][lane], x[2][lane]]), outputs[lane])
-        })
+            Form::Logistic(triple) => {
+                let (decision, y) = lanes::eval(level, Kind::Logistic, triple, x);
+                core::array::from_fn(|lane| {
+                    let x = [x[0][lane], x[1][lane], x[2][lane]];
+                    self.accept_logistic(
+                        &x,
+                        decision[lane],
+                        Output::logistic(decision[lane], y[lane]),
+                    )
+                })
+            }
+            Form::Wide(_) => [Answer::refusal(status::WIDTH_MISMATCH, self.generation); LANES],
+        }
     }
 
     /// Answers a request of any width.
     #[inline]
     pub fn answer(&self, x: &[f64]) -> Answer {
-        match (&self.form, x) {
-            (Form::Wide(model), x) if model.width() == x.len() => {
-                self.accept(all_finite(x), eval(model, x))
-            }
-            (Form::Linear(_) | Form::Logistic(_), &[a, b, c]) => self.answer_triple([a, b, c]),
-            _ => Answer::refusal(status::WIDTH_MISMATCH, self.generation),
+        match *x {
+            [a, b, c] => self.answer_triple([a, b, c]),
+            _ => self.answer_wide(x),
+        }
+    }
+
+    // Out of line, so that a caller of the linear form stays small.
+    #[inline(never)]
+    fn answer_logistic(&self, triple: &Triple, x: [f64; 3]) -> Answer {
+        let decision = triple.logistic_decision(x);
+        self.accept_logistic(&x, decision, Output::of_decision(decision))
+    }
+
+    // Out of line, so that three features do not pay for the loops.
+    #[inline(never)]
+    fn answer_wide(&self, x: &[f64]) -> Answer {
+        let Form::Wide(model) = &self.form else {
+            return Answer::refusal(status::WIDTH_MISMATCH, self.generation);
+        };
+        if model.width() != x.len() {
+            return Answer::refusal(status::WIDTH_MISMATCH, self.generation);
+        }
+        let output = eval(model, x);
+        if all_finite(x) && output.y.is_finite() {
+            self.accept(output)
+        } else {
+            Answer::refusal(status::BAD_INPUT, self.generation)
+        }
+    }
+
+    /// A feature that is not finite makes a linear sum infinite or NaN, whatever its weight, and so
+    /// one comparison tells all.
+    #[inline]
+    fn accept_linear(&self, decision: f64) -> Answer {
+        if decision.is_finite() {
+            self.accept(Output { y: decision, second: 0.0 })
+        } else {
+            Answer::refusal(status::BAD_INPUT, self.generation)
+        }
+    }
+
+    /// As for a linear sum, but finite features may overflow a decision value whose probability is
+    /// 0 or 1 all the same.
+    #[inline]
+    fn accept_logistic(&self, x: &[f64; 3], decision: f64, output: Output) -> Answer {
+        if decision.is_finite() || (all_finite(x) && output.y.is_finite()) {
+            self.accept(output)
+        } else {
+            Answer::refusal(status::BAD_INPUT, self.generation)
         }
     }
 
     #[inline]
-    fn accept(&self, finite: bool, output: Output) -> Answer {
-        if !finite || !output.y.is_finite() {
-            return Answer::refusal(status::BAD_INPUT, self.generation);
-        }
+    fn accept(&self, output: Output) -> Answer {
         Answer {
             y: output.y.to_bits(),
             second: output.second.to_bits(),

@@ -6,7 +6,7 @@
 //! chosen at start. Rust never fuses a product and a sum, so no level changes a bit.
 
 use super::Kind;
-use super::eval::{Output, Triple, probability};
+use super::eval::{Triple, probability};
 
 /// Requests evaluated at once.
 // 8: one AVX-512 register a feature, or two of AVX.
@@ -53,10 +53,11 @@ impl Level {
     }
 }
 
-/// Evaluates eight requests: `x[i]` holds feature `i` of each.
+/// Evaluates eight requests: `x[i]` holds feature `i` of each. Returns decision values and first
+/// outputs.
 #[inline]
-pub fn eval(level: Level, kind: Kind, triple: &Triple, x: &[Lane; 3]) -> [Output; LANES] {
-    let (decision, y) = match level.0 {
+pub fn eval(level: Level, kind: Kind, triple: &Triple, x: &[Lane; 3]) -> (Lane, Lane) {
+    match level.0 {
         Instructions::Baseline => run(kind, triple, x),
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a `Level` of AVX2 exists only where the processor has it.
@@ -64,13 +65,6 @@ pub fn eval(level: Level, kind: Kind, triple: &Triple, x: &[Lane; 3]) -> [Output
         #[cfg(target_arch = "x86_64")]
         // SAFETY: a `Level` of AVX-512 exists only where the processor has it.
         Instructions::Avx512 => unsafe { run_avx512(kind, triple, x) },
-    };
-    match kind {
-        Kind::Linear => core::array::from_fn(|lane| Output { y: y[lane], second: 0.0 }),
-        Kind::Logistic => core::array::from_fn(|lane| {
-            let second = if decision[lane] > 0.0 { 1.0 } else { 0.0 };
-            Output { y: y[lane], second }
-        }),
     }
 }
 
@@ -86,18 +80,18 @@ fn run_avx512(kind: Kind, triple: &Triple, x: &[Lane; 3]) -> (Lane, Lane) {
     run(kind, triple, x)
 }
 
-/// Decision values and first outputs.
 #[inline(always)]
 fn run(kind: Kind, triple: &Triple, x: &[Lane; 3]) -> (Lane, Lane) {
-    let decision = match kind {
-        Kind::Linear => each(|lane| triple.decision([x[0][lane], x[1][lane], x[2][lane]])),
-        Kind::Logistic => {
-            each(|lane| triple.decision(triple.standardise([x[0][lane], x[1][lane], x[2][lane]])))
-        }
-    };
+    let of = |lane: usize| [x[0][lane], x[1][lane], x[2][lane]];
     match kind {
-        Kind::Linear => (decision, decision),
-        Kind::Logistic => (decision, each(|lane| probability(decision[lane]))),
+        Kind::Linear => {
+            let decision = each(|lane| triple.linear_decision(of(lane)));
+            (decision, decision)
+        }
+        Kind::Logistic => {
+            let decision = each(|lane| triple.logistic_decision(of(lane)));
+            (decision, each(|lane| probability(decision[lane])))
+        }
     }
 }
 
@@ -114,7 +108,7 @@ fn each(mut value: impl FnMut(usize) -> f64) -> Lane {
 mod tests {
     use super::*;
     use crate::model::Model;
-    use crate::model::eval::eval as eval_one;
+    use crate::model::eval::{Output, eval as eval_one};
 
     /// xorshift64*, for inputs that are the same in every run.
     fn numbers() -> impl FnMut() -> u64 {
@@ -152,8 +146,12 @@ mod tests {
                 };
                 let x: [Lane; 3] = core::array::from_fn(|_| core::array::from_fn(|_| value()));
                 for level in Level::available() {
-                    let outputs = eval(level, model.kind(), &triple, &x);
-                    for (lane, output) in outputs.into_iter().enumerate() {
+                    let (decision, y) = eval(level, model.kind(), &triple, &x);
+                    for lane in 0..LANES {
+                        let output = match model.kind() {
+                            Kind::Linear => Output { y: y[lane], second: 0.0 },
+                            Kind::Logistic => Output::logistic(decision[lane], y[lane]),
+                        };
                         let one = eval_one(&model, &[x[0][lane], x[1][lane], x[2][lane]]);
                         let same = |a: f64, b: f64| {
                             a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())

@@ -54,7 +54,8 @@ pub fn withdraw(words: &[AtomicU64], id: usize) {
 #[inline]
 pub fn published(words: &[AtomicU64], id: usize) -> u64 {
     // Relaxed: only compared with an earlier reading.
-    entry(words, id).map_or(0, |entry| entry[at::PUBLISHED].load(Ordering::Relaxed))
+    let index = at::ENTRIES + id * at::ENTRY_WORDS + at::PUBLISHED;
+    words.get(index).map_or(0, |word| word.load(Ordering::Relaxed))
 }
 
 /// Copies the active model of `id` and its generation; `None` when there is none.

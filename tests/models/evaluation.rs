@@ -99,7 +99,10 @@ fn evaluation_is_left_to_right_without_fused_multiply_add() {
             let decision = stepwise(&model, x);
             let found = eval(&model, &x);
             if logistic {
-                assert_eq!(found.y.to_bits(), (1.0 / (1.0 + factord::model::exp::exp(-decision))).to_bits());
+                assert_eq!(
+                    found.y.to_bits(),
+                    (1.0 / (1.0 + factord::model::exp::exp(-decision))).to_bits()
+                );
                 assert_eq!(found.second, if decision > 0.0 { 1.0 } else { 0.0 });
                 continue;
             }
