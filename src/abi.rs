@@ -24,9 +24,8 @@
 //!   256    model rows, 16 x 128 bytes:
 //!          name 32 bytes | kind u32, width u32 | generation | sha256 32 bytes | 0 ...
 //!   4096   worker blocks, 4096 bytes each:
-//!          0    sweep_count, alone on two lines
-//!          128  core | idle | requests | ok | bad_input | unknown_model | width_mismatch
-//!               | violations
+//!          0    turn_count, alone on two lines
+//!          128  core | idle | 0 | ok | bad_input | unknown_model | width_mismatch | violations
 //!          192  detached | sample_count | sample_sum_ticks | 0 ...
 //!          256  histogram of sampled service times in TSC ticks, 304 counts
 //!
@@ -196,14 +195,12 @@ pub mod status_region {
     pub const WORKERS: usize = 512;
     /// Words of a worker block.
     pub const WORKER_WORDS: usize = 512;
-    /// Within a block: sweeps, stored every 1,024.
-    pub const SWEEP_COUNT: usize = 0;
+    /// Within a block: turns of the duty cycle, stored every 1,024.
+    pub const TURN_COUNT: usize = 0;
     /// Within a block: the CPU the worker is pinned to, plus one; 0 when it is not.
     pub const CORE: usize = 16;
     /// Within a block: index in `IdleStrategy::ALL`.
     pub const IDLE: usize = 17;
-    /// Within a block: requests answered, whatever the status.
-    pub const REQUESTS: usize = 18;
     /// Within a block: answers by status code, four words.
     pub const BY_STATUS: usize = 19;
     /// Within a block: protocol violations.

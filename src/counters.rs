@@ -378,8 +378,8 @@ impl Observer {
         WorkerCounters {
             core: (word(at::CORE) as usize).checked_sub(1),
             idle: idle.unwrap_or(IdleStrategy::Spin),
-            sweeps: word(at::SWEEP_COUNT),
-            requests: word(at::REQUESTS),
+            sweeps: word(at::TURN_COUNT),
+            requests: (0..4).map(by_status).sum(),
             ok: by_status(abi::status::OK),
             bad_input: by_status(abi::status::BAD_INPUT),
             unknown_model: by_status(abi::status::UNKNOWN_MODEL),

@@ -175,16 +175,21 @@ pub enum Look {
 #[derive(Debug)]
 pub struct RequestConsumer<M> {
     memory: M,
+    next: u64,
+    /// The first line of the slot of `next`.
+    line: usize,
     mask: u64,
     stride: usize,
-    next: u64,
 }
 
 impl<M: AsRef<[Line]>> RequestConsumer<M> {
     /// Starts at position 1 on memory of `geometry.req_lines()` lines.
     pub fn new(memory: M, geometry: Geometry) -> RequestConsumer<M> {
         let stride = abi::request_stride_lines(geometry.feature_count);
-        RequestConsumer { memory, mask: geometry.mask(), stride, next: 1 }
+        let mut consumer =
+            RequestConsumer { memory, next: 0, line: 0, mask: geometry.mask(), stride };
+        consumer.advance(1);
+        consumer
     }
 
     /// The position looked for.
@@ -196,12 +201,10 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
     /// Looks at the next slot; after `Ready` the payload may be read.
     #[inline]
     pub fn look(&self) -> Look {
-        let Some(slot) = slot(self.memory.as_ref(), self.next & self.mask, self.stride) else {
-            return Look::Empty;
-        };
+        let Some(line) = self.memory.as_ref().get(self.line) else { return Look::Empty };
         // Relaxed: the mapping is read-only, where Rust promises no stronger load; the fence below
         // orders the payload.
-        let sequence = slot[0][request::SEQUENCE].load(Ordering::Relaxed);
+        let sequence = line[request::SEQUENCE].load(Ordering::Relaxed);
         if sequence == self.next {
             // SYNC(request.full): pairs with the Release store in `RequestProducer::push`.
             fence(Ordering::Acquire);
@@ -233,14 +236,12 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
         count
     }
 
-    /// Reads `meta` and three features of the slot `ahead` of the current one, each word once.
+    /// Reads `meta` and three features of the current slot, each word once.
     #[inline]
-    pub fn read_triple(&self, ahead: u64) -> (u64, [u64; 3]) {
-        let Some(slot) = slot(self.memory.as_ref(), (self.next + ahead) & self.mask, 1) else {
-            return (0, [0; 3]);
-        };
+    pub fn read_triple(&self) -> (u64, [u64; 3]) {
+        let Some(line) = self.memory.as_ref().get(self.line) else { return (0, [0; 3]) };
         // Relaxed: ordered by the fence in `look`.
-        let word = |index: usize| slot[0][index].load(Ordering::Relaxed);
+        let word = |index: usize| line[index].load(Ordering::Relaxed);
         let x = request::FEATURES;
         (word(request::META), [word(x), word(x + 1), word(x + 2)])
     }
@@ -264,6 +265,7 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
     #[inline]
     pub fn advance(&mut self, count: u64) {
         self.next += count;
+        self.line = abi::RING_HEADER_LINES + (self.next & self.mask) as usize * self.stride;
     }
 }
 

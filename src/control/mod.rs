@@ -171,8 +171,7 @@ impl Control {
     fn beat(&mut self, now_ns: u64) {
         let status = &self.parts.outlets.status;
         // Relaxed: a single word, complete in itself.
-        let sweeps =
-            status.word(at::WORKERS + at::SWEEP_COUNT).load(crate::sync::Ordering::Relaxed);
+        let sweeps = status.word(at::WORKERS + at::TURN_COUNT).load(crate::sync::Ordering::Relaxed);
         if sweeps != self.seen_sweeps {
             self.seen_sweeps = sweeps;
             set(status.word(at::HEARTBEAT_NS), now_ns);

@@ -3,7 +3,7 @@
 use super::models::ModelSet;
 use super::tally::Tally;
 use crate::abi::{self, request};
-use crate::model::evaluator::Answer;
+use crate::model::evaluator::{Answer, Evaluator};
 use crate::model::lanes::{LANES, Level};
 use crate::region::Mapping;
 use crate::ring::{Geometry, Look, RequestConsumer, Response, ResponseProducer};
@@ -79,6 +79,12 @@ impl Lane {
         self.violations >= VIOLATIONS_MAX
     }
 
+    /// Tells whether there is nothing to do: one load of the next slot's sequence.
+    #[inline]
+    pub(super) fn quiet(&self) -> bool {
+        self.requests.look() == Look::Empty
+    }
+
     /// Answers the requests that wait, at most a batch of them.
     #[inline]
     pub(super) fn serve(&mut self, desk: &mut Desk<'_>) -> Served {
@@ -96,39 +102,76 @@ impl Lane {
     /// Answers the request that is ready, and those that are ready behind it.
     #[inline]
     fn answer(&mut self, desk: &mut Desk<'_>) -> usize {
-        if self.feature_count == 3 {
-            match self.requests.ready_behind(LANES as u64 - 1) {
-                0 => {}
-                behind => return self.answer_many(behind as usize + 1, desk),
-            }
+        if self.feature_count != 3 {
+            return self.answer_wide(desk);
         }
-        let sampled = desk.tally.samples(1);
-        let early = if sampled { clock::tsc() } else { 0 };
-        let sequence = self.requests.position();
-        let (meta, answer, echo) = if self.feature_count == 3 {
-            let (meta, bits) = self.requests.read_triple(0);
-            let answer = desk.models.answer_triple(meta, bits);
-            (meta, answer, abi::echo(sequence, meta, bits.into_iter()))
-        } else {
-            self.answer_wide(sequence, desk)
+        let behind = self.requests.ready_behind(LANES as u64 - 1);
+        if behind > 0 {
+            return self.answer_many(behind as usize + 1, desk);
+        }
+        let (meta, bits) = self.requests.read_triple();
+        let linear = |evaluator: &Evaluator| {
+            Some((evaluator.linear(&bits.map(f64::from_bits))?, evaluator.generation()))
         };
-        // The slot has been read: the position may move before the answer is published, since the
-        // client reuses the slot only after that.
-        self.requests.advance(1);
+        // The short way: a linear model, no time stamp, not the turn of a sample.
+        if meta & request::FLAG_STAMP == 0
+            && !desk.tally.samples(1)
+            && let Some((y, generation)) = desk.models.row(meta).and_then(linear)
+        {
+            let sequence = self.requests.position();
+            let echo = abi::echo(sequence, meta, bits.into_iter());
+            let verdict = abi::verdict(abi::status::OK, 0, generation);
+            self.requests.advance(1);
+            self.responses.push(
+                sequence,
+                &Response {
+                    y: y.to_bits(),
+                    second: 0,
+                    verdict,
+                    echo,
+                    epoch: desk.epoch,
+                    t_received: 0,
+                    t_done: 0,
+                },
+            );
+            desk.tally.answered(abi::status::OK, 1);
+            return 1;
+        }
+        self.answer_any(meta, bits, desk)
+    }
+
+    /// Answers one request of three features, whatever it asks for.
+    #[inline(never)]
+    fn answer_any(&mut self, meta: u64, bits: [u64; 3], desk: &mut Desk<'_>) -> usize {
         let stamped = meta & request::FLAG_STAMP != 0;
-        let t_received = match (stamped, sampled) {
-            (false, _) => 0,
-            (true, true) => early,
-            (true, false) => clock::tsc(),
-        };
+        let sampled = desk.tally.sample_is_due();
+        let t_received = if stamped || sampled { clock::tsc() } else { 0 };
+        let answer = desk.models.answer_triple(meta, bits);
+        let sequence = self.requests.position();
+        let echo = abi::echo(sequence, meta, bits.into_iter());
+        self.requests.advance(1);
+        self.publish(sequence, &answer, echo, stamped, (t_received, sampled), desk);
+        1
+    }
+
+    /// Publishes an answer and counts it; reads the clock when the request or the sample wants it.
+    #[inline]
+    fn publish(
+        &mut self,
+        sequence: u64,
+        answer: &Answer,
+        echo: u64,
+        stamped: bool,
+        (t_received, sampled): (u64, bool),
+        desk: &mut Desk<'_>,
+    ) {
         let t_done = if stamped || sampled { clock::tsc() } else { 0 };
-        let stamps = (t_received, if stamped { t_done } else { 0 });
-        self.responses.push(sequence, &response(&answer, echo, desk.epoch, stamps));
+        let stamps = if stamped { (t_received, t_done) } else { (0, 0) };
+        self.responses.push(sequence, &response(answer, echo, desk.epoch, stamps));
         desk.tally.answered(answer.status, 1);
         if sampled {
-            desk.tally.sample(t_done.wrapping_sub(early));
+            desk.tally.sample(t_done.wrapping_sub(t_received));
         }
-        1
     }
 
     /// Answers `count` requests of three features that are ready, 2 to [`LANES`].
@@ -141,10 +184,10 @@ impl Lane {
         let mut flags = 0;
         for (ahead, (meta, bits)) in metas.iter_mut().zip(&mut bits).take(count).enumerate() {
             self.responses.prefetch(first + ahead as u64);
-            (*meta, *bits) = self.requests.read_triple(ahead as u64);
+            (*meta, *bits) = self.requests.read_triple();
+            self.requests.advance(1);
             flags |= *meta;
         }
-        self.requests.advance(count as u64);
         let sampled = desk.tally.samples(count as u32);
         let timed = sampled || flags & request::FLAG_STAMP != 0;
         let t_received = if timed { clock::tsc() } else { 0 };
@@ -172,13 +215,21 @@ impl Lane {
     }
 
     #[inline(never)]
-    fn answer_wide(&self, sequence: u64, desk: &mut Desk<'_>) -> (u64, Answer, u64) {
+    fn answer_wide(&mut self, desk: &mut Desk<'_>) -> usize {
+        let sampled = desk.tally.samples(1);
+        let early = if sampled { clock::tsc() } else { 0 };
         // NB: `scratch` has room for the widest request, and a lane's width is checked at attach.
         let len = self.feature_count.min(desk.scratch.len());
         let x = &mut desk.scratch[..len];
         let meta = self.requests.read(x);
+        let stamped = meta & request::FLAG_STAMP != 0;
+        let t_received = if stamped && !sampled { clock::tsc() } else { early };
         let answer = desk.models.answer(meta, x);
-        (meta, answer, abi::echo(sequence, meta, x.iter().map(|value| value.to_bits())))
+        let sequence = self.requests.position();
+        let echo = abi::echo(sequence, meta, x.iter().map(|value| value.to_bits()));
+        self.requests.advance(1);
+        self.publish(sequence, &answer, echo, stamped, (t_received, sampled), desk);
+        1
     }
 
     #[cold]

@@ -73,7 +73,7 @@ impl Worker {
             }
             if self.turn() == 0 {
                 if sleeps {
-                    self.tally.publish_sweeps();
+                    self.tally.publish();
                 }
                 idle.wait();
             } else {
@@ -90,13 +90,10 @@ impl Worker {
     #[inline]
     fn turn(&mut self) -> usize {
         self.tally.turn();
-        let mut answered = self.serve(self.hot);
+        let mut answered = self.serve_unless_quiet(self.hot);
         for _ in 0..COLD_LOOKS.min(self.lanes.len()) {
             self.cold = if self.cold + 1 < self.lanes.len() { self.cold + 1 } else { 0 };
-            if self.cold == self.hot {
-                continue;
-            }
-            let count = self.serve(self.cold);
+            let count = self.serve_unless_quiet(self.cold);
             if count > 0 {
                 self.hot = self.cold;
                 answered += count;
@@ -106,6 +103,14 @@ impl Worker {
     }
 
     #[inline]
+    fn serve_unless_quiet(&mut self, index: usize) -> usize {
+        match self.lanes.get(index) {
+            Some(lane) if !lane.quiet() => self.serve(index),
+            _ => 0,
+        }
+    }
+
+    #[inline(never)]
     fn serve(&mut self, index: usize) -> usize {
         let Some(lane) = self.lanes.get_mut(index) else { return 0 };
         let served = lane.serve(&mut Desk {

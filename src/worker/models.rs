@@ -60,8 +60,9 @@ impl ModelSet {
         }
     }
 
+    /// The model that a request is for.
     #[inline]
-    fn row(&self, meta: u64) -> Option<&Evaluator> {
+    pub(super) fn row(&self, meta: u64) -> Option<&Evaluator> {
         self.rows.get((meta & request::MODEL_MASK) as usize)?.as_ref()
     }
 }

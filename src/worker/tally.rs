@@ -10,34 +10,40 @@ use std::sync::Arc;
 // 64: two clock readings of about 10 ns then cost a third of a nanosecond a message.
 const SAMPLE_INTERVAL: u32 = 64;
 
-/// Sweeps between two stores of the sweep count.
-const SWEEP_INTERVAL: u64 = 1024;
+/// Turns between two publications of the counts.
+// 1,024: some ten microseconds of an idle worker, some hundreds of a busy one.
+const PUBLISH_INTERVAL: u64 = 1024;
 
-/// One worker's block of STATUS.
+/// One worker's counters: kept privately per message, published every 1,024 turns.
 #[derive(Debug)]
 pub struct Tally {
     status: Arc<Region>,
     start: usize,
     until_sample: u32,
-    sweeps: u64,
+    turns: u64,
+    by_status: [u64; 4],
 }
 
 impl Tally {
     /// Counts in block `index` of `status`.
     pub fn new(status: Arc<Region>, index: usize) -> Tally {
         let start = at::WORKERS + index * at::WORKER_WORDS;
-        Tally { status, start, until_sample: SAMPLE_INTERVAL, sweeps: 0 }
+        Tally { status, start, until_sample: SAMPLE_INTERVAL, turns: 0, by_status: [0; 4] }
     }
 
-    #[inline]
     fn word(&self, offset: usize) -> Option<&AtomicU64> {
         self.status.mapping().words().get(self.start + offset)
     }
 
-    #[inline]
     fn bump(&self, offset: usize, count: u64) {
         if let Some(word) = self.word(offset) {
             add(word, count);
+        }
+    }
+
+    fn publish_word(&self, offset: usize, value: u64) {
+        if let Some(word) = self.word(offset) {
+            set(word, value);
         }
     }
 
@@ -51,21 +57,21 @@ impl Tally {
         }
     }
 
-    /// Counts one turn; publishes the count every 1,024.
+    /// Counts one turn; publishes the counts every 1,024.
     #[inline]
     pub(super) fn turn(&mut self) {
-        self.sweeps += 1;
-        if self.sweeps.is_multiple_of(SWEEP_INTERVAL)
-            && let Some(word) = self.word(at::SWEEP_COUNT)
-        {
-            set(word, self.sweeps);
+        self.turns += 1;
+        if self.turns.is_multiple_of(PUBLISH_INTERVAL) {
+            self.publish();
         }
     }
 
-    /// Publishes the sweep count now; for strategies whose sweeps are far apart.
-    pub(super) fn publish_sweeps(&self) {
-        if let Some(word) = self.word(at::SWEEP_COUNT) {
-            set(word, self.sweeps);
+    /// Publishes the counts now; for strategies whose turns are far apart.
+    #[inline(never)]
+    pub(super) fn publish(&self) {
+        self.publish_word(at::TURN_COUNT, self.turns);
+        for (code, &count) in self.by_status.iter().enumerate() {
+            self.publish_word(at::BY_STATUS + code, count);
         }
     }
 
@@ -81,8 +87,14 @@ impl Tally {
         }
     }
 
-    /// Records one service time.
+    /// Tells whether the last call of [`Tally::samples`] said so.
     #[inline]
+    pub(super) fn sample_is_due(&self) -> bool {
+        self.until_sample == SAMPLE_INTERVAL
+    }
+
+    /// Records one service time.
+    #[inline(never)]
     pub(super) fn sample(&self, ticks: u64) {
         self.bump(at::SAMPLE_COUNT, 1);
         self.bump(at::SAMPLE_SUM_TICKS, ticks);
@@ -91,9 +103,8 @@ impl Tally {
 
     /// Counts `count` answers of one status.
     #[inline]
-    pub(super) fn answered(&self, status: u16, count: u64) {
-        self.bump(at::REQUESTS, count);
-        self.bump(at::BY_STATUS + usize::from(status & 3), count);
+    pub(super) fn answered(&mut self, status: u16, count: u64) {
+        self.by_status[usize::from(status & 3)] += count;
     }
 
     /// Counts one sequence from the future.
