@@ -417,3 +417,6 @@ fn slot(lines: &[Line], index: u64, stride: usize) -> Option<&[Line]> {
     let slot = lines.get(start..start + stride)?;
     if slot.is_empty() { None } else { Some(slot) }
 }
+
+#[cfg(all(test, loom))]
+mod loom_tests;

@@ -125,3 +125,6 @@ impl<T> Reader<T> {
         true
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom_tests;

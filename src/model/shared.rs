@@ -35,8 +35,8 @@ pub fn publish(words: &[AtomicU64], id: usize, generation: u32, model: &Model) {
             store(start + index, value.to_bits());
         }
     }
-    // SYNC(models.generation): pairs with the Acquire fence in `read`; publishes the parameters.
-    slot[at::SLOT_GENERATION].store(generation.into(), Ordering::Release);
+    // Relaxed: ordered by the Release store below, which is what a reader of this generation saw.
+    slot[at::SLOT_GENERATION].store(generation.into(), Ordering::Relaxed);
     let published = u64::from(generation) << 32 | slot_index as u64;
     // SYNC(models.published): pairs with the Acquire fence in `read`; publishes the slot.
     entry[at::PUBLISHED].store(published, Ordering::Release);
@@ -45,8 +45,8 @@ pub fn publish(words: &[AtomicU64], id: usize, generation: u32, model: &Model) {
 /// Withdraws the model of `id`.
 pub fn withdraw(words: &[AtomicU64], id: usize) {
     if let Some(entry) = entry(words, id) {
-        // SYNC(models.published): pairs with the Acquire fence in `read`.
-        entry[at::PUBLISHED].store(0, Ordering::Release);
+        // Relaxed: there is nothing behind it to be read.
+        entry[at::PUBLISHED].store(0, Ordering::Relaxed);
     }
 }
 
@@ -73,7 +73,6 @@ pub fn read(words: &[AtomicU64], id: usize) -> Option<(Model, u32)> {
         let slot = &entry[at::SLOTS + slot_index * at::SLOT_WORDS..][..at::SLOT_WORDS];
         let model = copy(slot);
         // SYNC(models.slot): pairs with the Release fence in `publish`.
-        // SYNC(models.generation): pairs with the Release store in `publish`.
         fence(Ordering::Acquire);
         // Relaxed: ordered by the fence above.
         if slot[at::SLOT_GENERATION].load(Ordering::Relaxed) == u64::from(generation) {
@@ -108,3 +107,6 @@ fn entry(words: &[AtomicU64], id: usize) -> Option<&[AtomicU64]> {
     let start = at::ENTRIES + id * at::ENTRY_WORDS;
     if id >= abi::MODEL_COUNT_MAX { None } else { words.get(start..start + at::ENTRY_WORDS) }
 }
+
+#[cfg(all(test, loom))]
+mod loom_tests;

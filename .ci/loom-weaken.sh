@@ -1,0 +1,45 @@
+# Weakens each Acquire and Release that loom sees, one at a time and in a copy, and runs the loom
+# tests of its file: a weakening that no test notices fails this check.
+source "$(dirname "$0")/lib.sh"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}/loom"
+copy=$(mktemp -d)
+trap 'rm -r "$copy"' EXIT
+tar -c --exclude=./target --exclude=./.git . | tar -x -C "$copy"
+
+# Quicker to build; what takes its time in a test is loom itself.
+quick=(--config 'profile.release.package.factord.opt-level=1'
+  --config 'profile.release.package.factord.debug=false')
+
+# run FILTER: the loom tests whose path holds it, in the copy.
+run() {
+  (cd "$copy" && RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 timeout 300 \
+    cargo test --release --locked --lib --no-default-features "${quick[@]}" "$1" >log 2>&1)
+}
+
+variants=0
+unnoticed=0
+for file in src/ring.rs src/model/cell.rs src/model/shared.rs; do
+  filter=$(basename "$file" .rs)::loom_tests
+  run "$filter" && grep -Eq '^test result: ok. [1-9]' "$copy/log" ||
+    { cat "$copy/log"; echo "$file: the tests fail before anything is weakened"; exit 1; }
+  for line in $(grep -nE 'Ordering::(Acquire|Release)' "$file" | cut -d: -f1); do
+    cp "$file" "$copy/$file"
+    # There are no relaxed fences: a weakened one is none at all.
+    sed -i -E "${line}s/fence\(Ordering::(Acquire|Release)\);//; \
+      ${line}s/Ordering::(Acquire|Release)/Ordering::Relaxed/" "$copy/$file"
+    variants=$((variants + 1))
+    if run "$filter"; then
+      unnoticed=$((unnoticed + 1))
+      echo "$file:$line: NOT NOTICED: $(sed -n "${line}p" "$file" | xargs)"
+    elif grep -q '^test result: FAILED' "$copy/log"; then
+      echo "$file:$line: noticed: $(sed -n "${line}p" "$file" | xargs)"
+    else
+      tail -20 "$copy/log"
+      echo "$file:$line: the weakened copy did not run"
+      exit 1
+    fi
+  done
+  cp "$file" "$copy/$file"
+done
+echo "$variants weakened, $unnoticed not noticed"
+[ "$variants" -gt 8 ] && [ "$unnoticed" = 0 ]

@@ -1,0 +1,168 @@
+//! Every interleaving of the two sides of a channel, on rings of one and two slots.
+
+use super::*;
+use crate::sync::AtomicU64;
+use loom::thread;
+use std::sync::Arc;
+
+#[derive(Clone)]
+struct Memory(Arc<Vec<Line>>);
+
+impl Memory {
+    fn zeroed(lines: usize) -> Memory {
+        let line = |_| core::array::from_fn(|_| AtomicU64::new(0));
+        Memory(Arc::new((0..lines).map(line).collect()))
+    }
+}
+
+impl AsRef<[Line]> for Memory {
+    fn as_ref(&self) -> &[Line] {
+        &self.0
+    }
+}
+
+/// The four ends of a channel with one feature a request.
+#[allow(clippy::type_complexity, reason = "named once, here")]
+fn channel(
+    slot_count: usize,
+) -> (
+    (RequestProducer<Memory>, ResponseConsumer<Memory>),
+    (RequestConsumer<Memory>, ResponseProducer<Memory>),
+) {
+    let geometry = Geometry::new(1, slot_count).unwrap();
+    let req = Memory::zeroed(geometry.req_lines());
+    let resp = Memory::zeroed(geometry.resp_lines());
+    let client = (
+        RequestProducer::new(req.clone(), geometry),
+        ResponseConsumer::new(resp.clone(), geometry),
+    );
+    let worker = (RequestConsumer::new(req, geometry), ResponseProducer::new(resp, geometry));
+    (client, worker)
+}
+
+/// Words that differ in every position.
+fn meta(position: u64) -> u64 {
+    100 + position
+}
+
+fn feature(position: u64) -> f64 {
+    position as f64 / 8.0
+}
+
+fn response(position: u64) -> Response {
+    Response {
+        y: 10 * position,
+        second: 10 * position + 1,
+        verdict: 10 * position + 2,
+        echo: 10 * position + 3,
+        epoch: 10 * position + 4,
+        t_received: 10 * position + 5,
+        t_done: 10 * position + 6,
+    }
+}
+
+fn take_request(requests: &mut RequestConsumer<Memory>) -> u64 {
+    let position = requests.position();
+    loop {
+        match requests.look() {
+            Look::Ready => break,
+            Look::Empty => thread::yield_now(),
+            Look::Violation => panic!("a sequence from the future"),
+        }
+    }
+    let mut x = [0.0];
+    assert_eq!((requests.read(&mut x), x[0]), (meta(position), feature(position)));
+    requests.advance(1);
+    position
+}
+
+#[test]
+fn a_request_that_is_seen_is_whole() {
+    loom::model(|| {
+        let ((mut requests, _), (mut looked_at, _)) = channel(2);
+        let client = thread::spawn(move || {
+            for position in 1..=2 {
+                assert_eq!(requests.push(meta(position), &[feature(position)]), position);
+            }
+        });
+        for position in 1..=2 {
+            assert_eq!(take_request(&mut looked_at), position);
+        }
+        client.join().unwrap();
+    });
+}
+
+#[test]
+fn requests_counted_ahead_are_whole() {
+    loom::model(|| {
+        let ((mut requests, _), (looked_at, _)) = channel(2);
+        let client = thread::spawn(move || {
+            for position in 1..=2 {
+                requests.push(meta(position), &[feature(position)]);
+            }
+        });
+        while looked_at.look() != Look::Ready {
+            thread::yield_now();
+        }
+        for ahead in 0..=looked_at.ready_behind(1) {
+            let (found, x) = looked_at.read_triple(ahead);
+            let expected = (meta(1 + ahead), feature(1 + ahead).to_bits());
+            assert_eq!((found, x[0]), expected);
+        }
+        client.join().unwrap();
+    });
+}
+
+#[test]
+fn an_answer_that_is_seen_is_whole() {
+    loom::model(|| {
+        let ((_, mut answers), (_, mut responses)) = channel(2);
+        let worker = thread::spawn(move || responses.push(1, &response(1)));
+        let taken = loop {
+            match answers.pop() {
+                Some(taken) => break taken,
+                None => thread::yield_now(),
+            }
+        };
+        assert_eq!(taken, response(1));
+        assert_eq!(answers.pop(), None);
+        worker.join().unwrap();
+    });
+}
+
+/// Sends `count` requests over `slot_count` slots, as many at once as there is room for.
+fn round_trips(slot_count: usize, count: u64) {
+    loom::model(move || {
+        let ((mut requests, mut answers), (mut looked_at, mut responses)) = channel(slot_count);
+        let worker = thread::spawn(move || {
+            for _ in 0..count {
+                let position = take_request(&mut looked_at);
+                responses.push(position, &response(position));
+            }
+        });
+        let (mut sent, mut taken) = (0, 0);
+        while taken < count {
+            while sent < count && sent - taken < slot_count as u64 {
+                sent = requests.push(meta(sent + 1), &[feature(sent + 1)]);
+            }
+            match answers.pop() {
+                Some(answer) => {
+                    taken += 1;
+                    assert_eq!(answer, response(taken));
+                }
+                None => thread::yield_now(),
+            }
+        }
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn a_slot_is_used_again_only_after_its_answer_was_taken() {
+    round_trips(1, 2);
+}
+
+#[test]
+fn two_slots_wrap_around_without_a_lost_or_doubled_answer() {
+    round_trips(2, 3);
+}
