@@ -1,0 +1,266 @@
+//! The messages of the control socket: what they say and how they are laid out.
+
+use crate::abi;
+use thiserror::Error;
+
+/// Words of a message.
+pub const MESSAGE_WORDS: usize = 32;
+/// Bytes of a message.
+pub const MESSAGE_LEN: usize = MESSAGE_WORDS * 8;
+/// Bytes of a client's name.
+pub const NAME_LEN: usize = 32;
+/// One message of the control socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Asks for a channel, or with `slot_count` 0 for STATUS alone.
+    Hello {
+        /// The client's `ABI_WORD`.
+        abi: u64,
+        /// Features a request, 1 to 1,024.
+        feature_count: u64,
+        /// Slots a ring, or 0.
+        slot_count: u64,
+        /// Comes back in the answer.
+        nonce: u64,
+        /// Shown to operators; NUL-padded.
+        name: [u8; NAME_LEN],
+    },
+    /// Grants it; descriptors come along.
+    Welcome(Welcome),
+    /// The client has mapped its regions.
+    Mapped,
+    /// The worker serves the channel.
+    Ready,
+    /// The daemon's no.
+    Refused {
+        /// The daemon's `ABI_WORD`.
+        abi: u64,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A control verb.
+    Command {
+        /// The client's `ABI_WORD`.
+        abi: u64,
+        /// A code of [`Verb`].
+        verb: u64,
+        /// What the verb is about.
+        argument: u64,
+    },
+    /// The answer to a control verb; its text or bytes come along in a memory file.
+    Reply {
+        /// 0 when it was done.
+        code: u64,
+    },
+}
+
+/// What the daemon grants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// The daemon's `ABI_WORD`.
+    pub abi: u64,
+    /// The daemon's `LAYOUT_HASH`.
+    pub layout_hash: u64,
+    /// Grows with every start of the daemon.
+    pub epoch: u64,
+    /// The daemon's number of this client.
+    pub client_id: u64,
+    /// As asked for.
+    pub feature_count: u64,
+    /// As asked for.
+    pub slot_count: u64,
+    /// As asked for.
+    pub nonce: u64,
+}
+
+/// Why the daemon refuses, by number; texts are the client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// The first message was not a greeting.
+    #[error("the daemon did not understand the greeting")]
+    NotAHello,
+    /// The majors of the ABI differ.
+    #[error("the daemon speaks another ABI")]
+    Abi,
+    /// No ring has this shape.
+    #[error(
+        "no ring has {feature_count} features and {slot_count} slots: features are 1 to 1024, slots a power of two up to 4096, a region at most 8 MiB"
+    )]
+    Geometry {
+        /// As asked for.
+        feature_count: u64,
+        /// As asked for.
+        slot_count: u64,
+    },
+    /// The user has too many channels.
+    #[error("user has {used} of {limit} channels: close one, or raise channels_per_uid")]
+    ChannelQuota {
+        /// Channels in use.
+        used: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The user's channels would take too much memory.
+    #[error(
+        "channels of this user would take {wanted} of {limit} bytes: use fewer slots, or raise bytes_per_uid"
+    )]
+    ByteQuota {
+        /// Bytes after this attach.
+        wanted: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The system has no memory for the regions.
+    #[error("the daemon has no memory for {bytes} bytes of rings")]
+    NoMemory {
+        /// What was asked for.
+        bytes: u64,
+    },
+    /// The user is not on the allow-list.
+    #[error("user {uid} is not on the daemon's allow-list: add it to allow_uids")]
+    NotAllowed {
+        /// Who asked.
+        uid: u64,
+    },
+    /// The request region could not be closed to other writers.
+    #[error("the request region was sealed by the client before the daemon could")]
+    Sealed,
+    /// Too many clients are attaching at once, or the daemon is full.
+    #[error("the daemon is busy: try again")]
+    Busy,
+    /// A code this version does not know.
+    #[error("refused with code {0}: the daemon is newer than this client")]
+    Other(u64),
+}
+
+impl Refusal {
+    fn words(self) -> [u64; 3] {
+        match self {
+            Refusal::NotAHello => [1, 0, 0],
+            Refusal::Abi => [2, 0, 0],
+            Refusal::Geometry { feature_count, slot_count } => [3, feature_count, slot_count],
+            Refusal::ChannelQuota { used, limit } => [4, used, limit],
+            Refusal::ByteQuota { wanted, limit } => [5, wanted, limit],
+            Refusal::NoMemory { bytes } => [6, bytes, 0],
+            Refusal::NotAllowed { uid } => [7, uid, 0],
+            Refusal::Sealed => [8, 0, 0],
+            Refusal::Busy => [9, 0, 0],
+            Refusal::Other(code) => [code, 0, 0],
+        }
+    }
+
+    fn from_words([code, a, b]: [u64; 3]) -> Refusal {
+        match code {
+            1 => Refusal::NotAHello,
+            2 => Refusal::Abi,
+            3 => Refusal::Geometry { feature_count: a, slot_count: b },
+            4 => Refusal::ChannelQuota { used: a, limit: b },
+            5 => Refusal::ByteQuota { wanted: a, limit: b },
+            6 => Refusal::NoMemory { bytes: a },
+            7 => Refusal::NotAllowed { uid: a },
+            8 => Refusal::Sealed,
+            9 => Refusal::Busy,
+            other => Refusal::Other(other),
+        }
+    }
+}
+
+/// The control verbs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Verb {
+    /// Reads the models again and swaps them in.
+    Reload = 1,
+    /// Sends the artifact of the model whose id is the argument.
+    Artifact = 2,
+}
+
+impl Verb {
+    /// Reads a verb from its code.
+    pub fn from_code(code: u64) -> Option<Verb> {
+        match code {
+            1 => Some(Verb::Reload),
+            2 => Some(Verb::Artifact),
+            _ => None,
+        }
+    }
+}
+
+impl Message {
+    /// Lays the message out.
+    pub fn encode(&self) -> [u8; MESSAGE_LEN] {
+        let mut words = [0u64; MESSAGE_WORDS];
+        words[0] = abi::MAGIC;
+        let tail: &[u64] = &match self {
+            Message::Hello { abi, feature_count, slot_count, nonce, name } => {
+                let mut tail = vec![1, *abi, *feature_count, *slot_count, *nonce];
+                tail.extend(name.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)));
+                tail
+            }
+            Message::Welcome(w) => vec![
+                2,
+                w.abi,
+                w.layout_hash,
+                w.epoch,
+                w.client_id,
+                w.feature_count,
+                w.slot_count,
+                w.nonce,
+            ],
+            Message::Mapped => vec![3],
+            Message::Ready => vec![4],
+            Message::Refused { abi, refusal } => {
+                let [code, a, b] = refusal.words();
+                vec![5, *abi, code, a, b]
+            }
+            Message::Command { abi, verb, argument } => vec![6, *abi, *verb, *argument],
+            Message::Reply { code } => vec![7, abi::ABI_WORD, *code],
+        };
+        words[1..=tail.len()].copy_from_slice(tail);
+        let mut bytes = [0; MESSAGE_LEN];
+        for (target, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *target = word.to_le_bytes();
+        }
+        bytes
+    }
+
+    /// Reads a message; `None` when the bytes are not one.
+    pub fn decode(bytes: &[u8]) -> Option<Message> {
+        let bytes: &[u8; MESSAGE_LEN] = bytes.try_into().ok()?;
+        let mut w = [0u64; MESSAGE_WORDS];
+        for (word, chunk) in w.iter_mut().zip(bytes.as_chunks::<8>().0) {
+            *word = u64::from_le_bytes(*chunk);
+        }
+        if w[0] != abi::MAGIC {
+            return None;
+        }
+        Some(match w[1] {
+            1 => {
+                let mut name = [0; NAME_LEN];
+                name.copy_from_slice(&bytes[48..48 + NAME_LEN]);
+                Message::Hello {
+                    abi: w[2],
+                    feature_count: w[3],
+                    slot_count: w[4],
+                    nonce: w[5],
+                    name,
+                }
+            }
+            2 => Message::Welcome(Welcome {
+                abi: w[2],
+                layout_hash: w[3],
+                epoch: w[4],
+                client_id: w[5],
+                feature_count: w[6],
+                slot_count: w[7],
+                nonce: w[8],
+            }),
+            3 => Message::Mapped,
+            4 => Message::Ready,
+            5 => Message::Refused { abi: w[2], refusal: Refusal::from_words([w[3], w[4], w[5]]) },
+            6 => Message::Command { abi: w[2], verb: w[3], argument: w[4] },
+            7 => Message::Reply { code: w[3] },
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,109 @@
+//! What a client is asked for and what it answers.
+
+use crate::abi::status;
+use crate::idle::IdleStrategy;
+use crate::ring::Response;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// How to attach.
+#[derive(Clone, Debug)]
+pub struct AttachOptions {
+    /// The control socket; `None` looks for it by the rule of [`crate::channel::socket_path`].
+    pub socket: Option<PathBuf>,
+    /// Shown to operators; at most 31 bytes are kept.
+    pub name: String,
+    /// Features of every request of this channel, 1 to 1,024.
+    pub feature_count: usize,
+    /// Slots in each ring: a power of two up to 4,096.
+    pub slot_count: usize,
+    /// What a waiting call does between two looks.
+    pub idle: IdleStrategy,
+}
+
+impl Default for AttachOptions {
+    fn default() -> AttachOptions {
+        AttachOptions {
+            socket: None,
+            name: "client".to_owned(),
+            feature_count: 3,
+            slot_count: 64,
+            idle: IdleStrategy::Spin,
+        }
+    }
+}
+
+/// Why a request has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PredictError {
+    /// A feature is NaN or infinite, or the prediction would be.
+    #[error("bad input: every feature, and the prediction, must be a finite number")]
+    BadInput,
+    /// The daemon serves no model of that id.
+    #[error("the daemon serves no such model")]
+    UnknownModel,
+    /// The request's width is not the model's, or not the channel's.
+    #[error("the number of features is not the model's")]
+    WidthMismatch,
+    /// The ring is full: take answers first.
+    #[error("the ring is full: take answers before submitting more")]
+    BackPressure,
+    /// The deadline passed before the answer came. The answer, should it come later, is dropped.
+    #[error("no answer before the deadline")]
+    Deadline,
+    /// The engine is gone and has not come back yet.
+    #[error("not connected to a daemon")]
+    NotConnected,
+    /// The answer is for other words than those submitted: the request's memory was overwritten.
+    #[error("the answer is for other features than those submitted")]
+    EchoMismatch,
+}
+
+/// One answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prediction {
+    /// Linear: the prediction. Logistic: the probability of class 1.
+    pub y: f64,
+    /// Linear: 0. Logistic: the class, 0 or 1.
+    pub second: f64,
+    /// The generation of the model that answered.
+    pub generation: u32,
+    /// The arm of an experiment; 0 when there is none.
+    pub arm: u16,
+    /// The epoch of the engine that answered.
+    pub epoch: u64,
+    /// TSC when the engine saw the request; 0 unless [`Client::stamp`] asked for it.
+    pub t_received: u64,
+    /// TSC when the engine was about to publish the answer; 0 unless asked for.
+    pub t_done: u64,
+}
+
+/// What became of one request.
+pub type Answer = Result<Prediction, PredictError>;
+
+#[inline]
+pub(super) fn answer(response: &Response, echo: u64) -> Answer {
+    if response.echo != echo {
+        return Err(PredictError::EchoMismatch);
+    }
+    match response.status() {
+        status::OK => Ok(Prediction {
+            y: f64::from_bits(response.y),
+            second: f64::from_bits(response.second),
+            generation: response.generation(),
+            arm: response.arm(),
+            epoch: response.epoch,
+            t_received: response.t_received,
+            t_done: response.t_done,
+        }),
+        other => Err(refusal(other)),
+    }
+}
+
+pub(super) fn refusal(code: u16) -> PredictError {
+    match code {
+        status::UNKNOWN_MODEL => PredictError::UnknownModel,
+        status::WIDTH_MISMATCH => PredictError::WidthMismatch,
+        _ => PredictError::BadInput,
+    }
+}

@@ -1,0 +1,155 @@
+//! What STATUS says, as plain values.
+
+use super::bucket_upper;
+use crate::idle::IdleStrategy;
+use crate::model::Kind;
+
+/// One row of the daemon's model table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelRow {
+    /// The id that requests carry.
+    pub id: u16,
+    /// The model's name, as in `/predict/NAME`; at most 32 bytes.
+    pub name: String,
+    /// What it computes.
+    pub kind: Kind,
+    /// Its number of features.
+    pub width: usize,
+    /// Counts the publications of this model in this epoch, from 1.
+    pub generation: u32,
+    /// SHA-256 of the artifact.
+    pub sha256: [u8; 32],
+}
+
+/// What the daemon is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Not serving yet.
+    Starting,
+    /// Answering.
+    Serving,
+    /// Told to stop.
+    Stopping,
+    /// A code this version does not know.
+    Unknown,
+}
+
+impl State {
+    /// The word shown to people and machines.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Starting => "starting",
+            State::Serving => "serving",
+            State::Stopping => "stopping",
+            State::Unknown => "unknown",
+        }
+    }
+}
+
+/// Counts of sampled service times: from the moment the worker saw a request to the moment it was
+/// about to publish the answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Histogram {
+    /// One count a bucket; upper bounds by [`bucket_upper`], in ticks.
+    pub(super) counts: Vec<u64>,
+    pub(super) sum_ticks: u64,
+    pub(super) ns_per_tick: f64,
+}
+
+impl Histogram {
+    /// Number of samples.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Sum of all samples in nanoseconds.
+    pub fn sum_ns(&self) -> f64 {
+        self.sum_ticks as f64 * self.ns_per_tick
+    }
+
+    /// Non-empty buckets: upper bound in nanoseconds, count.
+    pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+        let scale = self.ns_per_tick;
+        let filled = self.counts.iter().enumerate().filter(|&(_, &count)| count > 0);
+        filled.map(move |(index, &count)| (bucket_upper(index) as f64 * scale, count))
+    }
+
+    /// The upper bound in nanoseconds of the bucket that holds the quantile `q`, 0 to 1; 0 when
+    /// there are no samples.
+    pub fn percentile(&self, q: f64) -> f64 {
+        let total = self.count();
+        let rank = (q.clamp(0.0, 1.0) * total as f64).ceil().max(1.0) as u64;
+        let mut seen = 0;
+        for (upper_ns, count) in self.buckets() {
+            seen += count;
+            if seen >= rank {
+                return upper_ns;
+            }
+        }
+        0.0
+    }
+}
+
+/// One worker's counters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkerCounters {
+    /// The CPU it is pinned to; `None` when pinning was refused.
+    pub core: Option<usize>,
+    /// What it does when there is nothing to do.
+    pub idle: IdleStrategy,
+    /// Sweeps over all channels, to the last 1,024.
+    pub sweeps: u64,
+    /// Requests answered, whatever the status.
+    pub requests: u64,
+    /// Answers with status ok.
+    pub ok: u64,
+    /// Answers with status bad input.
+    pub bad_input: u64,
+    /// Answers with status unknown model.
+    pub unknown_model: u64,
+    /// Answers with status width mismatch.
+    pub width_mismatch: u64,
+    /// Sequences from the future.
+    pub violations: u64,
+    /// Channels detached for their violations.
+    pub detached: u64,
+    /// Sampled service times; empty until the TSC is calibrated.
+    pub latency: Histogram,
+}
+
+/// Everything STATUS says, at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// Major and minor of the layout the daemon speaks.
+    pub abi: (u16, u16),
+    /// Grows with every start of the daemon.
+    pub epoch: u64,
+    /// What the daemon is doing.
+    pub state: State,
+    /// Its process id.
+    pub pid: u32,
+    /// Start, nanoseconds since 1970.
+    pub started_unix_ns: u64,
+    /// Grows while the worker sweeps.
+    pub heartbeat_count: u64,
+    /// Nanoseconds since the last heartbeat.
+    pub heartbeat_age_ns: u64,
+    /// Channels attached now.
+    pub channel_count: u64,
+    /// Channels ever attached.
+    pub attached_total: u64,
+    /// Channels ever freed.
+    pub freed_total: u64,
+    /// Attach attempts refused.
+    pub refused_total: u64,
+    /// Model reloads adopted.
+    pub reloads_total: u64,
+    /// Model reloads refused.
+    pub reload_failures_total: u64,
+    /// Ticks of the TSC a second; `None` until calibrated.
+    pub tsc_hz: Option<u64>,
+    /// The model table.
+    pub models: Vec<ModelRow>,
+    /// One entry a worker.
+    pub workers: Vec<WorkerCounters>,
+}
