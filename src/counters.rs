@@ -83,8 +83,8 @@ impl StatusWriter {
     pub fn write_models(&self, rows: &[ModelRow]) {
         let sequence = get(self.word(at::MODELS_SEQUENCE));
         set(self.word(at::MODELS_SEQUENCE), sequence.wrapping_add(1));
-        // SYNC(status.models): pairs with the Acquire fence in `Observer::models`; the odd sequence is seen
-        // before any word of the rows changes.
+        // SYNC(status.models): pairs with the Acquire fence in `Observer::models`; the odd sequence
+        // is seen before any word of the rows changes.
         fence(Ordering::Release);
         for id in 0..abi::MODEL_COUNT_MAX {
             let row = rows.iter().find(|row| usize::from(row.id) == id);

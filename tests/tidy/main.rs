@@ -18,12 +18,8 @@ fn project() -> Vec<Source> {
 }
 
 /// What breaks a rule today and is to be put right: the file, and a part of the fault.
-const OWED: [(&str, &str); 8] = [
-    ("src/channel.rs:", "more than 400 lines"),
-    ("src/client.rs:", "more than 400 lines"),
-    ("src/counters.rs:", "more than 400 lines"),
+const OWED: [(&str, &str); 4] = [
     ("src/ring.rs:", "more than 400 lines"),
-    ("src/counters.rs:85:", "108 columns"),
     ("src/tool/ping.rs:", "columns"),
     ("src/measure/floor.rs:", "an ordering without SYNC(...)"),
     ("src/http/plot.rs:", "101 columns"),
