@@ -9,7 +9,9 @@ use crate::control::ReloadError;
 use crate::control::listener::ListenError;
 use crate::daemon::ServeError;
 use crate::http::HttpError;
+use crate::measure::engine::EngineError;
 use crate::measure::floor::FloorError;
+use crate::measure::stream::StreamError;
 use crate::model::catalogue::CatalogueError;
 use crate::model::file::ArtifactFileError;
 use crate::model::import::ImportFileError;
@@ -224,6 +226,25 @@ impl Coded for FloorError {
         match self {
             FloorError::Io(_) | FloorError::Open(_) => Code::Os,
             FloorError::Starved { .. } => Code::Temporary,
+        }
+    }
+}
+
+impl Coded for EngineError {
+    fn code(&self) -> Code {
+        match self {
+            EngineError::Io(_) => Code::Os,
+            EngineError::Ended { .. } => Code::Unavailable,
+            EngineError::Deadline => Code::Temporary,
+        }
+    }
+}
+
+impl Coded for StreamError {
+    fn code(&self) -> Code {
+        match self {
+            StreamError::Predict(error) => error.code(),
+            StreamError::Differs { .. } => Code::Internal,
         }
     }
 }

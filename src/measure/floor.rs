@@ -8,7 +8,7 @@
 use super::{Sample, Stopwatch};
 use crate::region::{self, Access, Mapping, OpenError, Region};
 use crate::sync::{AtomicU64, Ordering};
-use crate::sys::{clock, sched};
+use crate::sys::{clock, process, sched};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
@@ -70,11 +70,11 @@ impl Floor {
         let region = Region::create("factord-floor", LINES, Access::Write)?;
         region.mapping().populate()?;
         let path = format!("/proc/{}/fd/{}", std::process::id(), region.fd().as_raw_fd());
-        let child = Command::new(std::env::current_exe()?)
-            .args(["floor-echo", "--core", &core.to_string(), "--region", &path])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["floor-echo", "--core", &core.to_string(), "--region", &path]);
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        // Bound, since a child in the middle of a round would spin on without its parent.
+        let child = process::bind_to_parent(&mut command).spawn()?;
         Ok(Floor { region, child, core, turn: 0 })
     }
 
@@ -99,6 +99,7 @@ impl Floor {
             }
         };
         self.turn = turn;
+        // SYNC(floor.ping): pairs with the Acquire load in `copy`; ends the round.
         words[PING].store(REST, Ordering::Release);
         sample.map_err(|Starved| FloorError::Starved { core: self.core })
     }
@@ -106,6 +107,7 @@ impl Floor {
     fn wake(&mut self, waiting: Waiting) -> Result<(), FloorError> {
         let words = self.region.mapping().words();
         self.turn += 1;
+        // SYNC(floor.ping): pairs with the Acquire load in `copy`; the first turn of a round.
         words[PING].store(self.turn, Ordering::Release);
         let byte = if waiting == Waiting::Bare { b'b' } else { b'p' };
         let stdin =
@@ -113,6 +115,7 @@ impl Floor {
         stdin.write_all(&[byte])?;
         stdin.flush()?;
         let end_ns = clock::monotonic_ns() + WAKE_PATIENCE.as_nanos() as u64;
+        // SYNC(floor.pong): pairs with the Release store in `copy`.
         while words[PONG].load(Ordering::Acquire) != self.turn {
             if clock::monotonic_ns() > end_ns {
                 return Err(FloorError::Starved { core: self.core });
@@ -126,6 +129,7 @@ impl Floor {
 impl Drop for Floor {
     fn drop(&mut self) {
         // The child ends on the end of its stdin.
+        // SYNC(floor.ping): pairs with the Acquire load in `copy`; ends a round cut short.
         self.region.mapping().words()[PING].store(REST, Ordering::Release);
         drop(self.child.stdin.take());
         let _ = self.child.wait();
@@ -138,9 +142,11 @@ struct Starved;
 #[inline]
 fn bounce(words: &[AtomicU64], turn: &mut u64, mut wait: impl FnMut()) -> Result<(), Starved> {
     *turn += 1;
+    // SYNC(floor.ping): pairs with the Acquire load in `copy`.
     words[PING].store(*turn, Ordering::Release);
     // 2^32 looks at a nanosecond or more each: 4 s at least.
     for _ in 0..u64::from(u32::MAX) {
+        // SYNC(floor.pong): pairs with the Release store in `copy`.
         if words[PONG].load(Ordering::Acquire) == *turn {
             return Ok(());
         }
@@ -174,6 +180,7 @@ fn copy(mapping: &Mapping, mut wait: impl FnMut()) {
     let mut seen = 0;
     // The event loop of a round, ended by the other side.
     loop {
+        // SYNC(floor.ping): pairs with the Release store in `bounce`.
         let turn = words[PING].load(Ordering::Acquire);
         if turn == REST {
             return;
@@ -182,6 +189,7 @@ fn copy(mapping: &Mapping, mut wait: impl FnMut()) {
             wait();
         } else {
             seen = turn;
+            // SYNC(floor.pong): pairs with the Acquire load in `bounce`.
             words[PONG].store(turn, Ordering::Release);
         }
     }

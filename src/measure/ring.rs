@@ -14,19 +14,31 @@ pub struct RingRounds {
 }
 
 /// Different inputs, so that nothing is answered from a branch predictor's memory.
-const INPUT_COUNT: usize = 1024;
+pub(super) const INPUT_COUNT: usize = 1024;
 /// A round trip that takes longer than this has failed.
 const DEADLINE: Duration = Duration::from_secs(1);
+
+/// So many numbers spread evenly over (0, 1).
+pub(super) fn inputs(count: usize) -> Vec<f64> {
+    // A low-discrepancy sequence: the golden ratio's multiples.
+    (1..=count).map(|index| (index as f64 * 0.618_033_988_749_894_9).fract()).collect()
+}
 
 impl RingRounds {
     /// Sends requests for `model`, with the channel's number of features each.
     pub fn new(client: Client, model: u16) -> RingRounds {
-        let width = client.feature_count();
-        // A low-discrepancy sequence over (0, 1): the golden ratio's multiples.
-        let inputs = (1..=INPUT_COUNT * width)
-            .map(|index| (index as f64 * 0.618_033_988_749_894_9).fract())
-            .collect();
+        let inputs = inputs(INPUT_COUNT * client.feature_count());
         RingRounds { client, model, inputs, next: 0 }
+    }
+
+    /// Sends later requests for another model of the same width.
+    pub fn ask(&mut self, model: u16) {
+        self.model = model;
+    }
+
+    /// The channel that is measured.
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Measures one round of `length`.

@@ -7,5 +7,7 @@ pub(crate) mod epoll;
 #[cfg(feature = "daemon")]
 pub(crate) mod hidden;
 pub mod memory;
+#[cfg(feature = "daemon")]
+pub mod process;
 pub mod sched;
 pub mod socket;

@@ -1,6 +1,6 @@
 //! The command line: its grammar, and the way from a sub-command to its file.
 
-use super::{Failure, check, completions, http, import, model, ping, predict, serve, stat};
+use super::{Failure, bench, check, completions, http, import, model, ping, predict, serve, stat};
 use crate::config::Sources;
 use crate::exit;
 use clap::{Parser, Subcommand};
@@ -89,6 +89,8 @@ pub enum Command {
     Predict(predict::PredictArgs),
     /// Measure the round trip through the ring, beside the floor of the same cores
     Ping(ping::PingArgs),
+    /// Measure everything that matters on two cores: round trips, batches, channels, swaps
+    Bench(bench::BenchArgs),
     /// Show the counters of the running daemon
     Stat(stat::StatArgs),
     /// Tell whether model files would be served
@@ -121,6 +123,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Model(args) => model::run(args, globals),
         Command::Predict(args) => predict::run(args, globals),
         Command::Ping(args) => ping::run(args, globals),
+        Command::Bench(args) => bench::run(args, globals),
         Command::FloorEcho(args) => ping::run_floor_echo(args),
         Command::Stat(args) => stat::run(args, globals),
         Command::Completions(args) => completions::run(args),

@@ -3,6 +3,7 @@
 //! A sub-command prints what was asked for on stdout and what went wrong on stderr; it never
 //! ends the process itself: the code travels in [`Failure`] to `main`.
 
+pub mod bench;
 pub mod check;
 mod cli;
 pub mod completions;

@@ -1,0 +1,46 @@
+//! Child processes: halting them, and tying their life to this process.
+
+use rustix::process::{
+    Pid, Signal, getpid, getppid, kill_process, set_parent_process_death_signal,
+};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+
+/// Halts every thread of a child, until [`go_on`].
+///
+/// # Errors
+///
+/// The system's error.
+pub fn halt(child: &Child) -> io::Result<()> {
+    signal(child, Signal::STOP)
+}
+
+/// Lets a halted child run again.
+///
+/// # Errors
+///
+/// The system's error.
+pub fn go_on(child: &Child) -> io::Result<()> {
+    signal(child, Signal::CONT)
+}
+
+fn signal(child: &Child, signal: Signal) -> io::Result<()> {
+    // The child has not been waited for, so that its id is still its own.
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    Ok(kill_process(pid.ok_or(io::ErrorKind::NotFound)?, signal)?)
+}
+
+/// Makes the child that `command` starts die with the calling thread, however that ends, and keeps
+/// it out of the terminal's reach: Ctrl-C is the parent's to answer.
+pub fn bind_to_parent(command: &mut Command) -> &mut Command {
+    let parent = getpid();
+    let bind = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The parent may have ended before the line above.
+        if getppid() == Some(parent) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    };
+    command.process_group(0);
+    // SAFETY: between fork and exec the closure makes two system calls, and allocates nothing.
+    unsafe { command.pre_exec(bind) }
+}

@@ -1,0 +1,131 @@
+//! The report for a terminal.
+
+use super::report::{OpenLoop, QUANTILES, Report, middle, quartiles};
+use super::session::{CHANNEL_COUNTS, IDLE_COUNT};
+use crate::measure::timeline::{Ratio, Subject};
+use hdrhistogram::Histogram;
+use std::fmt::Write;
+
+/// The whole report.
+pub(super) fn table(report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = print(report, &mut text);
+    text
+}
+
+fn print(report: &Report, out: &mut String) -> std::fmt::Result {
+    let place = &report.place;
+    let worker = place.worker.map_or("not pinned".to_owned(), |core| format!("CPU {core}"));
+    let engine = if report.facts.private { "private" } else { "running" };
+    writeln!(
+        out,
+        "client on CPU {}, worker on {worker}, {engine} engine, {:.0} s\n",
+        place.own, report.seconds
+    )?;
+    trips(report, out)?;
+    others(report, out)?;
+    swaps(report, out)?;
+    writeln!(out)?;
+    for (name, value) in report.condition.facts() {
+        writeln!(out, "{name:<13} {}", value.as_deref().unwrap_or("unknown"))?;
+    }
+    for note in report.notes() {
+        writeln!(out, "\nnote: {note}")?;
+    }
+    Ok(())
+}
+
+fn trips(report: &Report, out: &mut String) -> std::fmt::Result {
+    if !report.has(Subject::Linear) {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "{:<16}{:>8}{:>8}{:>8}{:>9}{:>9}{:>11}   x floor p50, p99  (pairs)",
+        "round trip, ns", "p50", "p90", "p99", "p99.9", "p99.99", "max"
+    )?;
+    let rows = [
+        ("floor", Subject::Floor),
+        ("ring, linear", Subject::Linear),
+        ("ring, logistic", Subject::Logistic),
+    ];
+    for (name, subject) in rows.into_iter().filter(|&(_, subject)| report.has(subject)) {
+        let row = report.row(subject);
+        write!(out, "{name:<16}{}", percentiles(row.middle, &row.singles))?;
+        if subject != Subject::Floor && report.has(Subject::Floor) {
+            let (p50, p99) = (report.p50_ratio(subject), report.p99_ratio(subject));
+            let Ratio { used, pairs, .. } = p50;
+            write!(out, "   {:>11.2}, {:.2}  ({used} of {pairs})", p50.median, p99.median)?;
+        }
+        writeln!(out)?;
+    }
+    if let Some(OpenLoop { run, .. }) = &report.facts.open_loop {
+        let p50 = run.latencies.value_at_quantile(0.5) as f64;
+        writeln!(out, "{:<16}{}", "open loop", percentiles(p50, &run.latencies))?;
+    }
+    writeln!(out, "\nwith {IDLE_COUNT} idle channels attached, everything of production on")
+}
+
+fn percentiles(p50: f64, singles: &Histogram<u64>) -> String {
+    let mut text = format!("{p50:>8.1}");
+    for ((_, q), width) in QUANTILES.into_iter().zip([8, 8, 9, 9]) {
+        text += &format!("{:>width$}", singles.value_at_quantile(q));
+    }
+    text + &format!("{:>11}", singles.max())
+}
+
+fn others(report: &Report, out: &mut String) -> std::fmt::Result {
+    let batch = report.row(Subject::Batch);
+    writeln!(
+        out,
+        "pipelined        {:.1} M predictions/s, best round {:.1} M",
+        batch.middle / 1e6,
+        batch.best / 1e6
+    )?;
+    let local =
+        [("linear", &report.facts.local_linear_ns), ("logistic", &report.facts.local_logistic_ns)];
+    for (name, rounds) in local.into_iter().filter(|(_, rounds)| !rounds.is_empty()) {
+        let (low, high) = quartiles(rounds);
+        let ns = middle(rounds);
+        writeln!(out, "in process       {name:<8} {ns:>6.2} ns a call ({low:.2} to {high:.2})")?;
+    }
+    for count in CHANNEL_COUNTS {
+        let subject = Subject::Channels(count);
+        if !report.has(subject) {
+            continue;
+        }
+        let row = report.row(subject);
+        write!(out, "{count:>3} idle         {:>8.1} ns", row.middle)?;
+        if count > CHANNEL_COUNTS[0] {
+            let one = Subject::Channels(CHANNEL_COUNTS[0]);
+            let (over_ns, rounds) = report.timeline.difference_ns(subject, one);
+            write!(out, ", {over_ns:+.1} ns over one ({rounds} rounds)")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn swaps(report: &Report, out: &mut String) -> std::fmt::Result {
+    if report.has(Subject::Swaps) {
+        let (p50, p99) = report.swap_ratios();
+        writeln!(
+            out,
+            "model swaps      {:.0}/s: p50 {:.3} x, p99 {:.3} x as without ({} of {} pairs)",
+            report.swaps_per_s(),
+            p50.median,
+            p99.median,
+            p50.used,
+            p50.pairs
+        )?;
+    }
+    if let Some(OpenLoop { rate, run }) = &report.facts.open_loop {
+        writeln!(
+            out,
+            "open loop        {rate}/s asked, {:.0}/s answered, {} found the ring full",
+            run.achieved_per_s, run.delayed
+        )?;
+    }
+    Ok(())
+}
