@@ -95,7 +95,7 @@ fn a_request_that_is_seen_is_whole() {
 #[test]
 fn requests_counted_ahead_are_whole() {
     loom::model(|| {
-        let ((mut requests, _), (looked_at, _)) = channel(2);
+        let ((mut requests, _), (mut looked_at, _)) = channel(2);
         let client = thread::spawn(move || {
             for position in 1..=2 {
                 requests.push(meta(position), &[feature(position)]);
@@ -104,10 +104,11 @@ fn requests_counted_ahead_are_whole() {
         while looked_at.look() != Look::Ready {
             thread::yield_now();
         }
-        for ahead in 0..=looked_at.ready_behind(1) {
-            let (found, x) = looked_at.read_triple(ahead);
-            let expected = (meta(1 + ahead), feature(1 + ahead).to_bits());
-            assert_eq!((found, x[0]), expected);
+        for _ in 0..=looked_at.ready_behind(1) {
+            let position = looked_at.position();
+            let (found, x) = looked_at.read_triple();
+            assert_eq!((found, x[0]), (meta(position), feature(position).to_bits()));
+            looked_at.advance(1);
         }
         client.join().unwrap();
     });
