@@ -1,10 +1,11 @@
 //! The client: attach to a daemon, then predict through shared memory.
 //!
 //! After [`Client::attach`] a call makes no system call, takes no lock and allocates nothing
-//! while the engine lives. When the engine dies the client notices (its heartbeat stands still and
-//! its socket hangs up), attaches again with back-off and publishes its unanswered requests once
-//! more; the caller sees an error only past its own deadline. Every answer is delivered once, in
-//! the order of submission, and its echo is checked.
+//! while the engine answers; one that waits asks the socket ten times a second. When the engine
+//! dies (its heartbeat stands still and its socket hangs up), or hangs up on this client alone, the
+//! client attaches again with back-off and publishes its unanswered requests once more; the caller
+//! sees an error only past its own deadline. Every answer is delivered once, in the order of
+//! submission, and its echo is checked.
 
 mod answer;
 mod batch;
@@ -16,7 +17,7 @@ pub use answer::{Answer, AttachOptions, PredictError, Prediction};
 
 use crate::abi::request;
 use crate::channel::{self, Refusal};
-use crate::idle::Idle;
+use crate::idle::{Idle, IdleStrategy};
 use crate::ring::Geometry;
 use crate::sys::clock;
 use answer::answer;
@@ -26,14 +27,20 @@ use core::time::Duration;
 use session::Session;
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use watch::RETRY_NS;
+use watch::{Beat, RETRY_NS};
 
 pub use crate::channel::AttachError;
 pub use crate::counters::ModelRow;
 
-/// Empty looks between two readings of the clock.
-// 64: with a pause of some 15 ns each, the clock is read about once a microsecond.
-const LOOKS_PER_CLOCK: u32 = 64;
+/// Empty looks between two readings of the clock, less one: a mask.
+fn clock_mask(strategy: IdleStrategy) -> u32 {
+    match strategy {
+        // 64: with a pause of some 15 ns each, the clock is read about once a microsecond.
+        IdleStrategy::Noop | IdleStrategy::Spin => 63,
+        // Nobody knows when the core comes back: each look reads it.
+        IdleStrategy::Yield | IdleStrategy::Backoff => 0,
+    }
+}
 
 /// A channel to the daemon, for one thread at a time: it is `Send` and not `Sync`.
 #[derive(Debug)]
@@ -51,17 +58,11 @@ pub struct Client {
     abandoned: VecDeque<u64>,
     flags: u64,
     empty_looks: u32,
+    clock_mask: u32,
     beat: Beat,
     retry_at_ns: u64,
     retry_pause_ns: u64,
     not_sync: PhantomData<Cell<()>>,
-}
-
-/// The heartbeat as seen last, and when it last moved.
-#[derive(Debug, Default)]
-struct Beat {
-    count: u64,
-    moved_at_ns: u64,
 }
 
 impl Client {
@@ -103,7 +104,8 @@ impl Client {
             abandoned: VecDeque::with_capacity(geometry.slot_count()),
             flags: 0,
             empty_looks: 0,
-            beat: Beat { count: 0, moved_at_ns: clock::monotonic_ns() },
+            clock_mask: clock_mask(options.idle),
+            beat: Beat::new(clock::monotonic_ns()),
             retry_at_ns: 0,
             retry_pause_ns: RETRY_NS.start,
             not_sync: PhantomData,
@@ -174,7 +176,7 @@ impl Client {
                 continue;
             }
             looks += 1;
-            if looks.is_multiple_of(LOOKS_PER_CLOCK) {
+            if looks & self.clock_mask == 0 {
                 let now_ns = clock::monotonic_ns();
                 if end_ns == 0 {
                     // The first reading comes about a microsecond after the start.
@@ -233,7 +235,7 @@ impl Client {
             return Ok(Some(entry));
         }
         self.empty_looks = self.empty_looks.wrapping_add(1);
-        if self.empty_looks.is_multiple_of(LOOKS_PER_CLOCK) || !self.connected {
+        if self.empty_looks & self.clock_mask == 0 || !self.connected {
             self.look_after_engine();
         }
         if self.connected { Ok(None) } else { Err(PredictError::NotConnected) }

@@ -1,6 +1,6 @@
 //! Many rows through a full ring.
 
-use super::{Answer, Client, LOOKS_PER_CLOCK, PredictError};
+use super::{Answer, Client, PredictError};
 use crate::idle::Idle;
 use crate::sys::clock;
 use core::time::Duration;
@@ -61,7 +61,7 @@ impl Client {
                 continue;
             }
             looks += 1;
-            if looks.is_multiple_of(LOOKS_PER_CLOCK) {
+            if looks & self.clock_mask == 0 {
                 if clock::monotonic_ns() >= end_ns {
                     return Err(self.give_up(
                         first_ticket,

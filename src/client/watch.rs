@@ -1,14 +1,31 @@
 //! Noticing a dead engine, and coming back when it does.
 
+use super::Client;
 use super::session::Session;
-use super::{Beat, Client};
 use crate::sys::clock;
 
 /// A heartbeat that stands still for so long makes the client ask whether the engine lives.
 // 25 ms: the daemon beats every 10 ms.
 const HEARTBEAT_STALE_NS: u64 = 25_000_000;
+/// Time between two questions to the socket of an engine whose heart beats.
+// 100 ms: nothing beside a call that has waited for so long, and soon enough for a person.
+const ASK_NS: u64 = 100_000_000;
 /// First and longest pause between two attempts to attach again.
 pub(super) const RETRY_NS: core::ops::Range<u64> = 1_000_000..100_000_000;
+
+/// The heartbeat as seen last, when it last moved, and when the socket was last asked.
+#[derive(Debug)]
+pub(super) struct Beat {
+    count: u64,
+    moved_at_ns: u64,
+    asked_at_ns: u64,
+}
+
+impl Beat {
+    pub(super) fn new(now_ns: u64) -> Beat {
+        Beat { count: 0, moved_at_ns: now_ns, asked_at_ns: now_ns }
+    }
+}
 
 impl Client {
     /// Notices a dead engine and attaches again; called about once a microsecond of waiting.
@@ -18,10 +35,13 @@ impl Client {
         if self.connected {
             let count = self.session.heartbeat_count();
             if count != self.beat.count {
-                self.beat = Beat { count, moved_at_ns: now_ns };
-            } else if now_ns.saturating_sub(self.beat.moved_at_ns) > HEARTBEAT_STALE_NS {
-                // Asked again only after another stale interval.
-                self.beat.moved_at_ns = now_ns;
+                (self.beat.count, self.beat.moved_at_ns) = (count, now_ns);
+            }
+            let still_ns = now_ns.saturating_sub(self.beat.moved_at_ns);
+            // NB: the heart beats on when the daemon hangs up on this client alone.
+            let unasked_ns = now_ns.saturating_sub(self.beat.asked_at_ns);
+            if still_ns.min(unasked_ns) > HEARTBEAT_STALE_NS || unasked_ns > ASK_NS {
+                self.beat.asked_at_ns = now_ns;
                 self.connected = !self.session.hung_up();
                 self.retry_pause_ns = RETRY_NS.start;
                 self.retry_at_ns = now_ns;
@@ -47,6 +67,6 @@ impl Client {
         self.base = first - next.next_answer();
         self.session = next;
         self.connected = true;
-        self.beat = Beat { count: 0, moved_at_ns: clock::monotonic_ns() };
+        self.beat = Beat::new(clock::monotonic_ns());
     }
 }

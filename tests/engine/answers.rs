@@ -2,7 +2,8 @@
 
 use crate::data::{self, Random, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog};
-use factord::client::{Answer, PredictError};
+use factord::client::{Answer, Client, PredictError};
+use factord::idle::IdleStrategy;
 use factord::model::Model;
 use rustix::process::Signal;
 use std::thread::sleep;
@@ -236,6 +237,65 @@ fn an_answer_past_its_deadline_is_never_taken_for_a_later_one() {
 }
 
 #[test]
+fn a_client_that_sleeps_while_it_waits_keeps_to_its_deadline() {
+    let engine = Engine::start();
+    let mut options = engine.options(3, 64);
+    options.idle = IdleStrategy::Backoff;
+    let mut client = Client::attach(&options).unwrap();
+    engine.process.stop();
+    let limit = Duration::from_millis(1);
+    let wait = |_| {
+        let start = Instant::now();
+        assert_eq!(client.predict(0, &[0.5, 0.2, 0.3], limit), Err(PredictError::Deadline));
+        start.elapsed()
+    };
+    // The best of some: the machine may be busy.
+    let shortest = (0..20).map(wait).min().unwrap();
+    assert!(shortest >= limit && shortest < 5 * limit, "{shortest:?} instead of {limit:?}");
+}
+
+#[test]
+fn evaluation_in_the_client_gives_the_same_bits_and_follows_a_swap_at_once() {
+    let _watchdog = Watchdog::start("local evaluation", 60);
+    let setup = Setup::new();
+    let models = setup.directory.path().join("models");
+    std::fs::create_dir(&models).unwrap();
+    let mut cases = Vec::new();
+    for width in [1, 3, 64, 1000] {
+        for logistic in [false, true] {
+            let name = format!("m{width}-{logistic}");
+            data::save(&models, &name, &data::model(width, logistic, 9));
+            cases.push((name, width, logistic));
+        }
+    }
+    let engine = setup.with(&["--models", models.to_str().unwrap()]).start();
+    let mut client = engine.attach(3, 8);
+    let mut random = Random(23);
+    for seed in [9, 10] {
+        for (name, width, logistic) in &cases {
+            let model = data::model(*width, *logistic, seed);
+            data::save(&models, name, &model);
+            factord::channel::reload(engine.socket()).unwrap();
+            let row = client.model(name).unwrap();
+            for _ in 0..50 {
+                let x = random.row(*width);
+                let prediction = assert_exact(&model, &x, &client.predict_local(row.id, &x));
+                assert_eq!(prediction.generation, row.generation);
+                assert_eq!(prediction.epoch, client.epoch());
+            }
+            let mut x = random.row(*width);
+            x[0] = f64::NAN;
+            assert_eq!(client.predict_local(row.id, &x), Err(PredictError::BadInput));
+            x.push(1.0);
+            assert_eq!(client.predict_local(row.id, &x), Err(PredictError::WidthMismatch));
+        }
+    }
+    for unknown in [0, 1, 15, 16, u16::MAX] {
+        assert_eq!(client.predict_local(unknown, &[0.5]), Err(PredictError::UnknownModel));
+    }
+}
+
+#[test]
 fn time_stamps_come_only_when_asked_for() {
     let engine = Engine::start();
     let mut client = engine.attach(3, 8);
@@ -254,7 +314,7 @@ fn time_stamps_come_only_when_asked_for() {
 }
 
 /// The next answer, which must come within a second.
-fn next(client: &mut factord::client::Client) -> (u64, Answer) {
+fn next(client: &mut Client) -> (u64, Answer) {
     let end = Instant::now() + SECOND;
     loop {
         if let Some(entry) = client.poll().unwrap() {

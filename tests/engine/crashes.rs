@@ -107,6 +107,20 @@ fn a_client_without_an_engine_says_so_at_its_deadline_and_recovers() {
 }
 
 #[test]
+fn a_client_that_the_daemon_hung_up_on_attaches_again() {
+    let _watchdog = Watchdog::start("an outcast", 30);
+    let engine = Engine::start();
+    let mut actor = Actor::start("outcast", engine.socket(), 0);
+    actor.line("spoke");
+    let again = || (engine.snapshot().attached_total == 2).then_some(());
+    eventually("a second attachment", SECOND, again);
+    sleep(Duration::from_millis(50));
+    actor.finish().is_flawless(2);
+    let snapshot = engine.snapshot();
+    assert_eq!((snapshot.refused_total, snapshot.attached_total), (1, 2));
+}
+
+#[test]
 fn a_thousand_reloads_under_load_give_answers_of_the_generation_they_name() {
     let _watchdog = Watchdog::start("reloads", 90);
     let setup = Setup::new();

@@ -11,6 +11,7 @@ use factord::model::Model;
 use factord::ring::Geometry;
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
@@ -145,6 +146,7 @@ fn an_actor_plays_its_role() {
         "patient" => predict(&mut client, seed, Duration::from_secs(20)),
         "hasty" => predict(&mut client, seed, Duration::from_millis(10)),
         "pipeline" => pipeline(&mut client, seed),
+        "outcast" => outcast(&mut client),
         "reload" => reload(&mut client, &socket, seed),
         other => panic!("no role `{other}`"),
     };
@@ -192,6 +194,36 @@ fn predict(client: &mut Client, seed: u64, deadline: Duration) -> Tale {
                 tale.late += 1;
             }
             Err(_) => tale.odd += 1,
+        }
+    }
+    tale
+}
+
+/// Makes the daemon hang up on this client's channel, and asks on.
+fn outcast(client: &mut Client) -> Tale {
+    let model = &data::embedded()[0];
+    let mut tale = Tale { epochs: 1, ..Tale::default() };
+    let files = std::fs::read_dir("/proc/self/fd").unwrap().map(|file| file.unwrap().path());
+    let is_socket = |file: &PathBuf| {
+        std::fs::read_link(file).is_ok_and(|to| to.to_string_lossy().starts_with("socket:"))
+    };
+    let sockets: Vec<PathBuf> = files.filter(is_socket).collect();
+    let [socket] = sockets.as_slice() else { panic!("{sockets:?}") };
+    let number = socket.file_name().unwrap().to_str().unwrap().parse().unwrap();
+    // SAFETY: the descriptor is the client's, which lives longer than this borrow.
+    let socket = unsafe { BorrowedFd::borrow_raw(number) };
+    let ended = begin();
+    while !ended.load(Ordering::Relaxed) {
+        let x = [0.5, 0.2, tale.sent as f64];
+        tale.sent += 1;
+        match client.predict(0, &x, Duration::from_secs(5)) {
+            Ok(p) if is_exact(model, &x, &p) => tale.exact += 1,
+            Ok(_) => tale.wrong += 1,
+            Err(_) => tale.odd += 1,
+        }
+        if tale.sent == 1 {
+            factord::sys::socket::send(socket, b"nonsense", &[]).unwrap();
+            println!("spoke");
         }
     }
     tale
