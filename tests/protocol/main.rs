@@ -1,0 +1,5 @@
+//! The words of the protocol and the rings, without a daemon: whatever bytes a peer writes.
+
+mod messages;
+mod rings;
+mod tables;
