@@ -20,6 +20,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
+pub use value::CoreList;
 use value::ValueError;
 
 /// Where the HTTP sidecar listens unless told otherwise: the replaced service's port.
@@ -51,8 +52,8 @@ pub struct ServeConfig {
     pub http: bool,
     /// Where the models come from.
     pub models: ModelSource,
-    /// The CPU of the worker; `None` for the last one allowed.
-    pub core: Option<usize>,
+    /// The CPUs of the workers, one each; `None` for one worker on the last CPU allowed.
+    pub cores: Option<CoreList>,
     /// What the worker does between two looks; `None` for spin, or yield on a single CPU.
     pub idle: Option<IdleStrategy>,
     /// Channels that one user may hold.
@@ -191,8 +192,8 @@ impl ServeConfig {
         let (dir, origin) = sources.find(&source::MODELS, flags.models, file.models.clone())?;
         note("models", json!(dir.as_deref().map(shown)), origin.clone());
         let models = model_source(dir, origin)?;
-        let (core, origin) = sources.find(&source::CORE, flags.core, file.core)?;
-        note("core", json!(core), origin);
+        let (cores, origin) = sources.find(&source::CORE, flags.core, file.core.clone())?;
+        note("core", shown_cores(cores.as_ref()), origin);
         let (idle, origin) = sources.find(&source::IDLE, flags.idle, file.idle)?;
         note("idle", json!(idle.map(IdleStrategy::name)), origin);
         let (channels, origin) =
@@ -218,7 +219,7 @@ impl ServeConfig {
             listen,
             http,
             models,
-            core,
+            cores,
             idle,
             channels_per_uid,
             bytes_per_uid,
@@ -227,6 +228,14 @@ impl ServeConfig {
             config_file: sources.path().map(PathBuf::from),
         };
         Ok((config, seen))
+    }
+}
+
+/// One CPU as a number, several as a list, as the file takes them.
+fn shown_cores(cores: Option<&CoreList>) -> serde_json::Value {
+    match cores.map(CoreList::as_slice) {
+        Some([one]) => json!(one),
+        other => json!(other),
     }
 }
 

@@ -9,7 +9,7 @@ mod worker_thread;
 
 use crate::abi::{self, models_region, state, status_region as at};
 use crate::channel;
-use crate::config::ServeConfig;
+use crate::config::{CoreList, ServeConfig};
 use crate::control::listener::{ListenError, Listener};
 use crate::control::{Control, Limits, Order, Outlets, Parts, ReloadError, Roster};
 use crate::counters::{StatusWriter, set};
@@ -117,7 +117,8 @@ pub fn run(config: &ServeConfig) -> Result<(), ServeError> {
 
 /// Where the worker runs and how it waits.
 struct Place {
-    core: Option<usize>,
+    /// One worker each; empty when not even one CPU is known.
+    cores: Vec<usize>,
     idle: IdleStrategy,
     /// CPUs for everything else.
     others: Vec<usize>,
@@ -126,17 +127,19 @@ struct Place {
 impl Place {
     fn choose(config: &ServeConfig) -> Result<Place, ServeError> {
         let allowed = sched::allowed_cpus()?;
-        let single = allowed.len() < 2;
-        if let Some(core) = config.core
-            && !allowed.contains(&core)
-        {
+        let asked = config.cores.as_ref().map(CoreList::as_slice);
+        if let Some(&core) = asked.into_iter().flatten().find(|core| !allowed.contains(core)) {
             return Err(ServeError::Core { core, allowed });
         }
-        let core = config.core.or(allowed.last().copied());
-        let idle =
-            config.idle.unwrap_or(if single { IdleStrategy::Yield } else { IdleStrategy::Spin });
-        let others = allowed.iter().copied().filter(|&cpu| single || Some(cpu) != core).collect();
-        Ok(Place { core, idle, others })
+        let cores =
+            asked.map_or_else(|| allowed.last().copied().into_iter().collect(), <[_]>::to_vec);
+        // With no CPU left to anybody else, workers that spin would keep everybody waiting.
+        let crowded = allowed.iter().all(|cpu| cores.contains(cpu));
+        let usual = if crowded { IdleStrategy::Yield } else { IdleStrategy::Spin };
+        let idle = config.idle.unwrap_or(usual);
+        let others =
+            allowed.iter().copied().filter(|cpu| crowded || !cores.contains(cpu)).collect();
+        Ok(Place { cores, idle, others })
     }
 }
 
@@ -153,9 +156,8 @@ fn listen(config: &ServeConfig) -> Result<(Listener, OwnedFd), ServeError> {
 struct Engine {
     orders: Sender<Order>,
     status: StatusWriter,
-    worker: worker::Handle,
+    workers: Vec<(worker::Handle, thread::JoinHandle<()>)>,
     control_thread: thread::JoinHandle<()>,
-    worker_thread: thread::JoinHandle<()>,
     models: String,
 }
 
@@ -177,20 +179,25 @@ impl Engine {
         set(&words[models_region::LAYOUT_HASH], abi::LAYOUT_HASH);
         set(&words[models_region::MODEL_COUNT], abi::MODEL_COUNT_MAX as u64);
 
-        let (publisher, reader) = cell(ModelSet::default());
-        let (handle, mailbox) = worker::mailbox(LANE_COUNT_MAX);
+        let mut workers = Vec::new();
+        let mut outlet_workers = Vec::new();
+        for index in 0..place.cores.len().max(1) {
+            let (publisher, reader) = cell(ModelSet::default());
+            let (handle, mailbox) = worker::mailbox(LANE_COUNT_MAX);
+            let block = || Tally::new(Arc::clone(&status_region), index);
+            let worker = Worker::new(LANE_COUNT_MAX, mailbox, reader, block(), started_ns);
+            outlet_workers.push((publisher, handle.clone()));
+            workers.push((handle, worker, block()));
+        }
+        set(status.word(at::WORKER_COUNT), workers.len() as u64);
         let mut outlets = Outlets {
-            cell: publisher,
-            worker: handle.clone(),
+            workers: outlet_workers,
             status: status.clone(),
             models: Arc::clone(&models_region),
         };
         let mut roster = Roster::new(config.models.clone());
         let models = roster.reload(&mut outlets)?;
 
-        let block = || Tally::new(Arc::clone(&status_region), 0);
-        let worker = Worker::new(LANE_COUNT_MAX, mailbox, reader, block(), started_ns);
-        let placard = block();
         let (orders, order_inbox) = unbounded();
         let mut allow_uids = config.allow_uids.clone();
         allow_uids.extend([0, sched::user_id()]);
@@ -214,10 +221,15 @@ impl Engine {
         }
         let control_thread =
             spawn("control", events, move || control.run().map_err(|error| error.to_string()))?;
-        let worker_thread = worker_thread::start(worker, place.core, place.idle, placard, events)?;
+        let mut threads = Vec::new();
+        for (index, (handle, worker, placard)) in workers.into_iter().enumerate() {
+            let core = place.cores.get(index).copied();
+            let thread = worker_thread::start(worker, core, place.idle, placard, events)?;
+            threads.push((handle, thread));
+        }
         worker_thread::calibrate(&status)?;
         set(status.word(at::STATE), state::SERVING);
-        Ok(Engine { orders, status, worker: handle, control_thread, worker_thread, models })
+        Ok(Engine { orders, status, workers: threads, control_thread, models })
     }
 
     fn stop(self) {
@@ -225,8 +237,10 @@ impl Engine {
         // A thread that is gone needs no order.
         let _ = self.orders.send(Order::Stop);
         let _ = self.control_thread.join();
-        self.worker.stop();
-        let _ = self.worker_thread.join();
+        for (worker, thread) in self.workers {
+            worker.stop();
+            let _ = thread.join();
+        }
     }
 }
 
@@ -249,7 +263,6 @@ fn write_header(status: &StatusWriter, started_ns: u64) {
         (at::STATE, state::STARTING),
         (at::PID, std::process::id().into()),
         (at::STARTED_UNIX_NS, started_ns),
-        (at::WORKER_COUNT, 1),
         (at::HEARTBEAT_NS, clock::monotonic_ns()),
     ];
     for (index, value) in header {
@@ -346,8 +359,9 @@ fn announce(engine: &Engine, listener: &Listener, place: &Place, url: Option<&st
     for (index, line) in engine.models.lines().enumerate() {
         text += &format!("  {}  {line}\n", if index == 0 { "models" } else { "      " });
     }
-    let core = place.core.map_or("any CPU".to_owned(), |core| format!("CPU {core}"));
-    text += &format!("  worker  {core}, idle strategy {}\n", place.idle);
+    let cores: Vec<String> = place.cores.iter().map(|core| format!("CPU {core}")).collect();
+    let name = if cores.len() > 1 { "workers" } else { "worker " };
+    text += &format!("  {name} {}, idle strategy {}\n", cores.join(", "), place.idle);
     text += "Ctrl-C ends it; try: factord predict regression 0.5 0.2 0.3\n";
     // Whoever read stdout may be gone; the daemon serves all the same.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());

@@ -1,6 +1,6 @@
 //! The configuration file: TOML, unknown keys refused, errors by file, line, column and key.
 
-use super::value::{self, ValueError};
+use super::value::{self, CoreList, ValueError};
 use super::{ConfigError, parse};
 use crate::idle::IdleStrategy;
 use crate::log::LogLevel;
@@ -30,9 +30,9 @@ pub struct Settings {
     /// The directory of the models.
     #[serde(deserialize_with = "path")]
     pub models: Option<PathBuf>,
-    /// The CPU of the worker.
-    #[serde(deserialize_with = "core")]
-    pub core: Option<usize>,
+    /// The CPU of the worker, or a list: one worker each.
+    #[serde(deserialize_with = "cores")]
+    pub core: Option<CoreList>,
     /// What the worker does between two looks.
     #[serde(deserialize_with = "idle")]
     pub idle: Option<IdleStrategy>,
@@ -149,8 +149,31 @@ fn log_level<'de, D: Deserializer<'de>>(from: D) -> Result<Option<LogLevel>, D::
     text(from, parse::log_level)
 }
 
-fn core<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
-    number(from, parse::core)
+fn cores<'de, D: Deserializer<'de>>(from: D) -> Result<Option<CoreList>, D::Error> {
+    from.deserialize_any(Cores).map(Some)
+}
+
+/// Takes one number or a list of them.
+struct Cores;
+
+impl<'de> de::Visitor<'de> for Cores {
+    type Value = CoreList;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the number of a CPU, or a list of such numbers")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<CoreList, E> {
+        parse::cores(&number.to_string()).map_err(E::custom)
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<CoreList, A::Error> {
+        let mut cores = Vec::new();
+        while let Some(number) = list.next_element::<i64>()? {
+            cores.push(parse::core(&number.to_string()).map_err(de::Error::custom)?);
+        }
+        CoreList::new(cores).map_err(de::Error::custom)
+    }
 }
 
 fn channels<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {

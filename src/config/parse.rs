@@ -1,7 +1,7 @@
 //! One reader a setting, from text; flags and environment use them as they are, the file through
 //! its typed values.
 
-use super::value::{self, ValueError};
+use super::value::{self, CoreList, ValueError};
 use crate::idle::IdleStrategy;
 use crate::log::LogLevel;
 use std::net::SocketAddr;
@@ -44,6 +44,16 @@ pub fn port(text: &str) -> Result<u16, ValueError> {
 /// [`ValueError`] when it is not a number in [`value::CORE`].
 pub fn core(text: &str) -> Result<usize, ValueError> {
     value::number(text, &value::CORE)
+}
+
+/// Reads the numbers of CPUs separated by commas: one worker each.
+///
+/// # Errors
+///
+/// [`ValueError`] of the first that is none, or when one is named twice or there are too many.
+pub fn cores(text: &str) -> Result<CoreList, ValueError> {
+    let cores: Result<Vec<usize>, ValueError> = text.split(',').map(core).collect();
+    CoreList::new(cores?)
 }
 
 /// Reads the name of an idle strategy.

@@ -1,6 +1,6 @@
 //! The sources of a setting: environment and file under the flags, and the order between them.
 
-use super::value::{self, ValueError};
+use super::value::{self, CoreList, ValueError};
 use super::{ConfigError, LISTEN, Origin, Settings, parse};
 use crate::idle::IdleStrategy;
 use crate::log::LogLevel;
@@ -31,8 +31,8 @@ pub(super) const HTTP: Setting<bool> =
     Setting { flag: "--no-http", environment: &["FACTORD_HTTP"], parse: value::boolean };
 pub(super) const MODELS: Setting<PathBuf> =
     Setting { flag: "--models", environment: &["FACTORD_MODELS", "MODEL_DIR"], parse: parse::path };
-pub(super) const CORE: Setting<usize> =
-    Setting { flag: "--core", environment: &["FACTORD_CORE"], parse: parse::core };
+pub(super) const CORE: Setting<CoreList> =
+    Setting { flag: "--core", environment: &["FACTORD_CORE"], parse: parse::cores };
 pub(super) const IDLE: Setting<IdleStrategy> =
     Setting { flag: "--idle", environment: &["FACTORD_IDLE"], parse: parse::idle };
 pub(super) const CHANNELS: Setting<u32> = Setting {

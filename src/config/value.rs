@@ -1,5 +1,6 @@
 //! Single values: text to a number in range, the same rule for flag, environment and file.
 
+use crate::abi::WORKER_COUNT_MAX;
 use std::ops::RangeInclusive;
 use thiserror::Error;
 
@@ -88,6 +89,34 @@ pub fn boolean(text: &str) -> Result<bool, ValueError> {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
         _ => Err(ValueError::NotABoolean { text: text.to_owned() }),
+    }
+}
+
+/// The CPUs of the workers: one worker each, none named twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoreList(Vec<usize>);
+
+impl CoreList {
+    /// Checks a list.
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError`] when a CPU is named twice, or there are more than a daemon runs workers.
+    pub fn new(cores: Vec<usize>) -> Result<CoreList, ValueError> {
+        let refuse = |message| Err(ValueError::UnknownWord { message });
+        if cores.is_empty() || cores.len() > WORKER_COUNT_MAX {
+            let message = format!("{} CPUs: name 1 to {WORKER_COUNT_MAX}", cores.len());
+            return refuse(message);
+        }
+        match cores.iter().enumerate().find(|(index, core)| cores[..*index].contains(core)) {
+            Some((_, core)) => refuse(format!("CPU {core} is named twice")),
+            None => Ok(CoreList(cores)),
+        }
+    }
+
+    /// The CPUs, in the order of the workers.
+    pub fn as_slice(&self) -> &[usize] {
+        &self.0
     }
 }
 

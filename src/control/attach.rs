@@ -146,10 +146,13 @@ impl Control {
             let _ = self.epoll.add(process.as_fd(), key + 1, Interest::Read);
         }
         let lane = Lane::new(key, geometry, req.into_mapping(), resp.into_mapping());
-        if !self.parts.outlets.worker.attach(lane) {
+        // The worker with the fewest lanes, so that they are spread evenly.
+        let worker = (0..self.lane_counts.len()).min_by_key(|&w| self.lane_counts[w]).unwrap_or(0);
+        if !self.parts.outlets.workers[worker].1.attach(lane) {
             return Err(Refusal::Busy);
         }
-        peer.phase = Phase::Serving { _process: process };
+        self.lane_counts[worker] += 1;
+        peer.phase = Phase::Serving { worker, _process: process };
         self.channel_count += 1;
         let status = &self.parts.outlets.status;
         status.count(at::ATTACHED_TOTAL);

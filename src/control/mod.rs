@@ -18,11 +18,13 @@ use crate::counters::set;
 use crate::region::Region;
 use crate::sys::epoll::{Epoll, Interest, Ready};
 use crate::sys::{clock, memory, socket};
+use crate::worker::Lane;
 use crossbeam::channel::Receiver;
 use peer::{Peer, Phase};
 use quota::Quota;
 use std::collections::HashMap;
 use std::io;
+use std::iter;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +76,9 @@ pub struct Control {
     peers: HashMap<u64, Peer>,
     next_key: u64,
     quota: Quota,
-    seen_sweeps: u64,
+    seen_turns: Vec<u64>,
+    /// Lanes of each worker.
+    lane_counts: Vec<usize>,
     channel_count: u64,
     lock_refused: bool,
     /// Given up for a moment to accept and turn away a client when descriptors have run out.
@@ -92,13 +96,15 @@ impl Control {
         epoll.add(parts.listener.as_fd(), LISTENER, Interest::Read)?;
         let spare = parts.listener.try_clone().ok();
         let quota = Quota::new(parts.limits);
+        let worker_count = parts.outlets.workers.len();
         Ok(Control {
             parts,
             epoll,
             peers: HashMap::new(),
             next_key: 2,
             quota,
-            seen_sweeps: 0,
+            seen_turns: vec![0; worker_count],
+            lane_counts: vec![0; worker_count],
             channel_count: 0,
             lock_refused: false,
             spare,
@@ -147,7 +153,12 @@ impl Control {
     /// Does what is due every 10 ms; tells whether to stop.
     fn tick(&mut self, now_ns: u64) -> bool {
         self.beat(now_ns);
-        while let Some(lane) = self.parts.outlets.worker.take_returned() {
+        let workers = &self.parts.outlets.workers;
+        let returned: Vec<Lane> = workers
+            .iter()
+            .flat_map(|(_, worker)| iter::from_fn(|| worker.take_returned()))
+            .collect();
+        for lane in returned {
             self.free(lane.client_id(), lane.broken());
         }
         let late: Vec<u64> =
@@ -155,7 +166,9 @@ impl Control {
         for key in late {
             self.part(key);
         }
-        self.parts.outlets.cell.reclaim();
+        for (cell, _) in &mut self.parts.outlets.workers {
+            cell.reclaim();
+        }
         while let Ok(order) = self.parts.orders.try_recv() {
             match order {
                 Order::Reload => {
@@ -167,13 +180,18 @@ impl Control {
         false
     }
 
-    /// Turns movement of the worker into the heartbeat.
+    /// Turns movement of all workers into the heartbeat.
     fn beat(&mut self, now_ns: u64) {
         let status = &self.parts.outlets.status;
-        // Relaxed: a single word, complete in itself.
-        let sweeps = status.word(at::WORKERS + at::TURN_COUNT).load(crate::sync::Ordering::Relaxed);
-        if sweeps != self.seen_sweeps {
-            self.seen_sweeps = sweeps;
+        let turns = |worker: usize| {
+            let word = status.word(at::WORKERS + worker * at::WORKER_WORDS + at::TURN_COUNT);
+            // Relaxed: a single word, complete in itself.
+            word.load(crate::sync::Ordering::Relaxed)
+        };
+        if self.seen_turns.iter().enumerate().all(|(worker, &seen)| turns(worker) != seen) {
+            for (worker, seen) in self.seen_turns.iter_mut().enumerate() {
+                *seen = turns(worker);
+            }
             set(status.word(at::HEARTBEAT_NS), now_ns);
             status.count(at::HEARTBEAT_COUNT);
         }
@@ -332,12 +350,12 @@ impl Control {
     fn part(&mut self, key: u64) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.socket = None;
-        if let Phase::Serving { .. } = peer.phase {
-            peer.phase = Phase::Leaving;
-            self.parts.outlets.worker.detach(key);
+        if let Phase::Serving { worker, .. } = peer.phase {
+            peer.phase = Phase::Leaving { worker };
+            self.parts.outlets.workers[worker].1.detach(key);
             return;
         }
-        if !matches!(peer.phase, Phase::Leaving)
+        if !matches!(peer.phase, Phase::Leaving { .. })
             && let Some(peer) = self.peers.remove(&key)
             && let Some(len) = peer.charged_len
         {
@@ -356,6 +374,9 @@ impl Control {
             warn!("detached `{}`, process {}: it broke the ring protocol", peer.name, identity.pid);
         } else {
             info!("freed `{}`, process {}", peer.name, identity.pid);
+        }
+        if let Phase::Serving { worker, .. } | Phase::Leaving { worker } = peer.phase {
+            self.lane_counts[worker] -= 1;
         }
         self.channel_count -= 1;
         let status = &self.parts.outlets.status;

@@ -13,9 +13,9 @@ pub(super) enum Phase {
     /// The regions were sent; the client is mapping them.
     Mapping { geometry: Geometry, req: Region, resp: Region },
     /// The worker serves the channel; the pidfd tells of the process's end.
-    Serving { _process: Option<OwnedFd> },
+    Serving { worker: usize, _process: Option<OwnedFd> },
     /// The client is gone and the worker has been asked for the lane.
-    Leaving,
+    Leaving { worker: usize },
 }
 
 /// One connection.

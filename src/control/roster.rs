@@ -49,10 +49,8 @@ pub struct Roster {
 
 /// Where models are published.
 pub struct Outlets {
-    /// The worker's cell.
-    pub cell: Publisher<ModelSet>,
-    /// Rings the worker to adopt.
-    pub worker: worker::Handle,
+    /// One entry a worker: its cell, and the handle that makes it adopt.
+    pub workers: Vec<(Publisher<ModelSet>, worker::Handle)>,
     /// The model table.
     pub status: StatusWriter,
     /// The MODELS region.
@@ -106,13 +104,11 @@ impl Roster {
     }
 
     fn publish(&self, outlets: &mut Outlets) {
-        let mut set = ModelSet::default();
         let words = outlets.models.mapping().words();
         for (id, entry) in self.entries.iter().enumerate() {
             match &entry.served {
                 Some(served) => {
                     let model = served.artifact.model();
-                    set.insert(id, entry.generation, model);
                     if shared::published(words, id) >> 32 != u64::from(entry.generation) {
                         shared::publish(words, id, entry.generation, model);
                     }
@@ -121,8 +117,21 @@ impl Roster {
             }
         }
         outlets.status.write_models(&self.rows());
-        outlets.cell.publish(set);
-        outlets.worker.ring();
+        for (cell, worker) in &mut outlets.workers {
+            cell.publish(self.model_set());
+            worker.ring();
+        }
+    }
+
+    /// The models as a worker takes them.
+    fn model_set(&self) -> ModelSet {
+        let mut set = ModelSet::default();
+        for (id, entry) in self.entries.iter().enumerate() {
+            if let Some(served) = &entry.served {
+                set.insert(id, entry.generation, served.artifact.model());
+            }
+        }
+        set
     }
 
     /// The rows of the model table.

@@ -1,7 +1,7 @@
 //! `factord serve`: the daemon.
 
 use super::{Failure, Globals, print};
-use crate::config::{self, ServeConfig, Settings, parse};
+use crate::config::{self, CoreList, ServeConfig, Settings, parse};
 use crate::daemon;
 use crate::idle::IdleStrategy;
 use crate::log::{self, LogLevel};
@@ -31,10 +31,15 @@ pub struct ServeArgs {
     /// A directory of models (FACTORD_MODELS, MODEL_DIR; default: the two built in)
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
-    /// The CPU of the worker (FACTORD_CORE; default: the last one allowed)
-    #[arg(long, value_name = "N", allow_negative_numbers = true,
-          value_parser = parse::core)]
-    core: Option<usize>,
+    /// The CPU of the worker, or several separated by commas: one worker each, channels spread over
+    /// them (FACTORD_CORE; default: the last one allowed)
+    #[arg(
+        long,
+        value_name = "N[,N...]",
+        allow_negative_numbers = true,
+        value_parser = parse::cores
+    )]
+    core: Option<CoreList>,
     /// How the worker waits: noop, spin, yield or backoff (FACTORD_IDLE; default: spin, or yield
     /// on a single CPU)
     #[arg(long, value_name = "NAME", value_parser = parse::idle)]
@@ -75,7 +80,7 @@ pub fn run(args: &ServeArgs, globals: &Globals) -> Result<(), Failure> {
         listen: args.listen,
         http: args.no_http.then_some(false),
         models: args.models.clone(),
-        core: args.core,
+        core: args.core.clone(),
         idle: args.idle,
         channels_per_uid: args.channels_per_uid,
         bytes_per_uid: args.bytes_per_uid,

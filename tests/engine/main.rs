@@ -10,3 +10,4 @@ mod memory;
 mod roles;
 mod system;
 mod wire;
+mod workers;
