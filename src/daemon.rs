@@ -102,7 +102,7 @@ pub fn run(config: &ServeConfig) -> Result<(), ServeError> {
     let engine = Engine::start(config, &place, socket, &events)?;
     let mut sidecar = None;
     if config.http {
-        sidecar = Some(Sidecar::start(config.listen, listener.path(), &events)?);
+        sidecar = Some(Sidecar::start(config, listener.path(), &events)?);
     } else {
         announce(&engine, &listener, &place, None);
     }

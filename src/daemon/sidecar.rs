@@ -4,6 +4,7 @@
 //! killed by SIGKILL leaves no orphan on the port. Its first line on stdout says where it listens.
 
 use super::{Event, ServeError};
+use crate::config::ServeConfig;
 use crossbeam::channel::Sender;
 use serde::Deserialize;
 use std::io::{self, BufRead, BufReader};
@@ -38,17 +39,21 @@ pub(super) struct Sidecar {
 impl Sidecar {
     /// Starts the child and the thread that watches it.
     pub(super) fn start(
-        listen: SocketAddr,
+        config: &ServeConfig,
         socket: &Path,
         events: &Sender<Event>,
     ) -> io::Result<Sidecar> {
         let program = std::env::current_exe()?;
-        let socket = socket.to_owned();
+        let (listen, socket) = (config.listen, socket.to_owned());
+        let log_level = config.log_level.name();
         let spawn = move |listen: SocketAddr| {
             Command::new(&program)
                 .arg("--socket")
                 .arg(&socket)
                 .args(["http", "--supervised", "--listen", &listen.to_string()])
+                .args(["--log-level", log_level])
+                // The flags say everything; a file that this process did not read says nothing.
+                .env_remove("FACTORD_CONFIG")
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .spawn()
