@@ -160,7 +160,7 @@ impl Roster {
             // Writing to a string cannot fail.
             let _ = writeln!(
                 text,
-                "{} ({}, {} {unit}, generation {}, sha256 {hash}) from {}",
+                "{} ({}, {} {unit}, generation {}, sha256 {hash}), {}",
                 row.name,
                 row.kind.name(),
                 row.width,

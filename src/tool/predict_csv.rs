@@ -240,7 +240,8 @@ impl<'a> Scorer<'a> {
             let good = rows - bad;
             print(format_args!("{}\n", json!({"rows": rows, "scored": good, "bad": bad})))?;
         } else if bad == 0 && self.job.output != Path::new("-") {
-            let _ = writeln!(io::stderr(), "factord: {rows} rows scored to {target}");
+            let unit = if rows == 1 { "row" } else { "rows" };
+            let _ = writeln!(io::stderr(), "factord: {rows} {unit} scored to {target}");
         }
         if bad == 0 {
             return Ok(());
