@@ -2,6 +2,7 @@
 //! sample: a check that cannot fail proves nothing.
 
 mod pairs;
+mod promises;
 mod rules;
 mod source;
 
@@ -124,4 +125,38 @@ fn the_rule_of_pairs_can_fail() {
     finds(pairs::sync_pairs, 2, "src/a.rs", &good.replace("pairs with", "meets"));
     finds(pairs::orderings, 1, "src/a.rs", "x.load(Ordering::Acquire)");
     finds(pairs::orderings, 0, "src/a.rs", "// SYNC(a): ...\nx.load(Ordering::Acquire)");
+}
+
+#[test]
+fn every_promise_names_tests_that_exist() {
+    holds(promises::held);
+    let count = promises::count(&project());
+    assert!(count >= 100, "only {count} promises were found");
+}
+
+#[test]
+fn the_rule_of_promises_can_fail() {
+    let files = |text: &str| {
+        let sources = [
+            (promises::SPECIFICATION, text),
+            ("tests/a.rs", "#[test]\nfn it_holds() {}\nfn helper() {}\n"),
+            ("src/b.rs", "    #[test]\n    #[allow(x)]\n    fn it_holds_too() {}\n"),
+            (".ci/run", "checks=(fmt c)\n"),
+            (".ci/c.sh", ""),
+            (".ci/d.sh", ""),
+        ];
+        let sources: Vec<Source> =
+            sources.into_iter().map(|(path, text)| Source::new(path, text)).collect();
+        promises::held(&sources).len()
+    };
+    let promise = |words: &str| files(&format!("* **SPEC-1** It holds.\n  {words}\n"));
+    assert_eq!(promise("`tests/a.rs::it_holds`, `src/b.rs::it_holds_too`, `.ci/c.sh`"), 0);
+    assert_eq!(promise("[test pending: nobody knows how]"), 0);
+    assert_eq!(promise("`tests/a.rs`"), 1);
+    assert_eq!(promise("`tests/a.rs::helper`"), 1);
+    assert_eq!(promise("`tests/a.rs::it_hold`"), 1);
+    assert_eq!(promise("`tests/c.rs::it_holds`, `.ci/d.sh`, `.ci/fmt.sh`"), 3);
+    assert_eq!(files("* **SPEC-2** `.ci/c.sh`\n* **SPEC-2** `.ci/c.sh`\n"), 1);
+    assert_eq!(files("* **SPEC-1** It holds.\n\n`.ci/c.sh`\n"), 1);
+    assert_eq!(promises::held(&[]).len(), 1);
 }
