@@ -144,11 +144,12 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// A yielding worker without a sidecar: tests share few cores.
+    /// A worker that sleeps at times, without a sidecar: tests share few cores, and on a busy one
+    /// a thread that only yields may wait for a second.
     pub(crate) fn new() -> Setup {
         let directory = tempfile::Builder::new().prefix("factord-test-").tempdir().unwrap();
         let socket = Some(directory.path().join("control.sock"));
-        let arguments = ["--no-http", "--idle", "yield"].map(str::to_owned).to_vec();
+        let arguments = ["--no-http", "--idle", "backoff"].map(str::to_owned).to_vec();
         let (prefix, environment) = (Vec::new(), Vec::new());
         let program = PathBuf::from(env!("CARGO_BIN_EXE_factord"));
         Setup { directory, program, prefix, arguments, environment, socket }
@@ -247,7 +248,7 @@ impl Engine {
             name: "test".to_owned(),
             feature_count,
             slot_count,
-            idle: IdleStrategy::Yield,
+            idle: IdleStrategy::Backoff,
         }
     }
 

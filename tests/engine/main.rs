@@ -6,6 +6,7 @@ mod attach;
 mod crashes;
 mod data;
 mod harness;
+mod impostor;
 mod memory;
 mod roles;
 mod system;

@@ -134,7 +134,7 @@ fn an_actor_plays_its_role() {
     let options = AttachOptions {
         socket: Some(socket.clone()),
         name: role.clone(),
-        idle: IdleStrategy::Yield,
+        idle: IdleStrategy::Backoff,
         ..AttachOptions::default()
     };
     if role == "fork" {
@@ -266,7 +266,9 @@ fn pipeline(client: &mut Client, seed: u64) -> Tale {
                     _ => tale.wrong += 1,
                 }
             }
-            Ok(None) | Err(PredictError::NotConnected) => std::thread::yield_now(),
+            Ok(None) | Err(PredictError::NotConnected) => {
+                std::thread::sleep(Duration::from_micros(50));
+            }
             Err(_) => tale.odd += 1,
         }
         if moved.elapsed() > Duration::from_secs(20) {
