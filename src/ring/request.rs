@@ -1,0 +1,217 @@
+//! The two ends of the request ring.
+
+use super::{Geometry, slot};
+use crate::abi::{self, request};
+use crate::sync::{Line, Ordering, fence};
+#[cfg(not(loom))]
+use crate::sys::cache::prefetch_write;
+
+/// The client's end of the request ring.
+#[derive(Debug)]
+pub struct RequestProducer<M> {
+    memory: M,
+    feature_count: usize,
+    mask: u64,
+    stride: usize,
+    next: u64,
+}
+
+impl<M: AsRef<[Line]>> RequestProducer<M> {
+    /// Starts at position 1 on memory of `geometry.req_lines()` zeroed lines.
+    pub fn new(memory: M, geometry: Geometry) -> RequestProducer<M> {
+        let stride = abi::request_stride_lines(geometry.feature_count);
+        let feature_count = geometry.feature_count;
+        RequestProducer { memory, feature_count, mask: geometry.mask(), stride, next: 1 }
+    }
+
+    /// Features of each request.
+    pub fn feature_count(&self) -> usize {
+        self.feature_count
+    }
+
+    /// The position that the next push takes.
+    #[inline]
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// Publishes one request and returns its position.
+    ///
+    /// The caller makes sure that the answer of the slot's previous request has been taken;
+    /// features beyond the slot's stride are not written.
+    #[inline]
+    pub fn push(&mut self, meta: u64, features: &[f64]) -> u64 {
+        let sequence = self.next;
+        self.next += 1;
+        let Some(slot) = slot(self.memory.as_ref(), sequence & self.mask, self.stride) else {
+            return sequence;
+        };
+        // Relaxed: ordered by the Release store of the sequence below.
+        slot[0][request::META].store(meta, Ordering::Relaxed);
+        let words = slot.as_flattened().iter().skip(request::FEATURES);
+        for (word, value) in words.zip(features) {
+            word.store(value.to_bits(), Ordering::Relaxed);
+        }
+        // SYNC(request.full): pairs with the Acquire fence in `RequestConsumer::look`; publishes
+        // the payload.
+        slot[0][request::SEQUENCE].store(sequence, Ordering::Release);
+        sequence
+    }
+
+    /// Asks for the slot of a later position ahead of its push.
+    #[cfg(not(loom))]
+    #[inline]
+    pub fn prefetch(&self, position: u64) {
+        if let Some(slot) = slot(self.memory.as_ref(), position & self.mask, self.stride) {
+            prefetch_write(&slot[0]);
+        }
+    }
+
+    /// The echo that the answer to a request of this end must carry, as long as its slot has not
+    /// been used again.
+    #[inline]
+    pub fn echo(&self, position: u64) -> u64 {
+        let Some(slot) = slot(self.memory.as_ref(), position & self.mask, self.stride) else {
+            return 0;
+        };
+        // Relaxed: this thread wrote these words itself.
+        let words = slot.as_flattened().iter().map(|word| word.load(Ordering::Relaxed));
+        let meta = slot[0][request::META].load(Ordering::Relaxed);
+        abi::echo(position, meta, words.skip(request::FEATURES).take(self.feature_count))
+    }
+
+    /// Counts one evaluation in the client's own process, by its status; the daemon reads the
+    /// counts as a claim. Returns the new count.
+    #[inline]
+    pub fn count_local(&self, status: u16) -> u64 {
+        let index = abi::req_header::LOCAL_BY_STATUS + usize::from(status & 3);
+        let Some(line) = self.memory.as_ref().first() else { return 0 };
+        // Relaxed: one writer, and no order among counts.
+        let count = line[index].load(Ordering::Relaxed).wrapping_add(1);
+        line[index].store(count, Ordering::Relaxed);
+        count
+    }
+
+    /// Reads a request back that this end pushed: `meta` and its features.
+    pub fn read_back(&self, position: u64, features: &mut [f64]) -> u64 {
+        let Some(slot) = slot(self.memory.as_ref(), position & self.mask, self.stride) else {
+            return 0;
+        };
+        // Relaxed: this thread wrote these words itself.
+        for (value, word) in
+            features.iter_mut().zip(slot.as_flattened().iter().skip(request::FEATURES))
+        {
+            *value = f64::from_bits(word.load(Ordering::Relaxed));
+        }
+        slot[0][request::META].load(Ordering::Relaxed)
+    }
+}
+
+/// What the worker finds in the next request slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// No new request.
+    Empty,
+    /// The request of the current position is there.
+    Ready,
+    /// The slot carries a sequence from the future: the client broke the protocol.
+    Violation,
+}
+
+/// The worker's end of the request ring.
+#[derive(Debug)]
+pub struct RequestConsumer<M> {
+    memory: M,
+    next: u64,
+    /// The first line of the slot of `next`.
+    line: usize,
+    mask: u64,
+    stride: usize,
+}
+
+impl<M: AsRef<[Line]>> RequestConsumer<M> {
+    /// Starts at position 1 on memory of `geometry.req_lines()` lines.
+    pub fn new(memory: M, geometry: Geometry) -> RequestConsumer<M> {
+        let stride = abi::request_stride_lines(geometry.feature_count);
+        let mut consumer =
+            RequestConsumer { memory, next: 0, line: 0, mask: geometry.mask(), stride };
+        consumer.advance(1);
+        consumer
+    }
+
+    /// The position looked for.
+    #[inline]
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// Looks at the next slot; after `Ready` the payload may be read.
+    #[inline]
+    pub fn look(&self) -> Look {
+        let Some(line) = self.memory.as_ref().get(self.line) else { return Look::Empty };
+        // Relaxed: the mapping is read-only, where Rust promises no stronger load; the fence below
+        // orders the payload.
+        let sequence = line[request::SEQUENCE].load(Ordering::Relaxed);
+        if sequence == self.next {
+            // SYNC(request.full): pairs with the Release store in `RequestProducer::push`.
+            fence(Ordering::Acquire);
+            Look::Ready
+        } else if sequence < self.next {
+            Look::Empty
+        } else {
+            Look::Violation
+        }
+    }
+
+    /// Counts the requests that are ready behind the current one, at most `limit`. Their loads do
+    /// not depend on each other, so the lines of all of them travel at the same time.
+    #[inline]
+    pub fn ready_behind(&self, limit: u64) -> u64 {
+        let lines = self.memory.as_ref();
+        let mut count = 0;
+        while count < limit {
+            let position = self.next + 1 + count;
+            let Some(slot) = slot(lines, position & self.mask, self.stride) else { break };
+            // Relaxed: ordered by the fence below.
+            if slot[0][request::SEQUENCE].load(Ordering::Relaxed) != position {
+                break;
+            }
+            count += 1;
+        }
+        // SYNC(request.full): pairs with the Release store in `RequestProducer::push`.
+        fence(Ordering::Acquire);
+        count
+    }
+
+    /// Reads `meta` and three features of the current slot, each word once.
+    #[inline]
+    pub fn read_triple(&self) -> (u64, [u64; 3]) {
+        let Some(line) = self.memory.as_ref().get(self.line) else { return (0, [0; 3]) };
+        // Relaxed: ordered by the fence in `look`.
+        let word = |index: usize| line[index].load(Ordering::Relaxed);
+        let x = request::FEATURES;
+        (word(request::META), [word(x), word(x + 1), word(x + 2)])
+    }
+
+    /// Reads `meta` and `features.len()` features of the current slot, each word once.
+    #[inline]
+    pub fn read(&self, features: &mut [f64]) -> u64 {
+        let Some(slot) = slot(self.memory.as_ref(), self.next & self.mask, self.stride) else {
+            return 0;
+        };
+        // Relaxed: ordered by the fence in `look`.
+        for (value, word) in
+            features.iter_mut().zip(slot.as_flattened().iter().skip(request::FEATURES))
+        {
+            *value = f64::from_bits(word.load(Ordering::Relaxed));
+        }
+        slot[0][request::META].load(Ordering::Relaxed)
+    }
+
+    /// Moves on by `count` positions.
+    #[inline]
+    pub fn advance(&mut self, count: u64) {
+        self.next += count;
+        self.line = abi::RING_HEADER_LINES + (self.next & self.mask) as usize * self.stride;
+    }
+}

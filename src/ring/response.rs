@@ -1,0 +1,147 @@
+//! The two ends of the response ring.
+
+use super::{Geometry, slot};
+use crate::abi::response;
+use crate::sync::{Line, Ordering, fence};
+#[cfg(not(loom))]
+use crate::sys::cache::prefetch_write;
+
+/// The words of one response, but for its sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// First output, as bits.
+    pub y: u64,
+    /// Second output, as bits.
+    pub second: u64,
+    /// [`abi::verdict`].
+    pub verdict: u64,
+    /// [`abi::echo`] of the request as it was read.
+    pub echo: u64,
+    /// The engine's epoch.
+    pub epoch: u64,
+    /// TSC ticks, or 0.
+    pub t_received: u64,
+    /// TSC ticks, or 0.
+    pub t_done: u64,
+}
+
+impl Response {
+    /// A code of [`abi::status`].
+    pub fn status(&self) -> u16 {
+        (self.verdict & 0xFFFF) as u16
+    }
+
+    /// The arm of an experiment.
+    pub fn arm(&self) -> u16 {
+        (self.verdict >> 16 & 0xFFFF) as u16
+    }
+
+    /// The generation of the model that answered.
+    pub fn generation(&self) -> u32 {
+        (self.verdict >> 32) as u32
+    }
+}
+
+/// The worker's end of the response ring.
+#[derive(Debug)]
+pub struct ResponseProducer<M> {
+    memory: M,
+    mask: u64,
+}
+
+impl<M: AsRef<[Line]>> ResponseProducer<M> {
+    /// Writes on memory of `geometry.resp_lines()` lines.
+    pub fn new(memory: M, geometry: Geometry) -> ResponseProducer<M> {
+        ResponseProducer { memory, mask: geometry.mask() }
+    }
+
+    /// Asks for the slot of a position ahead of its push.
+    #[cfg(not(loom))]
+    #[inline]
+    pub fn prefetch(&self, sequence: u64) {
+        if let Some([line]) = slot(self.memory.as_ref(), sequence & self.mask, 1) {
+            prefetch_write(line);
+        }
+    }
+
+    /// Publishes the answer to the request of position `sequence`.
+    #[inline]
+    pub fn push(&mut self, sequence: u64, response: &Response) {
+        let Some(slot) = slot(self.memory.as_ref(), sequence & self.mask, 1) else { return };
+        let [line] = slot else { return };
+        // Relaxed: ordered by the Release store of the sequence below.
+        line[response::Y].store(response.y, Ordering::Relaxed);
+        line[response::SECOND].store(response.second, Ordering::Relaxed);
+        line[response::VERDICT].store(response.verdict, Ordering::Relaxed);
+        line[response::ECHO].store(response.echo, Ordering::Relaxed);
+        line[response::EPOCH].store(response.epoch, Ordering::Relaxed);
+        line[response::T_RECEIVED].store(response.t_received, Ordering::Relaxed);
+        line[response::T_DONE].store(response.t_done, Ordering::Relaxed);
+        // SYNC(response.full): pairs with the Acquire fence in `ResponseConsumer::pop`; publishes
+        // the payload.
+        line[response::SEQUENCE].store(sequence, Ordering::Release);
+    }
+}
+
+/// The client's end of the response ring.
+#[derive(Debug)]
+pub struct ResponseConsumer<M> {
+    memory: M,
+    mask: u64,
+    next: u64,
+}
+
+impl<M: AsRef<[Line]>> ResponseConsumer<M> {
+    /// Starts at position 1 on memory of `geometry.resp_lines()` lines.
+    pub fn new(memory: M, geometry: Geometry) -> ResponseConsumer<M> {
+        ResponseConsumer { memory, mask: geometry.mask(), next: 1 }
+    }
+
+    /// The position looked for.
+    #[inline]
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// Counts the answers that are there, at most `limit`. Their loads do not depend on each other,
+    /// so the lines of all of them travel at the same time.
+    #[inline]
+    pub fn ready(&self, limit: u64) -> u64 {
+        let lines = self.memory.as_ref();
+        let is_there = |position: u64| {
+            // Relaxed: nothing is read but the sequence; `pop` looks again.
+            slot(lines, position & self.mask, 1)
+                .is_some_and(|slot| slot[0][response::SEQUENCE].load(Ordering::Relaxed) == position)
+        };
+        let mut count = 0;
+        while count < limit && is_there(self.next + count) {
+            count += 1;
+        }
+        count
+    }
+
+    /// Takes the next answer if it is there.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Response> {
+        let [line] = slot(self.memory.as_ref(), self.next & self.mask, 1)? else { return None };
+        // Relaxed: the mapping is read-only, where Rust promises no stronger load; the fence below
+        // orders the payload.
+        if line[response::SEQUENCE].load(Ordering::Relaxed) != self.next {
+            return None;
+        }
+        // SYNC(response.full): pairs with the Release store in `ResponseProducer::push`.
+        fence(Ordering::Acquire);
+        // Relaxed: ordered by the fence above.
+        let word = |index: usize| line[index].load(Ordering::Relaxed);
+        self.next += 1;
+        Some(Response {
+            y: word(response::Y),
+            second: word(response::SECOND),
+            verdict: word(response::VERDICT),
+            echo: word(response::ECHO),
+            epoch: word(response::EPOCH),
+            t_received: word(response::T_RECEIVED),
+            t_done: word(response::T_DONE),
+        })
+    }
+}
