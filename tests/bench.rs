@@ -77,8 +77,9 @@ fn a_quick_run_has_every_figure_and_leaves_nothing_behind() {
     let reports = tempfile::tempdir().unwrap();
     let hgrm = reports.path().join("hgrm");
     let arguments = ["--quick", "--json", "--open-loop", "20000", "--hgrm"];
+    let html = reports.path().join("bench.html");
     let mut arguments: Vec<&str> = arguments.to_vec();
-    arguments.push(hgrm.to_str().unwrap());
+    arguments.extend([hgrm.to_str().unwrap(), "--html", html.to_str().unwrap()]);
     let output = finished(bench(folder.path(), &arguments));
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {error}", output.status);
@@ -87,6 +88,12 @@ fn a_quick_run_has_every_figure_and_leaves_nothing_behind() {
         let value = report.pointer(path).unwrap_or_else(|| panic!("{path} is missing: {report}"));
         assert!(value.as_f64().is_some_and(|number| number > 0.0), "{path}: {value}");
     };
+    let page = std::fs::read_to_string(html).unwrap();
+    assert!(
+        page.ends_with("</html>\n")
+            && page.matches("<svg ").count() == page.matches("</svg>").count()
+    );
+    assert!(!page.contains("NaN") && !page.contains("<script") && !page.contains("http"), "{page}");
     for path in ["/throughput/predictions_per_s", "/throughput/best", "/seconds"] {
         positive(path);
     }

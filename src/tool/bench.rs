@@ -2,8 +2,10 @@
 //! no program can pass.
 
 mod hgrm;
+mod html;
 mod report;
 mod session;
+mod svg;
 mod text;
 
 use super::{Failure, Globals, print};
@@ -23,7 +25,7 @@ use std::path::{Path, PathBuf};
 const EXAMPLES: &str = "\
 Examples:
   factord bench                           about a minute and a half, on an engine of its own
-  factord bench --quick                   ten seconds
+  factord bench --quick --html bench.html ten seconds, and a page with plots
   factord bench --json > bench.json       every figure, and every round, for a machine
   factord bench --open-loop 1000000       also a million requests a second, on schedule
   factord bench --socket /run/factord/factord.sock   the running engine, with its clients
@@ -55,6 +57,9 @@ pub struct BenchArgs {
     /// Write each distribution as an .hgrm file into a directory
     #[arg(long, value_name = "DIR")]
     hgrm: Option<PathBuf>,
+    /// Write a page with plots
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -162,6 +167,10 @@ impl Place {
 fn publish(args: &BenchArgs, report: &Report) -> Result<(), Failure> {
     if let Some(folder) = &args.hgrm {
         hgrm::write(folder, report)?;
+    }
+    if let Some(file) = &args.html {
+        std::fs::write(file, html::page(report))
+            .map_err(|error| Failure::creating(file, &error))?;
     }
     if args.json {
         print(format_args!("{}\n", report.as_json()))

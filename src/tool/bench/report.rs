@@ -115,6 +115,16 @@ impl Report {
                 floor.rounds,
             ));
         }
+        let subjects = [Subject::Linear, Subject::Logistic].into_iter();
+        let subjects = subjects.chain(CHANNEL_COUNTS.map(Subject::Channels));
+        let slow: Vec<String> = subjects
+            .filter(|&subject| self.has(subject) && self.row(subject).slow)
+            .map(Subject::name)
+            .collect();
+        if !floor.slow && !slow.is_empty() {
+            let names = slow.join(", ");
+            notes.push(format!("too few rounds with a fast floor for {names}: all were used"));
+        }
         if let Some(steal) = self.condition.steal.filter(|&steal| steal >= 0.01) {
             let percent = steal * 100.0;
             notes

@@ -2,6 +2,7 @@
 
 use super::report::{OpenLoop, QUANTILES, Report, middle, quartiles};
 use super::session::{CHANNEL_COUNTS, IDLE_COUNT};
+use super::svg::long;
 use crate::measure::timeline::{Ratio, Subject};
 use hdrhistogram::Histogram;
 use std::fmt::Write;
@@ -42,7 +43,7 @@ fn trips(report: &Report, out: &mut String) -> std::fmt::Result {
     }
     writeln!(
         out,
-        "{:<16}{:>8}{:>8}{:>8}{:>9}{:>9}{:>11}   x floor p50, p99  (pairs)",
+        "{:<16}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}   x floor p50, p99  (pairs)",
         "round trip, ns", "p50", "p90", "p99", "p99.9", "p99.99", "max"
     )?;
     let rows = [
@@ -68,11 +69,11 @@ fn trips(report: &Report, out: &mut String) -> std::fmt::Result {
 }
 
 fn percentiles(p50: f64, singles: &Histogram<u64>) -> String {
-    let mut text = format!("{p50:>8.1}");
-    for ((_, q), width) in QUANTILES.into_iter().zip([8, 8, 9, 9]) {
-        text += &format!("{:>width$}", singles.value_at_quantile(q));
+    let mut text = format!("{:>9}", long(p50));
+    for (_, q) in QUANTILES {
+        text += &format!("{:>9}", long(singles.value_at_quantile(q) as f64));
     }
-    text + &format!("{:>11}", singles.max())
+    text + &format!("{:>9}", long(singles.max() as f64))
 }
 
 fn others(report: &Report, out: &mut String) -> std::fmt::Result {
@@ -100,7 +101,9 @@ fn others(report: &Report, out: &mut String) -> std::fmt::Result {
         if count > CHANNEL_COUNTS[0] {
             let one = Subject::Channels(CHANNEL_COUNTS[0]);
             let (over_ns, rounds) = report.timeline.difference_ns(subject, one);
-            write!(out, ", {over_ns:+.1} ns over one ({rounds} rounds)")?;
+            if over_ns.is_finite() {
+                write!(out, ", {over_ns:+.1} ns over one ({rounds} rounds)")?;
+            }
         }
         writeln!(out)?;
     }

@@ -1,0 +1,205 @@
+//! A small plotter: one chart as inline SVG, coloured by the page's style sheet.
+
+use std::fmt::Write;
+
+// The drawing's box in SVG units; the margins hold the labels.
+const WIDTH: f64 = 760.0;
+const HEIGHT: f64 = 300.0;
+const LEFT: f64 = 64.0;
+const RIGHT: f64 = 728.0;
+const TOP: f64 = 16.0;
+const BOTTOM: f64 = 258.0;
+
+/// One axis: its range, whether it is logarithmic, and its labelled places.
+#[derive(Clone, Debug)]
+pub(super) struct Axis {
+    low: f64,
+    high: f64,
+    log: bool,
+    ticks: Vec<(f64, String)>,
+    title: &'static str,
+}
+
+impl Axis {
+    /// A linear axis from 0 that holds every value.
+    pub(super) fn from_zero(values: impl Iterator<Item = f64>, title: &'static str) -> Axis {
+        let most = values.filter(|value| value.is_finite()).fold(0.0, f64::max).max(1e-9);
+        // 1, 2 or 5 times a power of ten, at most six times.
+        let power = 10f64.powf((most / 6.0).log10().floor());
+        let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
+        let step = steps.into_iter().find(|step| most / step <= 6.0).unwrap_or(power * 10.0);
+        let count = (most / step).ceil();
+        let ticks = (0..=count as u32).map(|index| f64::from(index) * step);
+        let ticks = ticks.map(|value| (value, label(value))).collect();
+        Axis { low: 0.0, high: count * step, log: false, ticks, title }
+    }
+
+    /// A logarithmic axis that holds every positive value.
+    pub(super) fn logarithmic(values: impl Iterator<Item = f64>, title: &'static str) -> Axis {
+        let range = values.filter(|value| value.is_finite() && *value > 0.0);
+        let (low, high) =
+            range.fold((f64::MAX, 0.0f64), |(low, high), value| (low.min(value), high.max(value)));
+        let (low, high) = if low > high { (1.0, 10.0) } else { (low / 1.2, high * 1.2) };
+        // Few decades get finer labels.
+        let factors: &[f64] = if high / low < 100.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
+        let ticks = decades.flat_map(|d| factors.iter().map(move |factor| factor * 10f64.powi(d)));
+        let ticks = ticks.filter(|value| (low..=high).contains(value));
+        Axis { low, high, log: true, ticks: ticks.map(|v| (v, label(v))).collect(), title }
+    }
+
+    /// An axis with places of one's own choice, the first and last of which are its ends.
+    pub(super) fn of(ticks: Vec<(f64, String)>, title: &'static str) -> Axis {
+        let low = ticks.first().map_or(0.0, |tick| tick.0);
+        let high = ticks.last().map_or(1.0, |tick| tick.0);
+        Axis { low, high, log: false, ticks, title }
+    }
+
+    /// Where a value lies, 0 to 1.
+    fn place(&self, value: f64) -> f64 {
+        let scale = |value: f64| if self.log { value.max(self.low).ln() } else { value };
+        let (low, high) = (scale(self.low), scale(self.high));
+        if high > low { ((scale(value) - low) / (high - low)).clamp(0.0, 1.0) } else { 0.5 }
+    }
+}
+
+/// A number with a unit prefix where it is long.
+pub(super) fn label(value: f64) -> String {
+    let (value, unit) = match value.abs() {
+        v if v >= 1e9 => (value / 1e9, " G"),
+        v if v >= 1e6 => (value / 1e6, " M"),
+        v if v >= 1e3 => (value / 1e3, " k"),
+        _ => (value, ""),
+    };
+    let text = format!("{value:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    format!("{text}{unit}")
+}
+
+/// A number of nanoseconds, exact while it is short.
+pub(super) fn long(ns: f64) -> String {
+    match ns {
+        ns if ns >= 1e5 => label(ns),
+        ns if ns.fract() == 0.0 => format!("{ns:.0}"),
+        ns => format!("{ns:.1}"),
+    }
+}
+
+/// A chart under construction.
+#[derive(Debug)]
+pub(super) struct Chart {
+    x: Axis,
+    y: Axis,
+    body: String,
+}
+
+impl Chart {
+    /// Draws the axes.
+    pub(super) fn new(x: Axis, y: Axis, caption: &str) -> Chart {
+        let mut chart = Chart { x, y, body: String::new() };
+        // Writing to a string cannot fail.
+        let _ = chart.axes(caption);
+        chart
+    }
+
+    fn axes(&mut self, caption: &str) -> std::fmt::Result {
+        let body = &mut self.body;
+        write!(
+            body,
+            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\"><title>{caption}</title>"
+        )?;
+        for (value, text) in &self.y.ticks {
+            let y = BOTTOM - self.y.place(*value) * (BOTTOM - TOP);
+            write!(
+                body,
+                "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
+                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
+                LEFT - 8.0,
+                y + 4.0
+            )?;
+        }
+        for (value, text) in &self.x.ticks {
+            let x = LEFT + self.x.place(*value) * (RIGHT - LEFT);
+            write!(
+                body,
+                "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{BOTTOM}\"/>\
+                 <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{text}</text>",
+                BOTTOM + 18.0
+            )?;
+        }
+        let middle = (LEFT + RIGHT) / 2.0;
+        write!(
+            body,
+            "<text x=\"{middle}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\
+             <text x=\"14\" y=\"{:.1}\" text-anchor=\"middle\" \
+             transform=\"rotate(-90 14 {:.1})\">{}</text>",
+            BOTTOM + 37.0,
+            self.x.title,
+            (TOP + BOTTOM) / 2.0,
+            (TOP + BOTTOM) / 2.0,
+            self.y.title
+        )
+    }
+
+    fn at(&self, (x, y): (f64, f64)) -> (f64, f64) {
+        let x = LEFT + self.x.place(x) * (RIGHT - LEFT);
+        (x, BOTTOM - self.y.place(y) * (BOTTOM - TOP))
+    }
+
+    /// Adds a line through points.
+    pub(super) fn line(&mut self, class: &str, points: impl Iterator<Item = (f64, f64)>) {
+        let places = points.map(|point| self.at(point));
+        let text = places.map(|(x, y)| format!("{x:.1},{y:.1} ")).collect::<String>();
+        let _ = write!(self.body, "<polyline class=\"line {class}\" points=\"{}\"/>", text.trim());
+    }
+
+    /// Adds a dot at each point.
+    pub(super) fn dots(&mut self, class: &str, points: impl Iterator<Item = (f64, f64)>) {
+        // One path of round caps: a tenth of the size of as many circles.
+        let places = points.map(|point| self.at(point));
+        let path = places.map(|(x, y)| format!("M{x:.1} {y:.1}h0")).collect::<String>();
+        let _ = write!(self.body, "<path class=\"dots {class}\" d=\"{path}\"/>");
+    }
+
+    /// Adds a bar from the bottom, with its value above.
+    pub(super) fn bar(&mut self, class: &str, point: (f64, f64), text: &str) {
+        let (x, y) = self.at(point);
+        // 72: four bars and their gaps fill the width.
+        let (left, height) = (x - 36.0, BOTTOM - y);
+        let _ = write!(
+            self.body,
+            "<rect class=\"bar {class}\" x=\"{left:.1}\" y=\"{y:.1}\" width=\"72\" \
+             height=\"{height:.1}\" rx=\"3\"/><text class=\"value\" x=\"{x:.1}\" y=\"{:.1}\" \
+             text-anchor=\"middle\">{text}</text>",
+            y - 6.0
+        );
+    }
+
+    /// Ends the drawing.
+    pub(super) fn finish(mut self) -> String {
+        self.body.push_str("</svg>\n");
+        self.body
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_from_zero_holds_its_largest_value() {
+        for most in [0.0007, 3.0, 99.9, 100.0, 12_345.0, 98e6] {
+            let axis = Axis::from_zero([1.0, most].into_iter().filter(|&v| v <= most), "");
+            assert!(axis.high >= most && axis.place(most) > 0.5, "{most}: {axis:?}");
+            assert!((2..=8).contains(&axis.ticks.len()), "{most}: {axis:?}");
+        }
+    }
+
+    #[test]
+    fn a_logarithmic_axis_has_a_label_in_every_decade() {
+        let axis = Axis::logarithmic([80.0, 20e6].into_iter(), "");
+        let labels: Vec<&str> = axis.ticks.iter().map(|tick| tick.1.as_str()).collect();
+        assert_eq!(labels, ["100", "1 k", "10 k", "100 k", "1 M", "10 M"]);
+        assert!(Axis::logarithmic([0.0].into_iter(), "").place(5.0) > 0.0);
+    }
+}
