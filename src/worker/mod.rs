@@ -140,7 +140,7 @@ impl Worker {
                     self.lanes.push(lane);
                 }
                 // No room: the lane goes straight back, and its client is told.
-                Order::Attach(lane) => drop(self.mailbox.give_back(lane)),
+                Order::Attach(lane) => self.mailbox.give_back(lane),
                 Order::Detach(client_id) => {
                     if let Some(index) = self.lanes.iter().position(|l| l.client_id() == client_id)
                     {
@@ -156,7 +156,6 @@ impl Worker {
     #[cold]
     fn release(&mut self, index: usize) {
         let lane = self.lanes.swap_remove(index);
-        // The queue has room for every lane there can be.
-        drop(self.mailbox.give_back(lane));
+        self.mailbox.give_back(lane);
     }
 }
