@@ -9,12 +9,16 @@ use super::answer::Answer;
 use super::conn::{Phase, Written};
 use super::head::{self, Head, Lane, Method};
 use super::refusal::Refusal;
+use crate::sys::epoll::Interest;
 use std::time::Instant;
 
 impl Guard {
     /// Reads what has come on a connection and acts on it.
     pub(super) fn read_client(&mut self, key: u64, now: Instant) {
         let Some(conn) = self.conns.get_mut(&key) else { return };
+        if conn.wanted() != Interest::Read {
+            return self.mute_client(key);
+        }
         match conn.read(&mut self.scratch) {
             Ok(None) => return,
             Ok(Some(0)) | Err(_) => return self.close(key),
@@ -192,11 +196,27 @@ impl Guard {
     fn sync_client(&mut self, key: u64) {
         let Some(conn) = self.conns.get_mut(&key) else { return };
         let wanted = conn.wanted();
-        if wanted == conn.interest {
+        // Most clients send nothing before they have their reply: watching on costs two system
+        // calls a request less than looking away. Those that do are muted when it comes.
+        if wanted != Interest::None {
+            self.watch_client(key, wanted);
+        }
+    }
+
+    /// Looks away from a connection whose bytes are not wanted now.
+    fn mute_client(&mut self, key: u64) {
+        let Some(conn) = self.conns.get(&key) else { return };
+        let wanted = conn.wanted();
+        self.watch_client(key, wanted);
+    }
+
+    fn watch_client(&mut self, key: u64, interest: Interest) {
+        let Some(conn) = self.conns.get_mut(&key) else { return };
+        if interest == conn.interest {
             return;
         }
-        conn.interest = wanted;
-        if self.epoll.modify(&conn.stream, key, wanted).is_err() {
+        conn.interest = interest;
+        if self.epoll.modify(&conn.stream, key, interest).is_err() {
             self.close(key);
         }
     }

@@ -78,6 +78,7 @@ impl Link {
     /// Writes what is left of the request and reads what has come of the answer; the answer once
     /// it is whole.
     pub(super) fn advance(&mut self, scratch: &mut [u8]) -> Result<Option<Answer>, LinkError> {
+        let writing = self.written_len < self.output.len();
         while self.written_len < self.output.len() {
             match self.stream.write(&self.output[self.written_len..]) {
                 Ok(0) => return Err(LinkError::Broken(ErrorKind::WriteZero.into())),
@@ -85,6 +86,10 @@ impl Link {
                 Err(error) if is_for_later(&error) => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
+        }
+        if writing {
+            // The answer cannot be there yet; the epoll set tells when it is.
+            return Ok(None);
         }
         match self.stream.read(scratch) {
             Ok(0) => return Err(LinkError::Broken(ErrorKind::UnexpectedEof.into())),
