@@ -196,12 +196,21 @@ impl Timeline {
 
     /// A subject over the floors around it, by `figure`.
     pub fn over_floor(&self, subject: Subject, figure: impl Fn(&Round) -> f64) -> Ratio {
-        let pairs = self.pairs(subject);
-        let ratios = pairs.iter().filter(|pair| pair.steady()).filter_map(|pair| {
-            let (before, after) = pair.floors?;
-            Some(figure(pair.round) / ((figure(before) + figure(after)) / 2.0))
-        });
-        ratio(ratios.collect(), pairs.len())
+        over_floor(&self.pairs(subject), figure)
+    }
+
+    /// The same apart for pairs with fast floors and for the others: plateaus differ in what a
+    /// transfer costs, and so in what anything else adds to it.
+    pub fn over_floor_by_plateau(
+        &self,
+        subject: Subject,
+        figure: impl Fn(&Round) -> f64,
+    ) -> [Ratio; 2] {
+        [true, false].map(|fast| {
+            let mut pairs = self.pairs(subject);
+            pairs.retain(|pair| pair.fast() == fast);
+            over_floor(&pairs, &figure)
+        })
     }
 
     /// One subject over another, round by round, by `figure`. The n-th rounds of both belong
@@ -224,6 +233,14 @@ impl Timeline {
             .collect();
         (median(&mut differences), differences.len())
     }
+}
+
+fn over_floor(pairs: &[Pair<'_>], figure: impl Fn(&Round) -> f64) -> Ratio {
+    let ratios = pairs.iter().filter(|pair| pair.steady()).filter_map(|pair| {
+        let (before, after) = pair.floors?;
+        Some(figure(pair.round) / ((figure(before) + figure(after)) / 2.0))
+    });
+    ratio(ratios.collect(), pairs.len())
 }
 
 fn ratio(mut ratios: Vec<f64>, pairs: usize) -> Ratio {
@@ -274,6 +291,22 @@ mod tests {
         assert_eq!((row.middle, row.best, row.used, row.rounds), (120.0, 110.0, 3, 4));
         assert!(!row.slow);
         assert!(timeline(&rounds[6..]).row(Linear).slow, "the only round is a slow one");
+    }
+
+    #[test]
+    fn plateaus_have_ratios_of_their_own() {
+        let timeline = timeline(&[
+            (Floor, 100.0),
+            (Linear, 170.0),
+            (Floor, 100.0),
+            (Linear, 999.0),
+            (Floor, 400.0),
+            (Linear, 500.0),
+            (Floor, 400.0),
+        ]);
+        let [fast, slow] = timeline.over_floor_by_plateau(Linear, |round| round.value);
+        assert_eq!((fast.median, fast.used, fast.pairs), (1.7, 1, 1));
+        assert_eq!((slow.median, slow.used, slow.pairs), (1.25, 1, 2));
     }
 
     #[test]

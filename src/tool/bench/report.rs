@@ -125,6 +125,14 @@ impl Report {
             let names = slow.join(", ");
             notes.push(format!("too few rounds with a fast floor for {names}: all were used"));
         }
+        let [fast, slow] = self.timeline.over_floor_by_plateau(Subject::Linear, |r| r.value);
+        if fast.used > 0 && slow.used > 0 {
+            notes.push(format!(
+                "the linear ring's p50 is {:.2} x the floor's where that is fast ({} pairs), and \
+                 {:.2} x where it is slow ({} pairs); the ratio of the table is over all of them",
+                fast.median, fast.used, slow.median, slow.used
+            ));
+        }
         if let Some(steal) = self.condition.steal.filter(|&steal| steal >= 0.01) {
             let percent = steal * 100.0;
             notes
@@ -234,6 +242,10 @@ impl Report {
             value["p99_quartiles"] = json!(p99.quartiles);
             value["pairs"] = json!(p50.pairs);
             value["pairs_used"] = json!(p50.used);
+            let plateaus = self.timeline.over_floor_by_plateau(subject, |round| round.value);
+            for (plateau, ratio) in ["on_fast_floor", "on_slow_floor"].into_iter().zip(plateaus) {
+                value[plateau] = json!({"p50_ratio": ratio.median, "pairs_used": ratio.used});
+            }
         }
         value
     }
