@@ -72,7 +72,7 @@ pub struct Prediction {
     pub arm: u16,
     /// The epoch of the engine that answered.
     pub epoch: u64,
-    /// TSC when the engine saw the request; 0 unless [`Client::stamp`] asked for it.
+    /// TSC when the engine saw the request; 0 unless [`crate::client::Client::stamp`] asked for it.
     pub t_received: u64,
     /// TSC when the engine was about to publish the answer; 0 unless asked for.
     pub t_done: u64,

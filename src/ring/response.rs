@@ -13,9 +13,9 @@ pub struct Response {
     pub y: u64,
     /// Second output, as bits.
     pub second: u64,
-    /// [`abi::verdict`].
+    /// [`crate::abi::verdict`].
     pub verdict: u64,
-    /// [`abi::echo`] of the request as it was read.
+    /// [`crate::abi::echo`] of the request as it was read.
     pub echo: u64,
     /// The engine's epoch.
     pub epoch: u64,
@@ -26,7 +26,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// A code of [`abi::status`].
+    /// A code of [`crate::abi::status`].
     pub fn status(&self) -> u16 {
         (self.verdict & 0xFFFF) as u16
     }
