@@ -6,7 +6,7 @@ use crate::counters::{StatusWriter, set};
 use crate::idle::IdleStrategy;
 use crate::sys::{clock, sched};
 use crate::worker::{Tally, Worker};
-use crossbeam::channel::Sender;
+use crossbeam::channel::{Sender, bounded};
 use quanta::Clock;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 use tracing::warn;
 
-/// Starts the worker; it pins itself and says where it runs.
+/// Starts the worker; it pins itself, and has said where it runs when this returns.
 pub(super) fn start(
     worker: Worker,
     core: Option<usize>,
@@ -22,16 +22,22 @@ pub(super) fn start(
     tally: Tally,
     events: &Sender<Event>,
 ) -> io::Result<thread::JoinHandle<()>> {
-    spawn("worker", events, move || {
+    let (placed, wait) = bounded(1);
+    let thread = spawn("worker", events, move || {
         let pinned = core.filter(|&core| pin(core));
         if let (Some(core), None) = (core, pinned) {
             warn!("the worker cannot be pinned to CPU {core}: serving all the same, unpinned");
         }
         let idle_index = IdleStrategy::ALL.iter().position(|&s| s == idle).unwrap_or(0);
         tally.describe(pinned, idle_index);
+        // Nobody waits when the start has failed elsewhere.
+        let _ = placed.send(());
         worker.run(idle);
         Ok(())
-    })
+    })?;
+    // An error means that the thread has ended, which the main thread is told of.
+    let _ = wait.recv();
+    Ok(thread)
 }
 
 /// Pins the calling thread and reads the mask back.
