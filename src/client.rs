@@ -42,6 +42,10 @@ fn clock_mask(strategy: IdleStrategy) -> u32 {
     }
 }
 
+/// Looks for an answer before a waiting call turns to clocks and back-off.
+// 64: some 1 us, ten round trips of a quiet machine.
+const QUICK_LOOKS: u32 = 64;
+
 /// A channel to the daemon, for one thread at a time: it is `Send` and not `Sync`.
 #[derive(Debug)]
 pub struct Client {
@@ -130,6 +134,15 @@ impl Client {
             }
             other => other?,
         };
+        // With nothing else under way the next answer is this one's and needs no sorting.
+        if self.session.in_flight() == 1 {
+            for _ in 0..QUICK_LOOKS {
+                if let Some((_, response, echo)) = self.session.pop() {
+                    return answer(&response, echo);
+                }
+                core::hint::spin_loop();
+            }
+        }
         self.wait_for(ticket, deadline)
     }
 
