@@ -8,9 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// The most models of a directory.
-// 16: the rows of the model table in STATUS.
-pub const MODEL_COUNT_MAX: usize = 16;
+/// The most models of a directory: the rows of the model table in STATUS.
+pub use crate::abi::MODEL_COUNT_MAX;
 
 /// Files under which a directory may hold pickles, and the names they are served under.
 const PICKLES: [(&str, &str); 2] =

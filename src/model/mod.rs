@@ -19,9 +19,8 @@ pub mod shared;
 
 use thiserror::Error;
 
-/// The most inputs a model may take.
-// 1,024: three parameter vectors of a model then fill 24 KiB, inside a 32 KiB first-level cache.
-pub const FEATURE_COUNT_MAX: usize = 1024;
+/// The most inputs a model may take: those of the widest request.
+pub use crate::abi::FEATURE_COUNT_MAX;
 
 /// What a model computes from its decision value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
