@@ -81,6 +81,16 @@ fn with_every_place_taken_health_and_metrics_still_answer() {
     assert!(holds_within(Duration::from_secs(4), full));
     assert_eq!(get(daemon.http, "/health").status, 200);
     assert_eq!(get(daemon.http, "/metrics").status, 200);
+    // Refused clients that do not hang up fill the reserve; they give way.
+    let refused: Vec<Http> = (0..64)
+        .map(|_| {
+            let mut http = Http::connect(daemon.http);
+            http.send("GET /info HTTP/1.1\r\n\r\n");
+            assert_eq!(http.reply(false).status, 503);
+            http
+        })
+        .collect();
+    assert_eq!(get(daemon.http, "/health").status, 200);
     // Heads that do not come fill the reserve; the oldest of them give way.
     let heads: Vec<Http> = (0..200)
         .map(|_| {
@@ -90,7 +100,7 @@ fn with_every_place_taken_health_and_metrics_still_answer() {
         })
         .collect();
     assert_eq!(get(daemon.http, "/health").status, 200);
-    drop((taken, heads));
+    drop((taken, refused, heads));
     assert!(holds_within(Duration::from_secs(2), || get(daemon.http, "/info").status == 200));
 }
 

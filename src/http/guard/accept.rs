@@ -99,12 +99,16 @@ impl Guard {
         }
     }
 
-    /// Turns away the oldest reserved connection that has not sent its head yet.
+    /// Ends the oldest reserved connection that no handler owes an answer: one whose head is not
+    /// whole yet is turned away, one that only lingers behind its reply is forgotten.
     fn evict_reserved(&mut self) -> bool {
-        let unproven =
-            |key: &u64| self.conns.get(key).is_some_and(|conn| matches!(conn.phase, Phase::Head));
-        let Some(key) = self.reserved.iter().copied().find(unproven) else { return false };
+        let owed_nothing = |key: &u64| {
+            let phase = self.conns.get(key).map(|conn| &conn.phase);
+            matches!(phase, Some(Phase::Head | Phase::Linger(_)))
+        };
+        let Some(key) = self.reserved.iter().copied().find(owed_nothing) else { return false };
         if let Some(conn) = self.conns.get(&key)
+            && matches!(conn.phase, Phase::Head)
             && let Ok(stream) = conn.stream.try_clone()
         {
             turn_away(stream);
