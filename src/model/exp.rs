@@ -10,19 +10,19 @@
 //! No branch depends on the data, so the same source serves one value and eight lanes.
 
 /// Exponents in the table for each power of two.
-const STEPS: f64 = 128.0;
+pub const STEPS: f64 = 128.0;
 /// `128 / ln 2`.
-const INV_STEP: f64 = f64::from_bits(0x4067_1547_652b_82fe);
+pub const INV_STEP: f64 = f64::from_bits(0x4067_1547_652b_82fe);
 /// The upper 33 bits of `ln 2 / 128`: its product with `k`, 18 bits, is exact.
-const STEP_HI: f64 = f64::from_bits(0x3f76_2e42_ff00_0000);
+pub const STEP_HI: f64 = f64::from_bits(0x3f76_2e42_ff00_0000);
 /// What is left of `ln 2 / 128`.
-const STEP_LO: f64 = f64::from_bits(0xbd57_1843_2a1b_0e26);
+pub const STEP_LO: f64 = f64::from_bits(0xbd57_1843_2a1b_0e26);
 /// Adding it to a number below 2^51 leaves the nearest integer in the low bits: 1.5 * 2^52.
-const SHIFTER: f64 = 6_755_399_441_055_744.0;
+pub const SHIFTER: f64 = 6_755_399_441_055_744.0;
 /// Beyond it `2^k` would leave the normal range, so half the argument is taken and squared.
-const NORMAL: f64 = 708.0;
+pub const NORMAL: f64 = 708.0;
 /// Beyond twice [`NORMAL`] the result is 0 or infinite anyway.
-const SATURATED: f64 = 1415.0;
+pub const SATURATED: f64 = 1415.0;
 
 /// Computes `e^x` for every x: 0 and infinity where it underflows and overflows, NaN for NaN.
 #[inline(always)]
@@ -54,7 +54,7 @@ fn core(x: f64) -> f64 {
 /// For i from 0 to 127: the bits of what 2^(i / 128) rounded to a double lacks, relative to it, and
 /// the bits of that double less `i << 45`. Computed with 80 decimal digits.
 #[rustfmt::skip]
-const TABLE: [[u64; 2]; 128] = [
+pub const TABLE: [[u64; 2]; 128] = [
     [0x0000_0000_0000_0000, 0x3ff0_0000_0000_0000],
     [0x3c9b_3b4f_1a88_bf6e, 0x3fef_f63d_a9fb_3335],
     [0xbc71_6013_9cd8_dc5d, 0x3fef_ec9a_3e77_8061],
