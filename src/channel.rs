@@ -21,6 +21,7 @@ pub use message::{MESSAGE_LEN, MESSAGE_WORDS, Message, NAME_LEN, Refusal, Verb, 
 use crate::abi;
 use crate::region::{self, Access, Mapping, OpenError};
 use crate::ring::Geometry;
+use crate::sync::Ordering;
 use crate::sys::{clock, memory, sched, socket};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -257,6 +258,49 @@ fn read_reply(file: &OwnedFd) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Compares words of a region's header with what they must be.
+fn check_header(
+    name: &'static str,
+    mapping: &Mapping,
+    words: &[(usize, u64)],
+) -> Result<(), OpenError> {
+    for &(index, expected) in words {
+        // Relaxed: the daemon wrote the header before it sent the descriptor.
+        let found = mapping.words()[index].load(Ordering::Relaxed);
+        if found != expected {
+            return Err(OpenError::Header { name, offset: index * 8, found, expected });
+        }
+    }
+    Ok(())
+}
+
+fn check_status(status: &Mapping, welcome: &Welcome) -> Result<(), OpenError> {
+    use abi::status_region as at;
+    let layout = (at::LAYOUT_HASH, welcome.layout_hash);
+    check_header("STATUS", status, &[(at::MAGIC, abi::MAGIC), (at::ABI, welcome.abi), layout])
+}
+
+fn check_models(models: &Mapping, welcome: &Welcome) -> Result<(), OpenError> {
+    use abi::models_region as at;
+    let layout = (at::LAYOUT_HASH, welcome.layout_hash);
+    let count = (at::MODEL_COUNT, abi::MODEL_COUNT_MAX as u64);
+    let words = [(at::MAGIC, abi::MAGIC), (at::ABI, welcome.abi), layout, count];
+    check_header("MODELS", models, &words)
+}
+
+fn check_resp(resp: &Mapping, welcome: &Welcome) -> Result<(), OpenError> {
+    use abi::resp_header as at;
+    let words = [
+        (at::MAGIC, abi::MAGIC),
+        (at::ABI, welcome.abi),
+        (at::LAYOUT_HASH, welcome.layout_hash),
+        (at::CLIENT_ID, welcome.client_id),
+        (at::FEATURE_COUNT, welcome.feature_count),
+        (at::SLOT_COUNT, welcome.slot_count),
+    ];
+    check_header("RESP", resp, &words)
+}
+
 /// Attaches a channel of the given shape.
 ///
 /// # Errors
@@ -273,6 +317,9 @@ pub fn attach(path: &Path, shape: Geometry, name: &str) -> Result<Attached, Atta
     let models = region::open("MODELS", models, abi::models_region::LINES, Access::Read)?;
     let req = region::open("REQ", req, shape.req_lines(), Access::Write)?;
     let resp = region::open("RESP", resp, shape.resp_lines(), Access::Read)?;
+    check_status(&status, &welcome)?;
+    check_models(&models, &welcome)?;
+    check_resp(&resp, &welcome)?;
     connection.send(&Message::Mapped)?;
     match connection.receive(HANDSHAKE_DEADLINE, "expected ready")? {
         (Message::Ready, descriptors) if descriptors.is_empty() => {}
@@ -288,12 +335,14 @@ pub fn attach(path: &Path, shape: Geometry, name: &str) -> Result<Attached, Atta
 /// [`AttachError`].
 pub fn observe(path: &Path) -> Result<Mapping, AttachError> {
     let connection = Connection::open(path)?;
-    let (_, descriptors) = connection.greet(None, "observer")?;
+    let (welcome, descriptors) = connection.greet(None, "observer")?;
     let [status] = descriptors.as_slice() else {
         let step = "expected one descriptor";
         return Err(AttachError::Protocol { path: path.to_owned(), step });
     };
-    Ok(region::open("STATUS", status, abi::status_region::LINES, Access::Read)?)
+    let status = region::open("STATUS", status, abi::status_region::LINES, Access::Read)?;
+    check_status(&status, &welcome)?;
+    Ok(status)
 }
 
 /// Tells the daemon to read its models again; returns what it adopted, a line a model.

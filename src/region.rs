@@ -29,6 +29,18 @@ pub enum OpenError {
         /// Which region.
         name: &'static str,
     },
+    /// Its header is not the one the handshake calls for: half made, or another's.
+    #[error("{name} says {found:#x} at offset {offset}, the handshake says {expected:#x}")]
+    Header {
+        /// Which region.
+        name: &'static str,
+        /// The word's place in bytes.
+        offset: usize,
+        /// What stands there.
+        found: u64,
+        /// What should.
+        expected: u64,
+    },
     /// The system refused.
     #[error("{name} cannot be mapped: {source}")]
     Map {

@@ -91,7 +91,8 @@ impl Observer {
         let generation = u32::try_from(self.word(start + at::ROW_GENERATION)).ok()?;
         let shape = self.word(start + at::ROW_SHAPE);
         let kind = Kind::from_code(shape as u32)?;
-        if generation == 0 {
+        let width = (shape >> 32) as usize;
+        if generation == 0 || !(1..=abi::FEATURE_COUNT_MAX).contains(&width) {
             return None;
         }
         let bytes = |offset: usize, words: usize| {
@@ -107,7 +108,7 @@ impl Observer {
             id: u16::try_from(id).ok()?,
             name: String::from_utf8_lossy(&name).into_owned(),
             kind,
-            width: (shape >> 32) as usize,
+            width,
             generation,
             sha256,
         })

@@ -8,6 +8,7 @@ use factord::ring::Geometry;
 use factord::sync::Ordering;
 use factord::sys::{memory, socket};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -44,8 +45,8 @@ fn say(peer: &OwnedFd, message: &Message, files: &[OwnedFd]) {
     socket::send(peer.as_fd(), &message.encode(), &files).unwrap();
 }
 
-/// The four regions of a channel, sealed.
-fn regions() -> Vec<OwnedFd> {
+/// The four regions of a channel, sealed, with their headers.
+fn regions(welcome: &Welcome) -> Vec<OwnedFd> {
     let shape = Geometry::new(3, 64).unwrap();
     let lines = [
         abi::status_region::LINES,
@@ -53,12 +54,26 @@ fn regions() -> Vec<OwnedFd> {
         shape.req_lines(),
         shape.resp_lines(),
     ];
-    let make = |lines: usize| {
+    // The words that every header but that of REQ begins with.
+    let opening = [abi::MAGIC, welcome.abi, welcome.layout_hash];
+    let headers = [
+        opening.to_vec(),
+        [&opening[..], &[abi::MODEL_COUNT_MAX as u64]].concat(),
+        Vec::new(),
+        [
+            &opening[..],
+            &[welcome.epoch, welcome.client_id, welcome.feature_count, welcome.slot_count],
+        ]
+        .concat(),
+    ];
+    let make = |(lines, header): (usize, Vec<u64>)| {
         let file = memory::create("stranger", (lines * abi::LINE_LEN) as u64).unwrap();
         memory::seal_size(file.as_fd()).unwrap();
+        let bytes: Vec<u8> = header.into_iter().flat_map(u64::to_le_bytes).collect();
+        std::fs::File::from(file.try_clone().unwrap()).write_all_at(&bytes, 0).unwrap();
         file
     };
-    lines.into_iter().map(make).collect()
+    lines.into_iter().zip(headers).map(make).collect()
 }
 
 /// Answers requests 1 to `count` with y = sequence; the echo of each is spoilt by `spoil`.
@@ -94,7 +109,7 @@ fn an_answer_for_other_words_is_an_error_and_no_prediction() {
     let listener = socket::listen_at(&path).unwrap();
     let stranger = thread::spawn(move || {
         let (peer, welcome) = greeted(&listener);
-        let files = regions();
+        let files = regions(&welcome);
         say(&peer, &Message::Welcome(welcome), &files);
         assert_eq!(heard(&peer), Message::Mapped);
         // Every third answer is for words that differ in a single bit.

@@ -132,6 +132,13 @@ fn regions_that_are_not_what_was_said_are_refused() {
 }
 
 #[test]
+fn regions_whose_headers_are_not_written_are_refused() {
+    let _watchdog = Watchdog::start("half-made regions", 30);
+    let text = attach_to(|truth| welcome(truth, regions())).to_string();
+    assert!(text.contains("STATUS says 0x0 at offset 0"), "{text}");
+}
+
+#[test]
 fn a_daemon_that_says_nothing_or_nonsense_is_left_at_the_deadline_or_at_once() {
     let start = Instant::now();
     let error = attach_to(|_| None);
