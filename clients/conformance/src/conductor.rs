@@ -1,0 +1,214 @@
+//! The conductor: carries out on the daemon what runners ask for, one thing at a time.
+//!
+//! Runners in any language call a program; it passes their words to the driver through a socket.
+//! One thread of the driver owns the daemon, as the daemon dies with the thread that started it.
+
+use crate::engine::Engine;
+use crate::fault::{During, Fault, ensure, fail};
+use crate::impostor::Impostor;
+use crate::models::Variant;
+use factord::counters::Observer;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long a caller waits for the conductor: longer than any verb takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Time between two looks at the counters when a restart is due.
+const LOOK: Duration = Duration::from_micros(200);
+/// A restart that has not become due by then is dropped.
+const DUE_WITHIN: Duration = Duration::from_secs(60);
+
+/// Words of a runner, and where the answer goes.
+struct Order {
+    words: Vec<String>,
+    reply: Sender<Result<String, Fault>>,
+}
+
+/// Gives orders to the thread that owns the daemon; the daemon ends when this is dropped.
+pub(crate) struct Conductor {
+    orders: Option<Sender<Order>>,
+    thread: Option<JoinHandle<()>>,
+    socket: PathBuf,
+}
+
+impl Conductor {
+    /// Takes over a prepared engine; `folder` is private to the run.
+    pub(crate) fn start(engine: Engine, golden: &Path, folder: &Path) -> Result<Conductor, Fault> {
+        let socket = folder.join("conduct.sock");
+        let listener = UnixListener::bind(&socket).during(socket.display())?;
+        let (orders, inbox) = channel();
+        let stage = Stage {
+            engine,
+            golden: golden.to_owned(),
+            folder: folder.to_owned(),
+            impostors: Vec::new(),
+            impostor_count: 0,
+            due: None,
+        };
+        let thread = thread::spawn(move || stage.play(&inbox));
+        let callers = orders.clone();
+        // It waits for callers as long as the process lives.
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if let Err(fault) = answer(stream, &callers) {
+                    eprintln!("conductor: {fault}");
+                }
+            }
+        });
+        Ok(Conductor { orders: Some(orders), thread: Some(thread), socket })
+    }
+
+    /// Where callers find it.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Gives an order and waits until it is carried out.
+    pub(crate) fn order(&self, words: &[&str]) -> Result<String, Fault> {
+        let Some(orders) = &self.orders else { return fail("the run is over") };
+        give(orders, words.iter().map(|&word| word.to_owned()).collect())
+    }
+}
+
+impl Drop for Conductor {
+    fn drop(&mut self) {
+        // NB: the listening thread holds a sender too, so that the end is an order of its own.
+        let _ = self.order(&["end"]);
+        if let Some(thread) = self.thread.take() {
+            // A panic of it has been printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn give(orders: &Sender<Order>, words: Vec<String>) -> Result<String, Fault> {
+    let (reply, outcome) = channel();
+    orders.send(Order { words, reply }).during("the run is over")?;
+    outcome.recv_timeout(PATIENCE).during("the conductor")?
+}
+
+/// Serves one caller of the socket.
+fn answer(stream: UnixStream, orders: &Sender<Order>) -> Result<(), Fault> {
+    stream.set_read_timeout(Some(PATIENCE)).during("a caller")?;
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).during("a caller")?;
+    let words = line.split_whitespace().map(str::to_owned).collect();
+    let answer = match give(orders, words) {
+        Ok(text) => format!("ok {text}"),
+        Err(fault) => format!("error {fault}"),
+    };
+    (&stream).write_all(format!("{}\n", answer.trim_end()).as_bytes()).during("a caller")
+}
+
+/// The caller's side: passes words on and returns what the conductor prints.
+pub(crate) fn call(socket: &Path, words: &[String]) -> Result<String, Fault> {
+    let stream = UnixStream::connect(socket).during(socket.display())?;
+    stream.set_read_timeout(Some(PATIENCE)).during("conduct")?;
+    (&stream).write_all(format!("{}\n", words.join(" ")).as_bytes()).during("conduct")?;
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).during("conduct")?;
+    let line = line.trim_end();
+    if let Some(fault) = line.strip_prefix("error ") {
+        return fail(fault);
+    }
+    ensure(line == "ok" || line.starts_with("ok "), || format!("no answer: {line:?}"))?;
+    Ok(line.to_owned())
+}
+
+/// A restart that waits for answers.
+struct Due {
+    observer: Observer,
+    answers: u64,
+    forgotten: Instant,
+}
+
+/// What the owning thread holds.
+struct Stage {
+    engine: Engine,
+    golden: PathBuf,
+    folder: PathBuf,
+    impostors: Vec<Impostor>,
+    impostor_count: u32,
+    due: Option<Due>,
+}
+
+/// Answers that the daemon's workers have given.
+fn answer_count(observer: &Observer) -> u64 {
+    observer.snapshot().workers.iter().map(|worker| worker.requests).sum()
+}
+
+impl Stage {
+    fn play(mut self, inbox: &Receiver<Order>) {
+        // The event loop of the run.
+        loop {
+            let wait = if self.due.is_some() { LOOK } else { DUE_WITHIN };
+            match inbox.recv_timeout(wait) {
+                Ok(order) => {
+                    let over = order.words.first().is_some_and(|verb| verb == "end");
+                    let outcome =
+                        if over { Ok(String::new()) } else { self.carry_out(&order.words) };
+                    // A caller that has gone away does not want to know.
+                    let _ = order.reply.send(outcome);
+                    if over {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Err(fault) = self.restart_if_due() {
+                        eprintln!("conductor: {fault}");
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn restart_if_due(&mut self) -> Result<(), Fault> {
+        let Some(due) = &self.due else { return Ok(()) };
+        if Instant::now() > due.forgotten {
+            self.due = None;
+        } else if answer_count(&due.observer) >= due.answers {
+            self.due = None;
+            self.engine.kill()?;
+            self.engine.start()?;
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, words: &[String]) -> Result<String, Fault> {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let done = |()| String::new();
+        match words.as_slice() {
+            ["reset"] => {
+                self.due = None;
+                self.impostors.clear();
+                self.engine.reset().map(done)
+            }
+            ["kill"] => self.engine.kill().map(done),
+            ["start"] => self.engine.start().map(done),
+            ["stop"] => self.engine.stop().map(done),
+            ["continue"] => self.engine.go_on().map(done),
+            ["swap", "a"] => Ok(self.engine.swap(Variant::A)?.to_string()),
+            ["swap", "b"] => Ok(self.engine.swap(Variant::B)?.to_string()),
+            ["restart-after", count] => {
+                let observer = self.engine.observer()?;
+                let count: u64 = count.parse().during("restart-after")?;
+                let answers = answer_count(&observer) + count;
+                let forgotten = Instant::now() + DUE_WITHIN;
+                self.due = Some(Due { observer, answers, forgotten });
+                Ok(String::new())
+            }
+            ["impostor", name] => {
+                self.impostor_count += 1;
+                let path = self.folder.join(format!("impostor-{}.sock", self.impostor_count));
+                self.impostors.push(Impostor::start(name, &self.golden, path.clone())?);
+                Ok(path.display().to_string())
+            }
+            other => fail(format!("no such verb: {}", other.join(" "))),
+        }
+    }
+}

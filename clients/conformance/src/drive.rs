@@ -1,0 +1,284 @@
+//! The driver: one daemon, all runners one after the other, one table.
+
+use crate::conductor::Conductor;
+use crate::engine::Engine;
+use crate::fault::{During, Fault, ensure, fail};
+use crate::language::{LANGUAGES, Language, Runner};
+use crate::{latency, runner};
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// What a whole runner may take.
+const RUNNER_DEADLINE: Duration = Duration::from_secs(120);
+/// The table of the `csv` call, where the test data is.
+const TABLE: &str = "jay/golden.csv";
+
+/// A run: the daemon, its conductor, and where everything lies.
+pub(crate) struct Stage {
+    pub(crate) conductor: Conductor,
+    pub(crate) socket: PathBuf,
+    conduct: PathBuf,
+    golden: PathBuf,
+    // Dropped last: the daemon lives in it.
+    folder: TempDir,
+}
+
+impl Stage {
+    /// Starts the daemon and the conductor in a folder of their own.
+    pub(crate) fn set(idle: &str, core: Option<usize>) -> Result<Stage, Fault> {
+        let folder = tempfile::Builder::new().prefix("factord-conformance-").tempdir();
+        let folder = folder.during("a folder")?;
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+        let engine = Engine::prepare(&daemon()?, folder.path(), idle, core)?;
+        let socket = engine.socket();
+        let conductor = Conductor::start(engine, &golden, folder.path())?;
+        conductor.order(&["start"])?;
+        let conduct = folder.path().join("conduct");
+        let this = env::current_exe().during("this program")?;
+        let script = format!(
+            "#!/bin/sh\nexec '{}' conduct '{}' \"$@\"\n",
+            this.display(),
+            conductor.socket().display()
+        );
+        fs::write(&conduct, script).during("the conductor's program")?;
+        fs::set_permissions(&conduct, PermissionsExt::from_mode(0o700)).during("its mode")?;
+        Ok(Stage { conductor, socket, conduct, golden, folder })
+    }
+
+    /// Starts a runner with piped output.
+    pub(crate) fn spawn(&self, runner: &Runner, arguments: &[&str]) -> Result<Child, Fault> {
+        let mut command = runner.command(&self.socket, &self.conduct, &self.golden);
+        command.args(arguments).stdout(Stdio::piped());
+        let asked = arguments.first() == Some(&"ping");
+        command.stdin(if asked { Stdio::piped() } else { Stdio::null() });
+        factord::sys::process::bind_to_parent(&mut command).spawn().during("the runner")
+    }
+}
+
+/// The daemon: named by `FACTORD`, or built beside this program.
+fn daemon() -> Result<PathBuf, Fault> {
+    let beside = env::current_exe().during("this program")?.with_file_name("factord");
+    let path = env::var_os("FACTORD").map_or(beside, PathBuf::from);
+    let why = || format!("no {}: build it with cargo build --release", path.display());
+    ensure(path.is_file(), why)?;
+    Ok(path)
+}
+
+/// What became of one language.
+enum Outcome {
+    Skipped(String),
+    Ran(Vec<(String, String)>, String),
+}
+
+/// The languages named, or all.
+fn chosen(names: &[&str]) -> Result<Vec<&'static Language>, Fault> {
+    if let Some(name) = names.iter().find(|name| !LANGUAGES.iter().any(|l| l.name == **name)) {
+        let all = LANGUAGES.map(|language| language.name).join(", ");
+        return fail(format!("no language {name}: there are {all}"));
+    }
+    let wanted = |language: &&Language| names.is_empty() || names.contains(&language.name);
+    Ok(LANGUAGES.iter().filter(wanted).collect())
+}
+
+/// A language with its runner, or with why it has none.
+pub(crate) type Made = (&'static Language, Result<Runner, String>);
+
+/// Makes the runners of the languages named; says of each that is left out why.
+pub(crate) fn runners(names: &[&str]) -> Result<Vec<Made>, Fault> {
+    let out = target()?.join("clients");
+    let make = |language: &'static Language| match language.missing() {
+        Some(missing) => Ok((language, Err(missing))),
+        None => language.make(&out).during(language.name).map(|runner| (language, Ok(runner))),
+    };
+    chosen(names)?.into_iter().map(make).collect()
+}
+
+/// Where builds go: this program is at `TARGET/release/`.
+fn target() -> Result<PathBuf, Fault> {
+    let this = env::current_exe().during("this program")?;
+    let target = this.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    target.map(Path::to_owned).ok_or_else(|| Fault(format!("{} is in no build", this.display())))
+}
+
+/// Runs what the arguments ask for; true when all went well.
+pub(crate) fn run(arguments: &[String]) -> Result<bool, Fault> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["--latency", names @ ..] => latency::run(&runners(names)?).map(|()| true),
+        names => conform(names),
+    }
+}
+
+fn conform(names: &[&str]) -> Result<bool, Fault> {
+    let runners = runners(names)?;
+    // Yielding would give a busy core away for a time slice; sleeping at times does not.
+    let stage = Stage::set("backoff", None)?;
+    let mut columns = Vec::new();
+    for (language, runner) in &runners {
+        let start = Instant::now();
+        let outcome = match runner {
+            Ok(runner) => ran(&stage, runner)?,
+            Err(missing) => Outcome::Skipped(missing.clone()),
+        };
+        let seconds = start.elapsed().as_secs_f64();
+        match &outcome {
+            Outcome::Skipped(why) => println!("{}: skipped, {why}", language.name),
+            Outcome::Ran(_, end) => println!("{}: {end}, {seconds:.1} s", language.name),
+        }
+        columns.push((language.name, outcome));
+    }
+    let tables_agree = compare_tables(&stage, &runners)?;
+    Ok(report(&columns) && tables_agree)
+}
+
+/// Lines of a child until its end, which must come in time.
+fn lines_of(mut child: Child) -> Result<Vec<String>, Fault> {
+    let stdout = child.stdout.take().ok_or("no stdout").during("the runner")?;
+    let (sender, inbox) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            // Nobody listens any more once the time is over.
+            let _ = sender.send(line);
+        }
+    });
+    let end = Instant::now() + RUNNER_DEADLINE;
+    let mut lines = Vec::new();
+    loop {
+        match inbox.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(line) => lines.push(line),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                lines.push(format!("no end within {RUNNER_DEADLINE:?}"));
+                break;
+            }
+        }
+    }
+    // It has closed its stdout, or it hangs.
+    let left = end.saturating_duration_since(Instant::now()).min(Duration::from_secs(10));
+    let status = wait(&mut child, left)?;
+    lines.push(status);
+    Ok(lines)
+}
+
+/// Waits for a child's end, or makes it; `exit 0` and the like.
+fn wait(child: &mut Child, limit: Duration) -> Result<String, Fault> {
+    let end = Instant::now() + limit;
+    while Instant::now() < end {
+        if let Some(status) = child.try_wait().during("wait")? {
+            return Ok(status.to_string());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().during("kill")?;
+    child.wait().during("wait")?;
+    Ok("killed as it did not end".to_owned())
+}
+
+fn ran(stage: &Stage, runner: &Runner) -> Result<Outcome, Fault> {
+    let mut lines = lines_of(stage.spawn(runner, &[])?)?;
+    let status = lines.pop().unwrap_or_default();
+    let case = |line: &String| {
+        let (name, said) = line.split_once(" ... ")?;
+        Some((name.to_owned(), said.to_owned()))
+    };
+    let cases: Vec<(String, String)> = lines.iter().filter_map(case).collect();
+    let passed = cases.iter().filter(|(_, said)| said == "ok").count();
+    let expected = format!("{passed} passed, {} failed", cases.len() - passed);
+    let mut end = lines.pop().unwrap_or_default();
+    if end != expected || (passed == cases.len()) != (status == "exit status: 0") {
+        end = format!("FAILED: {end}, {status}");
+    }
+    Ok(Outcome::Ran(cases, end))
+}
+
+/// Tells whether what is missing is a failure.
+fn all_must_run() -> bool {
+    env::var("CI").is_ok_and(|value| value == "true")
+}
+
+/// Prints the table; true when every case passed in every language that ran, and none was
+/// skipped where all must run.
+fn report(columns: &[(&str, Outcome)]) -> bool {
+    let names = runner::names();
+    let mut well = true;
+    print!("\n{:<26}", "case");
+    for (language, _) in columns {
+        print!("{language:<9}");
+    }
+    println!();
+    let mut faults = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let case = format!("{:02} {name}", index + 1);
+        print!("{case:<26}");
+        for (language, outcome) in columns {
+            let word = match outcome {
+                Outcome::Skipped(_) => "-",
+                Outcome::Ran(cases, _) => match cases.iter().find(|(name, _)| *name == case) {
+                    Some((_, said)) if said == "ok" => "ok",
+                    Some((_, said)) => {
+                        faults.push(format!("{language}: {case}: {said}"));
+                        "FAILED"
+                    }
+                    None => {
+                        faults.push(format!("{language}: {case}: was not run"));
+                        "NOT RUN"
+                    }
+                },
+            };
+            print!("{word:<9}");
+        }
+        println!();
+    }
+    let must_run = all_must_run();
+    for (language, outcome) in columns {
+        match outcome {
+            Outcome::Skipped(why) if must_run => faults.push(format!("{language}: {why}")),
+            Outcome::Ran(_, end) if end.starts_with("FAILED") => {
+                faults.push(format!("{language}: {end}"));
+            }
+            _ => {}
+        }
+    }
+    if !faults.is_empty() {
+        println!("\n{}", faults.join("\n"));
+        well = false;
+    }
+    well
+}
+
+/// The bits of every row of the table of the replaced service's models, through each client.
+fn compare_tables(stage: &Stage, runners: &[Made]) -> Result<bool, Fault> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let shared = env::var_os("FACTORD_SHARED").map_or(beside, PathBuf::from);
+    let table = shared.join(TABLE);
+    if !table.is_file() {
+        println!("csv: skipped, there is no {}", table.display());
+        return Ok(!all_must_run());
+    }
+    let rows = fs::read_to_string(&table).during(table.display())?.lines().count() - 1;
+    stage.conductor.order(&["reset"])?;
+    let mut first: Option<(&str, String)> = None;
+    let mut agree = true;
+    for (language, runner) in runners {
+        let Ok(runner) = runner else { continue };
+        let out = stage.folder.path().join(format!("{}.bits", language.name));
+        let (input, output) = (table.display().to_string(), out.display().to_string());
+        let mut lines = lines_of(stage.spawn(runner, &["csv", &input, &output])?)?;
+        let status = lines.pop().unwrap_or_default();
+        let bits = fs::read_to_string(&out).unwrap_or_default();
+        let (reference, expected) = first.get_or_insert_with(|| (language.name, bits.clone()));
+        let same = status == "exit status: 0" && bits == *expected && bits.lines().count() == rows;
+        let verdict = if same { "the same bits" } else { "FAILED: other bits" };
+        println!("csv: {}, {rows} rows: {verdict} as {reference} ({status})", language.name);
+        agree &= same && rows > 0;
+    }
+    Ok(agree)
+}

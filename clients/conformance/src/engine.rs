@@ -1,0 +1,203 @@
+//! The daemon under test: started, killed, halted and given other models.
+
+use crate::fault::{During, Fault, fail};
+use crate::models::{self, Variant};
+use factord::channel;
+use factord::counters::{Observer, State};
+use factord::sys::process;
+use factord_client::{AttachOptions, Client, IdleStrategy};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long the daemon may take to serve, or to stand still.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// Channels of one user: few, so that a runner can have them all.
+pub(crate) const CHANNELS_PER_UID: &str = "16";
+
+/// The daemon and where it lives. It dies with the thread that started it.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    program: PathBuf,
+    folder: PathBuf,
+    arguments: Vec<String>,
+    child: Option<Child>,
+    halted: bool,
+    swing: Variant,
+}
+
+impl Engine {
+    /// Prepares a daemon in `folder`; its worker waits by `idle`, on `core` if one is named.
+    pub(crate) fn prepare(
+        program: &Path,
+        folder: &Path,
+        idle: &str,
+        core: Option<usize>,
+    ) -> Result<Engine, Fault> {
+        let models = folder.join("models");
+        fs::create_dir(&models).during("the model directory")?;
+        models::save_all(&models)?;
+        let mut arguments = vec!["--idle".to_owned(), idle.to_owned()];
+        arguments.extend(core.iter().flat_map(|core| ["--core".to_owned(), core.to_string()]));
+        Ok(Engine {
+            program: program.to_owned(),
+            folder: folder.to_owned(),
+            arguments,
+            child: None,
+            halted: false,
+            swing: Variant::A,
+        })
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join("factord.sock")
+    }
+
+    fn models(&self) -> PathBuf {
+        self.folder.join("models")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("engine.log")
+    }
+
+    /// Starts the daemon, unless it runs, and waits until it serves.
+    pub(crate) fn start(&mut self) -> Result<(), Fault> {
+        if self.child.is_some() {
+            return Ok(());
+        }
+        let log = File::options().create(true).append(true).open(self.log()).during("the log")?;
+        let mut command = Command::new(&self.program);
+        // The run is to be the same whatever the caller's environment says.
+        command.env_clear().arg("--socket").arg(self.socket());
+        command.args(["serve", "--no-http", "--log-level", "ERROR"]);
+        command.args(["--channels-per-uid", CHANNELS_PER_UID]).args(&self.arguments);
+        command.arg("--models").arg(self.models());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let child = process::bind_to_parent(&mut command).spawn();
+        self.child = Some(child.during(self.program.display())?);
+        let end = Instant::now() + DEADLINE;
+        while Instant::now() < end {
+            if self.serves() {
+                return Ok(());
+            }
+            if let Some(child) = &mut self.child
+                && let Ok(Some(status)) = child.try_wait()
+            {
+                self.child = None;
+                let log = fs::read_to_string(self.log()).unwrap_or_default();
+                return fail(format!("the daemon ended before it served ({status}): {log}"));
+            }
+            sleep(Duration::from_millis(2));
+        }
+        fail(format!("the daemon did not serve within {DEADLINE:?}"))
+    }
+
+    fn serves(&self) -> bool {
+        let observer = Observer::attach(Some(&self.socket()));
+        observer.is_ok_and(|observer| observer.state() == State::Serving)
+    }
+
+    /// A reader of the counters of the daemon that runs now.
+    pub(crate) fn observer(&self) -> Result<Observer, Fault> {
+        Observer::attach(Some(&self.socket())).during("the daemon's counters")
+    }
+
+    /// Kills the daemon, if it runs, and waits for its end.
+    pub(crate) fn kill(&mut self) -> Result<(), Fault> {
+        self.halted = false;
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        child.kill().and_then(|()| child.wait()).map(drop).during("the daemon cannot be killed")
+    }
+
+    fn running(&self) -> Result<&Child, Fault> {
+        self.child.as_ref().ok_or_else(|| Fault("the daemon does not run".to_owned()))
+    }
+
+    /// Halts every thread of the daemon, and waits until they stand still.
+    pub(crate) fn stop(&mut self) -> Result<(), Fault> {
+        let child = self.running()?;
+        process::halt(child).during("the daemon cannot be halted")?;
+        let tasks = PathBuf::from(format!("/proc/{}/task", child.id()));
+        self.halted = true;
+        let end = Instant::now() + DEADLINE;
+        while Instant::now() < end {
+            if stands_still(&tasks) {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(1));
+        }
+        fail(format!("the daemon does not stand still within {DEADLINE:?}"))
+    }
+
+    /// Lets the daemon run again.
+    pub(crate) fn go_on(&mut self) -> Result<(), Fault> {
+        process::go_on(self.running()?).during("the daemon cannot go on")?;
+        self.halted = false;
+        Ok(())
+    }
+
+    /// Has the daemon serve a variant of `swing`; returns the generation.
+    pub(crate) fn swap(&mut self, variant: Variant) -> Result<u32, Fault> {
+        models::save_swing(variant, &self.models())?;
+        channel::reload(&self.socket()).during("the reload")?;
+        self.swing = variant;
+        let rows = self.observer()?.models();
+        let row = rows.into_iter().find(|row| row.name == "swing");
+        row.map(|row| row.generation).ok_or_else(|| Fault("`swing` is not served".to_owned()))
+    }
+
+    /// The state that every case starts from.
+    pub(crate) fn reset(&mut self) -> Result<(), Fault> {
+        if self.halted {
+            self.go_on()?;
+        }
+        if self.swing != Variant::A && self.child.is_none() {
+            models::save_swing(Variant::A, &self.models())?;
+            self.swing = Variant::A;
+        }
+        self.start()?;
+        if self.swing != Variant::A {
+            let generation = self.swap(Variant::A)?;
+            self.wait_until_answers_name(generation)?;
+        }
+        Ok(())
+    }
+
+    /// The worker adopts a model between two sweeps, some time after the reload is done.
+    fn wait_until_answers_name(&self, generation: u32) -> Result<(), Fault> {
+        let options = AttachOptions {
+            socket: Some(self.socket()),
+            idle: IdleStrategy::Backoff,
+            ..AttachOptions::default()
+        };
+        let mut client = Client::attach(&options).during("attach")?;
+        let model = client.model("swing").ok_or("not served").during("swing")?.id;
+        let end = Instant::now() + DEADLINE;
+        while Instant::now() < end {
+            let answer = client.predict(model, &[0.0; 3], DEADLINE).during("swing")?;
+            if answer.generation == generation {
+                return Ok(());
+            }
+        }
+        fail(format!("no answer names generation {generation} within {DEADLINE:?}"))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // A halted process dies of SIGKILL as well; there is nobody left to tell of an error.
+        let _ = self.kill();
+    }
+}
+
+/// Tells whether every thread of a process is stopped.
+fn stands_still(tasks: &Path) -> bool {
+    let Ok(tasks) = fs::read_dir(tasks) else { return false };
+    tasks.flatten().all(|task| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T'))
+    })
+}

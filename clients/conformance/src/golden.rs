@@ -1,0 +1,167 @@
+//! The golden files: what they hold, and how they are written and read.
+
+use crate::fault::{During, Fault, ensure, fail};
+use crate::images;
+use crate::models::{self, Random, Variant, WIDE};
+use factord::abi::status;
+use factord::model::Model;
+use factord::model::evaluator::Evaluator;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+/// Random rows of the narrow files.
+const ROWS: usize = 200;
+/// Rows of a wide file.
+const WIDE_ROWS: usize = 2;
+/// Rows of the golden image for each of its models.
+pub(crate) const IMAGE_ROWS: usize = 8;
+
+/// Values that a plain range of random ones leaves out, all within what no model overflows at.
+const EDGES: [f64; 9] = [0.0, -0.0, 1.0, -1.0, 5e-324, 2.225_073_858_507_201e-308, 1e-9, 1e9, -1e9];
+
+/// One row and the bits of its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) x: Vec<f64>,
+    pub(crate) y: u64,
+    pub(crate) second: u64,
+}
+
+impl Row {
+    fn of(model: &Model, x: Vec<f64>) -> Result<Row, Fault> {
+        let answer = Evaluator::new(1, model).answer(&x);
+        ensure(answer.status == status::OK, || format!("{x:?} has no answer"))?;
+        Ok(Row { x, y: answer.y, second: answer.second })
+    }
+}
+
+/// Narrow inputs: random ones as they come in practice, wide-spread ones, and edges in each place.
+fn narrow_inputs() -> Vec<Vec<f64>> {
+    let mut random = Random(3);
+    let mut inputs: Vec<Vec<f64>> = (0..ROWS).map(|_| random.numbers(3, 0.0, 1.0)).collect();
+    inputs.extend((0..ROWS / 4).map(|_| random.numbers(3, -50.0, 50.0)));
+    for place in 0..3 {
+        for edge in EDGES {
+            let mut x = vec![0.5, 0.25, 0.125];
+            x[place] = edge;
+            inputs.push(x);
+        }
+    }
+    inputs
+}
+
+fn bad_inputs() -> Vec<Vec<f64>> {
+    let negative_nan = f64::from_bits(0xFFF8_0000_0000_0001);
+    let values = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, negative_nan];
+    let mut inputs = Vec::new();
+    for place in 0..3 {
+        for value in values {
+            let mut x = vec![0.5, 0.25, 0.125];
+            x[place] = value;
+            inputs.push(x);
+        }
+    }
+    inputs
+}
+
+fn answered(model: &Model, inputs: Vec<Vec<f64>>) -> Result<Vec<Row>, Fault> {
+    inputs.into_iter().map(|x| Row::of(model, x)).collect()
+}
+
+/// The rows of the golden image: the first half for `regression`, the rest for `classification`.
+pub(crate) fn image_rows() -> Result<Vec<Row>, Fault> {
+    let [regression, classification] = models::built_in();
+    let inputs = narrow_inputs();
+    let (first, second) = (&inputs[..IMAGE_ROWS], &inputs[ROWS..ROWS + IMAGE_ROWS]);
+    let mut rows = answered(regression.model(), first.to_vec())?;
+    rows.extend(answered(classification.model(), second.to_vec())?);
+    Ok(rows)
+}
+
+fn words(line: &mut String, bits: impl Iterator<Item = u64>) {
+    for word in bits {
+        // A string takes every write.
+        let _ = write!(line, "{word:016x} ");
+    }
+    line.pop();
+    line.push('\n');
+}
+
+fn text(rows: &[Row]) -> String {
+    let mut text = String::new();
+    for row in rows {
+        let x = row.x.iter().map(|value| value.to_bits());
+        words(&mut text, x.chain([row.y, row.second]));
+    }
+    text
+}
+
+/// Every golden file by its name, as it must be.
+fn files() -> Result<Vec<(String, String)>, Fault> {
+    let [regression, classification] = models::built_in();
+    let wide_linear = models::wide_linear().during("wide")?;
+    let wide_logistic = models::wide_logistic().during("wide-logistic")?;
+    let swing = |variant| models::swing(variant).during("swing");
+    let mut random = Random(4);
+    let mut wide = || (0..WIDE_ROWS).map(|_| random.numbers(WIDE, 0.0, 1.0)).collect();
+    let tables = [
+        ("regression", answered(regression.model(), narrow_inputs())?),
+        ("classification", answered(classification.model(), narrow_inputs())?),
+        ("swing-a", answered(&swing(Variant::A)?, narrow_inputs())?),
+        ("swing-b", answered(&swing(Variant::B)?, narrow_inputs())?),
+        ("wide", answered(&wide_linear, wide())?),
+        ("wide-logistic", answered(&wide_logistic, wide())?),
+        ("image", image_rows()?),
+    ];
+    let file = |(name, rows): (&str, Vec<Row>)| (format!("{name}.golden"), text(&rows));
+    let mut files: Vec<(String, String)> = tables.into_iter().map(file).collect();
+    let mut bad = String::new();
+    for x in bad_inputs() {
+        words(&mut bad, x.into_iter().map(f64::to_bits));
+    }
+    files.push(("bad.golden".to_owned(), bad));
+    for (name, text) in images::texts()? {
+        files.push((format!("images/{name}.image"), text));
+    }
+    Ok(files)
+}
+
+/// Writes every golden file under `folder`.
+pub(crate) fn write_all(folder: &Path) -> Result<usize, Fault> {
+    fs::create_dir_all(folder.join("images")).during("the folder of the images")?;
+    let files = files()?;
+    for (name, text) in &files {
+        fs::write(folder.join(name), text).during(name)?;
+    }
+    Ok(files.len())
+}
+
+fn lines(folder: &Path, name: &str) -> Result<Vec<Vec<u64>>, Fault> {
+    let path = folder.join(format!("{name}.golden"));
+    let text = fs::read_to_string(&path).during(path.display())?;
+    let word = |word: &str| u64::from_str_radix(word, 16).during(path.display());
+    let line = |line: &str| line.split(' ').map(word).collect::<Result<Vec<u64>, Fault>>();
+    let rows: Vec<Vec<u64>> =
+        text.lines().filter(|text| !text.starts_with('#')).map(line).collect::<Result<_, _>>()?;
+    ensure(!rows.is_empty(), || format!("{} holds no rows", path.display()))?;
+    Ok(rows)
+}
+
+/// Reads the rows of a golden file.
+pub(crate) fn read(folder: &Path, name: &str) -> Result<Vec<Row>, Fault> {
+    let row = |words: Vec<u64>| match words.as_slice() {
+        [x @ .., y, second] if !x.is_empty() => {
+            let x = x.iter().map(|&bits| f64::from_bits(bits)).collect();
+            Ok(Row { x, y: *y, second: *second })
+        }
+        _ => fail(format!("{name}.golden: a row of {} words", words.len())),
+    };
+    lines(folder, name)?.into_iter().map(row).collect()
+}
+
+/// Reads the rows that have no answer.
+pub(crate) fn read_bad(folder: &Path) -> Result<Vec<Vec<f64>>, Fault> {
+    let rows = lines(folder, "bad")?;
+    Ok(rows.into_iter().map(|words| words.into_iter().map(f64::from_bits).collect()).collect())
+}

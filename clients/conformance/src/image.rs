@@ -1,0 +1,144 @@
+//! Region images: what the four regions of a channel of 3 features and 64 slots hold, as text.
+//!
+//! A line names a region and what is true of it; words that no line names are zero:
+//!
+//! ```text
+//! # a comment
+//! like good                            everything of that image, first of all
+//! RESP 000c0 0000000000000001          at this offset, this word, both in hex
+//! RESP zero                            every word of it
+//! RESP len 4160                        bytes, in decimal
+//! RESP unsealed
+//! RESP absent                          no descriptor is sent for it
+//! STATUS pipe                          the end of a pipe is sent instead
+//! ```
+
+use crate::fault::{During, Fault, fail};
+use factord::abi::{self, models_region, status_region};
+use factord::ring::Geometry;
+use factord::sys::memory;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// The names of the regions, in the order of their descriptors.
+const NAMES: [&str; 4] = ["STATUS", "MODELS", "REQ", "RESP"];
+/// Features of every image's channel.
+pub(crate) const FEATURES: usize = 3;
+/// Slots of its rings.
+pub(crate) const SLOTS: usize = 64;
+/// The epoch of the golden image.
+pub(crate) const EPOCH: u64 = 42;
+/// The client it was made for.
+pub(crate) const CLIENT_ID: u64 = 5;
+/// Generations of its two models.
+pub(crate) const GENERATIONS: [u32; 2] = [7, 8];
+
+/// What is sent for a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Sealed,
+    Unsealed,
+    Absent,
+    Pipe,
+}
+
+/// One region.
+#[derive(Clone, Debug)]
+struct Part {
+    form: Form,
+    len: u64,
+    words: BTreeMap<u64, u64>,
+}
+
+/// All four.
+#[derive(Clone, Debug)]
+pub(crate) struct Image {
+    parts: [Part; 4],
+}
+
+impl Image {
+    fn empty() -> Result<Image, Fault> {
+        let Some(ring) = Geometry::new(FEATURES, SLOTS) else { return fail("no such ring") };
+        let lines =
+            [status_region::LINES, models_region::LINES, ring.req_lines(), ring.resp_lines()];
+        let part = |lines: usize| Part {
+            form: Form::Sealed,
+            len: (lines * abi::LINE_LEN) as u64,
+            words: BTreeMap::new(),
+        };
+        Ok(Image { parts: lines.map(part) })
+    }
+
+    /// Reads the image of a name from the golden folder.
+    pub(crate) fn read(golden: &Path, name: &str) -> Result<Image, Fault> {
+        let path = golden.join("images").join(format!("{name}.image"));
+        let text = fs::read_to_string(&path).during(path.display())?;
+        let mut image = Image::empty()?;
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            match line.split(' ').collect::<Vec<_>>().as_slice() {
+                ["like", other] => image = Image::read(golden, other)?,
+                [region, what @ ..] => {
+                    let Some(index) = NAMES.iter().position(|name| name == region) else {
+                        return fail(format!("{}: no region {region}", path.display()));
+                    };
+                    image.parts[index]
+                        .change(what)
+                        .during(format!("{}: {line}", path.display()))?;
+                }
+                [] => {}
+            }
+        }
+        Ok(image)
+    }
+
+    /// Makes the descriptors.
+    pub(crate) fn files(&self) -> Result<Vec<OwnedFd>, Fault> {
+        let mut files = Vec::new();
+        for (part, name) in self.parts.iter().zip(NAMES) {
+            // REQ is the client's to write; of the others it gets a reader's descriptor.
+            files.extend(part.file(name == "REQ").during(name)?);
+        }
+        Ok(files)
+    }
+}
+
+impl Part {
+    fn change(&mut self, what: &[&str]) -> Result<(), Fault> {
+        match what {
+            ["zero"] => self.words.clear(),
+            ["len", len] => self.len = len.parse().during("the length")?,
+            ["unsealed"] => self.form = Form::Unsealed,
+            ["absent"] => self.form = Form::Absent,
+            ["pipe"] => self.form = Form::Pipe,
+            [offset, word] => {
+                let number = |digits: &str| u64::from_str_radix(digits, 16).during(digits);
+                self.words.insert(number(offset)?, number(word)?);
+            }
+            _ => return fail("not a line of an image"),
+        }
+        Ok(())
+    }
+
+    fn file(&self, writable: bool) -> std::io::Result<Option<OwnedFd>> {
+        match self.form {
+            Form::Absent => return Ok(None),
+            Form::Pipe => return Ok(Some(std::io::pipe()?.0.into())),
+            Form::Sealed | Form::Unsealed => {}
+        }
+        let file = File::from(memory::create("image", self.len)?);
+        for (&offset, word) in self.words.iter().filter(|&(&offset, _)| offset + 8 <= self.len) {
+            file.write_all_at(&word.to_le_bytes(), offset)?;
+        }
+        if self.form == Form::Sealed {
+            memory::seal_size(file.as_fd())?;
+        }
+        if writable {
+            Ok(Some(file.into()))
+        } else {
+            memory::reopen_read_only(file.as_fd()).map(Some)
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! False daemons: they speak another ABI, refuse, fall silent, or offer regions that lie.
+
+use crate::fault::{During, Fault};
+use crate::image::{CLIENT_ID, EPOCH, Image};
+use factord::abi;
+use factord::channel::{MESSAGE_LEN, Message, Refusal, Welcome};
+use factord::sys::socket;
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How long a false daemon waits for a client's message, and how long it keeps a client at most.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Time between two looks at whether it is to end.
+const LOOK: Duration = Duration::from_millis(20);
+/// The version of those that speak another one: 7.3.
+const ANOTHER_ABI: u64 = 7 << 16 | 3;
+/// The user whom `stranger` refuses.
+const STRANGER_UID: u64 = 4711;
+
+/// What a false daemon does with a greeting.
+#[derive(Clone)]
+enum Conduct {
+    Silent,
+    HangUp,
+    Say(fn(Welcome) -> Vec<u8>),
+    Serve(Image),
+}
+
+/// A false daemon; it ends when dropped.
+pub(crate) struct Impostor {
+    path: PathBuf,
+    // Dropped first, which is how the thread learns that it is to end.
+    end: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Impostor {
+    /// Starts the false daemon of a name at `path`.
+    pub(crate) fn start(name: &str, golden: &Path, path: PathBuf) -> Result<Impostor, Fault> {
+        let conduct = conduct(name, golden)?;
+        let listener = socket::listen_at(&path).during(path.display())?;
+        let (end, ended) = channel();
+        let thread = thread::spawn(move || listen(&listener, &conduct, &ended));
+        Ok(Impostor { path, end: Some(end), thread: Some(thread) })
+    }
+}
+
+impl Drop for Impostor {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of it has been printed.
+            let _ = thread.join();
+        }
+        // The folder is private and goes away as a whole.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn conduct(name: &str, golden: &Path) -> Result<Conduct, Fault> {
+    Ok(match name {
+        "silent" => Conduct::Silent,
+        "hang-up" => Conduct::HangUp,
+        "babble" => Conduct::Say(|_| vec![7; MESSAGE_LEN]),
+        "abi-refused" => Conduct::Say(|_| refusal(ANOTHER_ABI, Refusal::Abi)),
+        "abi-welcomed" => Conduct::Say(|truth| {
+            Message::Welcome(Welcome { abi: ANOTHER_ABI, ..truth }).encode().to_vec()
+        }),
+        "layout" => Conduct::Say(|truth| {
+            Message::Welcome(Welcome { layout_hash: 1, ..truth }).encode().to_vec()
+        }),
+        "stranger" => {
+            Conduct::Say(|_| refusal(abi::ABI_WORD, Refusal::NotAllowed { uid: STRANGER_UID }))
+        }
+        image => Conduct::Serve(Image::read(golden, image)?),
+    })
+}
+
+fn refusal(abi: u64, refusal: Refusal) -> Vec<u8> {
+    Message::Refused { abi, refusal }.encode().to_vec()
+}
+
+/// Serves until `ended` hangs up.
+fn listen(listener: &OwnedFd, conduct: &Conduct, ended: &Receiver<()>) {
+    // The event loop of a false daemon.
+    while ended.try_recv() != Err(TryRecvError::Disconnected) {
+        // A look that fails is only a look too few.
+        if !socket::wait_readable(listener.as_fd(), LOOK).unwrap_or(false) {
+            continue;
+        }
+        if let Ok(Some(peer)) = socket::accept(listener.as_fd()) {
+            let conduct = conduct.clone();
+            thread::spawn(move || {
+                if let Err(fault) = receive(&peer, conduct) {
+                    eprintln!("false daemon: {fault}");
+                }
+            });
+        }
+    }
+}
+
+fn receive(peer: &OwnedFd, conduct: Conduct) -> Result<(), Fault> {
+    let Some(Message::Hello { feature_count, slot_count, nonce, .. }) = hear(peer)? else {
+        return Ok(());
+    };
+    let (abi, layout_hash) = (abi::ABI_WORD, abi::LAYOUT_HASH);
+    let (epoch, client_id) = (EPOCH, CLIENT_ID);
+    let truth = Welcome { abi, layout_hash, epoch, client_id, feature_count, slot_count, nonce };
+    match conduct {
+        Conduct::HangUp => return Ok(()),
+        Conduct::Silent => {}
+        Conduct::Say(answer) => say(peer, &answer(truth), &[])?,
+        Conduct::Serve(image) => {
+            say(peer, &Message::Welcome(truth).encode(), &image.files()?)?;
+            if hear(peer)? == Some(Message::Mapped) {
+                say(peer, &Message::Ready.encode(), &[])?;
+            }
+        }
+    }
+    // Stays until the client leaves, so that what it judges is not a hung-up socket.
+    let _ = hear(peer);
+    Ok(())
+}
+
+fn say(peer: &OwnedFd, bytes: &[u8], files: &[OwnedFd]) -> Result<(), Fault> {
+    let files: Vec<_> = files.iter().map(AsFd::as_fd).collect();
+    socket::send(peer.as_fd(), bytes, &files).during("send")
+}
+
+/// The client's next message; `None` when it has left or says nothing.
+fn hear(peer: &OwnedFd) -> Result<Option<Message>, Fault> {
+    if !socket::wait_readable(peer.as_fd(), PATIENCE).during("wait")? {
+        return Ok(None);
+    }
+    let mut buffer = [0; MESSAGE_LEN];
+    let len = socket::receive(peer.as_fd(), &mut buffer).map_or(0, |received| received.len);
+    Ok(Message::decode(&buffer[..len]))
+}

@@ -1,0 +1,53 @@
+//! The conformance suite of factord's clients: driver, conductor, and the runner of Rust.
+//!
+//! `README.md` beside it says what a runner in any language is and does.
+
+mod conductor;
+mod drive;
+mod engine;
+mod fault;
+mod golden;
+mod image;
+mod images;
+mod impostor;
+mod language;
+mod latency;
+mod models;
+mod runner;
+
+use fault::{Fault, fail};
+use std::path::Path;
+use std::process::ExitCode;
+
+fn run(arguments: &[String]) -> Result<bool, Fault> {
+    let [call, rest @ ..] = arguments else {
+        return fail(
+            "calls: drive [--latency] [LANGUAGE...], runner ..., conduct ..., golden FOLDER",
+        );
+    };
+    match (call.as_str(), rest) {
+        ("drive", arguments) => drive::run(arguments),
+        ("runner", arguments) => runner::run(arguments),
+        ("conduct", [socket, words @ ..]) => {
+            println!("{}", conductor::call(Path::new(socket), words)?);
+            Ok(true)
+        }
+        ("golden", [folder]) => {
+            println!("{} files", golden::write_all(Path::new(folder))?);
+            Ok(true)
+        }
+        (call, _) => fail(format!("no such call: {call}")),
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(fault) => {
+            eprintln!("factord-conformance: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
