@@ -72,7 +72,11 @@ impl Roster {
     pub fn reload(&mut self, outlets: &mut Outlets) -> Result<String, ReloadError> {
         let served = match &self.source {
             ModelSource::Embedded => catalogue::embedded(),
-            ModelSource::Dir(path) => catalogue::load_dir(path)?,
+            ModelSource::Dir(path) => {
+                let before: Vec<&Served> =
+                    self.entries.iter().filter_map(|entry| entry.served.as_ref()).collect();
+                catalogue::load_dir_again(path, &before)?
+            }
         };
         self.adopt(served)?;
         self.publish(outlets);

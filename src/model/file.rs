@@ -111,23 +111,23 @@ impl Artifact {
     /// [`ArtifactError`] when the details do not fit the model, or it overflows near its data.
     pub fn new(model: Model, details: Details) -> Result<Artifact, ArtifactError> {
         let golden = golden::generate(&model, &details.feature_stats);
-        Artifact::of_parts(model, details, golden)
+        let artifact = Artifact::checked(model, details, golden)?;
+        let payload_len = codec::payload(&artifact).len();
+        if payload_len > PAYLOAD_LEN_MAX {
+            return Err(ArtifactError::PayloadLength { found: payload_len as u64 });
+        }
+        Ok(artifact)
     }
 
-    /// Makes an artifact of parts that may come from anywhere: every check there is.
-    fn of_parts(
+    /// Makes an artifact of parts that may come from anywhere: every check but that of the length.
+    fn checked(
         model: Model,
         details: Details,
         golden: Vec<Golden>,
     ) -> Result<Artifact, ArtifactError> {
         validate::details(&details, model.width())?;
         golden::rescore(&model, &golden)?;
-        let artifact = Artifact { model, details, golden };
-        let payload_len = codec::payload(&artifact).len();
-        if payload_len > PAYLOAD_LEN_MAX {
-            return Err(ArtifactError::PayloadLength { found: payload_len as u64 });
-        }
-        Ok(artifact)
+        Ok(Artifact { model, details, golden })
     }
 
     /// Reads an artifact from the bytes of a file, and checks everything it claims.
@@ -150,9 +150,16 @@ impl Artifact {
     ///
     /// [`ArtifactFileError`] names the file and what is wrong.
     pub fn load(path: &Path) -> Result<Artifact, ArtifactFileError> {
-        let bytes = read_limited(path, codec::HEADER_LEN + PAYLOAD_LEN_MAX)
-            .map_err(|error| ArtifactFileError::Read { path: path.to_owned(), error })?;
-        Artifact::decode(&bytes)
+        Artifact::decode_file(path, &read(path)?)
+    }
+
+    /// Checks what was read from an artifact's file.
+    ///
+    /// # Errors
+    ///
+    /// [`ArtifactFileError::Invalid`].
+    pub(crate) fn decode_file(path: &Path, bytes: &[u8]) -> Result<Artifact, ArtifactFileError> {
+        Artifact::decode(bytes)
             .map_err(|error| ArtifactFileError::Invalid { path: path.to_owned(), error })
     }
 
@@ -194,7 +201,7 @@ impl Artifact {
 
     /// SHA-256 of the encoded artifact: what `sha256sum` prints for its file.
     pub fn sha256(&self) -> [u8; 32] {
-        Sha256::digest(self.encode()).into()
+        sha256(&self.encode())
     }
 
     /// The training report nested again, as JSON.
@@ -226,6 +233,21 @@ fn nest(map: &mut Map<String, Value>, path: &[String], figure: Value) {
             }
         }
     }
+}
+
+/// SHA-256 of some bytes.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// Reads the bytes of an artifact's file.
+///
+/// # Errors
+///
+/// [`ArtifactFileError::Read`].
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ArtifactFileError> {
+    read_limited(path, codec::HEADER_LEN + PAYLOAD_LEN_MAX)
+        .map_err(|error| ArtifactFileError::Read { path: path.to_owned(), error })
 }
 
 /// Reads a regular file of at most `limit` bytes.

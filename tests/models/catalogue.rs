@@ -137,3 +137,30 @@ fn a_pipe_or_a_folder_named_like_a_model_is_refused_at_once() {
     std::fs::create_dir(directory.path().join("folder.fmodel")).unwrap();
     assert!(refusal(directory.path()).contains("folder.fmodel"));
 }
+
+#[test]
+fn a_file_that_has_not_changed_is_taken_over_and_any_other_is_checked() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    save(path, "a.fmodel", "a", false);
+    save(path, "b.fmodel", "b", true);
+    let mut before = catalogue::load_dir(path).unwrap();
+    // Marks that only a model that was taken over carries.
+    before.iter_mut().for_each(|model| model.sha256 = [7; 32]);
+    let before: Vec<&Served> = before.iter().collect();
+    let again = catalogue::load_dir_again(path, &before).unwrap();
+    assert!(again.iter().zip(&before).all(|(again, before)| again == *before));
+    // The same bytes under another name are another file.
+    std::fs::rename(path.join("b.fmodel"), path.join("c.fmodel")).unwrap();
+    let again = catalogue::load_dir_again(path, &before).unwrap();
+    assert_eq!((again[0].sha256, again[1].sha256), ([7; 32], again[1].artifact.sha256()));
+    // One bit, with the size and the times that the file had.
+    let file = path.join("a.fmodel");
+    let time = std::fs::metadata(&file).unwrap().modified().unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[60] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    std::fs::File::options().write(true).open(&file).unwrap().set_modified(time).unwrap();
+    let said = catalogue::load_dir_again(path, &before).unwrap_err().to_string();
+    assert!(said.contains("a.fmodel: the payload does not match its SHA-256"), "{said}");
+}

@@ -129,7 +129,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
         None => return Err(ArtifactError::Kind { code: payload.kind_code }),
     };
     let golden = golden(&payload.golden_inputs, &payload.golden_outputs, model.width())?;
-    let artifact = Artifact::of_parts(model, payload.details, golden)?;
+    let artifact = Artifact::checked(model, payload.details, golden)?;
     // A length may be spelt in more than one way; one model must not have two hashes.
     if self::payload(&artifact) != encoded {
         return Err(ArtifactError::NotCanonical);
