@@ -17,7 +17,7 @@ use crate::channel::{HANDSHAKE_DEADLINE, MESSAGE_LEN, Message, Refusal, Verb};
 use crate::counters::set;
 use crate::region::Region;
 use crate::sys::epoll::{Epoll, Interest, Ready};
-use crate::sys::{clock, memory, socket};
+use crate::sys::{clock, memory, sched, socket};
 use crate::worker::Lane;
 use crossbeam::channel::Receiver;
 use peer::{Peer, Phase};
@@ -117,6 +117,9 @@ impl Control {
     ///
     /// The system's error when epoll fails, which ends the daemon.
     pub fn run(mut self) -> io::Result<()> {
+        // On two CPUs this thread shares one with clients that spin. Where the system refuses, it
+        // waits for the ends of their slices, some milliseconds each.
+        let _ = sched::ask_for_short_slices();
         let mut ready = Vec::new();
         let mut next_tick_ns = clock::monotonic_ns();
         // The event loop.
