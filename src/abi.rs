@@ -20,7 +20,7 @@
 //!   0      magic | abi | layout_hash | epoch | state | pid | started_unix_ns | worker_count
 //!   64     heartbeat_count | heartbeat_ns | channel_count | attached | freed | refused
 //!          | reloads | reload_failures
-//!   128    tsc_hz | models_sequence | 0 ...
+//!   128    tsc_hz | models_sequence | local evaluations by status, four words | 0 ...
 //!   256    model rows, 16 x 128 bytes:
 //!          name 32 bytes | kind u32, width u32 | generation | sha256 32 bytes | 0 ...
 //!   4096   worker blocks, 4096 bytes each:
@@ -175,6 +175,8 @@ pub mod status_region {
     pub const TSC_HZ: usize = 16;
     /// Odd while the model rows are being written.
     pub const MODELS_SEQUENCE: usize = 17;
+    /// Evaluations in the clients' own processes by status code, four words: what clients claim.
+    pub const LOCAL_BY_STATUS: usize = 18;
 
     /// First word of the model rows.
     pub const ROWS: usize = 32;

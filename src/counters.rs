@@ -8,7 +8,7 @@ mod observer;
 mod snapshot;
 
 pub use observer::Observer;
-pub use snapshot::{Histogram, ModelRow, Snapshot, State, WorkerCounters};
+pub use snapshot::{Histogram, LocalCounters, ModelRow, Snapshot, State, WorkerCounters};
 
 use crate::abi::{self, status_region as at};
 use crate::region::Region;

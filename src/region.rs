@@ -174,6 +174,15 @@ impl Region {
         &self.mapping
     }
 
+    /// A mapping of the first lines alone, for reading.
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
+    pub fn map_head(&self, line_count: usize) -> io::Result<Mapping> {
+        Mapping::new(self.fd.as_fd(), line_count.min(self.mapping.line_count), Access::Read)
+    }
+
     /// Keeps the mapping alone and closes the file.
     pub fn into_mapping(self) -> Mapping {
         self.mapping

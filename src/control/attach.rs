@@ -1,6 +1,7 @@
 //! The daemon's half of the attach handshake: make the regions, send them, close them to writers,
 //! hand the channel to the worker.
 
+use super::claims::Claims;
 use super::{Control, Phase, deadline};
 use crate::abi::{self, resp_header, status_region as at};
 use crate::channel::{Message, NAME_LEN, Refusal, Welcome};
@@ -8,7 +9,7 @@ use crate::counters::set;
 use crate::region::{Access, Region};
 use crate::ring::Geometry;
 use crate::sys::epoll::Interest;
-use crate::sys::socket;
+use crate::sys::{clock, socket};
 use crate::worker::Lane;
 use std::io;
 use std::os::fd::AsFd;
@@ -139,7 +140,9 @@ impl Control {
         let Phase::Mapping { geometry, req, resp } = phase else { return Err(Refusal::NotAHello) };
         req.seal_write().map_err(|_| Refusal::Sealed)?;
         // The client could punch holes until the seal above.
-        req.mapping().populate().map_err(|_| Refusal::NoMemory { bytes: 0 })?;
+        let no_memory = |_| Refusal::NoMemory { bytes: 0 };
+        req.mapping().populate().map_err(no_memory)?;
+        let head = req.map_head(abi::RING_HEADER_LINES).map_err(no_memory)?;
         let process = socket::peer_process(socket.as_fd(), peer.identity).ok();
         if let Some(process) = &process {
             // A process that cannot be watched is still noticed by its socket.
@@ -152,7 +155,8 @@ impl Control {
             return Err(Refusal::Busy);
         }
         self.lane_counts[worker] += 1;
-        peer.phase = Phase::Serving { worker, _process: process };
+        let claims = Claims::new(head, clock::monotonic_ns());
+        peer.phase = Phase::Serving { worker, claims, _process: process };
         self.channel_count += 1;
         let status = &self.parts.outlets.status;
         status.count(at::ATTACHED_TOTAL);

@@ -1,13 +1,16 @@
-//! The control thread: attach, death of clients, reload, heartbeat. It never touches a ring.
+//! The control thread: attach, death of clients, reload, heartbeat. It never touches a ring's
+//! slots.
 //!
 //! One epoll loop with a tick of 10 ms. Every connection that has not got a channel yet has a
 //! deadline; every channel is charged to its user until the worker has given its lane back.
 
 mod attach;
+mod claims;
 pub mod listener;
 mod peer;
 mod quota;
 mod roster;
+mod tick;
 
 pub use quota::Limits;
 pub use roster::{Outlets, ReloadError, Roster};
@@ -18,13 +21,11 @@ use crate::counters::set;
 use crate::region::Region;
 use crate::sys::epoll::{Epoll, Interest, Ready};
 use crate::sys::{clock, memory, sched, socket};
-use crate::worker::Lane;
 use crossbeam::channel::Receiver;
 use peer::{Peer, Phase};
 use quota::Quota;
 use std::collections::HashMap;
 use std::io;
-use std::iter;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,6 +82,8 @@ pub struct Control {
     lane_counts: Vec<usize>,
     channel_count: u64,
     lock_refused: bool,
+    /// Ticks since the start.
+    tick_count: u64,
     /// Given up for a moment to accept and turn away a client when descriptors have run out.
     spare: Option<OwnedFd>,
 }
@@ -107,6 +110,7 @@ impl Control {
             lane_counts: vec![0; worker_count],
             channel_count: 0,
             lock_refused: false,
+            tick_count: 0,
             spare,
         })
     }
@@ -150,53 +154,6 @@ impl Control {
             key if event.readable => self.receive(key),
             key if event.gone => self.part(key),
             _ => {}
-        }
-    }
-
-    /// Does what is due every 10 ms; tells whether to stop.
-    fn tick(&mut self, now_ns: u64) -> bool {
-        self.beat(now_ns);
-        let workers = &self.parts.outlets.workers;
-        let returned: Vec<Lane> = workers
-            .iter()
-            .flat_map(|(_, worker)| iter::from_fn(|| worker.take_returned()))
-            .collect();
-        for lane in returned {
-            self.free(lane.client_id(), lane.broken());
-        }
-        let late: Vec<u64> =
-            self.peers.iter().filter(|(_, p)| p.late(now_ns)).map(|(&key, _)| key).collect();
-        for key in late {
-            self.part(key);
-        }
-        for (cell, _) in &mut self.parts.outlets.workers {
-            cell.reclaim();
-        }
-        while let Ok(order) = self.parts.orders.try_recv() {
-            match order {
-                Order::Reload => {
-                    let _ = self.reload();
-                }
-                Order::Stop => return true,
-            }
-        }
-        false
-    }
-
-    /// Turns movement of all workers into the heartbeat.
-    fn beat(&mut self, now_ns: u64) {
-        let status = &self.parts.outlets.status;
-        let turns = |worker: usize| {
-            let word = status.word(at::WORKERS + worker * at::WORKER_WORDS + at::TURN_COUNT);
-            // Relaxed: a single word, complete in itself.
-            word.load(crate::sync::Ordering::Relaxed)
-        };
-        if self.seen_turns.iter().enumerate().all(|(worker, &seen)| turns(worker) != seen) {
-            for (worker, seen) in self.seen_turns.iter_mut().enumerate() {
-                *seen = turns(worker);
-            }
-            set(status.word(at::HEARTBEAT_NS), now_ns);
-            status.count(at::HEARTBEAT_COUNT);
         }
     }
 
@@ -353,7 +310,9 @@ impl Control {
     fn part(&mut self, key: u64) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.socket = None;
-        if let Phase::Serving { worker, .. } = peer.phase {
+        if let Phase::Serving { worker, claims, .. } = &mut peer.phase {
+            claims.count(&self.parts.outlets.status, clock::monotonic_ns());
+            let worker = *worker;
             peer.phase = Phase::Leaving { worker };
             self.parts.outlets.workers[worker].1.detach(key);
             return;
@@ -368,7 +327,10 @@ impl Control {
 
     /// Frees what is left of a channel whose lane the worker gave back.
     fn free(&mut self, key: u64, broken: bool) {
-        let Some(peer) = self.peers.remove(&key) else { return };
+        let Some(mut peer) = self.peers.remove(&key) else { return };
+        if let Phase::Serving { claims, .. } = &mut peer.phase {
+            claims.count(&self.parts.outlets.status, clock::monotonic_ns());
+        }
         let identity = peer.identity;
         if let Some(len) = peer.charged_len {
             self.quota.release(identity.uid, len);

@@ -1,5 +1,6 @@
 //! One connection of the control socket and how far it has come.
 
+use super::claims::Claims;
 use crate::region::Region;
 use crate::ring::Geometry;
 use crate::sys::socket;
@@ -13,7 +14,7 @@ pub(super) enum Phase {
     /// The regions were sent; the client is mapping them.
     Mapping { geometry: Geometry, req: Region, resp: Region },
     /// The worker serves the channel; the pidfd tells of the process's end.
-    Serving { worker: usize, _process: Option<OwnedFd> },
+    Serving { worker: usize, claims: Claims, _process: Option<OwnedFd> },
     /// The client is gone and the worker has been asked for the lane.
     Leaving { worker: usize },
 }

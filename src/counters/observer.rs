@@ -1,7 +1,7 @@
 //! The reader that tools use.
 
 use super::get;
-use super::snapshot::{Histogram, ModelRow, Snapshot, State, WorkerCounters};
+use super::snapshot::{Histogram, LocalCounters, ModelRow, Snapshot, State, WorkerCounters};
 use crate::abi::{self, status_region as at};
 use crate::channel::{self, AttachError};
 use crate::idle::IdleStrategy;
@@ -139,6 +139,16 @@ impl Observer {
         }
     }
 
+    fn local(&self) -> LocalCounters {
+        let by_status = |code: u16| self.word(at::LOCAL_BY_STATUS + usize::from(code));
+        LocalCounters {
+            ok: by_status(abi::status::OK),
+            bad_input: by_status(abi::status::BAD_INPUT),
+            unknown_model: by_status(abi::status::UNKNOWN_MODEL),
+            width_mismatch: by_status(abi::status::WIDTH_MISMATCH),
+        }
+    }
+
     /// Reads everything. Each number is right by itself; numbers of a running daemon may be a few
     /// microseconds apart.
     pub fn snapshot(&self) -> Snapshot {
@@ -159,6 +169,7 @@ impl Observer {
             refused_total: self.word(at::REFUSED_TOTAL),
             reloads_total: self.word(at::RELOADS_TOTAL),
             reload_failures_total: self.word(at::RELOAD_FAILURES_TOTAL),
+            local: self.local(),
             tsc_hz,
             models: self.models(),
             workers: (0..worker_count).map(|index| self.worker(index, tsc_hz)).collect(),

@@ -113,8 +113,21 @@ pub struct WorkerCounters {
     pub violations: u64,
     /// Channels detached for their violations.
     pub detached: u64,
-    /// Sampled service times; empty until the TSC is calibrated.
+    /// Sampled service times; empty before the daemon serves.
     pub latency: Histogram,
+}
+
+/// Evaluations in the clients' own processes, as they count them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LocalCounters {
+    /// With status ok.
+    pub ok: u64,
+    /// With status bad input.
+    pub bad_input: u64,
+    /// With status unknown model.
+    pub unknown_model: u64,
+    /// With status width mismatch.
+    pub width_mismatch: u64,
 }
 
 /// Everything STATUS says, at one moment.
@@ -146,7 +159,10 @@ pub struct Snapshot {
     pub reloads_total: u64,
     /// Model reloads refused.
     pub reload_failures_total: u64,
-    /// Ticks of the TSC a second; `None` until calibrated.
+    /// Evaluations in the clients' own processes, those of past clients included, a tenth of a
+    /// second ago.
+    pub local: LocalCounters,
+    /// Ticks of the TSC a second; `None` before the daemon serves.
     pub tsc_hz: Option<u64>,
     /// The model table.
     pub models: Vec<ModelRow>,

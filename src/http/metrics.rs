@@ -175,6 +175,21 @@ fn encode_snapshot(
         let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
         counter.encode(metric)?;
     }
+    let local = &snapshot.local;
+    family(
+        encoder,
+        "factord_local_evaluations",
+        "Evaluations in the clients' own processes, as they count them, by status",
+        MetricType::Counter,
+        [
+            ("ok", local.ok),
+            ("bad_input", local.bad_input),
+            ("unknown_model", local.unknown_model),
+            ("width_mismatch", local.width_mismatch),
+        ]
+        .into_iter()
+        .map(|(status, count)| (vec![("status", status.to_owned())], ConstCounter::new(count))),
+    )?;
     family(
         encoder,
         "factord_model_generation",

@@ -79,6 +79,12 @@ fn as_json(snapshot: &Snapshot) -> Value {
         "refused_total": snapshot.refused_total,
         "reloads_total": snapshot.reloads_total,
         "reload_failures_total": snapshot.reload_failures_total,
+        "local": {
+            "ok": snapshot.local.ok,
+            "bad_input": snapshot.local.bad_input,
+            "unknown_model": snapshot.local.unknown_model,
+            "width_mismatch": snapshot.local.width_mismatch,
+        },
         "tsc_hz": snapshot.tsc_hz,
         "models": models,
         "workers": snapshot.workers.iter().map(worker_json).collect::<Vec<_>>(),
@@ -141,6 +147,11 @@ fn as_text(snapshot: &Snapshot) -> String {
         "reloads",
         format!("{} adopted, {} refused", snapshot.reloads_total, snapshot.reload_failures_total),
     );
+    let local = &snapshot.local;
+    line(
+        "in clients",
+        statuses(local.ok, local.bad_input, local.unknown_model, local.width_mismatch),
+    );
     line("abi", format!("{}.{}", snapshot.abi.0, snapshot.abi.1));
     for row in &snapshot.models {
         let kind = row.kind.name();
@@ -161,14 +172,7 @@ fn as_text(snapshot: &Snapshot) -> String {
         );
         line(
             "  requests",
-            format!(
-                "{}: {} ok, {} bad input, {} unknown model, {} width mismatch",
-                worker.requests,
-                worker.ok,
-                worker.bad_input,
-                worker.unknown_model,
-                worker.width_mismatch
-            ),
+            statuses(worker.ok, worker.bad_input, worker.unknown_model, worker.width_mismatch),
         );
         line(
             "  violations",
@@ -177,6 +181,14 @@ fn as_text(snapshot: &Snapshot) -> String {
         line("  service time", latency_text(&worker.latency));
     }
     text
+}
+
+fn statuses(ok: u64, bad_input: u64, unknown_model: u64, width_mismatch: u64) -> String {
+    let all = ok + bad_input + unknown_model + width_mismatch;
+    format!(
+        "{all}: {ok} ok, {bad_input} bad input, {unknown_model} unknown model, {width_mismatch} \
+         width mismatch"
+    )
 }
 
 fn latency_text(latency: &Histogram) -> String {

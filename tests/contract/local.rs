@@ -1,7 +1,13 @@
 //! Evaluation in the client's own process.
 
 use crate::data::{self, Random, assert_exact};
-use crate::harness::{Engine, Setup, Watchdog};
+use crate::harness::{Engine, Setup, Watchdog, eventually};
+use factord::abi::req_header::LOCAL_BY_STATUS;
+use factord::channel;
+use factord::client::PredictError;
+use factord::counters::LocalCounters;
+use factord::ring::Geometry;
+use factord::sync::Ordering;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -51,4 +57,54 @@ fn local_evaluation_outlives_the_engine() {
         let prediction = assert_exact(&models[id], &x, &client.predict_local(id as u16, &x));
         assert_eq!(prediction.epoch, epoch);
     }
+}
+
+#[test]
+fn what_clients_evaluate_themselves_is_counted_and_stays_counted() {
+    let _watchdog = Watchdog::start("local counts", 60);
+    let engine = Engine::start();
+    assert_eq!(engine.snapshot().local, LocalCounters::default());
+    let mut clients = [engine.attach(3, 8), engine.attach(3, 8)];
+    for (client, count) in clients.iter_mut().zip([300, 20]) {
+        for _ in 0..count {
+            client.predict_local(0, &[0.5, 0.2, 0.3]).unwrap();
+        }
+        assert_eq!(client.predict_local(0, &[f64::NAN; 3]), Err(PredictError::BadInput));
+        assert_eq!(client.predict_local(9, &[0.5; 3]), Err(PredictError::UnknownModel));
+        assert_eq!(client.predict_local(0, &[0.5; 4]), Err(PredictError::WidthMismatch));
+    }
+    let all = LocalCounters { ok: 320, bad_input: 2, unknown_model: 2, width_mismatch: 2 };
+    let counted = |all| (engine.snapshot().local == all).then_some(());
+    eventually("all to be counted", 5 * SECOND, || counted(all));
+    let [mut first, second] = clients;
+    drop(second);
+    for _ in 0..80 {
+        first.predict_local(1, &[0.5, 0.2, 0.3]).unwrap();
+    }
+    drop(first);
+    let all = LocalCounters { ok: 400, ..all };
+    eventually("the last ones to be counted", 5 * SECOND, || counted(all));
+    let gone = || (engine.snapshot().channel_count == 0).then_some(());
+    eventually("the channels to be freed", 5 * SECOND, gone);
+    assert_eq!(engine.snapshot().local, all);
+    assert_eq!(engine.snapshot().workers[0].requests, 0, "nothing went through the ring");
+}
+
+#[test]
+fn a_client_that_claims_too_much_is_believed_one_evaluation_a_nanosecond() {
+    let _watchdog = Watchdog::start("claims", 60);
+    let start = std::time::Instant::now();
+    let engine = Engine::start();
+    let shape = Geometry::new(3, 8).unwrap();
+    let attached = channel::attach(engine.socket(), shape, "boaster").unwrap();
+    let words = &attached.req.words()[LOCAL_BY_STATUS..][..4];
+    words[0].store(u64::MAX, Ordering::Relaxed);
+    let believed = || Some(engine.snapshot().local.ok).filter(|&ok| ok > 0);
+    let ok = eventually("the claim", 5 * SECOND, believed);
+    assert!(u128::from(ok) <= start.elapsed().as_nanos(), "{ok}");
+    // A count that goes back takes nothing away.
+    words[0].store(5, Ordering::Relaxed);
+    words[1].store(7, Ordering::Relaxed);
+    eventually("more", 5 * SECOND, || (engine.snapshot().local.bad_input == 7).then_some(()));
+    assert_eq!(engine.snapshot().local.ok, ok);
 }

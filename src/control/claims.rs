@@ -1,0 +1,46 @@
+//! Evaluations in a client's own process: its claims in the header of REQ, added to the daemon's
+//! counts.
+//!
+//! Nobody has to believe them. A client may write anything there, and so no more is taken from it
+//! than one evaluation a nanosecond, and nothing when its counts go back.
+
+use crate::abi::{req_header, status_region as at};
+use crate::counters::{StatusWriter, add};
+use crate::region::Mapping;
+use crate::sync::Ordering;
+
+/// Status codes that are counted.
+const CODE_COUNT: usize = 4;
+
+/// One client's claims.
+#[derive(Debug)]
+pub(super) struct Claims {
+    /// The header of REQ.
+    head: Mapping,
+    seen: [u64; CODE_COUNT],
+    seen_at_ns: u64,
+}
+
+impl Claims {
+    /// Starts at zero, at a time of CLOCK_MONOTONIC.
+    pub(super) fn new(head: Mapping, now_ns: u64) -> Claims {
+        Claims { head, seen: [0; CODE_COUNT], seen_at_ns: now_ns }
+    }
+
+    /// Adds what was counted since the last call.
+    pub(super) fn count(&mut self, status: &StatusWriter, now_ns: u64) {
+        // 1 ns: an evaluation takes several.
+        let most = now_ns.saturating_sub(self.seen_at_ns);
+        self.seen_at_ns = now_ns;
+        let words = self.head.words().iter().skip(req_header::LOCAL_BY_STATUS);
+        for (code, (word, seen)) in words.zip(&mut self.seen).enumerate() {
+            // Relaxed: a single word, complete in itself.
+            let claimed = word.load(Ordering::Relaxed);
+            let more = claimed.saturating_sub(*seen).min(most);
+            *seen = claimed;
+            if more > 0 {
+                add(status.word(at::LOCAL_BY_STATUS + code), more);
+            }
+        }
+    }
+}
