@@ -1,8 +1,8 @@
 //! The engine's wiring: order of start, order of stop. It owns the threads.
 //!
 //! Start: limits, socket, regions, models, worker, control thread, then READY; the HTTP sidecar
-//! and the calibration of the clock come after, since neither is needed to answer. Stop: sidecar,
-//! control thread, worker, socket path.
+//! and the fine calibration of the clock come after, since neither is needed to answer. Stop:
+//! sidecar, control thread, worker, socket path.
 
 mod sidecar;
 mod worker_thread;
@@ -168,7 +168,7 @@ impl Engine {
         socket: OwnedFd,
         events: &Sender<Event>,
     ) -> Result<Engine, ServeError> {
-        let started_ns = clock::unix_ns();
+        let (started_ns, start) = (clock::unix_ns(), worker_thread::Instants::now());
         let status_region = make_region("factord-status", at::LINES)?;
         let models_region = make_region("factord-models", models_region::LINES)?;
         let status = StatusWriter::new(Arc::clone(&status_region));
@@ -227,7 +227,7 @@ impl Engine {
             let thread = worker_thread::start(worker, core, place.idle, placard, events)?;
             threads.push((handle, thread));
         }
-        worker_thread::calibrate(&status)?;
+        worker_thread::calibrate(&status, start)?;
         set(status.word(at::STATE), state::SERVING);
         Ok(Engine { orders, status, workers: threads, control_thread, models })
     }

@@ -177,8 +177,7 @@ fn the_worker_takes_the_last_allowed_cpu_and_spins_unless_told_otherwise() {
 #[test]
 fn one_request_in_64_is_timed_and_every_request_counted() {
     let engine = Engine::start();
-    // Ticks have no length before the clock is measured, and no histogram is shown.
-    eventually("the clock", 5 * SECOND, || engine.snapshot().tsc_hz);
+    assert!(engine.snapshot().tsc_hz > Some(1_000_000), "ticks have a length from the start");
     let mut client = engine.attach(3, 8);
     for _ in 0..640 {
         client.predict(0, &[0.5, 0.2, 0.3], SECOND).unwrap();
