@@ -13,8 +13,12 @@ use std::time::Duration;
 /// Slots of each ring, as many as factord's default.
 const SLOT_COUNT: usize = 64;
 
-/// Starts the far side: parked until woken, then `serve` until it returns.
-fn far_side(core: usize, mut serve: impl FnMut() + Send + 'static) -> JoinHandle<()> {
+/// Starts the far side: parked until woken, then it answers what `pop` gives until that is a rest.
+fn far_side(
+    core: usize,
+    mut pop: impl FnMut() -> Option<Request> + Send + 'static,
+    mut push: impl FnMut(Response) + Send + 'static,
+) -> JoinHandle<()> {
     thread::spawn(move || {
         if let Err(error) = pin(core) {
             eprintln!("rivals: a far side runs anywhere: {error}");
@@ -22,9 +26,31 @@ fn far_side(core: usize, mut serve: impl FnMut() + Send + 'static) -> JoinHandle
         // Ends with the process. A wake-up without cause only spins until the next REST.
         loop {
             thread::park();
-            serve();
+            // The event loop of a round.
+            loop {
+                match pop() {
+                    None => std::hint::spin_loop(),
+                    Some(request) if request.sequence == REST => break,
+                    Some(request) => push(request.answer()),
+                }
+            }
         }
     })
+}
+
+/// Waits for the answer to a request.
+#[inline]
+fn wait_for(request: &Request, mut pop: impl FnMut() -> Option<Response>) -> Result<(), Fault> {
+    for _ in 0..LOOK_COUNT_MAX {
+        if let Some(response) = pop() {
+            return match request.is_answered_by(&response) {
+                true => Ok(()),
+                false => Err("a wrong answer".into()),
+            };
+        }
+        std::hint::spin_loop();
+    }
+    Err("no answer".into())
 }
 
 /// A pair of rtrb rings.
@@ -39,20 +65,12 @@ impl Rtrb {
     pub fn start(core: usize) -> Rtrb {
         let (requests, mut far_requests) = RingBuffer::new(SLOT_COUNT);
         let (mut far_responses, responses) = RingBuffer::new(SLOT_COUNT);
-        let far = far_side(core, move || {
-            // The event loop of a round.
-            loop {
-                let Ok(request): Result<Request, _> = far_requests.pop() else {
-                    std::hint::spin_loop();
-                    continue;
-                };
-                if request.sequence == REST {
-                    return;
-                }
-                // One request is under way at a time: there is room.
-                let _ = far_responses.push(request.answer());
-            }
-        });
+        let far = far_side(
+            core,
+            move || far_requests.pop().ok(),
+            // One request is under way at a time: there is room.
+            move |response| drop(far_responses.push(response)),
+        );
         Rtrb { requests, responses, far, sequence: 0 }
     }
 
@@ -61,16 +79,7 @@ impl Rtrb {
         self.sequence += 1;
         let request = Request::new(self.sequence);
         self.requests.push(request).map_err(|_| "rtrb: the ring is full")?;
-        for _ in 0..LOOK_COUNT_MAX {
-            if let Ok(response) = self.responses.pop() {
-                return match request.is_answered_by(&response) {
-                    true => Ok(()),
-                    false => Err("rtrb: a wrong answer".into()),
-                };
-            }
-            std::hint::spin_loop();
-        }
-        Err("rtrb: no answer".into())
+        wait_for(&request, || self.responses.pop().ok())
     }
 }
 
@@ -106,20 +115,12 @@ impl Crossbeam {
     pub fn start(core: usize) -> Crossbeam {
         let (requests, far_requests) = crossbeam_channel::bounded::<Request>(SLOT_COUNT);
         let (far_responses, responses) = crossbeam_channel::bounded(SLOT_COUNT);
-        let far = far_side(core, move || {
-            // The event loop of a round.
-            loop {
-                let Ok(request) = far_requests.try_recv() else {
-                    std::hint::spin_loop();
-                    continue;
-                };
-                if request.sequence == REST {
-                    return;
-                }
-                // One request is under way at a time: there is room.
-                let _ = far_responses.try_send(request.answer());
-            }
-        });
+        let far = far_side(
+            core,
+            move || far_requests.try_recv().ok(),
+            // One request is under way at a time: there is room.
+            move |response| drop(far_responses.try_send(response)),
+        );
         Crossbeam { requests, responses, far, sequence: 0 }
     }
 
@@ -128,16 +129,7 @@ impl Crossbeam {
         self.sequence += 1;
         let request = Request::new(self.sequence);
         self.requests.try_send(request)?;
-        for _ in 0..LOOK_COUNT_MAX {
-            if let Ok(response) = self.responses.try_recv() {
-                return match request.is_answered_by(&response) {
-                    true => Ok(()),
-                    false => Err("crossbeam: a wrong answer".into()),
-                };
-            }
-            std::hint::spin_loop();
-        }
-        Err("crossbeam: no answer".into())
+        wait_for(&request, || self.responses.try_recv().ok())
     }
 }
 
