@@ -131,13 +131,24 @@ fn a_quick_run_has_every_figure_and_leaves_nothing_behind() {
         let ratio = report.pointer(path).unwrap_or_else(|| panic!("{path} is missing"));
         assert_eq!(ratio.as_f64().is_some_and(|ratio| ratio > 0.0), used > 0, "{path}: {ratio}");
     }
-    let swaps = report["swap"]["swaps"].as_u64();
-    assert_eq!(swaps, report["swap"]["generations"].as_u64(), "a swap was not adopted");
+    swaps_and_memory_are_told(&report);
     for name in ["floor", "linear", "logistic", "channels-256", "swaps", "open-loop"] {
         let text = std::fs::read_to_string(hgrm.join(format!("{name}.hgrm"))).unwrap();
         assert!(text.lines().count() > 10 && text.contains("#[Mean"), "{name}: {text}");
     }
     nothing_is_left(folder.path());
+}
+
+/// As many generations as swaps, and the engine's memory before and after many requests.
+fn swaps_and_memory_are_told(report: &Value) {
+    for path in ["/swap/swaps_per_s", "/swap/wakes_per_s", "/swap/reload_p50_us"] {
+        assert!(report.pointer(path).and_then(Value::as_f64) > Some(0.0), "{path}: {report}");
+    }
+    let growth = &report["engine"]["growth"];
+    assert_eq!(growth["requests"].as_u64(), Some(10_000_000), "{growth}");
+    assert!(growth["kib"].is_i64() && growth["after_kib"].as_u64() > Some(0), "{growth}");
+    let swaps = report["swap"]["swaps"].as_u64();
+    assert_eq!(swaps, report["swap"]["generations"].as_u64(), "a swap was not adopted");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! It can be halted, so that the floor's second process has the worker's core to itself, and its
 //! models can be exchanged.
 
-use crate::channel::{self, CommandError};
+use crate::channel::{CommandError, Connection, Verb};
 use crate::counters::{Observer, State};
 use crate::model::Model;
 use crate::model::catalogue;
@@ -134,8 +134,9 @@ impl Engine {
 
     /// Resident memory in KiB, where /proc says so.
     pub fn resident_kib(&self) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        // NB: VmRSS of /proc/PID/status may lag behind by some pages a CPU; this one is counted.
+        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id())).ok()?;
+        let line = rollup.lines().find(|line| line.starts_with("Rss:"))?;
         line.split_whitespace().nth(1)?.parse().ok()
     }
 
@@ -179,6 +180,7 @@ impl Engine {
             files,
             target: self.folder.0.join("models/regression.fmodel"),
             next: 1,
+            connection: None,
         })
     }
 }
@@ -198,18 +200,50 @@ pub struct Variants {
     files: [PathBuf; 2],
     target: PathBuf,
     next: usize,
+    /// Kept over many commands; the engine hangs up a second after the last one.
+    connection: Option<Connection>,
 }
 
 impl Variants {
-    /// Has the engine serve the other one.
+    /// Opens the control connection for the commands to come.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::Attach`].
+    pub fn connect(&mut self) -> Result<(), CommandError> {
+        self.connection = Some(Connection::open(&self.socket)?);
+        Ok(())
+    }
+
+    /// Puts the other one in place and has the engine reload: it reads the directory, checks what
+    /// has changed, publishes it, and says what it serves. Returns how long the engine took.
     ///
     /// # Errors
     ///
     /// [`CommandError`] when it cannot be put in place or the engine refuses it.
-    pub fn swap(&mut self) -> Result<(), CommandError> {
+    pub fn swap(&mut self) -> Result<Duration, CommandError> {
         self.replace().map_err(|error| CommandError::Failed(error.to_string()))?;
         self.next = 1 - self.next;
-        channel::reload(&self.socket).map(drop)
+        self.command(Verb::Reload)
+    }
+
+    /// Asks the engine for the artifact that it serves, which wakes the same threads and changes
+    /// nothing. Returns how long the engine took.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`].
+    pub fn ask(&mut self) -> Result<Duration, CommandError> {
+        self.command(Verb::Artifact)
+    }
+
+    fn command(&mut self, verb: Verb) -> Result<Duration, CommandError> {
+        let start = Instant::now();
+        match &self.connection {
+            Some(connection) => connection.command(verb, 0)?,
+            None => return Err(CommandError::Failed("no control connection is open".to_owned())),
+        };
+        Ok(start.elapsed())
     }
 
     /// Under the model's name there is always one whole file.

@@ -69,6 +69,19 @@ impl BatchRounds {
         Ok(ROW_COUNT as f64 * 1e9 / median(&mut calls_ns))
     }
 
+    /// Sends at least `count` requests, unwatched, and returns how many it were.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError`] when one is not answered.
+    pub fn send(&mut self, count: u64) -> Result<u64, PredictError> {
+        let batches = count.div_ceil(ROW_COUNT as u64);
+        for _ in 0..batches {
+            self.batch()?;
+        }
+        Ok(batches * ROW_COUNT as u64)
+    }
+
     fn batch(&mut self) -> Result<(), PredictError> {
         self.client.predict_batch(self.model, &self.rows, &mut self.answers, DEADLINE)
     }

@@ -1,47 +1,55 @@
-//! A thread that wakes a thousand times a second, and each time swaps a model or does nothing.
+//! A thread that wakes a thousand times a second, and each time has the engine swap a model, or
+//! has it answer a question instead.
 //!
-//! The two are compared: what a wake-up costs whoever shares the core is then on both sides.
+//! The two are compared. Both wake this thread and the engine's control thread as often, over the
+//! same connection, so that what differs is the swap alone.
 
 use super::engine::Variants;
 use crate::channel::CommandError;
 use crate::sys::sched;
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Time between two wake-ups.
 const PERIOD: Duration = Duration::from_millis(1);
+/// Late wake-ups that are made up for, at most.
+// 10: a machine that stands still for longer is not followed by a storm.
+const LATE_COUNT_MAX: u32 = 10;
 
 /// What the thread does when it wakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Duty {
-    /// Nothing.
+    /// Asks the engine for what it serves.
     Wake,
-    /// A model swap.
+    /// Swaps a model.
     Swap,
 }
 
 /// What the thread did until it was told to rest.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Wake-ups on time or late.
-    pub wakes: u64,
-    /// Swaps that the engine carried out.
-    pub swaps: u64,
+    /// How long the engine took for each command that it carried out.
+    pub commands: Vec<Duration>,
     /// The first failure.
     pub failure: Option<CommandError>,
 }
 
-enum Order {
-    Start(Duty),
-    Rest(Sender<Report>),
+#[derive(Debug, Default)]
+struct Orders {
+    duty: Option<Duty>,
+    ended: bool,
+    report: Report,
 }
+
+/// Held by the thread while it does its duty, so that whoever tells it to rest waits for that.
+type Shared = Arc<(Mutex<Orders>, Condvar)>;
 
 /// The thread; it ends when dropped.
 #[derive(Debug)]
 pub struct Swapper {
-    orders: Option<Sender<Order>>,
+    shared: Shared,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -52,75 +60,82 @@ impl Swapper {
     ///
     /// The system's error when no thread can be made.
     pub fn start(variants: Variants, cpus: Vec<usize>) -> io::Result<Swapper> {
-        let (orders, inbox) = unbounded();
+        let shared = Shared::default();
+        let own = Arc::clone(&shared);
         let thread = thread::Builder::new().name("factord-swap".to_owned()).spawn(move || {
-            // Where it may not choose, it stays on the caller's CPU.
+            // Where it may not choose, it stays on the caller's CPU, and waits for its turns there.
             let _ = if cpus.is_empty() { Ok(()) } else { sched::allow_cpus(&cpus) };
-            run(variants, &inbox);
+            let _ = sched::ask_for_short_slices();
+            run(variants, &own);
         })?;
-        Ok(Swapper { orders: Some(orders), thread: Some(thread) })
+        Ok(Swapper { shared, thread: Some(thread) })
     }
 
     /// Has the thread wake from now on.
     pub fn begin(&self, duty: Duty) {
-        self.order(Order::Start(duty));
+        lock(&self.shared).duty = Some(duty);
+        self.shared.1.notify_one();
     }
 
     /// Has the thread rest, and waits until it does.
     pub fn rest(&self) -> Report {
-        let (reply, report) = bounded(1);
-        self.order(Order::Rest(reply));
-        report.recv().unwrap_or_default()
-    }
-
-    fn order(&self, order: Order) {
-        if let Some(orders) = &self.orders {
-            // The thread ends only after this side.
-            let _ = orders.send(order);
-        }
+        let mut orders = lock(&self.shared);
+        orders.duty = None;
+        std::mem::take(&mut orders.report)
     }
 }
 
 impl Drop for Swapper {
     fn drop(&mut self) {
-        drop(self.orders.take());
+        lock(&self.shared).ended = true;
+        self.shared.1.notify_one();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn run(mut variants: Variants, inbox: &Receiver<Order>) {
-    let mut report = Report::default();
-    let mut duty = None;
-    let mut due = Instant::now();
+fn lock(shared: &Shared) -> MutexGuard<'_, Orders> {
+    // A thread that panicked left whole orders behind.
+    shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn run(mut variants: Variants, shared: &Shared) {
+    let mut orders = lock(shared);
+    let mut due: Option<Instant> = None;
     // The event loop, ended by the other side.
-    loop {
-        let order = match duty {
-            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(_) => inbox.recv_timeout(due.saturating_duration_since(Instant::now())),
+    while !orders.ended {
+        let Some(duty) = orders.duty else {
+            due = None;
+            orders = shared.1.wait(orders).unwrap_or_else(PoisonError::into_inner);
+            continue;
         };
-        match order {
-            Ok(Order::Start(wanted)) => {
-                duty = Some(wanted);
-                due = Instant::now() + PERIOD;
+        let now = Instant::now();
+        let at = match due {
+            Some(at) => at,
+            None => {
+                note(variants.connect().map(|()| None), &mut orders.report);
+                *due.insert(now)
             }
-            Ok(Order::Rest(reply)) => {
-                duty = None;
-                let _ = reply.send(std::mem::take(&mut report));
-            }
-            Err(RecvTimeoutError::Disconnected) => return,
-            Err(RecvTimeoutError::Timeout) => {
-                report.wakes += 1;
-                if duty == Some(Duty::Swap) {
-                    match variants.swap() {
-                        Ok(()) => report.swaps += 1,
-                        Err(error) => report.failure = report.failure.take().or(Some(error)),
-                    }
-                }
-                // A late wake-up is not made up for: the rate that was reached is reported.
-                due = (due + PERIOD).max(Instant::now());
-            }
+        };
+        if now < at {
+            let waited = shared.1.wait_timeout(orders, at - now);
+            orders = waited.unwrap_or_else(PoisonError::into_inner).0;
+            continue;
         }
+        let done = match duty {
+            Duty::Wake => variants.ask(),
+            Duty::Swap => variants.swap(),
+        };
+        note(done.map(Some), &mut orders.report);
+        // By the clock, not by the last wake-up: one that was late is made up for.
+        due = Some((at + PERIOD).max(now - LATE_COUNT_MAX * PERIOD));
+    }
+}
+
+fn note(done: Result<Option<Duration>, CommandError>, report: &mut Report) {
+    match done {
+        Ok(took) => report.commands.extend(took),
+        Err(error) => report.failure = report.failure.take().or(Some(error)),
     }
 }

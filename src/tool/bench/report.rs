@@ -9,6 +9,7 @@ use crate::measure::timeline::{FAST_FLOOR_NS, Ratio, Row, Subject, Timeline};
 use crate::measure::{median, quantile};
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// Everything but the rounds.
 #[derive(Default)]
@@ -20,20 +21,65 @@ pub(super) struct Facts {
     /// Nanoseconds a call in process, a round each.
     pub(super) local_linear_ns: Vec<f64>,
     pub(super) local_logistic_ns: Vec<f64>,
-    /// Swaps carried out, in how many seconds, and by how many generations the model moved.
-    pub(super) swap_count: u64,
-    pub(super) swap_s: f64,
+    /// Commands of the two duties, and by how many generations the model moved.
+    pub(super) wakes: Commands,
+    pub(super) swaps: Commands,
     pub(super) swap_generations: u64,
     /// Resident memory of the private engine, seen last.
     pub(super) memory: Vec<Memory>,
+    pub(super) growth: Option<Growth>,
     pub(super) open_loop: Option<OpenLoop>,
     pub(super) notes: Vec<String>,
+}
+
+/// Commands that the engine carried out while round trips were measured.
+#[derive(Default)]
+pub(super) struct Commands {
+    took_us: Vec<f64>,
+    seconds: f64,
+}
+
+impl Commands {
+    /// Adds those of one round.
+    pub(super) fn add(&mut self, took: &[Duration], round: Duration) {
+        self.took_us.extend(took.iter().map(|took| took.as_secs_f64() * 1e6));
+        self.seconds += round.as_secs_f64();
+    }
+
+    /// Their number.
+    pub(super) fn count(&self) -> usize {
+        self.took_us.len()
+    }
+
+    /// Their number in a second of the rounds.
+    pub(super) fn per_s(&self) -> f64 {
+        self.took_us.len() as f64 / self.seconds
+    }
+
+    /// Microseconds from a command to its reply, at the share `q` of them.
+    pub(super) fn took_us(&self, q: f64) -> f64 {
+        quantile(&mut self.took_us.clone(), q)
+    }
 }
 
 /// Resident memory with so many idle channels.
 pub(super) struct Memory {
     pub(super) channels: usize,
     pub(super) kib: u64,
+}
+
+/// Resident memory of the private engine before and after many requests.
+pub(super) struct Growth {
+    pub(super) requests: u64,
+    pub(super) before_kib: u64,
+    pub(super) after_kib: u64,
+}
+
+impl Growth {
+    /// KiB more than before.
+    pub(super) fn kib(&self) -> i64 {
+        self.after_kib.cast_signed() - self.before_kib.cast_signed()
+    }
 }
 
 /// A run at a fixed rate.
@@ -172,9 +218,12 @@ impl Report {
                 "p99_quartiles": p99.quartiles,
                 "pairs": p50.pairs,
                 "pairs_used": p50.used,
-                "swaps": self.facts.swap_count,
-                "swaps_per_s": self.swaps_per_s(),
+                "swaps": self.facts.swaps.count(),
+                "swaps_per_s": self.facts.swaps.per_s(),
                 "generations": self.facts.swap_generations,
+                "reload_p50_us": self.facts.swaps.took_us(0.5),
+                "reload_p99_us": self.facts.swaps.took_us(0.99),
+                "wakes_per_s": self.facts.wakes.per_s(),
             },
             "open_loop": self.open_loop_json(),
             "engine": {
@@ -183,6 +232,12 @@ impl Report {
                 "resident_kib": self.facts.memory.iter()
                     .map(|memory| (memory.channels.to_string(), json!(memory.kib)))
                     .collect::<Map<_, _>>(),
+                "growth": self.facts.growth.as_ref().map(|growth| json!({
+                    "requests": growth.requests,
+                    "before_kib": growth.before_kib,
+                    "after_kib": growth.after_kib,
+                    "kib": growth.kib(),
+                })),
             },
             "host": self.condition.as_json(),
             "client_core": self.place.own,
@@ -300,11 +355,6 @@ impl Report {
             "columns": ["subject", "at_s", "p50_ns or predictions_per_s", "p99_ns"],
             "rows": rounds.map(entry).collect::<Vec<_>>(),
         })
-    }
-
-    /// Swaps that the engine carried out in a second of the rounds with swaps.
-    pub(super) fn swaps_per_s(&self) -> f64 {
-        self.facts.swap_count as f64 / self.facts.swap_s
     }
 
     /// Every distribution with its name.

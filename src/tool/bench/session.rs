@@ -1,5 +1,7 @@
 //! One run: its phases, round by round.
 
+mod private;
+
 use super::Place;
 use super::report::{Facts, Memory, OpenLoop, Report};
 use crate::client::{AttachError, AttachOptions, Client};
@@ -8,7 +10,6 @@ use crate::idle::IdleStrategy;
 use crate::measure::condition::Watch;
 use crate::measure::open_loop;
 use crate::measure::stream::{self, BatchRounds, LocalRounds};
-use crate::measure::swap::{Duty, Swapper};
 use crate::measure::timeline::{Subject, Timeline};
 use crate::measure::{Rig, RingRounds};
 use crate::model::Kind;
@@ -24,10 +25,6 @@ pub(super) const IDLE_COUNT: usize = 16;
 /// Numbers of idle channels whose cost is measured.
 pub(super) const CHANNEL_COUNTS: [usize; 4] = [1, 16, 64, 256];
 
-/// A round beside the thread that wakes or swaps.
-// 25 ms: two of them between two floors, and twenty-five wake-ups each.
-const SWAP_ROUND: Duration = Duration::from_millis(25);
-
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
@@ -38,6 +35,8 @@ pub(super) struct Plan {
     channel_turns: u32,
     /// Turns of floor, wakes, swaps.
     swap_turns: u32,
+    /// Requests over which the engine's memory may not grow.
+    growth_requests: u64,
     open_loop: Duration,
 }
 
@@ -49,6 +48,7 @@ impl Plan {
             turns: 24,
             channel_turns: 5,
             swap_turns: 15,
+            growth_requests: 10_000_000,
             open_loop: Duration::from_secs(1),
         }
     }
@@ -60,6 +60,7 @@ impl Plan {
             turns: 300,
             channel_turns: 30,
             swap_turns: 120,
+            growth_requests: 100_000_000,
             open_loop: Duration::from_secs(10),
         }
     }
@@ -163,6 +164,7 @@ impl Session {
         if self.place.paired {
             self.channel_phase(signals)?;
             self.swap_phase(signals)?;
+            self.growth_phase(signals)?;
             if let Some(rate) = open_loop {
                 self.open_loop_phase(rate)?;
             }
@@ -188,7 +190,7 @@ impl Session {
     fn step(&self, what: &'static str, signals: &mut Signals) -> Result<(), Stop> {
         self.progress.set_message(what);
         self.progress.inc(1);
-        signals.pending().next().map_or(Ok(()), |signal| Err(Stop::Signal(signal)))
+        go_on(signals)
     }
 
     fn floor(&mut self) -> Result<(), Stop> {
@@ -286,47 +288,6 @@ impl Session {
         Ok(())
     }
 
-    /// Round trips beside model swaps, against the same thread waking as often.
-    fn swap_phase(&mut self, signals: &mut Signals) -> Result<(), Stop> {
-        let Some(engine) = self.rig.engine() else {
-            self.facts.note("model swaps were not measured: that takes an engine of one's own");
-            return Ok(());
-        };
-        let variants = engine.variants().map_err(|error| failed(&error.to_string()))?;
-        let swapper = Swapper::start(variants, self.place.spare.clone())
-            .map_err(|error| failed(&error.to_string()))?;
-        let _idle = self.attach_idle(IDLE_COUNT)?;
-        let mut ring = RingRounds::new(self.attach(64)?, self.models.linear);
-        let generation = |ring: &RingRounds| {
-            ring.client().models().first().map_or(0, |row| u64::from(row.generation))
-        };
-        let first = generation(&ring);
-        self.floor()?;
-        for turn in 0..self.plan.swap_turns {
-            self.step("model swaps", signals)?;
-            let duties = [(Duty::Wake, Subject::Wakes), (Duty::Swap, Subject::Swaps)];
-            for index in 0..2 {
-                // By turns the one, then the other goes first.
-                let (duty, subject) = duties[(index + turn as usize) % 2];
-                swapper.begin(duty);
-                let start = Instant::now();
-                let measured = self.ring_for(subject, &mut ring, SWAP_ROUND);
-                let report = swapper.rest();
-                measured?;
-                if let Some(error) = report.failure {
-                    return Err(error.into());
-                }
-                if duty == Duty::Swap {
-                    self.facts.swap_count += report.swaps;
-                    self.facts.swap_s += start.elapsed().as_secs_f64();
-                }
-            }
-            self.floor()?;
-        }
-        self.facts.swap_generations = generation(&ring) - first;
-        Ok(())
-    }
-
     fn open_loop_phase(&mut self, rate: u64) -> Result<(), Stop> {
         self.progress.set_message("open loop");
         let mut client = self.attach(1024)?;
@@ -337,6 +298,11 @@ impl Session {
         self.facts.open_loop = Some(OpenLoop { rate, run });
         Ok(())
     }
+}
+
+/// Ends the run when a signal has come.
+fn go_on(signals: &mut Signals) -> Result<(), Stop> {
+    signals.pending().next().map_or(Ok(()), |signal| Err(Stop::Signal(signal)))
 }
 
 fn failed(message: &str) -> Failure {

@@ -27,6 +27,7 @@ fn print(report: &Report, out: &mut String) -> std::fmt::Result {
     trips(report, out)?;
     others(report, out)?;
     swaps(report, out)?;
+    start_and_memory(report, out)?;
     writeln!(out)?;
     for (name, value) in report.condition.facts() {
         writeln!(out, "{name:<13} {}", value.as_deref().unwrap_or("unknown"))?;
@@ -110,18 +111,39 @@ fn others(report: &Report, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
+fn start_and_memory(report: &Report, out: &mut String) -> std::fmt::Result {
+    if let Some(start_ms) = report.facts.start_ms {
+        writeln!(out, "engine start     {start_ms:.1} ms until it serves")?;
+    }
+    let memory = report.facts.memory.iter();
+    let mut parts: Vec<String> =
+        memory.map(|memory| format!("{} KiB with {} idle", memory.kib, memory.channels)).collect();
+    if let Some(growth) = &report.facts.growth {
+        let millions = growth.requests / 1_000_000;
+        parts.push(format!("{:+} KiB over {millions} million requests", growth.kib()));
+    }
+    if parts.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "engine memory    {}", parts.join(", "))
+}
+
 fn swaps(report: &Report, out: &mut String) -> std::fmt::Result {
     if report.has(Subject::Swaps) {
         let (p50, p99) = report.swap_ratios();
         writeln!(
             out,
-            "model swaps      {:.0}/s: p50 {:.3} x, p99 {:.3} x as without ({} of {} pairs)",
-            report.swaps_per_s(),
+            "model swaps      {:.0}/s: p50 {:.3} x, p99 {:.3} x as beside {:.0} wake-ups/s without \
+             ({} of {} pairs)",
+            report.facts.swaps.per_s(),
             p50.median,
             p99.median,
+            report.facts.wakes.per_s(),
             p50.used,
             p50.pairs
         )?;
+        let took_us = |q| report.facts.swaps.took_us(q);
+        writeln!(out, "model reload     {:.0} us, p99 {:.0} us", took_us(0.5), took_us(0.99))?;
     }
     if let Some(OpenLoop { rate, run }) = &report.facts.open_loop {
         writeln!(
