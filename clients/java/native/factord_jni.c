@@ -1,0 +1,260 @@
+/*
+ * The system calls of attaching, which Java has no words for: sequenced-packet sockets, descriptors
+ * that come with a message, seals, and mappings. Nothing here knows the protocol, and nothing here
+ * runs while predictions are made.
+ *
+ * Every function answers with a number: what was asked for, or a negated errno.
+ */
+#if !defined(__linux__)
+#error "factord runs on Linux: sealed memory files are Linux's own"
+#endif
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <jni.h>
+#include <poll.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Linux 5.14; older C libraries do not name them. Source: include/uapi/asm-generic/mman-common.h. */
+#define POPULATE_READ 22
+#define POPULATE_WRITE 23
+
+/* The longest message of either side, and the most descriptors one carries. */
+enum { MESSAGE_LEN_MAX = 256, DESCRIPTOR_COUNT_MAX = 4 };
+
+static int64_t monotonic_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void close_all(const int *fds, int count) {
+    for (int i = 0; i < count; i++) {
+        close(fds[i]);
+    }
+}
+
+/* Connects to the socket at a path, within a time; the descriptor. */
+JNIEXPORT jint JNICALL Java_factord_Native_connect(JNIEnv *env, jclass type, jbyteArray path,
+                                                   jint timeout_ms) {
+    (void)type;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    jsize len = (*env)->GetArrayLength(env, path);
+    /* One byte less, for the NUL at the end. */
+    if (len <= 0 || (size_t)len >= sizeof address.sun_path) {
+        return -ENAMETOOLONG;
+    }
+    (*env)->GetByteArrayRegion(env, path, 0, len, (jbyte *)address.sun_path);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    /* It bounds connecting to a daemon that is stopped, and sending to one. */
+    struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0 ||
+        connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+/* Sends one message. */
+JNIEXPORT jint JNICALL Java_factord_Native_send(JNIEnv *env, jclass type, jint fd,
+                                                jbyteArray message) {
+    (void)type;
+    jbyte bytes[MESSAGE_LEN_MAX];
+    jsize len = (*env)->GetArrayLength(env, message);
+    if (len > MESSAGE_LEN_MAX) {
+        return -EMSGSIZE;
+    }
+    (*env)->GetByteArrayRegion(env, message, 0, len, bytes);
+    return send(fd, bytes, (size_t)len, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* Waits until the socket has something to read; 0 when it has. */
+static int wait_readable(int fd, int timeout_ms) {
+    int64_t end_ms = monotonic_ms() + timeout_ms;
+    for (;;) {
+        int64_t left_ms = end_ms - monotonic_ms();
+        struct pollfd set = {.fd = fd, .events = POLLIN};
+        int count = poll(&set, 1, left_ms > 0 ? (int)left_ms : 0);
+        if (count > 0) {
+            return 0;
+        }
+        if (count == 0) {
+            return -ETIMEDOUT;
+        }
+        if (errno != EINTR) {
+            return -errno;
+        }
+    }
+}
+
+/* Takes the descriptors out of a message's ancillary data; how many there were. */
+static int take_descriptors(struct msghdr *header, int fds[DESCRIPTOR_COUNT_MAX]) {
+    int count = 0;
+    for (struct cmsghdr *entry = CMSG_FIRSTHDR(header); entry; entry = CMSG_NXTHDR(header, entry)) {
+        if (entry->cmsg_level != SOL_SOCKET || entry->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        size_t found = (entry->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < found; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(entry) + i * sizeof fd, sizeof fd);
+            if (count < DESCRIPTOR_COUNT_MAX) {
+                fds[count++] = fd;
+            } else {
+                close(fd);
+            }
+        }
+    }
+    return count;
+}
+
+/*
+ * Receives one message within a time; its length, 0 when the peer is gone. The descriptors that
+ * came with it are the caller's to close; the places without one hold -1. A message that does not
+ * fit is -EMSGSIZE, and its descriptors are closed.
+ */
+JNIEXPORT jint JNICALL Java_factord_Native_receive(JNIEnv *env, jclass type, jint fd,
+                                                   jbyteArray message, jintArray descriptors,
+                                                   jint timeout_ms) {
+    (void)type;
+    int error = wait_readable(fd, timeout_ms);
+    if (error != 0) {
+        return error;
+    }
+    jbyte bytes[MESSAGE_LEN_MAX];
+    union {
+        struct cmsghdr alignment;
+        char space[CMSG_SPACE(DESCRIPTOR_COUNT_MAX * sizeof(int))];
+    } ancillary;
+    struct iovec part = {.iov_base = bytes, .iov_len = sizeof bytes};
+    struct msghdr header = {
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = ancillary.space,
+        .msg_controllen = sizeof ancillary.space,
+    };
+    ssize_t len;
+    do {
+        len = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
+    } while (len < 0 && errno == EINTR);
+    if (len < 0) {
+        return -errno;
+    }
+    int fds[DESCRIPTOR_COUNT_MAX];
+    int count = take_descriptors(&header, fds);
+    jint places[DESCRIPTOR_COUNT_MAX];
+    for (int i = 0; i < DESCRIPTOR_COUNT_MAX; i++) {
+        places[i] = i < count ? fds[i] : -1;
+    }
+    if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
+        len > (*env)->GetArrayLength(env, message) ||
+        (*env)->GetArrayLength(env, descriptors) < DESCRIPTOR_COUNT_MAX) {
+        close_all(fds, count);
+        return -EMSGSIZE;
+    }
+    (*env)->SetByteArrayRegion(env, message, 0, (jsize)len, bytes);
+    (*env)->SetIntArrayRegion(env, descriptors, 0, DESCRIPTOR_COUNT_MAX, places);
+    return (jint)len;
+}
+
+/* Tells whether the peer has closed the socket or died. */
+JNIEXPORT jboolean JNICALL Java_factord_Native_hungUp(JNIEnv *env, jclass type, jint fd) {
+    (void)env;
+    (void)type;
+    struct pollfd set = {.fd = fd, .events = POLLRDHUP};
+    return poll(&set, 1, 0) > 0 && (set.revents & (POLLHUP | POLLERR | POLLRDHUP | POLLNVAL)) != 0;
+}
+
+/* The size of a file. */
+JNIEXPORT jlong JNICALL Java_factord_Native_length(JNIEnv *env, jclass type, jint fd) {
+    (void)env;
+    (void)type;
+    struct stat found;
+    return fstat(fd, &found) != 0 ? -errno : (jlong)found.st_size;
+}
+
+/* 1 when a memory file can neither shrink nor grow, 0 when it can. */
+JNIEXPORT jint JNICALL Java_factord_Native_sizeSealed(JNIEnv *env, jclass type, jint fd) {
+    (void)env;
+    (void)type;
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0) {
+        return -errno;
+    }
+    return (seals & (F_SEAL_SHRINK | F_SEAL_GROW)) == (F_SEAL_SHRINK | F_SEAL_GROW);
+}
+
+/* Maps a file whole, out of the reach of forked children; its address. */
+JNIEXPORT jlong JNICALL Java_factord_Native_map(JNIEnv *env, jclass type, jint fd, jlong len,
+                                                jboolean writable) {
+    (void)env;
+    (void)type;
+    int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    void *start = mmap(NULL, (size_t)len, protection, MAP_SHARED, fd, 0);
+    if (start == MAP_FAILED) {
+        return -errno;
+    }
+    int populate = writable ? POPULATE_WRITE : POPULATE_READ;
+    int error = 0;
+    if (madvise(start, (size_t)len, MADV_DONTFORK) != 0) {
+        error = errno;
+    } else if (madvise(start, (size_t)len, populate) != 0 && errno != EINVAL) {
+        /* EINVAL: a kernel before 5.14 fills the page table at the first access instead. */
+        error = errno;
+    }
+    if (error != 0) {
+        munmap(start, (size_t)len);
+        return -error;
+    }
+    return (jlong)(intptr_t)start;
+}
+
+/* A buffer over a mapping; it must not be touched once the mapping is gone. */
+JNIEXPORT jobject JNICALL Java_factord_Native_buffer(JNIEnv *env, jclass type, jlong start,
+                                                     jlong len) {
+    (void)type;
+    return (*env)->NewDirectByteBuffer(env, (void *)(intptr_t)start, len);
+}
+
+/* Takes a mapping away. */
+JNIEXPORT void JNICALL Java_factord_Native_unmap(JNIEnv *env, jclass type, jlong start, jlong len) {
+    (void)env;
+    (void)type;
+    munmap((void *)(intptr_t)start, (size_t)len);
+}
+
+/* Closes a descriptor. */
+JNIEXPORT void JNICALL Java_factord_Native_close(JNIEnv *env, jclass type, jint fd) {
+    (void)env;
+    (void)type;
+    close(fd);
+}
+
+/* The effective user of this process. */
+JNIEXPORT jint JNICALL Java_factord_Native_userId(JNIEnv *env, jclass type) {
+    (void)env;
+    (void)type;
+    return (jint)geteuid();
+}
+
+/* What an errno means, in words. */
+JNIEXPORT jstring JNICALL Java_factord_Native_message(JNIEnv *env, jclass type, jint error) {
+    (void)type;
+    char text[128] = "";
+    const char *words = strerror_r(error, text, sizeof text);
+    return (*env)->NewStringUTF(env, words);
+}

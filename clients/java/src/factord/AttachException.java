@@ -1,0 +1,43 @@
+package factord;
+
+import java.io.IOException;
+
+/** Thrown when no channel to the daemon could be had. */
+public final class AttachException extends IOException {
+    private static final long serialVersionUID = 1;
+
+    /** What went wrong. */
+    public enum Reason {
+        /** Nothing listens at the path. */
+        UNREACHABLE,
+        /** The daemon said no. */
+        REFUSED,
+        /** The two sides were built from layouts that do not fit. */
+        ABI,
+        /** A region is not what the handshake said. */
+        REGION,
+        /** The peer is no daemon, or broke the handshake. */
+        PROTOCOL,
+        /** The daemon did not answer in time. */
+        DEADLINE,
+        /** The system refused. */
+        SYSTEM
+    }
+
+    /** What went wrong. */
+    private final Reason reason;
+
+    AttachException(Reason reason, String message) {
+        super(message);
+        this.reason = reason;
+    }
+
+    /**
+     * What went wrong, for programs; the message is for people.
+     *
+     * @return the kind of failure
+     */
+    public Reason reason() {
+        return reason;
+    }
+}

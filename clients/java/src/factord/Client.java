@@ -1,0 +1,453 @@
+package factord;
+
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+
+/**
+ * A channel to the daemon: predictions through shared memory.
+ *
+ * <pre>{@code
+ * try (Client client = Client.attach()) {
+ *     int model = client.model("regression").orElseThrow().id();
+ *     Prediction answer = client.predict(model, new double[] {0.5, 0.2, 0.3}, 10_000_000);
+ *     System.out.println(answer.y() + " by generation " + answer.generation());
+ * }
+ * }</pre>
+ *
+ * <p>After {@link #attach} a call makes no system call, takes no lock and allocates nothing while
+ * the engine answers; one that waits asks the socket ten times a second. When the engine dies, or
+ * hangs up on this client alone, the client attaches again with back-off and publishes its
+ * unanswered requests once more; the caller sees a failure only past its own deadline. Every answer
+ * is delivered once, in the order of submission, and its echo is checked.
+ *
+ * <p>A client belongs to one thread, at first the one that attached; {@link #handOver} gives it to
+ * another. Its memory is gone once it is closed, so every call checks both.
+ */
+public final class Client implements AutoCloseable {
+    // 64: some 1 us, ten round trips of a quiet machine; only then come clocks and back-off.
+    private static final int QUICK_LOOKS = 64;
+    // 4,096: at some 5 ns each, every 20 us.
+    private static final long LOCAL_CALLS_PER_LOOK = 4096;
+
+    private final AttachOptions options;
+    private final Engine engine;
+    private final Waiting waiting;
+    private final int clockMask;
+    private final Batch batch;
+    /** Answers taken while waiting for a later one. */
+    private final Early early;
+    /** Tickets whose callers gave up. */
+    private final Tickets abandoned;
+    /** What the calls that return a prediction return. */
+    private final Prediction own = new Prediction();
+    /** Where an answer is looked at before it is known whose it is. */
+    private final Prediction scratch = new Prediction();
+    private Thread owner = Thread.currentThread();
+    private long flags;
+    private int emptyLooks;
+
+    private Client(AttachOptions options) throws AttachException {
+        Objects.requireNonNull(options.name(), "name");
+        waiting = new Waiting(Objects.requireNonNull(options.idle(), "idle"));
+        this.options = options;
+        engine = new Engine(options);
+        clockMask = waiting.clockMask();
+        batch = new Batch(this, options);
+        early = new Early(options.slotCount());
+        abandoned = new Tickets(options.slotCount());
+    }
+
+    /**
+     * Attaches to the daemon that is found by the common rule, with three features a request.
+     *
+     * @return the channel, to be closed
+     * @throws AttachException when no daemon listens, it refuses, or it speaks another ABI
+     */
+    public static Client attach() throws AttachException {
+        return attach(AttachOptions.DEFAULT);
+    }
+
+    /**
+     * Attaches to a daemon.
+     *
+     * @param options how
+     * @return the channel, to be closed
+     * @throws AttachException when no daemon listens, it refuses, or it speaks another ABI
+     */
+    public static Client attach(AttachOptions options) throws AttachException {
+        return new Client(options);
+    }
+
+    /**
+     * Predicts one row and waits for the answer.
+     *
+     * @param model the model's id, from {@link #model}
+     * @param x one number a feature
+     * @param deadlineNs the longest wait, nanoseconds
+     * @return the answer; the same object each time, good until the next call that returns one
+     * @throws PredictException when there is none
+     */
+    public Prediction predict(int model, double[] x, long deadlineNs) {
+        return valid(predict(model, x, deadlineNs, own));
+    }
+
+    /**
+     * Predicts one row and waits for the answer; never throws for want of one.
+     *
+     * @param model the model's id, from {@link #model}
+     * @param x one number a feature
+     * @param deadlineNs the longest wait, nanoseconds
+     * @param into receives the answer
+     * @return the answer's status; {@link Status#DEADLINE}, or {@link Status#NOT_CONNECTED} when
+     *     the engine is gone, past the deadline
+     */
+    public Status predict(int model, double[] x, long deadlineNs, Prediction into) {
+        long ticket = submit(model, x);
+        if (ticket < 0) {
+            return predictLate(model, x, deadlineNs, ticket, into);
+        }
+        Session session = engine.session();
+        // With nothing else under way the next answer is this one's and needs no sorting.
+        if (session.inFlight() == 1) {
+            for (int look = 0; look < QUICK_LOOKS; look++) {
+                if (session.pop(into)) {
+                    into.setTicket(ticket);
+                    return into.status();
+                }
+                Thread.onSpinWait();
+            }
+        }
+        return waitFor(ticket, deadlineNs, into);
+    }
+
+    /** Waits for room in the ring, then predicts. */
+    private Status predictLate(
+            int model, double[] x, long deadlineNs, long refused, Prediction into) {
+        long start = System.nanoTime();
+        long ticket = refused;
+        waiting.reset();
+        while (ticket == -Status.BACK_PRESSURE.code() || ticket == -Status.NOT_CONNECTED.code()) {
+            // Only answers that nobody waits for may be dropped to make room.
+            if (takeNext(scratch)) {
+                keep(scratch);
+            }
+            if (System.nanoTime() - start >= deadlineNs) {
+                boolean gone = !engine.connected();
+                return into.fail(gone ? Status.NOT_CONNECTED : Status.BACK_PRESSURE);
+            }
+            engine.lookAfter();
+            waiting.once();
+            ticket = submit(model, x);
+        }
+        if (ticket < 0) {
+            return into.fail(Status.ofTicket(ticket));
+        }
+        return waitFor(ticket, deadlineNs - (System.nanoTime() - start), into);
+    }
+
+    private Status waitFor(long ticket, long deadlineNs, Prediction into) {
+        waiting.reset();
+        boolean timed = false;
+        long start = 0;
+        int looks = 0;
+        // Ends at the deadline.
+        for (;;) {
+            if (takeNext(into)) {
+                if (into.ticket() == ticket) {
+                    return into.status();
+                }
+                keep(into);
+                continue;
+            }
+            looks++;
+            if ((looks & clockMask) == 0) {
+                long now = System.nanoTime();
+                if (!timed) {
+                    // The first reading comes about a microsecond after the start.
+                    timed = true;
+                    start = now;
+                }
+                if (now - start >= deadlineNs) {
+                    giveUp(ticket);
+                    return into.fail(missing());
+                }
+                engine.lookAfter();
+            }
+            waiting.once();
+        }
+    }
+
+    /** Why an answer has not come by its deadline. */
+    Status missing() {
+        return engine.connected() ? Status.DEADLINE : Status.NOT_CONNECTED;
+    }
+
+    /** Keeps an answer for a later poll. */
+    void keep(Prediction answer) {
+        early.add(answer);
+    }
+
+    /** Drops the answer of a ticket, should it come. */
+    void giveUp(long ticket) {
+        abandoned.add(ticket);
+    }
+
+    /**
+     * Publishes a request without waiting.
+     *
+     * @param model the model's id, from {@link #model}
+     * @param x one number a feature
+     * @return the request's ticket, counted up from 1; or a negative number, which {@link
+     *     Status#ofTicket} turns into {@link Status#BACK_PRESSURE} when as many requests are under
+     *     way as the ring has slots, {@link Status#NOT_CONNECTED} when the engine is gone, {@link
+     *     Status#WIDTH_MISMATCH} when {@code x} has not the channel's number of features, or {@link
+     *     Status#UNKNOWN_MODEL} when no model can have the id
+     */
+    public long submit(int model, double[] x) {
+        checkUse();
+        Session session = engine.session();
+        if (x.length != options.featureCount()) {
+            return -Status.WIDTH_MISMATCH.code();
+        }
+        if ((model & ~Abi.MODEL_MASK) != 0) {
+            return -Status.UNKNOWN_MODEL.code();
+        }
+        if (room() <= 0) {
+            return -Status.BACK_PRESSURE.code();
+        }
+        if (!engine.connected()) {
+            engine.lookAfter();
+            if (!engine.connected()) {
+                return -Status.NOT_CONNECTED.code();
+            }
+            session = engine.session();
+        }
+        return engine.base() + session.push(model | flags, x, 0);
+    }
+
+    /** How many more requests the ring takes. */
+    int room() {
+        return options.slotCount() - engine.session().inFlight() - early.size();
+    }
+
+    /**
+     * Takes the next answer, in the order of submission, without waiting.
+     *
+     * @param into receives the answer, its status and its ticket
+     * @return whether there was one; while the engine is gone ({@link #connected}), requests under
+     *     way are kept and published again once it is back, so polling on is right
+     */
+    public boolean poll(Prediction into) {
+        checkUse();
+        if (early.size() > 0) {
+            early.take(into);
+            return true;
+        }
+        if (takeNext(into)) {
+            return true;
+        }
+        emptyLooks++;
+        if ((emptyLooks & clockMask) == 0 || !engine.connected()) {
+            engine.lookAfter();
+        }
+        return false;
+    }
+
+    /** Takes the next answer that somebody waits for. */
+    boolean takeNext(Prediction into) {
+        Session session = engine.session();
+        while (session.pop(into)) {
+            long ticket = engine.base() + session.nextAnswer() - 1;
+            if (!abandoned.removeFirst(ticket)) {
+                into.setTicket(ticket);
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /**
+     * Predicts many rows through a full ring. Bad rows are no failure of the call: their own status
+     * says so.
+     *
+     * @param model the model's id, from {@link #model}
+     * @param rows row after row, each of the channel's number of features
+     * @param into receives one answer a row, in order
+     * @param deadlineNs the longest wait for the whole call, nanoseconds
+     * @return {@link Status#OK} when every row has its answer; {@link Status#DEADLINE} or {@link
+     *     Status#NOT_CONNECTED} when some have not, which then say so too; {@link
+     *     Status#WIDTH_MISMATCH} when there are no whole rows or more of them than there is room
+     *     for, and {@link Status#UNKNOWN_MODEL} when no model can have the id: nothing was sent
+     */
+    public Status predictBatch(int model, double[] rows, Predictions into, long deadlineNs) {
+        checkUse();
+        return batch.predict(model, rows, into, deadlineNs);
+    }
+
+    /**
+     * Evaluates the daemon's active model in this process: the same bits as through the ring,
+     * without moving a cache line. Hot swaps are seen at once, answers name generation and epoch,
+     * and the daemon learns how many there were. The engine still owns the models: while it is
+     * gone, the last ones it published go on answering under its epoch.
+     *
+     * @param model the model's id, from {@link #model}
+     * @param x as many numbers as the model has features, whatever the channel's number
+     * @return the answer; the same object each time, good until the next call that returns one
+     * @throws PredictException when there is none
+     */
+    public Prediction predictLocal(int model, double[] x) {
+        return valid(predictLocal(model, x, own));
+    }
+
+    /**
+     * Evaluates the daemon's active model in this process, as {@link #predictLocal(int, double[])};
+     * never throws for want of an answer.
+     *
+     * @param model the model's id, from {@link #model}
+     * @param x as many numbers as the model has features
+     * @param into receives the answer
+     * @return {@link Status#OK}, {@link Status#BAD_INPUT}, {@link Status#UNKNOWN_MODEL} or {@link
+     *     Status#WIDTH_MISMATCH}
+     */
+    public Status predictLocal(int model, double[] x, Prediction into) {
+        checkUse();
+        long count = engine.session().answerLocal(model, x, into);
+        if (count % LOCAL_CALLS_PER_LOOK == 0) {
+            engine.lookAfter();
+        }
+        return into.status();
+    }
+
+    private Prediction valid(Status status) {
+        if (status != Status.OK) {
+            throw new PredictException(status);
+        }
+        return own;
+    }
+
+    /**
+     * Asks for the engine's time stamps with every later request, or no longer.
+     *
+     * @param wanted whether answers carry them
+     */
+    public void stamp(boolean wanted) {
+        checkUse();
+        flags = wanted ? Abi.FLAG_STAMP : 0;
+    }
+
+    /**
+     * The daemon's model table, as it is now.
+     *
+     * @return one row a model
+     */
+    public List<Model> models() {
+        checkUse();
+        return ModelTable.read(engine.session().status());
+    }
+
+    /**
+     * The row of one model.
+     *
+     * @param name its name
+     * @return empty when the daemon serves none of that name
+     */
+    public Optional<Model> model(String name) {
+        return models().stream().filter(row -> row.name().equals(name)).findFirst();
+    }
+
+    /**
+     * A number that changes whenever the model table does; it costs one load.
+     *
+     * @return the table's sequence
+     */
+    public long modelsSequence() {
+        checkUse();
+        return ModelTable.sequence(engine.session().status());
+    }
+
+    /**
+     * The epoch of the engine this channel is attached to.
+     *
+     * @return nanoseconds since 1970 at the engine's start
+     */
+    public long epoch() {
+        checkUse();
+        return engine.session().epoch();
+    }
+
+    /**
+     * Features of every request of this channel.
+     *
+     * @return 1 to 1,024
+     */
+    public int featureCount() {
+        return options.featureCount();
+    }
+
+    /**
+     * Slots of each ring: the most requests that can be under way.
+     *
+     * @return a power of two
+     */
+    public int slotCount() {
+        return options.slotCount();
+    }
+
+    /**
+     * Tells whether the engine was there when last looked for.
+     *
+     * @return false while the client tries to attach again
+     */
+    public boolean connected() {
+        checkUse();
+        return engine.connected();
+    }
+
+    /**
+     * Gives the client to another thread; called by the one it belongs to, before the other one
+     * starts or otherwise learns of it.
+     *
+     * @param thread who may call from now on
+     */
+    public void handOver(Thread thread) {
+        checkUse();
+        owner = thread;
+    }
+
+    /**
+     * Frees the channel and its memory; once is enough. It is for the client's own thread too, or
+     * for anybody once that thread has ended.
+     */
+    @Override
+    public void close() {
+        if (engine.closed()) {
+            return;
+        }
+        if (Thread.currentThread() != owner && owner.isAlive()) {
+            throw misuse();
+        }
+        engine.close();
+    }
+
+    Engine engine() {
+        return engine;
+    }
+
+    long flags() {
+        return flags;
+    }
+
+    private void checkUse() {
+        if (Thread.currentThread() != owner || engine.closed()) {
+            throw misuse();
+        }
+    }
+
+    private IllegalStateException misuse() {
+        return new IllegalStateException(
+                engine.closed()
+                        ? "the client is closed"
+                        : "the client belongs to " + owner + ": let it call handOver first");
+    }
+}

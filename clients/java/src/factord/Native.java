@@ -1,0 +1,84 @@
+package factord;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * The system calls of attaching, in the native library: loaded from the folders of {@code
+ * java.library.path} when it is there, else from the jar, by way of a private file that is deleted
+ * at once. Numbers below zero are negated error numbers of the system.
+ */
+final class Native {
+    private static final String LIBRARY = "factord_jni";
+
+    static {
+        load();
+    }
+
+    private Native() {}
+
+    static native int connect(byte[] path, int timeoutMs);
+
+    static native int send(int fd, byte[] message);
+
+    static native int receive(int fd, byte[] message, int[] descriptors, int timeoutMs);
+
+    static native boolean hungUp(int fd);
+
+    static native long length(int fd);
+
+    static native int sizeSealed(int fd);
+
+    static native long map(int fd, long len, boolean writable);
+
+    static native ByteBuffer buffer(long start, long len);
+
+    static native void unmap(long start, long len);
+
+    static native void close(int fd);
+
+    static native int userId();
+
+    static native String message(int error);
+
+    private static void load() {
+        try {
+            System.loadLibrary(LIBRARY);
+        } catch (UnsatisfiedLinkError notInstalled) {
+            loadFromJar();
+        }
+    }
+
+    private static void loadFromJar() {
+        String file = System.mapLibraryName(LIBRARY);
+        String resource = "native/" + System.getProperty("os.arch") + "/" + file;
+        try (InputStream library = Native.class.getResourceAsStream(resource)) {
+            if (library == null) {
+                throw new UnsatisfiedLinkError(
+                        "this jar holds no " + resource + ": build one on this kind of machine"
+                                + " with `make -C clients/java`, or name the folder of " + file
+                                + " with -Djava.library.path");
+            }
+            // The folder is for its owner alone.
+            Path folder = Files.createTempDirectory("factord-jni-");
+            Path copy = folder.resolve(file);
+            try {
+                Files.copy(library, copy);
+                System.load(copy.toString());
+            } finally {
+                // What is loaded stays mapped without its name.
+                Files.deleteIfExists(copy);
+                Files.delete(folder);
+            }
+        } catch (IOException error) {
+            UnsatisfiedLinkError failure = new UnsatisfiedLinkError(
+                    "cannot write the native library to " + System.getProperty("java.io.tmpdir")
+                            + ": name the folder of " + file + " with -Djava.library.path");
+            failure.initCause(error);
+            throw failure;
+        }
+    }
+}

@@ -1,0 +1,30 @@
+package factord;
+
+/** The daemon's numbered refusals, in words for people. */
+final class Refusal {
+    /** The majors of the ABI differ. */
+    static final int ABI = 2;
+    /** No ring has such a shape. */
+    static final int GEOMETRY = 3;
+
+    private Refusal() {}
+
+    static String text(long code, long a, long b) {
+        return switch ((int) code) {
+            case 1 -> "the daemon did not understand the greeting";
+            case ABI -> "the daemon speaks another ABI";
+            case GEOMETRY -> "no ring has " + a + " features and " + b
+                    + " slots: features are 1 to " + Abi.FEATURE_COUNT_MAX + ", slots a power of two up to " + Abi.SLOT_COUNT_MAX
+                    + ", a region at most " + (Abi.REGION_LEN_MAX >> 20) + " MiB";
+            case 4 -> "user has " + a + " of " + b
+                    + " channels: close one, or raise channels_per_uid";
+            case 5 -> "channels of this user would take " + a + " of " + b
+                    + " bytes: use fewer slots, or raise bytes_per_uid";
+            case 6 -> "the daemon has no memory for " + a + " bytes of rings";
+            case 7 -> "user " + a + " is not on the daemon's allow-list: add it to allow_uids";
+            case 8 -> "the request region was sealed by the client before the daemon could";
+            case 9 -> "the daemon is busy: try again";
+            default -> "refused with code " + code + ": the daemon is newer than this client";
+        };
+    }
+}

@@ -1,0 +1,57 @@
+package factord;
+
+/** What became of one request. */
+public enum Status {
+    /** Answered. */
+    OK("answered"),
+    /** A feature is NaN or infinite, or the prediction would be. */
+    BAD_INPUT("bad input: every feature, and the prediction, must be a finite number"),
+    /** The daemon serves no model of that id. */
+    UNKNOWN_MODEL("the daemon serves no such model"),
+    /** The request's width is not the model's, or not the channel's. */
+    WIDTH_MISMATCH("the number of features is not the model's"),
+    /** The ring is full: take answers first. */
+    BACK_PRESSURE("the ring is full: take answers before submitting more"),
+    /** The deadline passed before the answer came. Should it come later, it is dropped. */
+    DEADLINE("no answer before the deadline"),
+    /** The engine is gone and has not come back yet. */
+    NOT_CONNECTED("not connected to a daemon"),
+    /** The answer is for other words than those submitted: the memory was overwritten. */
+    ECHO_MISMATCH("the answer is for other features than those submitted");
+
+    private static final Status[] ALL = values();
+
+    private final String text;
+
+    Status(String text) {
+        this.text = text;
+    }
+
+    /**
+     * The status that a negative result of {@link Client#submit} stands for.
+     *
+     * @param ticket what {@link Client#submit} returned
+     * @return why there is no ticket, or {@link #OK} when there is one
+     */
+    public static Status ofTicket(long ticket) {
+        return ticket > 0 ? OK : ALL[(int) -ticket];
+    }
+
+    /** The status of a code: those of the daemon first, then the client's own. */
+    static Status ofCode(int code) {
+        return ALL[code];
+    }
+
+    int code() {
+        return ordinal();
+    }
+
+    /**
+     * What it means, in words for people.
+     *
+     * @return a sentence without a full stop
+     */
+    public String text() {
+        return text;
+    }
+}

@@ -1,0 +1,105 @@
+package factord;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/** A real daemon in a folder of its own; killed and cleaned up when closed. */
+final class Daemon implements AutoCloseable {
+    private final Path folder;
+    private final Path socket;
+    private Process process;
+
+    Daemon() throws IOException {
+        folder = Files.createTempDirectory("factord-java-");
+        socket = folder.resolve("control.sock");
+        // A run that is ended from outside leaves no engine behind.
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> process.destroyForcibly()));
+        start();
+    }
+
+    /** Starts an engine whose worker sleeps at times, and waits until it is ready. */
+    void start() throws IOException {
+        String program = System.getenv("FACTORD");
+        if (program == null) {
+            throw new IOException("FACTORD names no daemon: run the tests with `make check`");
+        }
+        ProcessBuilder builder = new ProcessBuilder(
+                program, "--socket", socket.toString(), "serve", "--no-http", "--idle", "backoff");
+        builder.redirectError(ProcessBuilder.Redirect.appendTo(folder.resolve("log").toFile()));
+        process = builder.start();
+        BufferedReader lines = process.inputReader(StandardCharsets.UTF_8);
+        String line = lines.readLine();
+        while (line != null && !line.contains("Ctrl-C")) {
+            line = lines.readLine();
+        }
+        if (line == null) {
+            String log = Files.readString(folder.resolve("log"));
+            throw new IOException(program + " ended before it was ready:\n" + log);
+        }
+    }
+
+    /** SIGKILL, and the wait that frees what it held. */
+    void kill() {
+        process.destroyForcibly().onExit().orTimeout(10, TimeUnit.SECONDS).join();
+    }
+
+    /** SIGSTOP, and the wait until every thread stands still. */
+    void stop() throws IOException {
+        signal("STOP");
+        long start = System.nanoTime();
+        while (!standsStill()) {
+            Check.that(System.nanoTime() - start < Check.LONG_NS, "a daemon that does not stop");
+            Thread.onSpinWait();
+        }
+    }
+
+    private boolean standsStill() throws IOException {
+        try (Stream<Path> tasks = Files.list(Path.of("/proc/" + process.pid() + "/task"))) {
+            for (Path task : tasks.toList()) {
+                String stat = Files.readString(task.resolve("stat"));
+                if (!stat.substring(stat.lastIndexOf(')')).startsWith(") T")) {
+                    return false;
+                }
+            }
+            return true;
+        }
+    }
+
+    void resume() throws IOException {
+        signal("CONT");
+    }
+
+    private void signal(String name) throws IOException {
+        new ProcessBuilder("kill", "-s", name, Long.toString(process.pid())).start()
+                .onExit().join();
+    }
+
+    String socket() {
+        return socket.toString();
+    }
+
+    AttachOptions options() {
+        return AttachOptions.DEFAULT.withSocket(socket).withName("java test")
+                .withIdle(Idle.BACKOFF);
+    }
+
+    Client attach() throws AttachException {
+        return Client.attach(options());
+    }
+
+    @Override
+    public void close() throws IOException {
+        kill();
+        try (Stream<Path> rest = Files.list(folder)) {
+            for (Path path : rest.toList()) {
+                Files.delete(path);
+            }
+        }
+        Files.delete(folder);
+    }
+}

@@ -1,0 +1,240 @@
+//! Writes the constants of the Java client, from the layout itself:
+//!
+//! ```sh
+//! cargo run --release --example java_constants > clients/java/src/factord/Abi.java
+//! ```
+//!
+//! Run as a test it compares that file with what it would write.
+
+use factord::abi::{self, models_region, req_header, request, resp_header, response};
+use factord::abi::{state, status, status_region};
+use factord::channel::{MESSAGE_LEN, Message, NAME_LEN, Refusal, Welcome};
+use factord::model::{Kind, exp};
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+/// A value that stands nowhere in a message but where it was put.
+const MARK: u64 = 0x6d61_726b;
+
+fn main() -> std::io::Result<()> {
+    std::io::stdout().write_all(constants().as_bytes())
+}
+
+/// The whole file.
+fn constants() -> String {
+    let mut text = String::from(
+        "// Generated from src/abi.rs, src/channel/message.rs and src/model/exp.rs by\n\
+         // `make constants`; a test of the daemon fails when it is not fresh.\n\
+         package factord;\n\n\
+         /** The layout of shared memory and the messages of the control socket. */\n\
+         final class Abi {\n",
+    );
+    long(&mut text, "MAGIC", abi::MAGIC);
+    long(&mut text, "ABI_WORD", abi::ABI_WORD);
+    long(&mut text, "LAYOUT_HASH", abi::LAYOUT_HASH);
+    long(&mut text, "FLAG_STAMP", request::FLAG_STAMP);
+    long(&mut text, "MODEL_MASK", request::MODEL_MASK);
+    long(&mut text, "ECHO_MULTIPLIER", abi::echo(1, 0, std::iter::empty()));
+    long(&mut text, "STATE_STARTING", state::STARTING);
+    long(&mut text, "STATE_SERVING", state::SERVING);
+    long(&mut text, "STATE_STOPPING", state::STOPPING);
+    for (name, value) in limits().into_iter().chain(words()).chain(regions()).chain(messages()) {
+        int(&mut text, name, value);
+    }
+    exponential(&mut text);
+    text.push_str("\n    private Abi() {}\n}\n");
+    text
+}
+
+fn long(text: &mut String, name: &str, value: u64) {
+    // Writing to a `String` cannot fail.
+    let _ = writeln!(text, "    static final long {name} = 0x{value:016x}L;");
+}
+
+fn int(text: &mut String, name: &str, value: usize) {
+    let _ = writeln!(text, "    static final int {name} = {value};");
+}
+
+fn limits() -> Vec<(&'static str, usize)> {
+    // A feature turns by the exponent of the echo of 1: 7 for the first, 18 for the second.
+    let turn = |features: &[u64]| abi::echo(0, 0, features.iter().copied()).trailing_zeros();
+    let (first, second) = (turn(&[1]), turn(&[0, 1]));
+    vec![
+        ("LINE_LEN", abi::LINE_LEN),
+        ("RING_HEADER_LINES", abi::RING_HEADER_LINES),
+        ("SLOT_COUNT_MAX", abi::SLOT_COUNT_MAX),
+        ("REGION_LEN_MAX", abi::REGION_LEN_MAX),
+        ("FEATURE_COUNT_MAX", abi::FEATURE_COUNT_MAX),
+        ("MODEL_COUNT_MAX", abi::MODEL_COUNT_MAX),
+        ("ECHO_TURN_FIRST", first as usize),
+        ("ECHO_TURN_STEP", (second - first) as usize),
+        ("KIND_LINEAR", Kind::Linear as usize),
+        ("KIND_LOGISTIC", Kind::Logistic as usize),
+        ("STATUS_OK", status::OK.into()),
+        ("STATUS_BAD_INPUT", status::BAD_INPUT.into()),
+        ("STATUS_UNKNOWN_MODEL", status::UNKNOWN_MODEL.into()),
+        ("STATUS_WIDTH_MISMATCH", status::WIDTH_MISMATCH.into()),
+    ]
+}
+
+/// Words of slots and ring headers.
+fn words() -> Vec<(&'static str, usize)> {
+    vec![
+        ("REQUEST_SEQUENCE", request::SEQUENCE),
+        ("REQUEST_META", request::META),
+        ("REQUEST_FEATURES", request::FEATURES),
+        ("RESPONSE_SEQUENCE", response::SEQUENCE),
+        ("RESPONSE_Y", response::Y),
+        ("RESPONSE_SECOND", response::SECOND),
+        ("RESPONSE_VERDICT", response::VERDICT),
+        ("RESPONSE_ECHO", response::ECHO),
+        ("RESPONSE_EPOCH", response::EPOCH),
+        ("RESPONSE_T_RECEIVED", response::T_RECEIVED),
+        ("RESPONSE_T_DONE", response::T_DONE),
+        ("REQ_LOCAL_BY_STATUS", req_header::LOCAL_BY_STATUS),
+        ("RESP_MAGIC", resp_header::MAGIC),
+        ("RESP_ABI", resp_header::ABI),
+        ("RESP_LAYOUT_HASH", resp_header::LAYOUT_HASH),
+        ("RESP_EPOCH", resp_header::EPOCH),
+        ("RESP_CLIENT_ID", resp_header::CLIENT_ID),
+        ("RESP_FEATURE_COUNT", resp_header::FEATURE_COUNT),
+        ("RESP_SLOT_COUNT", resp_header::SLOT_COUNT),
+    ]
+}
+
+/// Words of STATUS and MODELS.
+fn regions() -> Vec<(&'static str, usize)> {
+    vec![
+        ("STATUS_LINES", status_region::LINES),
+        ("STATUS_MAGIC", status_region::MAGIC),
+        ("STATUS_ABI", status_region::ABI),
+        ("STATUS_LAYOUT_HASH", status_region::LAYOUT_HASH),
+        ("STATUS_EPOCH", status_region::EPOCH),
+        ("STATUS_STATE", status_region::STATE),
+        ("STATUS_HEARTBEAT_COUNT", status_region::HEARTBEAT_COUNT),
+        ("STATUS_MODELS_SEQUENCE", status_region::MODELS_SEQUENCE),
+        ("STATUS_ROWS", status_region::ROWS),
+        ("ROW_WORDS", status_region::ROW_WORDS),
+        ("ROW_NAME", status_region::ROW_NAME),
+        ("ROW_NAME_LEN", status_region::ROW_NAME_LEN),
+        ("ROW_SHAPE", status_region::ROW_SHAPE),
+        ("ROW_GENERATION", status_region::ROW_GENERATION),
+        ("ROW_SHA256", status_region::ROW_SHA256),
+        ("MODELS_LINES", models_region::LINES),
+        ("MODELS_MAGIC", models_region::MAGIC),
+        ("MODELS_ABI", models_region::ABI),
+        ("MODELS_LAYOUT_HASH", models_region::LAYOUT_HASH),
+        ("MODELS_MODEL_COUNT", models_region::MODEL_COUNT),
+        ("MODELS_ENTRIES", models_region::ENTRIES),
+        ("ENTRY_WORDS", models_region::ENTRY_WORDS),
+        ("ENTRY_PUBLISHED", models_region::PUBLISHED),
+        ("ENTRY_SLOTS", models_region::SLOTS),
+        ("ENTRY_SLOT_COUNT", models_region::SLOT_COUNT),
+        ("SLOT_WORDS", models_region::SLOT_WORDS),
+        ("SLOT_GENERATION", models_region::SLOT_GENERATION),
+        ("SLOT_SHAPE", models_region::SLOT_SHAPE),
+        ("SLOT_INTERCEPT", models_region::SLOT_INTERCEPT),
+        ("SLOT_WEIGHTS", models_region::SLOT_WEIGHTS),
+        ("SLOT_MEAN", models_region::SLOT_MEAN),
+        ("SLOT_SCALE", models_region::SLOT_SCALE),
+    ]
+}
+
+/// Kinds and words of the messages, found by writing a mark into each field in turn.
+fn messages() -> Vec<(&'static str, usize)> {
+    let name = [0; NAME_LEN];
+    let hello = |abi, feature_count, slot_count, nonce| Message::Hello {
+        abi,
+        feature_count,
+        slot_count,
+        nonce,
+        name,
+    };
+    let blank = Welcome {
+        abi: 0,
+        layout_hash: 0,
+        epoch: 0,
+        client_id: 0,
+        feature_count: 0,
+        slot_count: 0,
+        nonce: 0,
+    };
+    let mut marked = [0; NAME_LEN];
+    marked[..8].copy_from_slice(&MARK.to_le_bytes());
+    let named = Message::Hello { abi: 0, feature_count: 0, slot_count: 0, nonce: 0, name: marked };
+    let refused =
+        |abi, used, limit| Message::Refused { abi, refusal: Refusal::ChannelQuota { used, limit } };
+    let refusal = Message::Refused { abi: 0, refusal: Refusal::Other(MARK) };
+    let welcome = Message::Welcome;
+    vec![
+        ("MESSAGE_LEN", MESSAGE_LEN),
+        ("NAME_LEN", NAME_LEN),
+        ("HELLO", kind(&hello(0, 0, 0, 0))),
+        ("HELLO_ABI", place(&hello(MARK, 0, 0, 0))),
+        ("HELLO_FEATURE_COUNT", place(&hello(0, MARK, 0, 0))),
+        ("HELLO_SLOT_COUNT", place(&hello(0, 0, MARK, 0))),
+        ("HELLO_NONCE", place(&hello(0, 0, 0, MARK))),
+        ("HELLO_NAME", place(&named)),
+        ("WELCOME", kind(&welcome(blank))),
+        ("WELCOME_ABI", place(&welcome(Welcome { abi: MARK, ..blank }))),
+        ("WELCOME_LAYOUT_HASH", place(&welcome(Welcome { layout_hash: MARK, ..blank }))),
+        ("WELCOME_EPOCH", place(&welcome(Welcome { epoch: MARK, ..blank }))),
+        ("WELCOME_CLIENT_ID", place(&welcome(Welcome { client_id: MARK, ..blank }))),
+        ("WELCOME_FEATURE_COUNT", place(&welcome(Welcome { feature_count: MARK, ..blank }))),
+        ("WELCOME_SLOT_COUNT", place(&welcome(Welcome { slot_count: MARK, ..blank }))),
+        ("WELCOME_NONCE", place(&welcome(Welcome { nonce: MARK, ..blank }))),
+        ("MAPPED", kind(&Message::Mapped)),
+        ("READY", kind(&Message::Ready)),
+        ("REFUSED", kind(&refusal)),
+        ("REFUSED_ABI", place(&refused(MARK, 0, 0))),
+        ("REFUSED_CODE", place(&refusal)),
+        ("REFUSED_A", place(&refused(0, MARK, 0))),
+        ("REFUSED_B", place(&refused(0, 0, MARK))),
+    ]
+}
+
+fn words_of(message: &Message) -> Vec<u64> {
+    message.encode().as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect()
+}
+
+/// The word that tells a message's kind.
+fn kind(message: &Message) -> usize {
+    words_of(message)[1] as usize
+}
+
+/// Where the mark stands.
+fn place(message: &Message) -> usize {
+    let words = words_of(message);
+    words.iter().position(|&word| word == MARK).expect("each message here carries the mark")
+}
+
+/// The constants and the table of the exponential.
+fn exponential(text: &mut String) {
+    let constants = [
+        ("STEPS", exp::STEPS),
+        ("INV_STEP", exp::INV_STEP),
+        ("STEP_HI", exp::STEP_HI),
+        ("STEP_LO", exp::STEP_LO),
+        ("SHIFTER", exp::SHIFTER),
+        ("NORMAL", exp::NORMAL),
+        ("SATURATED", exp::SATURATED),
+    ];
+    for (name, value) in constants {
+        // Both languages write and read the shortest decimal that gives the same bits.
+        let _ = writeln!(text, "    static final double EXP_{name} = {value:?};");
+    }
+    int(text, "EXP_TABLE_LEN", exp::TABLE.len());
+    text.push_str("\n    /** Tail and head of each power, one after the other. */\n");
+    text.push_str("    static final long[] EXP_TABLE = {\n");
+    for [tail, head] in exp::TABLE {
+        let _ = writeln!(text, "        0x{tail:016x}L, 0x{head:016x}L,");
+    }
+    text.push_str("    };\n");
+}
+
+#[test]
+fn the_constants_of_the_java_client_are_those_of_the_layout() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/java/src/factord/Abi.java");
+    let committed = std::fs::read_to_string(path).unwrap();
+    assert!(committed == constants(), "{path} is not fresh: run `make -C clients/java constants`");
+}
