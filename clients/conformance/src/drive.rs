@@ -4,7 +4,8 @@ use crate::conductor::Conductor;
 use crate::engine::Engine;
 use crate::fault::{During, Fault, ensure, fail};
 use crate::language::{LANGUAGES, Language, Runner};
-use crate::{latency, runner};
+use crate::latency;
+use crate::table::{self, Outcome};
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -72,12 +73,6 @@ fn daemon() -> Result<PathBuf, Fault> {
     Ok(path)
 }
 
-/// What became of one language.
-enum Outcome {
-    Skipped(String),
-    Ran(Vec<(String, String)>, String),
-}
-
 /// The languages named, or all.
 fn chosen(names: &[&str]) -> Result<Vec<&'static Language>, Fault> {
     if let Some(name) = names.iter().find(|name| !LANGUAGES.iter().any(|l| l.name == **name)) {
@@ -88,17 +83,20 @@ fn chosen(names: &[&str]) -> Result<Vec<&'static Language>, Fault> {
     Ok(LANGUAGES.iter().filter(wanted).collect())
 }
 
-/// A language with its runner, or with why it has none.
-pub(crate) type Made = (&'static Language, Result<Runner, String>);
+/// A language with its runner, or with what became of it without one.
+pub(crate) type Made = (&'static Language, Result<Runner, Outcome>);
 
 /// Makes the runners of the languages named; says of each that is left out why.
 pub(crate) fn runners(names: &[&str]) -> Result<Vec<Made>, Fault> {
     let out = target()?.join("clients");
-    let make = |language: &'static Language| match language.missing() {
-        Some(missing) => Ok((language, Err(missing))),
-        None => language.make(&out).during(language.name).map(|runner| (language, Ok(runner))),
+    let make = |language: &'static Language| {
+        let runner = match language.missing() {
+            Some(missing) => Err(Outcome::Skipped(missing)),
+            None => language.make(&out).map_err(|fault| Outcome::failed(&fault)),
+        };
+        (language, runner)
     };
-    chosen(names)?.into_iter().map(make).collect()
+    Ok(chosen(names)?.into_iter().map(make).collect())
 }
 
 /// Where builds go: this program is at `TARGET/release/`.
@@ -117,6 +115,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, Fault> {
     }
 }
 
+/// Tells whether what is missing is a failure.
+fn all_must_run() -> bool {
+    env::var("CI").is_ok_and(|value| value == "true")
+}
+
 fn conform(names: &[&str]) -> Result<bool, Fault> {
     let runners = runners(names)?;
     // Yielding would give a busy core away for a time slice; sleeping at times does not.
@@ -126,17 +129,19 @@ fn conform(names: &[&str]) -> Result<bool, Fault> {
         let start = Instant::now();
         let outcome = match runner {
             Ok(runner) => ran(&stage, runner)?,
-            Err(missing) => Outcome::Skipped(missing.clone()),
+            Err(outcome) => outcome.clone(),
         };
         let seconds = start.elapsed().as_secs_f64();
-        match &outcome {
-            Outcome::Skipped(why) => println!("{}: skipped, {why}", language.name),
-            Outcome::Ran(_, end) => println!("{}: {end}, {seconds:.1} s", language.name),
-        }
+        println!("{}: {}, {seconds:.1} s", language.name, outcome.summary());
         columns.push((language.name, outcome));
     }
     let tables_agree = compare_tables(&stage, &runners)?;
-    Ok(report(&columns) && tables_agree)
+    let (table, faults) = table::of(&columns, all_must_run());
+    println!("\n{table}");
+    for fault in &faults {
+        println!("{fault}");
+    }
+    Ok(faults.is_empty() && tables_agree)
 }
 
 /// Lines of a child until its end, which must come in time.
@@ -182,76 +187,11 @@ fn wait(child: &mut Child, limit: Duration) -> Result<String, Fault> {
     Ok("killed as it did not end".to_owned())
 }
 
+/// Runs all cases of one language.
 fn ran(stage: &Stage, runner: &Runner) -> Result<Outcome, Fault> {
     let mut lines = lines_of(stage.spawn(runner, &[])?)?;
     let status = lines.pop().unwrap_or_default();
-    let case = |line: &String| {
-        let (name, said) = line.split_once(" ... ")?;
-        Some((name.to_owned(), said.to_owned()))
-    };
-    let cases: Vec<(String, String)> = lines.iter().filter_map(case).collect();
-    let passed = cases.iter().filter(|(_, said)| said == "ok").count();
-    let expected = format!("{passed} passed, {} failed", cases.len() - passed);
-    let mut end = lines.pop().unwrap_or_default();
-    if end != expected || (passed == cases.len()) != (status == "exit status: 0") {
-        end = format!("FAILED: {end}, {status}");
-    }
-    Ok(Outcome::Ran(cases, end))
-}
-
-/// Tells whether what is missing is a failure.
-fn all_must_run() -> bool {
-    env::var("CI").is_ok_and(|value| value == "true")
-}
-
-/// Prints the table; true when every case passed in every language that ran, and none was
-/// skipped where all must run.
-fn report(columns: &[(&str, Outcome)]) -> bool {
-    let names = runner::names();
-    let mut well = true;
-    print!("\n{:<26}", "case");
-    for (language, _) in columns {
-        print!("{language:<9}");
-    }
-    println!();
-    let mut faults = Vec::new();
-    for (index, name) in names.iter().enumerate() {
-        let case = format!("{:02} {name}", index + 1);
-        print!("{case:<26}");
-        for (language, outcome) in columns {
-            let word = match outcome {
-                Outcome::Skipped(_) => "-",
-                Outcome::Ran(cases, _) => match cases.iter().find(|(name, _)| *name == case) {
-                    Some((_, said)) if said == "ok" => "ok",
-                    Some((_, said)) => {
-                        faults.push(format!("{language}: {case}: {said}"));
-                        "FAILED"
-                    }
-                    None => {
-                        faults.push(format!("{language}: {case}: was not run"));
-                        "NOT RUN"
-                    }
-                },
-            };
-            print!("{word:<9}");
-        }
-        println!();
-    }
-    let must_run = all_must_run();
-    for (language, outcome) in columns {
-        match outcome {
-            Outcome::Skipped(why) if must_run => faults.push(format!("{language}: {why}")),
-            Outcome::Ran(_, end) if end.starts_with("FAILED") => {
-                faults.push(format!("{language}: {end}"));
-            }
-            _ => {}
-        }
-    }
-    if !faults.is_empty() {
-        println!("\n{}", faults.join("\n"));
-        well = false;
-    }
-    well
+    Ok(Outcome::of(lines, &status))
 }
 
 /// The bits of every row of the table of the replaced service's models, through each client.

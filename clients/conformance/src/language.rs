@@ -65,12 +65,11 @@ fn found(program: &str) -> bool {
 impl Language {
     /// What is missing to make its runner, in words.
     pub(crate) fn missing(&self) -> Option<String> {
-        let folder = clients().join(self.name);
-        if self.name != "rust" && !folder.join("Makefile").is_file() {
-            return Some(format!("there is no clients/{}/Makefile", self.name));
+        if let Some((program, package)) = self.tools.iter().find(|(program, _)| !found(program)) {
+            return Some(format!("{program} is missing: install {package}"));
         }
-        let (program, package) = self.tools.iter().find(|(program, _)| !found(program))?;
-        Some(format!("{program} is missing: install {package}"))
+        let made = self.name == "rust" || clients().join(self.name).join("Makefile").is_file();
+        (!made).then(|| format!("there is no clients/{}/Makefile", self.name))
     }
 
     /// Makes the runner, under `out` if it is not this program itself.

@@ -14,6 +14,7 @@ mod language;
 mod latency;
 mod models;
 mod runner;
+mod table;
 
 use fault::{Fault, fail};
 use std::path::Path;

@@ -71,6 +71,18 @@ fn every_case_passes_in_rust_and_the_page_names_it() {
 }
 
 #[test]
+fn a_missing_toolchain_is_named_and_fails_where_all_must_run() {
+    for (all_must_run, passes) in [("false", true), ("true", false)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_factord-conformance"));
+        command.args(["drive", "rust", "c"]).env("PATH", "/nowhere").env("CI", all_must_run);
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.success(), passes, "{text}");
+        assert!(text.contains("c: skipped, make is missing: install make"), "{text}");
+    }
+}
+
+#[test]
 fn every_image_is_an_impostor_of_the_page() {
     let page = fs::read_to_string(folder().join("README.md")).unwrap();
     let images = files(&folder().join("golden/images"));

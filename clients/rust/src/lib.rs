@@ -1,5 +1,12 @@
 //! The Rust client of `factord`: predictions through shared memory.
 //!
+//! A [`Client`] is a channel to the daemon. After [`Client::attach`] a call makes no system call,
+//! takes no lock and allocates nothing while the engine answers. There are four ways to ask.
+//!
+//! # One row, waiting
+//!
+//! [`Client::predict`] publishes a request and waits for its answer, at most until a deadline.
+//!
 //! ```no_run
 //! use factord_client::{AttachOptions, Client};
 //! use std::time::Duration;
@@ -11,16 +18,96 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Pipelined: [`Client::submit`] publishes without waiting, [`Client::poll`] takes the answers in
-//! order; [`Client::predict_batch`] keeps the ring full for many rows. When the engine dies the
-//! client attaches again by itself and publishes its unanswered requests once more; a caller sees
-//! an error only past its own deadline. A [`Client`] is `Send` and not `Sync`: one a thread.
+//! # Never waiting
+//!
+//! [`Client::submit`] publishes and returns a ticket; [`Client::poll`] takes the next answer when
+//! it is there. Answers come in the order of submission. As many requests can be under way as the
+//! ring has slots; one more is [`PredictError::BackPressure`] and changes nothing.
+//!
+//! ```no_run
+//! # use factord_client::{AttachOptions, Client};
+//! # let mut client = Client::attach(&AttachOptions::default())?;
+//! # let model = client.model("regression").ok_or("not served")?.id;
+//! let ticket = client.submit(model, &[0.5, 0.2, 0.3])?;
+//! // ... the work of a market-data handler ...
+//! if let Some((answered, answer)) = client.poll()? {
+//!     assert_eq!(answered, ticket);
+//!     println!("{}", answer?.y);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Many rows
+//!
+//! [`Client::predict_batch`] keeps the ring full. A bad row spoils its own entry alone.
+//!
+//! ```no_run
+//! # use factord_client::{AttachOptions, Client, PredictError};
+//! # use std::time::Duration;
+//! # let mut client = Client::attach(&AttachOptions::default())?;
+//! # let model = client.model("regression").ok_or("not served")?.id;
+//! let rows = [0.5, 0.2, 0.3, /* the second row */ 0.4, f64::NAN, 0.1];
+//! let mut answers = [Err(PredictError::Deadline); 2];
+//! client.predict_batch(model, &rows, &mut answers, Duration::from_secs(1))?;
+//! assert!(answers[0].is_ok());
+//! assert_eq!(answers[1], Err(PredictError::BadInput));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # In this process
+//!
+//! [`Client::predict_local`] evaluates the daemon's active model here: the same bits, and no cache
+//! line moves. Swaps of the model are seen at once.
+//!
+//! ```no_run
+//! # use factord_client::{AttachOptions, Client};
+//! # use std::time::Duration;
+//! # let mut client = Client::attach(&AttachOptions::default())?;
+//! # let model = client.model("regression").ok_or("not served")?.id;
+//! let x = [0.5, 0.2, 0.3];
+//! let ring = client.predict(model, &x, Duration::from_millis(10))?;
+//! let local = client.predict_local(model, &x)?;
+//! assert_eq!(local.y.to_bits(), ring.y.to_bits());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # When the engine dies
+//!
+//! The client attaches again by itself and publishes its unanswered requests once more; a caller
+//! sees an error only past its own deadline, and [`Prediction::epoch`] tells the engines apart.
+//!
+//! # Threads
+//!
+//! A [`Client`] is `Send` and not `Sync`: a ring has one producer and one consumer, so that a
+//! thread has a client of its own, or hands it on whole.
+//!
+//! ```no_run
+//! # use factord_client::{AttachOptions, Client};
+//! let client = Client::attach(&AttachOptions::default())?;
+//! std::thread::spawn(move || client.epoch());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use factord_client::{AttachOptions, Client};
+//! let client = Client::attach(&AttachOptions::default())?;
+//! std::thread::scope(|scope| scope.spawn(|| client.epoch()).join());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! The code lives in the `factord` package, which the daemon's own tools use too; this crate takes
 //! it without the daemon, so no HTTP and no command-line crate is in its dependency tree.
+
+#![warn(missing_docs)]
 
 pub use factord::channel::{AttachError, Refusal, socket_path};
 pub use factord::client::{Answer, AttachOptions, Client, ModelRow, PredictError, Prediction};
 pub use factord::counters::{Observer, Snapshot};
 pub use factord::idle::IdleStrategy;
 pub use factord::model::Kind;
+pub use factord::region::OpenError;
+
+const fn is_send<T: Send>() {}
+
+// A client moves between threads; that two share one is what the last example cannot do.
+const _: () = is_send::<Client>();
