@@ -1,0 +1,75 @@
+# The C and C++ clients: fresh constants, gcc and clang, sanitizers, and a newcomer's installation.
+source "$(dirname "$0")/lib.sh"
+need gcc gcc
+need make make
+need clang clang
+need pkg-config pkg-config
+if ! echo 'int main(void){}' | clang -fsanitize=thread -x c - -o /dev/null 2>/dev/null; then
+  # Debian keeps clang's sanitizers in a package of their own.
+  need no-such-command "libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev"
+fi
+
+cargo test --release --locked --test c_header
+FACTORD_BIN=$(binary)
+export FACTORD_BIN
+
+out=$(mktemp -d)
+daemon=
+trap 'kill "$daemon" 2>/dev/null || true; wait; rm -rf "$out"' EXIT
+
+build() { make --silent --no-print-directory -C clients/c "$@"; }
+
+echo "==> gcc and clang"
+for compiler in gcc clang; do
+  build CC=$compiler OUT="$out/$compiler" all examples tests
+  "$out/$compiler/test"
+done
+
+echo "==> address, undefined-behaviour and thread sanitizers"
+build CC=gcc OUT="$out/asan" CFLAGS="-O1 -g -fsanitize=address,undefined \
+  -fno-sanitize-recover=all" tests
+"$out/asan/test"
+build CC=clang OUT="$out/tsan" CFLAGS="-O1 -g -fsanitize=thread" tests
+TSAN_OPTIONS=halt_on_error=1 "$out/tsan/test"
+
+echo "==> a processor's own instructions change no bit"
+build CC=gcc OUT="$out/native" CFLAGS="-O3 -march=native -flto" tests
+"$out/native/test" local_predictions_have_the_bits_of_the_ring
+if build CC=gcc OUT="$out/fast" CFLAGS="-Ofast" all 2>"$out/fast.err"; then
+  echo "-ffast-math was let through"
+  exit 1
+fi
+grep -q 'ffast-math changes the bits' "$out/fast.err"
+
+echo "==> what is exported, and what is needed"
+strangers=$(nm -D --defined-only "$out/gcc/libfactord.so" | awk '{ print $3 }' | grep -v '^factord_' || true)
+[ -z "$strangers" ] || { echo "exported: $strangers"; exit 1; }
+readelf -d "$out/gcc/libfactord.so" | grep -q 'SONAME.*\[libfactord.so.0\]'
+needed=$(readelf -d "$out/gcc/libfactord.so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p')
+[ "$needed" = libc.so.6 ] || { echo "needs more than libc: $needed"; exit 1; }
+
+echo "==> a newcomer: make install, pkg-config"
+FACTORD_SOCKET=$out/control.sock
+export FACTORD_SOCKET
+mkfifo "$out/ready"
+LOG_LEVEL=ERROR "$FACTORD_BIN" serve --no-http --idle backoff >"$out/ready" &
+daemon=$!
+timeout 60 sed '/Ctrl-C/q' "$out/ready"
+
+stage=$out/stage
+build OUT="$out/install" install DESTDIR="$stage" PREFIX=/opt/factord
+export PKG_CONFIG_PATH=$stage/opt/factord/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$stage
+[ "$(pkg-config --modversion factord)" = 0.1.0 ]
+mkdir "$out/newcomer"
+cp clients/c/examples/*.c "$out/newcomer"
+pushd "$out/newcomer" >/dev/null || exit
+for example in basic ping batch; do
+  # shellcheck disable=SC2046
+  gcc -Wall -Wextra -Werror "$example.c" $(pkg-config --cflags --libs factord) -o "$example"
+  LD_LIBRARY_PATH=$stage/opt/factord/lib timeout 60 "./$example" | tee "$example.out"
+  "$out/clang/$example" >/dev/null
+done
+popd >/dev/null || exit
+grep -qx '0.50005385585038598 by generation 1' "$out/newcomer/basic.out"
+grep -q '^round trip: p50 ' "$out/newcomer/ping.out"
+grep -q '^10000 rows: mean sell rate 0.500104, 4767 high' "$out/newcomer/batch.out"

@@ -1,0 +1,226 @@
+/* The C client of factord: predictions of small models through shared memory.
+ *
+ *     factord_client *client;
+ *     char why[FACTORD_WHY_LEN];
+ *     if (factord_attach(&client, NULL, why, sizeof why) != FACTORD_OK) { puts(why); return 1; }
+ *     double x[3] = {0.5, 0.2, 0.3};
+ *     factord_prediction answer;
+ *     int error = factord_predict(client, 0, x, 3, 10 * FACTORD_MS, &answer);
+ *
+ * Attach once, then predict. After factord_attach no call allocates, locks, logs or makes a system
+ * call as long as the engine lives (but for an idle strategy that yields or sleeps). When the engine
+ * dies, the client attaches again by itself and publishes its unanswered requests once more: a
+ * caller sees an error only past its own deadline. Every answer is delivered once, in the order of
+ * submission, and is checked to be for the words that were submitted.
+ *
+ * Functions return FACTORD_OK, a count, or a negative code of enum factord_error; errno carries
+ * nothing. A client is for one thread at a time; several clients are independent. A forked child
+ * must not use its parent's client: its memory is not there.
+ *
+ * Build the source with -ffp-contract=off and never with -ffast-math: the bits of
+ * factord_predict_local are those of the ring. The Makefile does so. */
+#ifndef FACTORD_H
+#define FACTORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Most features of a request, slots of a ring, and models of a daemon. */
+#define FACTORD_FEATURE_COUNT_MAX 1024
+#define FACTORD_SLOT_COUNT_MAX 4096
+#define FACTORD_MODEL_COUNT_MAX 16
+/* Bytes of a model's name, without the final NUL; a client's name is one shorter. */
+#define FACTORD_NAME_LEN 32
+/* A buffer of this many bytes holds every sentence of factord_attach. */
+#define FACTORD_WHY_LEN 320
+
+/* Units of a deadline, which is in nanoseconds from the call. */
+#define FACTORD_US UINT64_C(1000)
+#define FACTORD_MS UINT64_C(1000000)
+#define FACTORD_S UINT64_C(1000000000)
+
+/* What can go wrong; factord_strerror says it in words. */
+enum factord_error {
+    FACTORD_OK = 0,
+
+    /* Of a request. */
+    FACTORD_ERROR_BAD_INPUT = -1,
+    FACTORD_ERROR_UNKNOWN_MODEL = -2,
+    FACTORD_ERROR_WIDTH_MISMATCH = -3,
+    FACTORD_ERROR_BACK_PRESSURE = -4,
+    FACTORD_ERROR_DEADLINE = -5,
+    FACTORD_ERROR_NOT_CONNECTED = -6,
+    FACTORD_ERROR_ECHO_MISMATCH = -7,
+
+    /* Of factord_attach. */
+    FACTORD_ERROR_UNREACHABLE = -16,
+    FACTORD_ERROR_ABI = -17,
+    FACTORD_ERROR_PROTOCOL = -18,
+    FACTORD_ERROR_REGION = -19,
+    FACTORD_ERROR_ATTACH_DEADLINE = -20,
+    FACTORD_ERROR_OPTIONS = -21,
+    FACTORD_ERROR_SYSTEM = -22,
+
+    /* The daemon's refusals. */
+    FACTORD_ERROR_REFUSED_GREETING = -32,
+    FACTORD_ERROR_REFUSED_GEOMETRY = -33,
+    FACTORD_ERROR_REFUSED_CHANNEL_QUOTA = -34,
+    FACTORD_ERROR_REFUSED_BYTE_QUOTA = -35,
+    FACTORD_ERROR_REFUSED_NO_MEMORY = -36,
+    FACTORD_ERROR_REFUSED_NOT_ALLOWED = -37,
+    FACTORD_ERROR_REFUSED_SEALED = -38,
+    FACTORD_ERROR_REFUSED_BUSY = -39,
+    FACTORD_ERROR_REFUSED_OTHER = -40
+};
+
+/* What a waiting call does between two looks at shared memory. */
+enum factord_idle {
+    /* Pauses the pipeline: the fastest on a core of one's own. */
+    FACTORD_IDLE_SPIN = 0,
+    /* Looks again at once; the polling itself then steals the line it waits for. */
+    FACTORD_IDLE_NOOP = 1,
+    /* Gives the core away after each look. */
+    FACTORD_IDLE_YIELD = 2,
+    /* Spins, then yields, then sleeps 100 us at a time. */
+    FACTORD_IDLE_BACKOFF = 3
+};
+
+/* What a model computes. */
+enum factord_kind { FACTORD_LINEAR = 1, FACTORD_LOGISTIC = 2 };
+
+/* How to attach; start from FACTORD_OPTIONS_DEFAULT. */
+typedef struct factord_options {
+    /* The control socket. NULL: FACTORD_SOCKET, $XDG_RUNTIME_DIR/factord/factord.sock,
+     * /run/factord/factord.sock for root, else /tmp/factord-UID/factord.sock. */
+    const char *socket;
+    /* Shown to operators; at most 31 bytes are kept. NULL: "client". */
+    const char *name;
+    /* Features of every request of this client, 1 to 1,024. */
+    uint32_t feature_count;
+    /* Slots of each ring, a power of two up to 4,096: the most requests under way. */
+    uint32_t slot_count;
+    /* A code of enum factord_idle. */
+    int idle;
+} factord_options;
+
+#define FACTORD_OPTIONS_DEFAULT {NULL, NULL, 3, 64, FACTORD_IDLE_SPIN}
+
+/* One answer. With an error, y and second are NaN. */
+typedef struct factord_prediction {
+    /* Linear: the prediction. Logistic: the probability of class 1. */
+    double y;
+    /* Linear: 0. Logistic: the class, 0 or 1. */
+    double second;
+    /* The engine that answered: nanoseconds since 1970 at its start. */
+    uint64_t epoch;
+    /* TSC when the engine saw the request and when it was about to publish the answer; 0 unless
+     * factord_stamp asked for it. */
+    uint64_t t_received;
+    uint64_t t_done;
+    /* The generation of the model that answered. */
+    uint32_t generation;
+    /* The arm of an experiment; 0 when there is none. */
+    uint16_t arm;
+    /* FACTORD_OK or a code of enum factord_error. */
+    int16_t error;
+} factord_prediction;
+
+/* A row of the daemon's model table. */
+typedef struct factord_model_row {
+    uint32_t width;
+    uint32_t generation;
+    uint16_t id;
+    /* A code of enum factord_kind. */
+    uint16_t kind;
+    /* NUL-terminated. */
+    char name[FACTORD_NAME_LEN + 1];
+    /* Of the artifact. */
+    uint8_t sha256[32];
+} factord_model_row;
+
+/* A channel to the daemon. */
+typedef struct factord_client factord_client;
+
+#if defined(__GNUC__)
+#define FACTORD_API __attribute__((visibility("default")))
+#else
+#define FACTORD_API
+#endif
+
+/* Attaches to the daemon and stores the client. `options` NULL means the defaults. On an error
+ * *client is NULL, and `why`, unless it is NULL, receives the whole sentence with what to do next, cut
+ * to `why_len` bytes. Waits at most a second for each of the daemon's two messages. */
+FACTORD_API int factord_attach(factord_client **client, const factord_options *options, char *why,
+                               size_t why_len);
+
+/* Gives the channel back. NULL does nothing. */
+FACTORD_API void factord_close(factord_client *client);
+
+/* What a code means, in lower case; for a code that is none, says so. Never NULL. */
+FACTORD_API const char *factord_strerror(int error);
+
+/* Predicts one row and waits for the answer, at most deadline_ns. Returns what is in out->error;
+ * DEADLINE, or NOT_CONNECTED when the engine is gone, past the deadline: an answer that comes later
+ * is dropped. */
+FACTORD_API int factord_predict(factord_client *client, uint16_t model, const double *x,
+                                size_t x_count, uint64_t deadline_ns, factord_prediction *out);
+
+/* Publishes one request without waiting and stores its ticket; tickets count up from 1.
+ * BACK_PRESSURE when as many requests are under way, or answered and not polled, as there are
+ * slots; NOT_CONNECTED when the engine is gone; WIDTH_MISMATCH when x_count is not the channel's. */
+FACTORD_API int factord_submit(factord_client *client, uint16_t model, const double *x,
+                               size_t x_count, uint64_t *ticket);
+
+/* Takes the next answer, in the order of submission, without waiting: 1 when there was one (whose
+ * own error is in out->error), 0 when it is not there yet, NOT_CONNECTED while the engine is gone.
+ * Requests under way are then kept and published again once it is back, so polling on is right. With
+ * FACTORD_IDLE_SPIN or _NOOP every 64th empty poll looks after the engine, otherwise each. */
+FACTORD_API int factord_poll(factord_client *client, uint64_t *ticket, factord_prediction *out);
+
+/* Predicts row_count rows through a full ring. `rows` is row-major with the channel's number of
+ * features a row; `out` receives one entry a row, in order. The deadline is for the whole call; past
+ * it the missing entries, and the call, read DEADLINE or NOT_CONNECTED. A bad row is no error of
+ * the call: its entry says so. */
+FACTORD_API int factord_predict_batch(factord_client *client, uint16_t model, const double *rows,
+                                      size_t row_count, uint64_t deadline_ns,
+                                      factord_prediction *out);
+
+/* Evaluates the daemon's active model in this process: the bits of the ring, without moving a
+ * cache line. Swaps of models are seen at once. x may have any width: the model's counts. While the
+ * engine is gone, the models it published last go on answering under its epoch. */
+FACTORD_API int factord_predict_local(factord_client *client, uint16_t model, const double *x,
+                                      size_t x_count, factord_prediction *out);
+
+/* Asks for the engine's time stamps with every later request, or (0) no longer. */
+FACTORD_API void factord_stamp(factord_client *client, int wanted);
+
+/* Fills `rows` with the model table as it is now and returns how many there are. */
+FACTORD_API int factord_models(const factord_client *client,
+                               factord_model_row rows[FACTORD_MODEL_COUNT_MAX]);
+
+/* Finds one model by name; UNKNOWN_MODEL when none of that name is served. */
+FACTORD_API int factord_model(const factord_client *client, const char *name,
+                              factord_model_row *row);
+
+/* Changes whenever the model table does. */
+FACTORD_API uint64_t factord_models_sequence(const factord_client *client);
+
+/* The epoch of the engine this client is attached to. */
+FACTORD_API uint64_t factord_epoch(const factord_client *client);
+
+/* 1 when the engine was there when last looked for, else 0. */
+FACTORD_API int factord_connected(const factord_client *client);
+
+/* Features of every request, and slots of each ring. */
+FACTORD_API uint32_t factord_feature_count(const factord_client *client);
+FACTORD_API uint32_t factord_slot_count(const factord_client *client);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

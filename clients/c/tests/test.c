@@ -1,0 +1,533 @@
+/* What the C client promises beyond the conformance suite: no system call and no allocation while
+ * the engine lives, nothing that waits in submit and poll, the ring's bits in one's own process,
+ * independent threads. Prints a line a test and ends with `N passed, N failed`. */
+#define _GNU_SOURCE
+#include "daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <factord.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+static struct daemon engine;
+static int failures;
+
+#define CHECK(condition)                                                                  \
+    do {                                                                                  \
+        if (!(condition)) {                                                               \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);              \
+            __atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);                           \
+        }                                                                                 \
+    } while (0)
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * FACTORD_S + (uint64_t)now.tv_nsec;
+}
+
+static void sleep_ms(long ms)
+{
+    const struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&pause, NULL);
+}
+
+static factord_client *attach(int idle)
+{
+    factord_options options = FACTORD_OPTIONS_DEFAULT;
+    options.socket = engine.socket;
+    options.name = "test";
+    options.idle = idle;
+    factord_client *client;
+    char why[FACTORD_WHY_LEN] = "";
+    if (factord_attach(&client, &options, why, sizeof why) != FACTORD_OK) die(why);
+    return client;
+}
+
+static uint16_t id_of(const factord_client *client, const char *name)
+{
+    factord_model_row row;
+    if (factord_model(client, name, &row) != FACTORD_OK) die(name);
+    return row.id;
+}
+
+/* xorshift64*, for inputs that are the same in every run. */
+static uint64_t next_bits(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+/* Mostly rates, sometimes any bits at all, sometimes special values. */
+static double next_value(uint64_t *state, int round)
+{
+    static const double SPECIAL[] = {0.0,  -0.0, NAN,    INFINITY, -INFINITY, 5e-324,
+                                     1e308, -1e308, 1e-300, 708.0,    1415.0,    -745.2};
+    uint64_t bits = next_bits(state);
+    double value;
+    if (round % 5 == 0) return SPECIAL[(bits >> 32) % (sizeof SPECIAL / sizeof *SPECIAL)];
+    if (round % 5 == 1) {
+        memcpy(&value, &bits, sizeof value);
+        return value;
+    }
+    value = (double)(bits >> 11) / 9007199254740992.0;
+    return round % 5 == 2 ? value * 80.0 - 40.0 : value;
+}
+
+static bool same(double a, double b)
+{
+    return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b));
+}
+
+static void local_predictions_have_the_bits_of_the_ring(void)
+{
+    enum { ROWS = 20000 };
+    static double rows[ROWS * 3];
+    static factord_prediction ring[ROWS];
+    static const char *const NAMES[] = {"regression", "classification"};
+    uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
+    for (int i = 0; i < ROWS * 3; i++) rows[i] = next_value(&state, i / 3);
+    factord_client *client = attach(FACTORD_IDLE_BACKOFF);
+    for (int which = 0; which < 2; which++) {
+        uint16_t model = id_of(client, NAMES[which]);
+        int answered = 0;
+        CHECK(factord_predict_batch(client, model, rows, ROWS, 60 * FACTORD_S, ring) == 0);
+        for (int i = 0; i < ROWS; i++) {
+            factord_prediction local;
+            int error = factord_predict_local(client, model, &rows[3 * i], 3, &local);
+            CHECK(error == ring[i].error && local.error == error);
+            CHECK(same(local.y, ring[i].y) && same(local.second, ring[i].second));
+            if (error != FACTORD_OK) continue;
+            CHECK(local.generation == ring[i].generation && local.epoch == ring[i].epoch);
+            answered++;
+        }
+        CHECK(answered > ROWS / 2 && answered < ROWS);
+    }
+    factord_prediction local;
+    CHECK(factord_predict_local(client, 16, rows, 3, &local) == FACTORD_ERROR_UNKNOWN_MODEL);
+    CHECK(factord_predict_local(client, 65535, rows, 3, &local) == FACTORD_ERROR_UNKNOWN_MODEL);
+    CHECK(factord_predict_local(client, 0, rows, 2, &local) == FACTORD_ERROR_WIDTH_MISMATCH);
+    CHECK(factord_predict_local(client, 0, rows, 0, &local) == FACTORD_ERROR_WIDTH_MISMATCH);
+    factord_close(client);
+}
+
+/* ---- No allocation and no system call ---------------------------------------------------- */
+
+static uint64_t allocator_calls;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void __real_free(void *old);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void __wrap_free(void *old);
+
+static void count_call(void)
+{
+    __atomic_fetch_add(&allocator_calls, 1, __ATOMIC_RELAXED);
+}
+
+void *__wrap_malloc(size_t size)
+{
+    count_call();
+    return __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    count_call();
+    return __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    count_call();
+    return __real_realloc(old, size);
+}
+
+void __wrap_free(void *old)
+{
+    count_call();
+    __real_free(old);
+}
+
+/* Calls of every shape, a few thousand. */
+static bool all_shapes(factord_client *client, uint16_t regression, uint16_t classification)
+{
+    enum { ROWS = 500 };
+    static double rows[ROWS * 3];
+    static factord_prediction answers[ROWS];
+    factord_model_row row;
+    factord_prediction answer;
+    bool right = true;
+    for (int i = 0; i < ROWS * 3; i++) rows[i] = (double)i / (ROWS * 3);
+    for (int i = 0; i < ROWS; i++) {
+        const double *x = &rows[3 * i];
+        uint64_t ticket = 0;
+        uint64_t taken = 1;
+        right &= factord_predict(client, regression, x, 3, 10 * FACTORD_S, &answer) == 0;
+        right &= factord_predict(client, 15, x, 3, 10 * FACTORD_S, &answer) != 0;
+        right &= factord_predict_local(client, regression, x, 3, &answer) == 0;
+        right &= factord_predict_local(client, classification, x, 3, &answer) == 0;
+        right &= factord_submit(client, classification, x, 3, &ticket) == 0;
+        while (factord_poll(client, &taken, &answer) == 0) {
+        }
+        right &= taken == ticket;
+    }
+    right &= factord_predict_batch(client, classification, rows, ROWS, 10 * FACTORD_S, answers) == 0;
+    right &= factord_model(client, "regression", &row) == 0;
+    return right;
+}
+
+static void no_call_allocates(void)
+{
+    uint64_t before = allocator_calls;
+    factord_client *client = attach(FACTORD_IDLE_BACKOFF);
+    CHECK(allocator_calls > before);
+    uint16_t regression = id_of(client, "regression");
+    uint16_t classification = id_of(client, "classification");
+    before = allocator_calls;
+    for (int i = 0; i < 20; i++) CHECK(all_shapes(client, regression, classification));
+    CHECK(allocator_calls == before);
+    factord_close(client);
+    CHECK(allocator_calls > before);
+}
+
+#if !defined(SANITIZED) && (defined(__x86_64__) || defined(__aarch64__))
+/* Shared with the child that is watched. */
+struct watched {
+    uint64_t polls;
+    uint64_t others;
+    uint64_t last_other;
+    uint64_t rounds;
+    uint64_t quiet_rounds;
+    bool wrong;
+};
+
+static struct watched *watched;
+
+/* Counts a system call that the filter stopped, and lets it return 0: for poll, that nothing
+ * happened at the socket. */
+static void on_call(int signal, siginfo_t *info, void *context)
+{
+    ucontext_t *machine = context;
+    bool poll = info->si_syscall == SYS_ppoll;
+#ifdef SYS_poll
+    poll = poll || info->si_syscall == SYS_poll;
+#endif
+    (void)signal;
+    if (poll) {
+        watched->polls++;
+    } else {
+        watched->others++;
+        watched->last_other = (uint64_t)info->si_syscall;
+    }
+#ifdef __x86_64__
+    machine->uc_mcontext.gregs[REG_RAX] = 0;
+#else
+    machine->uc_mcontext.regs[0] = 0;
+#endif
+}
+
+/* Stops every system call but the end of the process; a clock without vDSO is none of ours. */
+static bool watch_calls(void)
+{
+    static struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clock_gettime, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    static const struct sock_fprog program = {sizeof rules / sizeof *rules, rules};
+    struct sigaction action = {.sa_sigaction = on_call, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    return sigaction(SIGSYS, &action, NULL) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static void run_watched(void)
+{
+    factord_client *client = attach(FACTORD_IDLE_SPIN);
+    uint16_t regression = id_of(client, "regression");
+    uint16_t classification = id_of(client, "classification");
+    watched->wrong = !all_shapes(client, regression, classification) || !watch_calls();
+    /* The check can fail: this is a call. */
+    syscall(SYS_getppid);
+    watched->wrong |= watched->others != 1;
+    watched->others = 0;
+    /* A heart that stands still for 25 ms, as on a busy machine, makes the client ask the socket:
+     * such a round proves nothing. */
+    while (watched->quiet_rounds < 5 && watched->rounds < 500 && !watched->wrong) {
+        uint64_t before = watched->polls;
+        watched->wrong |= !all_shapes(client, regression, classification);
+        watched->quiet_rounds += watched->polls == before;
+        watched->rounds++;
+    }
+    _exit(0);
+}
+
+static void no_call_makes_a_system_call_while_the_engine_lives(void)
+{
+    watched = mmap(NULL, sizeof *watched, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (watched == MAP_FAILED) die("no shared page");
+    pid_t child = fork();
+    if (child == 0) run_watched();
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK(!watched->wrong);
+    if (watched->others) fprintf(stderr, "system call %d\n", (int)watched->last_other);
+    CHECK(watched->others == 0);
+    CHECK(watched->quiet_rounds == 5);
+}
+#endif
+
+/* ---- The engine's death ------------------------------------------------------------------ */
+
+static void submit_and_poll_never_wait_for_an_engine_that_stands_still(void)
+{
+    factord_client *client = attach(FACTORD_IDLE_SPIN);
+    uint16_t model = id_of(client, "regression");
+    double x[3] = {0.5, 0.2, 0.3};
+    factord_prediction answer;
+    uint64_t ticket;
+    CHECK(factord_predict(client, model, x, 3, 10 * FACTORD_S, &answer) == 0);
+    uint64_t epoch = answer.epoch;
+    /* A new engine that takes connections and says nothing. */
+    daemon_kill(&engine);
+    daemon_start(&engine);
+    kill(engine.pid, SIGSTOP);
+    uint64_t end = now_ns() + 60 * FACTORD_S;
+    while (factord_poll(client, &ticket, &answer) == 0 && now_ns() < end) sleep_ms(1);
+    CHECK(!factord_connected(client));
+    uint64_t start = now_ns();
+    for (int i = 0; i < 200; i++) {
+        CHECK(factord_poll(client, &ticket, &answer) == FACTORD_ERROR_NOT_CONNECTED);
+        CHECK(factord_submit(client, model, x, 3, &ticket) == FACTORD_ERROR_NOT_CONNECTED);
+        sleep_ms(10);
+    }
+    /* Calls that waited out a handshake each would take minutes. */
+    CHECK(now_ns() - start < 30 * FACTORD_S);
+    kill(engine.pid, SIGCONT);
+    CHECK(factord_predict(client, model, x, 3, 20 * FACTORD_S, &answer) == 0);
+    CHECK(answer.epoch > epoch && factord_epoch(client) == answer.epoch);
+    factord_close(client);
+}
+
+static void a_client_that_is_called_once_a_second_attaches_again(void)
+{
+    factord_client *client = attach(FACTORD_IDLE_BACKOFF);
+    uint16_t model = id_of(client, "regression");
+    double x[3] = {0.5, 0.2, 0.3};
+    factord_prediction answer;
+    uint64_t ticket = 0;
+    int error = factord_submit(client, model, x, 3, &ticket);
+    CHECK(error == FACTORD_OK && ticket == 1);
+    daemon_kill(&engine);
+    daemon_start(&engine);
+    int got = 0;
+    for (int i = 0; i < 40 && got != 1; i++) {
+        got = factord_poll(client, &ticket, &answer);
+        if (got != 1) sleep_ms(1100);
+    }
+    CHECK(got == 1 && ticket == 1 && answer.error == FACTORD_OK);
+    /* Answered by the old engine before it died, or by the new one. */
+    for (int i = 0; i < 40 && factord_submit(client, model, x, 3, &ticket) != FACTORD_OK; i++) {
+        sleep_ms(1100);
+    }
+    CHECK(ticket == 2);
+    CHECK(factord_predict(client, model, x, 3, 20 * FACTORD_S, &answer) == 0);
+    CHECK(factord_poll(client, &ticket, &answer) == 1 && ticket == 2 && answer.error == 0);
+    factord_close(client);
+}
+
+/* Requests of a pipeline through several kills: each is answered once, in order, with its bits. */
+static void no_answer_is_lost_or_doubled_when_the_engine_is_killed(void)
+{
+    factord_client *client = attach(FACTORD_IDLE_BACKOFF);
+    uint16_t model = id_of(client, "regression");
+    uint64_t submitted = 0;
+    uint64_t taken = 0;
+    uint64_t end = now_ns() + 60 * FACTORD_S;
+    for (int round = 0; round < 3; round++) {
+        uint64_t goal = submitted + 5000;
+        bool killed = false;
+        while (taken < goal && now_ns() < end) {
+            uint64_t ticket;
+            factord_prediction answer;
+            double x[3] = {(double)(submitted % 997) / 997.0, 0.2, 0.3};
+            if (submitted < goal && factord_submit(client, model, x, 3, &ticket) == FACTORD_OK) {
+                CHECK(ticket == ++submitted);
+            }
+            if (submitted + 2500 > goal && !killed) {
+                killed = true;
+                daemon_kill(&engine);
+                daemon_start(&engine);
+            }
+            if (factord_poll(client, &ticket, &answer) != 1) continue;
+            factord_prediction local;
+            x[0] = (double)(taken % 997) / 997.0;
+            CHECK(ticket == ++taken && answer.error == FACTORD_OK);
+            factord_predict_local(client, model, x, 3, &local);
+            CHECK(same(local.y, answer.y));
+        }
+        CHECK(taken == goal);
+    }
+    factord_close(client);
+}
+
+/* ---- Threads, files, words --------------------------------------------------------------- */
+
+static void *predict_many(void *given)
+{
+    factord_client *client = given ? given : attach(FACTORD_IDLE_BACKOFF);
+    uint16_t model = id_of(client, "classification");
+    for (int i = 0; i < 2000; i++) {
+        double x[3] = {(double)i / 2000, 0.2, 0.3};
+        factord_prediction ring;
+        factord_prediction local;
+        CHECK(factord_predict(client, model, x, 3, 20 * FACTORD_S, &ring) == FACTORD_OK);
+        CHECK(factord_predict_local(client, model, x, 3, &local) == FACTORD_OK);
+        CHECK(same(ring.y, local.y) && same(ring.second, local.second));
+    }
+    if (!given) factord_close(client);
+    return NULL;
+}
+
+static void clients_of_several_threads_are_independent(void)
+{
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) CHECK(pthread_create(&threads[i], NULL, predict_many, NULL) == 0);
+    for (int i = 0; i < 4; i++) CHECK(pthread_join(threads[i], NULL) == 0);
+    /* And one client is handed from thread to thread. */
+    factord_client *client = attach(FACTORD_IDLE_BACKOFF);
+    for (int i = 0; i < 3; i++) {
+        CHECK(pthread_create(&threads[0], NULL, predict_many, client) == 0);
+        CHECK(pthread_join(threads[0], NULL) == 0);
+    }
+    factord_close(client);
+}
+
+static int open_files(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < 200; fd++) count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+static void attaching_and_failing_to_leaves_no_file_open(void)
+{
+    int before = open_files();
+    for (int i = 0; i < 5; i++) factord_close(attach(FACTORD_IDLE_BACKOFF));
+    CHECK(open_files() == before);
+    factord_options options = FACTORD_OPTIONS_DEFAULT;
+    factord_client *client;
+    char why[FACTORD_WHY_LEN] = "";
+    char longer[200];
+    options.socket = "/nowhere/factord.sock";
+    errno = 4711;
+    CHECK(factord_attach(&client, &options, why, sizeof why) == FACTORD_ERROR_UNREACHABLE);
+    CHECK(!client && errno == 4711 && strstr(why, "/nowhere/factord.sock"));
+    CHECK(factord_attach(&client, &options, NULL, 0) == FACTORD_ERROR_UNREACHABLE);
+    CHECK(factord_attach(&client, &options, why, 5) == FACTORD_ERROR_UNREACHABLE);
+    CHECK(strlen(why) == 4);
+    memset(longer, 'x', sizeof longer);
+    longer[sizeof longer - 1] = 0;
+    options.socket = longer;
+    CHECK(factord_attach(&client, &options, why, sizeof why) == FACTORD_ERROR_OPTIONS);
+    const factord_options wrong[] = {
+        {engine.socket, NULL, 0, 64, 0},  {engine.socket, NULL, 1025, 64, 0},
+        {engine.socket, NULL, 3, 0, 0},   {engine.socket, NULL, 3, 63, 0},
+        {engine.socket, NULL, 3, 8192, 0}, {engine.socket, NULL, 1024, 4096, 0},
+        {engine.socket, NULL, 3, 64, 4},  {engine.socket, NULL, 3, 64, -1},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        CHECK(factord_attach(&client, &wrong[i], why, sizeof why) == FACTORD_ERROR_OPTIONS);
+        CHECK(!client);
+    }
+    CHECK(open_files() == before);
+    factord_close(NULL);
+}
+
+static void every_error_has_words_of_its_own(void)
+{
+    int found = 0;
+    for (int error = -64; error <= 0; error++) {
+        const char *words = factord_strerror(error);
+        CHECK(words && *words);
+        if (strcmp(words, factord_strerror(1)) == 0) continue;
+        found++;
+        for (int other = -64; other < error; other++) {
+            CHECK(strcmp(words, factord_strerror(other)) != 0);
+        }
+    }
+    CHECK(found == 24);
+}
+
+struct test {
+    const char *name;
+    void (*run)(void);
+};
+
+#define TEST(name) {#name, name}
+
+int main(int count, char **names)
+{
+    static const struct test TESTS[] = {
+        TEST(local_predictions_have_the_bits_of_the_ring),
+        TEST(no_call_allocates),
+#if !defined(SANITIZED) && (defined(__x86_64__) || defined(__aarch64__))
+        TEST(no_call_makes_a_system_call_while_the_engine_lives),
+#endif
+        TEST(submit_and_poll_never_wait_for_an_engine_that_stands_still),
+        TEST(a_client_that_is_called_once_a_second_attaches_again),
+        TEST(no_answer_is_lost_or_doubled_when_the_engine_is_killed),
+        TEST(clients_of_several_threads_are_independent),
+        TEST(attaching_and_failing_to_leaves_no_file_open),
+        TEST(every_error_has_words_of_its_own),
+    };
+    int passed = 0;
+    int failed = 0;
+    alarm(300);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (size_t i = 0; i < sizeof TESTS / sizeof *TESTS; i++) {
+        bool wanted = count < 2;
+        for (int name = 1; name < count; name++) wanted |= strcmp(names[name], TESTS[i].name) == 0;
+        if (!wanted) continue;
+        failures = 0;
+        engine = (struct daemon){0};
+        daemon_start(&engine);
+        TESTS[i].run();
+        daemon_end(&engine);
+        printf("%s ... %s\n", TESTS[i].name, failures ? "FAILED" : "ok");
+        if (failures) {
+            failed++;
+        } else {
+            passed++;
+        }
+    }
+    printf("%d passed, %d failed\n", passed, failed);
+    return failed > 0 || passed == 0;
+}
