@@ -30,6 +30,12 @@ impl Answer {
     }
 }
 
+#[inline]
+fn finite_logistic(triple: &Triple, x: [f64; 3]) -> Option<Output> {
+    let decision = triple.logistic_decision(x);
+    decision.is_finite().then(|| Output::of_decision(decision))
+}
+
 /// A model of one generation, ready to answer.
 #[derive(Debug)]
 pub struct Evaluator {
@@ -87,11 +93,22 @@ impl Evaluator {
     #[inline]
     pub fn logistic(&self, x: &[f64]) -> Option<Output> {
         match (&self.form, x) {
-            (Form::Logistic(triple), &[a, b, c]) => {
-                let decision = triple.logistic_decision([a, b, c]);
-                decision.is_finite().then(|| Output::of_decision(decision))
-            }
+            (Form::Logistic(triple), &[a, b, c]) => finite_logistic(triple, [a, b, c]),
             _ => None,
+        }
+    }
+
+    /// The outputs of a model of three features; `None` when this is not one or the request has no
+    /// answer.
+    #[inline]
+    pub fn outputs(&self, x: [f64; 3]) -> Option<Output> {
+        match &self.form {
+            Form::Linear(triple) => {
+                let y = triple.linear_decision(x);
+                y.is_finite().then_some(Output { y, second: 0.0 })
+            }
+            Form::Logistic(triple) => finite_logistic(triple, x),
+            Form::Wide(_) => None,
         }
     }
 

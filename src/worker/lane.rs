@@ -3,7 +3,7 @@
 use super::models::ModelSet;
 use super::tally::Tally;
 use crate::abi::{self, request};
-use crate::model::evaluator::{Answer, Evaluator};
+use crate::model::evaluator::Answer;
 use crate::model::lanes::{LANES, Level};
 use crate::region::Mapping;
 use crate::ring::{Geometry, Look, RequestConsumer, Response, ResponseProducer};
@@ -110,30 +110,24 @@ impl Lane {
             return self.answer_many(behind as usize + 1, desk);
         }
         let (meta, bits) = self.requests.read_triple();
-        let linear = |evaluator: &Evaluator| {
-            Some((evaluator.linear(&bits.map(f64::from_bits))?, evaluator.generation()))
-        };
-        // The short way: a linear model, no time stamp, not the turn of a sample.
+        // The short way: no time stamp, not the turn of a sample, and every feature finite.
         if meta & request::FLAG_STAMP == 0
             && !desk.tally.samples(1)
-            && let Some((y, generation)) = desk.models.row(meta).and_then(linear)
+            && let Some(row) = desk.models.row(meta)
+            && let Some(output) = row.outputs(bits.map(f64::from_bits))
         {
             let sequence = self.requests.position();
-            let echo = abi::echo(sequence, meta, bits.into_iter());
-            let verdict = abi::verdict(abi::status::OK, 0, generation);
+            let answer = Response {
+                y: output.y.to_bits(),
+                second: output.second.to_bits(),
+                verdict: abi::verdict(abi::status::OK, 0, row.generation()),
+                echo: abi::echo(sequence, meta, bits.into_iter()),
+                epoch: desk.epoch,
+                t_received: 0,
+                t_done: 0,
+            };
+            self.responses.push(sequence, &answer);
             self.requests.advance(1);
-            self.responses.push(
-                sequence,
-                &Response {
-                    y: y.to_bits(),
-                    second: 0,
-                    verdict,
-                    echo,
-                    epoch: desk.epoch,
-                    t_received: 0,
-                    t_done: 0,
-                },
-            );
             desk.tally.answered(abi::status::OK, 1);
             return 1;
         }
