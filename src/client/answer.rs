@@ -15,11 +15,17 @@ pub struct AttachOptions {
     pub name: String,
     /// Features of every request of this channel, 1 to 1,024.
     pub feature_count: usize,
-    /// Slots in each ring: a power of two up to 4,096.
+    /// Slots in each ring, the most requests under way: a power of two up to 4,096. Few make a
+    /// single round trip faster, many make a batch faster.
     pub slot_count: usize,
     /// What a waiting call does between two looks.
     pub idle: IdleStrategy,
 }
+
+/// Slots unless asked otherwise.
+// 8: lines used a few requests ago travel faster than older ones. Against 64 a round trip takes 16
+// ns less where the floor is 100 ns, and 10 ns less where it is 450.
+const SLOT_COUNT: usize = 8;
 
 impl Default for AttachOptions {
     fn default() -> AttachOptions {
@@ -27,7 +33,7 @@ impl Default for AttachOptions {
             socket: None,
             name: "client".to_owned(),
             feature_count: 3,
-            slot_count: 64,
+            slot_count: SLOT_COUNT,
             idle: IdleStrategy::Spin,
         }
     }

@@ -118,7 +118,7 @@ fn an_answer_for_other_words_is_an_error_and_no_prediction() {
         });
         let _ = socket::wait_readable(peer.as_fd(), 5 * SECOND);
     });
-    let options = AttachOptions { socket: Some(path), ..AttachOptions::default() };
+    let options = AttachOptions { socket: Some(path), slot_count: 64, ..AttachOptions::default() };
     let mut client = Client::attach(&options).unwrap();
     for sequence in 1..=30u32 {
         let answer = client.predict(0, &[0.5, 0.2, f64::from(sequence)], 5 * SECOND);

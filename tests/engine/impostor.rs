@@ -46,7 +46,8 @@ fn attach_to(lie: impl FnOnce(Welcome) -> Lie + Send) -> AttachError {
                 std::thread::sleep(2 * SECOND);
             }
         });
-        let options = AttachOptions { socket: Some(path), ..AttachOptions::default() };
+        let options =
+            AttachOptions { socket: Some(path), slot_count: 64, ..AttachOptions::default() };
         let error = Client::attach(&options).unwrap_err();
         daemon.join().unwrap();
         error

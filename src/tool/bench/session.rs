@@ -220,7 +220,7 @@ impl Session {
     /// Round trips, batches and evaluation in process, by turns.
     fn main_phase(&mut self, signals: &mut Signals) -> Result<(), Stop> {
         let Models { linear, logistic, width } = self.models;
-        let mut ring = RingRounds::new(self.attach(64)?, linear);
+        let mut ring = RingRounds::new(self.attach(AttachOptions::default().slot_count)?, linear);
         // One of the idle channels is the batches', silent while round trips are measured, and
         // evaluation in process uses another.
         let mut batch = BatchRounds::new(self.attach(stream::SLOT_COUNT)?, linear);
@@ -255,12 +255,13 @@ impl Session {
     }
 
     fn attach_idle(&self, count: usize) -> Result<Vec<Client>, AttachError> {
-        (0..count).map(|_| self.attach(64)).collect()
+        (0..count).map(|_| self.attach(AttachOptions::default().slot_count)).collect()
     }
 
     /// The cost of idle channels, over all numbers of them by turns.
     fn channel_phase(&mut self, signals: &mut Signals) -> Result<(), Stop> {
-        let mut ring = RingRounds::new(self.attach(64)?, self.models.linear);
+        let mut ring =
+            RingRounds::new(self.attach(AttachOptions::default().slot_count)?, self.models.linear);
         let mut counts = CHANNEL_COUNTS.to_vec();
         for _ in 0..self.plan.channel_turns {
             let mut idle = Vec::with_capacity(256);
