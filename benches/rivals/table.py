@@ -7,22 +7,80 @@ WORKER_COUNTS = (1, 2)
 BATCH_ROW_COUNT = 10_000
 
 
-def of(samples):
-    """The one table."""
+def of(samples, report):
+    """The one table, of what was measured."""
     lines = [line("what", "factord", "rival", "ratio", "goal", "")]
+    parts = {"starts": start_lines, "floors": floor_lines, "rounds": round_lines}
+    parts |= {"python": python_lines, "http": http_lines}
+    if report:
+        lines += report_lines(report)
+    for part, of_part in parts.items():
+        if part in samples:
+            lines += of_part(samples)
+    return "\n".join(lines) + "\n"
+
+
+def report_lines(report):
+    """What `factord bench` says."""
+    floor, ring, swap = report["floor"], report["ring"], report["swap"]
+    lines = []
+    for figure, goal in ("p50", 1.25), ("p99", 1.5):
+        ratio = ring["linear"][f"{figure}_ratio"]
+        ours, theirs = (found[f"{figure}_ns"] for found in (ring["linear"], floor))
+        text = f"ring over the floor, linear, {figure} ns"
+        lines.append(told(text, ours, theirs, ratio, f"<= {goal} x", ratio, goal))
+    over = ring["logistic"]["over_linear_ns"]
+    lines.append(told("logistic over linear, p50 ns", over, None, None, "<= +25", over, 25))
+    for count, goal in ("64", 40), ("256", 150):
+        over = report["channels"].get(count, {}).get("over_one_ns")
+        text = f"{count} idle channels over one, p50 ns"
+        lines.append(told(text, over, None, None, f"<= +{goal}", over, goal))
+    for kind, goal in ("linear", 5), ("logistic", 20):
+        ns = report["in_process"][f"{kind}_ns"]
+        text = f"in the client's process, {kind}, ns"
+        lines.append(told(text, ns, None, None, f"<= {goal}", ns, goal))
+    for figure, goal in ("p50", 1.02), ("p99", 1.1):
+        ratio = swap[f"{figure}_ratio"]
+        text = f"{swap['swaps_per_s']:.0f} swaps/s over as many wake-ups, {figure}"
+        lines.append(told(text, None, None, ratio, f"<= {goal} x", ratio, goal))
+    engine = report["engine"]
+    for count in ("1", "64"):
+        kib = engine["resident_kib"].get(count)
+        lines.append(told(f"engine memory, {count} idle channels, KiB", kib))
+    growth = engine["growth"] or {"requests": 0, "kib": None}
+    text = f"engine memory over {growth['requests'] / 1e6:.0f} M requests, KiB"
+    lines.append(told(text, growth["kib"], None, None, "<= 0", growth["kib"], 0))
+    return lines
+
+
+def told(what, ours, theirs=None, ratio=None, goal="", figure=None, most=None):
+    """A line of figures, any of which may be missing."""
+    columns = (
+        "" if number is None else f"{number:.{digits}f}"
+        for number, digits in ((ours, 1), (theirs, 1), (ratio, 3))
+    )
+    met = None if most is None or figure is None else figure <= most
+    return line(what, *columns, goal, met)
+
+
+def start_lines(samples):
+    """From the start to the word that all is ready."""
+    found = {}
+    for row in samples["starts"]:
+        found.setdefault(row["what"], []).append(row["ready_ms"])
+    return [
+        told(f"start to ready, {what}, ms", ms, None, None, "<= 50", ms, 50)
+        for what, all_ms in found.items()
+        for ms in [statistics.median(all_ms)]
+    ]
+
+
+def floor_lines(samples):
+    """The two floors."""
     floors = [(row["factord_ns"], row["independent_ns"]) for row in samples["floors"]]
     ratio = median_ratio(floors)
-    lines.append(
-        row_of(
-            "floor and an independent one, p50 ns",
-            floors,
-            ratio,
-            "within 10 %",
-            abs(ratio - 1) <= 0.1,
-        )
-    )
-    lines += round_lines(samples) + python_lines(samples) + http_lines(samples)
-    return "\n".join(lines) + "\n"
+    text = "floor and an independent one, p50 ns"
+    return [row_of(text, floors, ratio, "within 10 %", abs(ratio - 1) <= 0.1)]
 
 
 def round_lines(samples):

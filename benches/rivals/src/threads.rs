@@ -69,7 +69,9 @@ impl Rtrb {
             core,
             move || far_requests.pop().ok(),
             // One request is under way at a time: there is room.
-            move |response| drop(far_responses.push(response)),
+            move |response| {
+                let _ = far_responses.push(response);
+            },
         );
         Rtrb { requests, responses, far, sequence: 0 }
     }
@@ -119,7 +121,9 @@ impl Crossbeam {
             core,
             move || far_requests.try_recv().ok(),
             // One request is under way at a time: there is room.
-            move |response| drop(far_responses.try_send(response)),
+            move |response| {
+                let _ = far_responses.try_send(response);
+            },
         );
         Crossbeam { requests, responses, far, sequence: 0 }
     }
