@@ -82,7 +82,7 @@ pub(crate) fn run(runners: &[Made]) -> Result<(), Fault> {
     for (language, runner) in runners {
         match runner {
             Ok(runner) => pingers.push(Pinger::start(&stage, language.name, runner)?),
-            Err(outcome) => println!("{}: {}", language.name, outcome.summary()),
+            Err(outcome) => println!("{}: {}\n", language.name, outcome.summary()),
         }
     }
     for round in 0..WARM_ROUNDS + ROUNDS {

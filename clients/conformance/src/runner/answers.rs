@@ -1,6 +1,6 @@
 //! Cases about answers of a daemon that lives.
 
-use super::{NO_MODEL, PLENTY, SLOTS, Suite, exact, id, options, refused};
+use super::{NO_MODEL, PLENTY, SLOTS, Suite, exact, id, options, patiently, refused};
 use crate::fault::{During, Fault, ensure, fail};
 use factord_client::{Answer, AttachOptions, Client, PredictError};
 use std::time::{Duration, Instant};
@@ -170,7 +170,7 @@ pub(super) fn local_equals_ring(suite: &Suite) -> Result<(), Fault> {
 pub(super) fn wide(suite: &Suite) -> Result<(), Fault> {
     let narrow = options(&suite.socket);
     let wide = AttachOptions { feature_count: 1000, slot_count: 16, ..narrow };
-    let mut client = Client::attach(&wide).during("attach")?;
+    let mut client = patiently(&wide)?;
     for name in ["wide", "wide-logistic"] {
         let model = id(&client, name)?;
         for row in suite.rows(name)? {

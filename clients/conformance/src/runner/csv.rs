@@ -3,7 +3,7 @@
 use super::answers::MISSING;
 use super::{PLENTY, id, options};
 use crate::fault::{During, Fault, fail};
-use factord_client::{Client, Prediction};
+use factord_client::Prediction;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(super) fn run(input: &Path, output: &Path) -> Result<(), Fault> {
             rows.push(field.parse::<f64>().during(line)?);
         }
     }
-    let mut client = Client::attach(&options(&socket)).during("attach")?;
+    let mut client = super::patiently(&options(&socket))?;
     let mut predict = |name: &str| {
         let model = id(&client, name)?;
         let mut answers = vec![MISSING; rows.len() / 3];

@@ -1,7 +1,7 @@
 //! Cases about regions: a golden one, half-made ones, and ones that lie.
 
 use super::attach::fails;
-use super::{PLENTY, Suite, exact, options, refused, took};
+use super::{PLENTY, Suite, exact, options, patiently, refused, took};
 use crate::fault::{During, Fault, ensure, fail};
 use crate::golden::IMAGE_ROWS;
 use crate::image::{EPOCH, GENERATIONS};
@@ -14,7 +14,7 @@ const ROW: [f64; 3] = [0.5, 0.25, 0.125];
 /// A channel of a false daemon.
 fn channel(suite: &Suite, impostor: &str) -> Result<Client, Fault> {
     let socket = suite.impostor(impostor)?;
-    Client::attach(&options(&socket)).during(impostor)
+    patiently(&options(&socket)).during(impostor)
 }
 
 pub(super) fn golden_image(suite: &Suite) -> Result<(), Fault> {
