@@ -32,7 +32,8 @@ fn pipeline(
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut client = Client::attach(&AttachOptions::default())?;
+    // Many slots make a batch fast; few, as there are by default, a single round trip.
+    let mut client = Client::attach(&AttachOptions { slot_count: 256, ..Default::default() })?;
     let model = client.model("classification").ok_or("no model `classification` is served")?.id;
     let rows: Vec<f64> =
         (0..3 * ROWS).map(|i| (i as f64 * 0.618_033_988_749_894).fract()).collect();

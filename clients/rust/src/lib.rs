@@ -39,12 +39,13 @@
 //!
 //! # Many rows
 //!
-//! [`Client::predict_batch`] keeps the ring full. A bad row spoils its own entry alone.
+//! [`Client::predict_batch`] keeps the ring full, and a ring of many slots makes it fast. A bad row
+//! spoils its own entry alone.
 //!
 //! ```no_run
 //! # use factord_client::{AttachOptions, Client, PredictError};
 //! # use std::time::Duration;
-//! # let mut client = Client::attach(&AttachOptions::default())?;
+//! let mut client = Client::attach(&AttachOptions { slot_count: 256, ..Default::default() })?;
 //! # let model = client.model("regression").ok_or("not served")?.id;
 //! let rows = [0.5, 0.2, 0.3, /* the second row */ 0.4, f64::NAN, 0.1];
 //! let mut answers = [Err(PredictError::Deadline); 2];
