@@ -4,9 +4,11 @@
 //! The worker never logs; every other thread does so through the macros of `tracing`. An error
 //! that ends the service is logged with the field `critical = true` and shows as `CRITICAL`.
 
-use serde::Serializer;
-use serde_json::Value;
+use serde::Serialize;
+use serde::de::IgnoredAny;
+use std::cell::RefCell;
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 use thiserror::Error;
 use tracing::field::{Field, Visit};
@@ -96,10 +98,47 @@ pub fn init(level: LogLevel) {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level.filter())
         .event_format(SeedFormat { threshold: level })
-        .with_writer(std::io::stderr)
+        .with_writer(|| Lines)
         .finish();
     // The only error is that a subscriber is already there, which is then the one in use.
     let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+// 1 MiB: far more than a thread that looks after its lines lets wait.
+const HELD_LEN_MAX: usize = 1024 * 1024;
+
+thread_local! {
+    /// Lines of a thread that writes them out itself.
+    static HELD: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// Keeps what this thread logs from now on for [`with_held`] instead of writing it, up to 1 MiB.
+pub(crate) fn hold() {
+    HELD.with_borrow_mut(|held| {
+        held.get_or_insert_default();
+    });
+}
+
+/// Hands over the lines that this thread holds; `take` logs nothing.
+pub(crate) fn with_held<T>(take: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    HELD.with_borrow_mut(|held| take(held.as_mut().unwrap_or(&mut Vec::new())))
+}
+
+/// Where finished lines go: to stderr, or to those that the thread holds.
+struct Lines;
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        HELD.with_borrow_mut(|held| match held {
+            Some(lines) if lines.len() >= HELD_LEN_MAX => Ok(bytes.len()),
+            Some(lines) => lines.write(bytes),
+            None => io::stderr().write(bytes),
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Writes an event as the replaced service wrote its own.
@@ -124,19 +163,18 @@ where
         if level < self.threshold {
             return Ok(());
         }
-        let mut timestamp = String::new();
-        SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
-        let head = [
-            ("timestamp", Value::from(timestamp)),
-            ("level", Value::from(level.name())),
-            ("message", Value::from(fields.message)),
-        ];
-        let mut line = Vec::with_capacity(256);
-        serde_json::Serializer::new(&mut line)
-            .collect_map(head.into_iter().chain(fields.rest))
-            .map_err(|_| fmt::Error)?;
-        writeln!(writer, "{}", String::from_utf8_lossy(&line))
+        writer.write_str("{\"timestamp\":\"")?;
+        SystemTime.format_time(&mut writer)?;
+        write!(writer, "\",\"level\":\"{level}\",\"message\":")?;
+        writer.write_str(&json(&fields.message)?)?;
+        writer.write_str(&fields.rest)?;
+        writer.write_str("}\n")
     }
+}
+
+/// A value as JSON.
+fn json(value: &(impl Serialize + ?Sized)) -> Result<String, fmt::Error> {
+    serde_json::to_string(value).map_err(|_| fmt::Error)
 }
 
 /// The fields of one event, in the order in which they were named.
@@ -144,27 +182,42 @@ where
 struct Fields {
     message: String,
     critical: bool,
-    rest: Vec<(&'static str, Value)>,
+    /// JSON, each field behind a comma.
+    rest: String,
+}
+
+impl Fields {
+    fn push(&mut self, field: &Field, json: &str) {
+        // No name of a field needs escaping: each is a Rust path.
+        for part in [",\"", field.name(), "\":", json] {
+            self.rest.push_str(part);
+        }
+    }
+
+    fn push_value(&mut self, field: &Field, value: &(impl Serialize + ?Sized)) {
+        // Numbers, truth values and text always serialise; a number that is none becomes null.
+        self.push(field, json(value).as_deref().unwrap_or("null"));
+    }
 }
 
 impl Visit for Fields {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.rest.push((field.name(), Value::from(value)));
+        self.push_value(field, &value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.rest.push((field.name(), Value::from(value)));
+        self.push_value(field, &value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.rest.push((field.name(), Value::from(value)));
+        self.push_value(field, &value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
         if field.name() == "critical" {
             self.critical = value;
         } else {
-            self.rest.push((field.name(), Value::from(value)));
+            self.push_value(field, &value);
         }
     }
 
@@ -172,7 +225,7 @@ impl Visit for Fields {
         if field.name() == "message" {
             value.clone_into(&mut self.message);
         } else {
-            self.rest.push((field.name(), Value::from(value)));
+            self.push_value(field, value);
         }
     }
 
@@ -180,21 +233,23 @@ impl Visit for Fields {
         let text = format!("{value:?}");
         if field.name() == "message" {
             self.message = text;
-            return;
+        } else if is_list_of_numbers(&text) {
+            self.push(field, &text.replace(' ', ""));
+        } else {
+            self.push_value(field, &text);
         }
-        // `features = ?features` prints a slice of numbers, and that is a JSON array already.
-        let value = match serde_json::from_str(&text) {
-            Ok(array @ Value::Array(_)) => array,
-            _ => Value::from(text),
-        };
-        self.rest.push((field.name(), value));
     }
+}
+
+/// Whether `?features` printed what is JSON already but for its spaces.
+fn is_list_of_numbers(text: &str) -> bool {
+    text.starts_with('[') && !text.contains('"') && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io;
+    use serde_json::Value;
     use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
@@ -264,6 +319,40 @@ mod tests {
             assert_eq!(lines.len(), expected, "{threshold}");
             assert!(lines.last().unwrap().contains(r#""level":"CRITICAL","message":"e""#));
         }
+    }
+
+    #[test]
+    fn values_of_every_type_are_json() {
+        let lines = logged(LogLevel::Info, || {
+            let text = String::from("a \"b\"\n");
+            tracing::info!(n = -3, big = u64::MAX, yes = true, none = f64::NAN, text, "m");
+            tracing::info!(words = ?["a b", "c"], nothing = ?None::<u8>, empty = ?[0.0; 0], "m");
+            tracing::info!(list = ?[1e-7, f64::INFINITY], nested = ?[[1, 2], [3, 4]], "m");
+        });
+        let tails = [
+            r#","n":-3,"big":18446744073709551615,"yes":true,"none":null,"text":"a \"b\"\n"}"#,
+            r#","words":"[\"a b\", \"c\"]","nothing":"None","empty":[]}"#,
+            r#","list":"[1e-7, inf]","nested":[[1,2],[3,4]]}"#,
+        ];
+        assert_eq!(lines.len(), tails.len());
+        for (line, tail) in lines.iter().zip(tails) {
+            assert!(line.ends_with(tail), "{line}");
+            assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_thread_that_holds_its_lines_gets_them_whole() {
+        let write = |line: &str| io::Write::write_all(&mut Lines, line.as_bytes()).unwrap();
+        hold();
+        write("a\n");
+        write("b\n");
+        with_held(|lines| {
+            assert_eq!(lines, b"a\nb\n");
+            lines.clear();
+        });
+        (0..=HELD_LEN_MAX / 1024).for_each(|_| write(&"x".repeat(1024)));
+        assert_eq!(with_held(|lines| lines.len()), HELD_LEN_MAX);
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! One handler's way to the engine: an ordinary client of its shared memory.
+//!
+//! Models and their cards are remembered until the engine's table changes. A hasty way evaluates in
+//! this process, from what is remembered and attached already, or answers not at all.
 
 use super::cards::{Card, CardError, Cards};
-use super::limits::{ATTACH_PAUSE, ENGINE_BATCH_DEADLINE, ENGINE_DEADLINE};
+use super::limits::{ATTACH_PAUSE, ENGINE_BATCH_DEADLINE, ENGINE_DEADLINE, ENGINE_HEALTH_DEADLINE};
 use crate::client::{Answer, AttachError, AttachOptions, Client, PredictError, Prediction};
 use crate::counters::{ModelRow, Observer};
 use crate::idle::IdleStrategy;
@@ -20,6 +23,9 @@ pub(super) const ATTEMPT_COUNT: usize = 3;
 const STALE_NS: u64 = 250_000_000;
 /// Between two looks for an engine that is away.
 const LOOK_PAUSE: Duration = Duration::from_millis(10);
+/// Before a request into which a reload fell is asked again.
+// 1 ms: table and workers learn of a new model within microseconds of each other.
+const RELOAD_PAUSE: Duration = Duration::from_millis(1);
 // 4: widths in use at once; with more, a handler gives its channels back and starts over.
 const CHANNEL_COUNT_MAX: usize = 4;
 
@@ -44,6 +50,9 @@ pub(super) enum EngineError {
     /// Reloads kept falling into the request.
     #[error("the model was replaced during each of {ATTEMPT_COUNT} attempts")]
     Replaced,
+    /// A hasty way has no answer at once.
+    #[error("no answer at once")]
+    NotAtOnce,
 }
 
 /// A model as it is served now, and what is known about it.
@@ -59,7 +68,7 @@ pub(super) struct Served {
 
 impl Served {
     /// Whether an answer came from this very publication of the model.
-    pub(super) fn gave(&self, answer: &Prediction) -> bool {
+    fn gave(&self, answer: &Prediction) -> bool {
         (answer.epoch, answer.generation) == (self.epoch, self.row.generation)
     }
 }
@@ -69,6 +78,36 @@ impl Served {
 struct Table {
     observer: Observer,
     epoch: u64,
+    /// What the table held when its sequence was this.
+    sequence: u64,
+    rows: Vec<ModelRow>,
+    /// Those of the rows that were asked for, with their cards.
+    served: Vec<Arc<Served>>,
+}
+
+impl Table {
+    fn new(observer: Observer) -> Table {
+        let epoch = observer.snapshot().epoch;
+        let (rows, served) = (Vec::new(), Vec::new());
+        let mut table = Table { observer, epoch, sequence: 0, rows, served };
+        table.read();
+        table
+    }
+
+    fn is_current(&self) -> bool {
+        self.observer.models_sequence() == self.sequence
+    }
+
+    /// Reads the rows. An update that falls into it leaves a sequence that is not current.
+    fn read(&mut self) {
+        self.sequence = self.observer.models_sequence();
+        self.rows = self.observer.models();
+        self.served.clear();
+    }
+
+    fn row(&self, name: &str) -> Result<&ModelRow, EngineError> {
+        self.rows.iter().find(|row| row.name == name).ok_or(EngineError::NoSuchModel)
+    }
 }
 
 /// The channels of one handler, one for each width in use, and the engine's model table.
@@ -81,24 +120,44 @@ pub(super) struct Engine {
     retry_at: Option<Instant>,
     /// The last look for the engine found none, for as long as a request may take.
     silent: bool,
+    hasty: bool,
 }
 
 impl Engine {
     /// Attaches later, when there is something to ask.
     pub(super) fn new(socket: PathBuf, cards: Arc<Cards>) -> Engine {
         let (table, channels) = (None, BTreeMap::new());
-        Engine { socket, cards, table, channels, retry_at: None, silent: false }
+        Engine { socket, cards, table, channels, retry_at: None, silent: false, hasty: false }
+    }
+
+    /// From now on answers at once or with [`EngineError::NotAtOnce`], and waits for nobody; or is
+    /// patient again.
+    pub(super) fn set_hasty(&mut self, hasty: bool) {
+        self.hasty = hasty;
+    }
+
+    /// Makes ready for hasty questions about a model: remembers it and attaches.
+    pub(super) fn prepare(&mut self, name: &str) -> Result<(), EngineError> {
+        let served = self.served(name)?;
+        // The memory of an engine that is gone still holds its models.
+        self.channels.retain(|_, channel| channel.epoch() == served.epoch);
+        self.channel(served.row.width)?;
+        Ok(())
     }
 
     /// The table of the engine that lives. An engine that is away is waited for as long as a
     /// request may take, but only once: until it is back, later requests learn at once.
-    fn table(&mut self) -> Result<&Table, EngineError> {
+    fn table(&mut self) -> Result<&mut Table, EngineError> {
         let fresh = self.table.take().filter(|table| table.observer.heartbeat_age_ns() < STALE_NS);
-        let table = match fresh {
+        let mut table = match fresh {
             Some(table) => table,
+            None if self.hasty => return Err(EngineError::NotAtOnce),
             None => self.look_for_table()?,
         };
         self.silent = false;
+        if !table.is_current() && !self.hasty {
+            table.read();
+        }
         Ok(self.table.insert(table))
     }
 
@@ -106,10 +165,7 @@ impl Engine {
         let end = Instant::now() + ENGINE_DEADLINE;
         loop {
             match Observer::attach(Some(&self.socket)) {
-                Ok(observer) => {
-                    let epoch = observer.snapshot().epoch;
-                    return Ok(Table { observer, epoch });
-                }
+                Ok(observer) => return Ok(Table::new(observer)),
                 Err(AttachError::Unreachable { .. }) if !self.silent && Instant::now() < end => {
                     std::thread::sleep(LOOK_PAUSE);
                 }
@@ -124,6 +180,9 @@ impl Engine {
     /// The channel for requests of `width` features.
     fn channel(&mut self, width: usize) -> Result<&mut Client, EngineError> {
         if !self.channels.contains_key(&width) {
+            if self.hasty {
+                return Err(EngineError::NotAtOnce);
+            }
             if self.retry_at.is_some_and(|at| Instant::now() < at) {
                 return Err(EngineError::Detached);
             }
@@ -155,26 +214,36 @@ impl Engine {
 
     /// The engine's model table.
     pub(super) fn models(&mut self) -> Result<Vec<ModelRow>, EngineError> {
-        Ok(self.table()?.observer.models())
+        Ok(self.table()?.rows.clone())
     }
 
     /// The width of a model.
     pub(super) fn width(&mut self, name: &str) -> Result<usize, EngineError> {
-        Ok(self.row(name)?.0.width)
-    }
-
-    fn row(&mut self, name: &str) -> Result<(ModelRow, u64), EngineError> {
-        let table = self.table()?;
-        let row = table.observer.models().into_iter().find(|row| row.name == name);
-        Ok((row.ok_or(EngineError::NoSuchModel)?, table.epoch))
+        Ok(self.table()?.row(name)?.width)
     }
 
     /// A model by name, with its card.
-    pub(super) fn served(&mut self, name: &str) -> Result<Served, EngineError> {
+    pub(super) fn served(&mut self, name: &str) -> Result<Arc<Served>, EngineError> {
+        let hasty = self.hasty;
         for _ in 0..ATTEMPT_COUNT {
-            let (row, epoch) = self.row(name)?;
+            let table = self.table()?;
+            if hasty && !table.is_current() {
+                return Err(EngineError::NotAtOnce);
+            }
+            if let Some(served) = table.served.iter().find(|served| served.row.name == name) {
+                return Ok(Arc::clone(served));
+            }
+            let row = table.row(name)?;
+            if hasty {
+                return Err(EngineError::NotAtOnce);
+            }
+            let (row, epoch) = (row.clone(), table.epoch);
             match self.cards.get(&row) {
-                Ok(card) => return Ok(Served { row, card, epoch }),
+                Ok(card) => {
+                    let served = Arc::new(Served { row, card, epoch });
+                    self.table()?.served.push(Arc::clone(&served));
+                    return Ok(served);
+                }
                 Err(CardError::Replaced) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -182,16 +251,43 @@ impl Engine {
         Err(EngineError::Replaced)
     }
 
-    /// One prediction. An answer that `model` did not give says that the table is out of date.
+    /// One prediction; `None` when a reload fell into it, so that the answer is not `model`'s.
     pub(super) fn predict(
         &mut self,
-        model: &ModelRow,
+        model: &Served,
         features: &[f64],
-        deadline: Duration,
-    ) -> Result<Prediction, EngineError> {
-        let answer = self.channel(model.width)?.predict(model.id, features, deadline)?;
+    ) -> Result<Option<Prediction>, EngineError> {
+        // NB: with no time at all a spinning client looks for an answer some hundred times, and
+        // neither sleeps nor asks after the engine.
+        let (id, hasty) = (model.row.id, self.hasty);
+        let channel = self.channel(model.row.width)?;
+        let answer = if hasty {
+            channel.predict_local(id, features)?
+        } else {
+            channel.predict(id, features, ENGINE_DEADLINE)?
+        };
+        if model.gave(&answer) {
+            return Ok(Some(answer));
+        }
+        if hasty {
+            return Err(EngineError::NotAtOnce);
+        }
         self.forget_table_unless(answer.epoch);
-        Ok(answer)
+        std::thread::sleep(RELOAD_PAUSE);
+        Ok(None)
+    }
+
+    /// Whether the engine answers a prediction of the first model it serves.
+    pub(super) fn answers(&mut self) -> bool {
+        let Ok(models) = self.models() else { return false };
+        let Some(model) = models.first() else { return false };
+        let middle = vec![0.5; model.width];
+        let Ok(channel) = self.channel(model.width) else { return false };
+        let answer = channel.predict(model.id, &middle, ENGINE_HEALTH_DEADLINE);
+        if let Ok(answer) = answer {
+            self.forget_table_unless(answer.epoch);
+        }
+        matches!(answer, Ok(_) | Err(PredictError::BadInput))
     }
 
     /// Predictions of `count` rows, all by one generation: a batch into which a reload falls is
@@ -201,7 +297,7 @@ impl Engine {
         name: &str,
         count: usize,
         rows: &[f64],
-    ) -> Result<(Served, Vec<Answer>), EngineError> {
+    ) -> Result<(Arc<Served>, Vec<Answer>), EngineError> {
         for _ in 0..ATTEMPT_COUNT {
             let served = self.served(name)?;
             let model = &served.row;
@@ -217,6 +313,7 @@ impl Engine {
             if let Some(answer) = answers.iter().flatten().last() {
                 self.forget_table_unless(answer.epoch);
             }
+            std::thread::sleep(RELOAD_PAUSE);
         }
         Err(EngineError::Replaced)
     }

@@ -1,14 +1,15 @@
-//! Handlers: take whole requests from tiny_http, ask the engine, answer.
+//! Handlers: take whole requests from tiny_http, or a single prediction from the guard, ask the
+//! engine or its model, answer.
 //!
-//! Each handler is one thread with its own channels. A handler that panics costs one reply of
-//! 500; it goes on with fresh channels.
+//! Each handler has its own channels and serves one request at a time. A panic costs one reply of
+//! 500; the handler goes on with fresh channels.
 
 use super::batch::Batch;
 use super::cards::Cards;
 use super::engine::{ATTEMPT_COUNT, Engine, EngineError};
 use super::features::{self, FeatureError, Features};
 use super::guard::head::{Method, path_of};
-use super::limits::{BATCH_BODY_LEN_MAX, ENGINE_DEADLINE, ENGINE_HEALTH_DEADLINE};
+use super::limits::BATCH_BODY_LEN_MAX;
 use super::metrics::{self, EngineView, Metrics};
 use super::plot::{self, Comparison, POINT_COUNT};
 use super::routes::{self, Command, RouteError};
@@ -22,12 +23,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 use thiserror::Error;
-use tiny_http::{Header, Request, Response};
+use tiny_http::Request;
 
 /// The names under which the replaced service knew its two models.
 const REGRESSION: &str = "regression";
 const CLASSIFICATION: &str = "classification";
-const HTML: &str = "text/html; charset=utf-8";
 
 // A handler's panic is caught and costs one reply; with abort it would cost the process.
 const _: () = assert!(cfg!(panic = "unwind"));
@@ -71,7 +71,9 @@ pub(super) fn run(server: &tiny_http::Server, shared: &Arc<Shared>) {
     }
 }
 
-struct Handler {
+/// What answers requests: channels of its own, and the models it remembers.
+#[derive(Debug)]
+pub(super) struct Handler {
     shared: Arc<Shared>,
     engine: Engine,
     /// The engine's silence is logged once, until it answers again.
@@ -79,7 +81,8 @@ struct Handler {
 }
 
 impl Handler {
-    fn new(shared: Arc<Shared>) -> Handler {
+    /// Attaches when it is asked first.
+    pub(super) fn new(shared: Arc<Shared>) -> Handler {
         let engine = Engine::new(shared.socket.clone(), Arc::clone(&shared.cards));
         Handler { shared, engine, silence_logged: false }
     }
@@ -97,17 +100,20 @@ impl Handler {
         };
         let reply = match (read, method) {
             (Ok(_), Some(method)) => {
-                let answer = AssertUnwindSafe(|| self.answer(method, request.url(), &body, began));
-                catch_unwind(answer).unwrap_or_else(|_| {
-                    *self = Handler::new(Arc::clone(&self.shared));
-                    Reply::error(500, "Internal error")
-                })
+                self.caught(|this| this.answer(method, request.url(), &body, began))
             }
             // The guard lets neither through.
             _ => Reply::error(400, "Malformed request"),
         };
         // A guard that has given up on this request does not read the answer.
-        let _ = request.respond(response(reply));
+        let _ = request.respond(reply.response());
+    }
+
+    fn caught<T: From<Reply>>(&mut self, answer: impl FnOnce(&mut Handler) -> T) -> T {
+        catch_unwind(AssertUnwindSafe(|| answer(self))).unwrap_or_else(|_| {
+            *self = Handler::new(Arc::clone(&self.shared));
+            Reply::error(500, "Internal error").into()
+        })
     }
 
     fn answer(&mut self, method: Method, target: &str, body: &[u8], began: Instant) -> Reply {
@@ -118,13 +124,43 @@ impl Handler {
                 return Reply::method_not_allowed(allow);
             }
         };
-        match self.obey(command, body, began) {
+        let reply = self.obey(command, body, began);
+        self.reply_to(reply)
+    }
+
+    fn reply_to(&mut self, reply: Result<Reply, AnswerError>) -> Reply {
+        match reply {
             Ok(reply) => {
                 self.silence_logged = false;
                 reply
             }
             Err(error) => self.error_reply(&error),
         }
+    }
+
+    /// The reply to a single prediction if it can be given at once; `None` when somebody patient
+    /// has to ask.
+    pub(super) fn answer_at_once(
+        &mut self,
+        command: Command<'_>,
+        body: &[u8],
+        began: Instant,
+    ) -> Option<Reply> {
+        self.engine.set_hasty(true);
+        self.caught(|this| match this.obey(command, body, began) {
+            Err(AnswerError::Engine(EngineError::NotAtOnce)) => None,
+            reply => Some(this.reply_to(reply)),
+        })
+    }
+
+    /// Makes ready for [`Handler::answer_at_once`] about a model, however long that takes.
+    pub(super) fn prepare(&mut self, model: &str) {
+        self.engine.set_hasty(false);
+        let _: Option<Reply> = self.caught(|this| {
+            // Whoever asks next finds the engine as it is then.
+            let _ = this.engine.prepare(model);
+            None
+        });
     }
 
     fn obey(
@@ -135,7 +171,7 @@ impl Handler {
     ) -> Result<Reply, AnswerError> {
         match command {
             Command::Index => Ok(views::index()),
-            Command::Health => Ok(views::health(self.engine_answers())),
+            Command::Health => Ok(views::health(self.engine.answers())),
             Command::Info => self.info(),
             Command::Metrics => Ok(self.metrics()),
             Command::Plot => self.plot(),
@@ -164,11 +200,7 @@ impl Handler {
             if expected != found {
                 return Err(FeatureError::Count { expected, found }.into());
             }
-            let answer = self.engine.predict(&served.row, &features.values, ENGINE_DEADLINE)?;
-            if !served.gave(&answer) {
-                // A reload came between table and answer: the card would not be the answer's.
-                continue;
-            }
+            let Some(answer) = self.engine.predict(&served, &features.values)? else { continue };
             let latency_ms = began.elapsed().as_secs_f64() * 1e3;
             let predicted = Predicted {
                 model,
@@ -221,15 +253,6 @@ impl Handler {
         })
     }
 
-    /// Whether the engine answers a prediction of the first model it serves.
-    fn engine_answers(&mut self) -> bool {
-        let Ok(models) = self.engine.models() else { return false };
-        let Some(model) = models.first() else { return false };
-        let middle = vec![0.5; model.width];
-        let answer = self.engine.predict(model, &middle, ENGINE_HEALTH_DEADLINE);
-        matches!(answer, Ok(_) | Err(EngineError::Predict(PredictError::BadInput)))
-    }
-
     fn info(&mut self) -> Result<Reply, AnswerError> {
         let mut models = Vec::new();
         let mut first = None;
@@ -254,7 +277,7 @@ impl Handler {
             probabilities: outputs(highs)?,
             threshold: classifier.card.threshold,
         };
-        Ok(Reply::page(HTML, comparison.page()))
+        Ok(Reply::page(views::HTML, comparison.page()))
     }
 
     fn metrics(&mut self) -> Reply {
@@ -319,27 +342,4 @@ fn log_prediction(features: &[f64], prediction: f64, latency_ms: f64) {
     } else {
         tracing::warn!(prediction, latency_ms, ?features, "features outside [0, 1]");
     }
-}
-
-fn response(reply: Reply) -> Response<std::io::Cursor<Vec<u8>>> {
-    let header = |name: &'static str, value: &'static str| {
-        Header::from_bytes(name, value).expect("header constants are ASCII without line ends")
-    };
-    let mut response = Response::from_data(reply.body)
-        .with_status_code(reply.status)
-        // Never chunked: the guard wants to know the length.
-        .with_chunked_threshold(usize::MAX)
-        .with_header(header("Content-Type", reply.content_type))
-        .with_header(header("Cache-Control", "no-store"));
-    if reply.content_type == HTML {
-        let policy = "default-src 'none'; style-src 'unsafe-inline'";
-        response.add_header(header("Content-Security-Policy", policy));
-    }
-    if let Some(allow) = reply.allow {
-        response.add_header(header("Allow", allow));
-    }
-    if reply.status == 503 {
-        response.add_header(header("Retry-After", "1"));
-    }
-    response
 }

@@ -55,6 +55,18 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// For the requests in flight when the sidecar is told to end.
 pub(crate) const STOP_DEADLINE: Duration = Duration::from_secs(1);
 
+/// Bytes of a body that the guard looks at itself.
+// 1 KiB: three features take 30 to 90; reading a full one takes some 5 us.
+pub(crate) const DIRECT_BODY_LEN_MAX: usize = 1024;
+/// First and longest rest of the direct way when it could not answer.
+// 1 ms: preparing takes less; 256 ms: four attempts a second while the engine is gone.
+pub(crate) const DIRECT_PAUSE: std::ops::Range<Duration> =
+    Duration::from_millis(1)..Duration::from_millis(256);
+/// Bytes of log lines that may wait for stderr before predictions go by the handlers again.
+pub(crate) const HELD_LINES_LEN_MAX: usize = 64 * 1024;
+/// Between two looks whether stderr takes them.
+pub(crate) const HELD_LINES_PAUSE: Duration = Duration::from_millis(50);
+
 /// For the engine's answer to one prediction.
 pub(crate) const ENGINE_DEADLINE: Duration = Duration::from_secs(1);
 /// For the engine's answer to a whole batch.

@@ -1,26 +1,31 @@
 //! The HTTP sidecar: the replaced service's routes, in a process of its own.
 //!
-//! A front guard owns the public listener; tiny_http serves, unmodified, behind it on a Unix
-//! socket that nobody else can reach; a few handlers predict as ordinary clients of the engine's
-//! shared memory. Whatever happens here, the engine's worker does not notice. [`run`] is the
-//! whole interface; docs/http.md lists routes, limits and metrics.
+//! A front guard owns the public listener and answers single predictions itself, when it can do so
+//! at once; tiny_http serves everything else, unmodified, behind it on a Unix socket that nobody
+//! else can reach. Guard and handlers predict as ordinary clients of the engine's shared memory.
+//! Whatever happens here, the engine's worker does not notice. [`run`] is the whole interface;
+//! docs/http.md lists routes, limits and metrics.
 
 mod batch;
 mod cards;
+mod direct;
 mod engine;
 mod features;
 mod guard;
 mod handler;
 mod limits;
+mod lines;
 mod metrics;
 mod plot;
 mod routes;
 mod views;
+mod wire;
 
 use crate::channel;
 use crate::counters::Observer;
 use crate::sys::{hidden, sched};
 use cards::Cards;
+use direct::Direct;
 use guard::{Guard, Parts};
 use handler::Shared;
 use limits::{CONNECTION_COUNT_MAX, HANDLER_COUNT, RESERVED_COUNT_MAX, SPARE_DESCRIPTOR_COUNT};
@@ -93,6 +98,7 @@ pub fn run(config: &HttpConfig) -> Result<(), HttpError> {
     let shared = Arc::new(Shared { socket, cards, metrics: Arc::clone(&metrics) });
     let ended = spawn_handlers(Arc::new(server), &shared, stopper)?;
 
+    let direct = Direct::start(&shared)?;
     let mut guard = Guard::new(Parts {
         listener,
         address: hidden_address,
@@ -100,6 +106,7 @@ pub fn run(config: &HttpConfig) -> Result<(), HttpError> {
         supervised: config.supervised,
         connection_count_max: connection_count_max(),
         metrics,
+        direct,
     })?;
     announce(address, config.supervised);
     guard.run()?;

@@ -15,7 +15,11 @@ pub(super) const SERVICE: &str = "High-Frequency Trading Factor Prediction API";
 /// The version of the routes and replies, not of the program.
 pub(super) const API_VERSION: &str = "1.0.0";
 
+/// The Content-Type of a page.
+pub(super) const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
+// 512: a prediction of three features with its names fills 300 bytes.
+const BODY_LEN: usize = 512;
 /// The routes, as /info has always listed them.
 const ENDPOINTS: [&str; 7] = [
     "GET /health - Health check",
@@ -53,7 +57,8 @@ impl Reply {
 
     /// A JSON body.
     pub(super) fn json(status: u16, view: &impl Serialize) -> Reply {
-        let mut body = serde_json::to_vec(view)
+        let mut body = Vec::with_capacity(BODY_LEN);
+        serde_json::to_writer(&mut body, view)
             .expect("views are maps with text keys and finite numbers, which always serialise");
         body.push(b'\n');
         Reply { status, content_type: JSON, allow: None, body }

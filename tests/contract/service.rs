@@ -229,7 +229,7 @@ fn the_sidecar_logs_as_the_daemon_was_told_in_the_replaced_services_form() {
         let (engine, address) = with_http(setup);
         assert!(get(&address, outside).starts_with("HTTP/1.1 200"));
         assert!(get(&address, "/predict/regression/9/0.2/0.3").starts_with("HTTP/1.1 200"));
-        // The sidecar writes before it replies.
+        // A line is out before the next request is answered.
         assert_eq!(engine.setup.log(), "", "{name}");
     }
 }

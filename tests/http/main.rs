@@ -3,6 +3,7 @@
 
 mod attacks;
 mod batches;
+mod direct;
 mod harness;
 mod life;
 mod limits;

@@ -40,7 +40,7 @@ impl Guard {
             self.epoll.modify(listener, LISTENER_KEY, Interest::None)?;
             self.accept_resumes = Some(now + ACCEPT_PAUSE);
         }
-        if let Some(&(_, key)) = self.quiet.first() {
+        if let Some((_, key)) = self.quietest() {
             self.close(key);
         }
         Ok(())
@@ -73,8 +73,7 @@ impl Guard {
             return;
         }
         self.conns.insert(key, Conn::new(stream, now, deadline, full));
-        self.timers.insert((deadline, key));
-        self.quiet.insert((now, key));
+        self.set_client_deadline(key, deadline);
         if full {
             self.reserved.insert(key);
         }
@@ -87,10 +86,16 @@ impl Guard {
         self.conns.len() - self.reserved.len()
     }
 
+    /// The connection that has been quiet the longest, and since when.
+    fn quietest(&self) -> Option<(Instant, u64)> {
+        // Some hundred connections at most, looked through only when there is no room.
+        self.conns.iter().filter_map(|(key, conn)| Some((conn.quiet_since?, *key))).min()
+    }
+
     /// Closes the connection that has been quiet the longest, if long enough.
     fn evict_quiet(&mut self, now: Instant) -> bool {
-        match self.quiet.first() {
-            Some(&(since, key)) if since + EVICTABLE_AFTER <= now => {
+        match self.quietest() {
+            Some((since, key)) if since + EVICTABLE_AFTER <= now => {
                 let public = !self.reserved.contains(&key);
                 self.close(key);
                 public

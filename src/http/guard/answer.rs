@@ -1,5 +1,7 @@
 //! A handler's answer: from the bytes of the server behind the guard to the bytes for the client.
 //! Pure.
+//!
+//! Every answer that the guard did not make up itself has its head from [`render`].
 
 use super::super::limits::{HEAD_LEN_MAX, REPLY_LEN_MAX};
 use super::head::Method;
@@ -17,6 +19,8 @@ const PASSED_ON: [&str; 7] = [
 ];
 // Few routes need more; eight lines are ours and three the server's.
 const HEADER_COUNT: usize = 24;
+// 320: the longest head, that of the page, is 303 bytes.
+const HEAD_LEN: usize = 320;
 
 /// Why an answer cannot be passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -65,22 +69,37 @@ pub(crate) fn parse(
     };
     let status = reply.code.ok_or(AnswerError::Malformed)?;
     let reason = reply.reason.unwrap_or("");
-    let mut rewritten = Vec::with_capacity(bytes.len() + 64);
-    rewritten.extend_from_slice(format!("HTTP/1.1 {status} {reason}\r\n").as_bytes());
-    for header in reply.headers.iter() {
-        if PASSED_ON.iter().any(|name| name.eq_ignore_ascii_case(header.name)) {
-            rewritten.extend_from_slice(header.name.as_bytes());
-            rewritten.extend_from_slice(b": ");
-            rewritten.extend_from_slice(header.value);
-            rewritten.extend_from_slice(b"\r\n");
-        }
+    let passed_on = |name: &str| PASSED_ON.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let headers = reply.headers.iter().filter(|header| passed_on(header.name));
+    let headers = headers.map(|header| (header.name, header.value));
+    Ok(Some(render(status, reason, headers, keep_alive, body)))
+}
+
+/// An answer as the client gets it; `headers` has one Content-Length.
+pub(crate) fn render<'a>(
+    status: u16,
+    reason: &str,
+    headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+    keep_alive: bool,
+    body: &[u8],
+) -> Answer {
+    let mut bytes = Vec::with_capacity(HEAD_LEN + body.len());
+    bytes.extend_from_slice(b"HTTP/1.1 ");
+    bytes.extend_from_slice(status.to_string().as_bytes());
+    bytes.push(b' ');
+    bytes.extend_from_slice(reason.as_bytes());
+    bytes.extend_from_slice(b"\r\n");
+    for (name, value) in headers {
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value);
+        bytes.extend_from_slice(b"\r\n");
     }
-    let connection = if keep_alive { "keep-alive" } else { "close" };
-    rewritten.extend_from_slice(
-        format!("X-Content-Type-Options: nosniff\r\nConnection: {connection}\r\n\r\n").as_bytes(),
-    );
-    rewritten.extend_from_slice(body);
-    Ok(Some(Answer { status, bytes: rewritten }))
+    bytes.extend_from_slice(b"X-Content-Type-Options: nosniff\r\nConnection: ");
+    bytes.extend_from_slice(if keep_alive { b"keep-alive" } else { b"close" });
+    bytes.extend_from_slice(b"\r\n\r\n");
+    bytes.extend_from_slice(body);
+    Answer { status, bytes }
 }
 
 fn declared_len(headers: &[httparse::Header<'_>]) -> Result<usize, AnswerError> {

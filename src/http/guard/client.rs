@@ -32,9 +32,7 @@ impl Guard {
         if conn.began.is_none() {
             conn.began = Some(now);
             let by = if conn.reserved { conn.deadline } else { now + HEAD_DEADLINE };
-            if let Some(since) = conn.quiet_since.take() {
-                self.quiet.remove(&(since, key));
-            }
+            conn.quiet_since = None;
             self.set_client_deadline(key, by);
         }
         self.advance_client(key, now);
@@ -47,7 +45,7 @@ impl Guard {
             Phase::Head => match head::parse(&conn.input) {
                 Ok(None) => self.sync_client(key),
                 Ok(Some((head, len))) => {
-                    conn.input.drain(..len);
+                    conn.consume(len);
                     self.admit_request(key, head, now);
                 }
                 Err(refusal) => self.refuse(key, refusal, now),
@@ -91,12 +89,18 @@ impl Guard {
         self.sync_client(key);
     }
 
-    /// Puts a whole request in line for a handler.
+    /// Answers a whole request, or puts it in line for a handler.
     fn enqueue(&mut self, key: u64, head: Head, now: Instant) {
         let Some(conn) = self.conns.get_mut(&key) else { return };
-        let rest = conn.input.split_off(head.body_len);
-        let request = head.canonical(&conn.input);
-        conn.input = rest;
+        let body = &conn.input[..head.body_len];
+        let keep_alive = head.keep_alive && !conn.reserved && self.stops_by.is_none();
+        let answer = self.direct.answer(&head, body, keep_alive);
+        if let Some(answer) = answer {
+            conn.consume(head.body_len);
+            return self.reply(key, answer, keep_alive, Instant::now());
+        }
+        let request = head.canonical(body);
+        conn.consume(head.body_len);
         let queue = match head.lane() {
             Lane::Monitor => &mut self.monitor_queue,
             Lane::Batch | Lane::Public => &mut self.public_queue,
@@ -117,9 +121,14 @@ impl Guard {
         now: Instant,
     ) {
         let Some(conn) = self.conns.get_mut(&key) else { return };
-        if !matches!(conn.phase, Phase::Forwarded { link: asked } if asked == link) {
-            return;
+        if matches!(conn.phase, Phase::Forwarded { link: asked } if asked == link) {
+            self.reply(key, answer, keep_alive, now);
         }
+    }
+
+    /// Writes an answer to the client.
+    fn reply(&mut self, key: u64, answer: Answer, keep_alive: bool, now: Instant) {
+        let Some(conn) = self.conns.get_mut(&key) else { return };
         let began = conn.began.unwrap_or(now);
         self.metrics.count_request(answer.status, now.saturating_duration_since(began));
         conn.reply(answer.bytes, keep_alive);
@@ -160,22 +169,32 @@ impl Guard {
         }
         conn.phase = Phase::Head;
         if conn.input.is_empty() {
-            conn.input = Vec::new();
             conn.began = None;
             conn.quiet_since = Some(now);
-            self.quiet.insert((now, key));
             self.set_client_deadline(key, now + IDLE_DEADLINE);
-            self.sync_client(key);
         } else {
             conn.began = Some(now);
+            self.next_up.push(key);
             self.set_client_deadline(key, now + HEAD_DEADLINE);
+        }
+        self.sync_client(key);
+    }
+
+    /// Goes on with a connection whose next request was read along with the last one.
+    pub(super) fn take_turn(&mut self, key: u64, now: Instant) {
+        if self.conns.get(&key).is_some_and(|conn| matches!(conn.phase, Phase::Head)) {
             self.advance_client(key, now);
         }
     }
 
-    /// Ends the phase of a connection whose deadline has passed.
+    /// Ends the phase of a connection whose deadline has passed, or looks after it later.
     pub(super) fn expire_client(&mut self, key: u64, now: Instant) {
-        let Some(conn) = self.conns.get(&key) else { return };
+        let Some(conn) = self.conns.get_mut(&key) else { return };
+        conn.looked_after_at = None;
+        if conn.deadline > now {
+            let deadline = conn.deadline;
+            return self.set_client_deadline(key, deadline);
+        }
         match conn.phase {
             Phase::Head if conn.input.is_empty() => self.close(key),
             Phase::Head | Phase::Body(_) => self.refuse(key, Refusal::Timeout, now),
@@ -187,9 +206,13 @@ impl Guard {
     /// Replaces the deadline of a connection.
     pub(super) fn set_client_deadline(&mut self, key: u64, deadline: Instant) {
         let Some(conn) = self.conns.get_mut(&key) else { return };
-        self.timers.remove(&(conn.deadline, key));
         conn.deadline = deadline;
-        self.timers.insert((deadline, key));
+        if conn.looked_after_at.is_none_or(|at| deadline < at) {
+            if let Some(at) = conn.looked_after_at.replace(deadline) {
+                self.timers.remove(&(at, key));
+            }
+            self.timers.insert((deadline, key));
+        }
     }
 
     /// Watches a connection for what its phase waits for.
@@ -224,9 +247,8 @@ impl Guard {
     /// Forgets a connection; dropping its descriptor closes it and ends the watch.
     pub(super) fn close(&mut self, key: u64) {
         let Some(conn) = self.conns.remove(&key) else { return };
-        self.timers.remove(&(conn.deadline, key));
-        if let Some(since) = conn.quiet_since {
-            self.quiet.remove(&(since, key));
+        if let Some(at) = conn.looked_after_at {
+            self.timers.remove(&(at, key));
         }
         self.reserved.remove(&key);
         self.batch_count -= usize::from(conn.batch);

@@ -55,6 +55,9 @@ pub(super) struct Conn {
     pub(super) phase: Phase,
     /// When the current phase ends by force.
     pub(super) deadline: Instant,
+    /// When the guard looks whether it does: not after the deadline, often long before it, since
+    /// most phases end by themselves and the next one gives more time.
+    pub(super) looked_after_at: Option<Instant>,
     /// When the first byte of the current request came.
     pub(super) began: Option<Instant>,
     /// Since when nothing has come, if nothing has.
@@ -75,6 +78,7 @@ impl Conn {
             written_len: 0,
             phase: Phase::Head,
             deadline,
+            looked_after_at: None,
             began: None,
             quiet_since: Some(now),
             reserved,
@@ -122,6 +126,14 @@ impl Conn {
         }
     }
 
+    /// Drops the first bytes of the input; a long buffer goes with the last of them.
+    pub(super) fn consume(&mut self, len: usize) {
+        self.input.drain(..len);
+        if self.input.is_empty() && self.input.capacity() > HEAD_LEN_MAX {
+            self.input = Vec::new();
+        }
+    }
+
     /// Takes the reply that the phase [`Phase::Reply`] writes.
     pub(super) fn reply(&mut self, bytes: Vec<u8>, keep_alive: bool) {
         self.output = bytes;
@@ -141,7 +153,6 @@ impl Conn {
             }
         }
         self.output = Vec::new();
-        self.written_len = 0;
         Ok(Written::Whole)
     }
 

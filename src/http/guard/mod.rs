@@ -4,17 +4,22 @@
 //! A request is read against absolute deadlines and hard limits, rebuilt from its parts, and
 //! carried over one of a few kept-alive connections to the server behind, which never meets a
 //! client. An answer is taken whole before it is written, so that a slow reader holds up nobody
-//! but itself. /health and /metrics have room of their own at every stage.
+//! but itself. Single predictions are answered without that trip when they can be at once. /health
+//! and /metrics have room of their own at every stage.
 
 mod accept;
-mod answer;
+pub(super) mod answer;
 mod client;
 mod conn;
 pub(super) mod head;
 mod link;
 mod refusal;
 
-use super::limits::{ANSWER_DEADLINE, HANDLER_COUNT, PUBLIC_IN_FLIGHT_MAX, STOP_DEADLINE};
+use super::direct::Direct;
+use super::limits::{
+    ANSWER_DEADLINE, HANDLER_COUNT, HELD_LINES_PAUSE, PUBLIC_IN_FLIGHT_MAX, STOP_DEADLINE,
+};
+use super::lines;
 use super::metrics::Metrics;
 use crate::sys::epoll::{Epoll, Interest, Ready};
 use crate::sys::hidden::HiddenAddress;
@@ -26,7 +31,7 @@ use std::io::{self, Read};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const LISTENER_KEY: u64 = 0;
 const STOP_KEY: u64 = 1;
@@ -50,6 +55,8 @@ pub(super) struct Parts {
     pub(super) connection_count_max: usize,
     /// Where requests are counted.
     pub(super) metrics: Arc<Metrics>,
+    /// The guard's own way to predictions.
+    pub(super) direct: Direct,
 }
 
 /// The front guard.
@@ -60,14 +67,15 @@ pub(super) struct Guard {
     address: HiddenAddress,
     stop: UnixStream,
     metrics: Arc<Metrics>,
+    direct: Direct,
     connection_count_max: usize,
     conns: HashMap<u64, Conn>,
     links: HashMap<u64, Link>,
     idle_links: Vec<u64>,
-    /// Deadlines of connections and links, soonest first.
+    /// When to look after connections and links, soonest first.
     timers: BTreeSet<(Instant, u64)>,
-    /// Connections from which no byte of a request has come, quietest first.
-    quiet: BTreeSet<(Instant, u64)>,
+    /// Connections whose next request was read along with the last one: each gets its turn.
+    next_up: Vec<u64>,
     /// Connections kept for /health and /metrics, oldest first: keys only grow.
     reserved: BTreeSet<u64>,
     monitor_queue: VecDeque<u64>,
@@ -97,12 +105,13 @@ impl Guard {
             address: parts.address,
             stop: parts.stop,
             metrics: parts.metrics,
+            direct: parts.direct,
             connection_count_max: parts.connection_count_max,
             conns: HashMap::new(),
             links: HashMap::new(),
             idle_links: Vec::new(),
             timers: BTreeSet::new(),
-            quiet: BTreeSet::new(),
+            next_up: Vec::new(),
             reserved: BTreeSet::new(),
             monitor_queue: VecDeque::new(),
             public_queue: VecDeque::new(),
@@ -121,20 +130,33 @@ impl Guard {
 
     /// Serves until told to stop, then lets the requests in flight finish.
     pub(super) fn run(&mut self) -> io::Result<()> {
+        lines::hold();
         let mut ready = Vec::new();
+        let mut turns = Vec::new();
         // The event loop: ends when stopped and empty, or at the stop's own deadline.
         loop {
             let now = Instant::now();
             if let Some(by) = self.stops_by
                 && (self.conns.is_empty() || now >= by)
             {
+                lines::release();
                 return Ok(());
             }
             let timeout = self.next_deadline().map(|at| at.saturating_duration_since(now));
+            // Replies are out by now; lines that stderr does not take wait for another turn.
+            let timeout = match lines::release() {
+                true => timeout,
+                false => Some(timeout.unwrap_or(HELD_LINES_PAUSE).min(HELD_LINES_PAUSE)),
+            };
+            let timeout = if self.next_up.is_empty() { timeout } else { Some(Duration::ZERO) };
             self.epoll.wait(timeout, &mut ready)?;
             let now = Instant::now();
+            std::mem::swap(&mut turns, &mut self.next_up);
             for event in ready.drain(..) {
                 self.on_ready(event, now)?;
+            }
+            for key in turns.drain(..) {
+                self.take_turn(key, now);
             }
             self.expire(now);
             self.resume_accept(now)?;
