@@ -95,8 +95,10 @@ fn tiles(report: &Report, out: &mut String) -> Result {
         tiles.push((format!("{:.1} ns", middle(rounds)), what));
     }
     if report.has(Subject::Swaps) {
-        let (p50, _) = report.swap_ratios();
-        tiles.push((times(p50.median, 3), "p50 beside model swaps"));
+        let (p50, p99) = report.swap_ratios();
+        tiles.push((format!("{:.0}/s", report.facts.swaps.per_s()), "model swaps"));
+        tiles.push((times(p50.median, 3), "of p50 without the swaps"));
+        tiles.push((times(p99.median, 3), "of p99 without the swaps"));
     }
     write!(out, "<div class=\"tiles\">")?;
     for (figure, what) in tiles {
