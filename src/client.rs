@@ -14,6 +14,7 @@ mod session;
 mod watch;
 
 pub use answer::{Answer, AttachOptions, PredictError, Prediction};
+pub use batch::Batch;
 
 use crate::abi::request;
 use crate::channel::{self, Refusal};

@@ -9,15 +9,24 @@ use core::time::Duration;
 // 16: enough lines under way to hide a transfer, few enough to keep both sides busy.
 const BURST: usize = 16;
 
+/// Where a batch stands between two calls of [`Client::advance_batch`].
+#[derive(Debug, Default)]
+pub struct Batch {
+    submitted: usize,
+    taken: usize,
+    first_ticket: u64,
+}
+
 impl Client {
     /// Predicts many rows through a full ring: `rows` is row-major with the channel's number of
     /// features a row, and `answers` receives one entry a row, in order. `deadline` is for the
-    /// whole call; rows without an answer by then read `Deadline` or `NotConnected`.
+    /// whole call; rows without an answer by then read what the call returns.
     ///
     /// # Errors
     ///
-    /// `WidthMismatch` when `rows` is not `answers.len()` whole rows; otherwise the first error of
-    /// the missing rows. Bad rows are no error of the call: their entries say so.
+    /// `WidthMismatch` when `rows` is not `answers.len()` whole rows; past the deadline `Deadline`,
+    /// `BackPressure` when there never was room for a row, or `NotConnected` when the engine is
+    /// gone. Bad rows are no error of the call: their entries say so.
     pub fn predict_batch(
         &mut self,
         model: u16,
@@ -25,50 +34,76 @@ impl Client {
         answers: &mut [Answer],
         deadline: Duration,
     ) -> Result<(), PredictError> {
-        let width = self.geometry.feature_count();
-        if rows.len() != answers.len() * width {
+        if rows.len() != answers.len() * self.geometry.feature_count() {
             return Err(PredictError::WidthMismatch);
         }
-        let end_ns = clock::monotonic_ns().saturating_add(deadline.as_nanos() as u64);
+        let mut batch = Batch::default();
+        let take = |row: usize, answer| answers[row] = answer;
+        let result = self.advance_batch(&mut batch, model, rows, take, deadline);
+        if let Err(error) = result {
+            answers[batch.taken..].fill(Err(error));
+            self.abandon_batch(batch);
+        }
+        result
+    }
+
+    /// Goes on with a batch for at most `limit`: submits rows while there is room, and hands each
+    /// answer with the number of its row to `take`, in order. `rows` is row-major. A caller that
+    /// must look up now and then, for signals or a progress bar, gives a short limit and calls
+    /// again with the same batch, model and rows; between two calls nothing else may be asked of
+    /// this client.
+    ///
+    /// # Errors
+    ///
+    /// `WidthMismatch` when `rows` is not whole rows. When the limit passed first, `Deadline`,
+    /// `BackPressure` or `NotConnected` as from [`Client::predict_batch`]: the batch may then go
+    /// on, or has to be given up by [`Client::abandon_batch`].
+    pub fn advance_batch(
+        &mut self,
+        batch: &mut Batch,
+        model: u16,
+        rows: &[f64],
+        mut take: impl FnMut(usize, Answer),
+        limit: Duration,
+    ) -> Result<(), PredictError> {
+        let width = self.geometry.feature_count();
+        let count = rows.len() / width;
+        if rows.len() != count * width {
+            return Err(PredictError::WidthMismatch);
+        }
+        let end_ns = clock::monotonic_ns().saturating_add(limit.as_nanos() as u64);
         let mut idle = Idle::new(self.options.idle);
         let mut looks = 0u32;
-        let (mut submitted, mut taken) = (0, 0);
-        let mut first_ticket = 0;
-        while taken < answers.len() {
-            let before = (submitted, taken);
-            for row in rows[submitted * width..].chunks_exact(width).take(BURST) {
+        while batch.taken < count {
+            let before = (batch.submitted, batch.taken);
+            for row in rows[batch.submitted * width..].chunks_exact(width).take(BURST) {
                 if !self.has_room() || !self.connected {
                     break;
                 }
                 let meta = u64::from(model) | self.flags;
                 let position = self.session.push_ahead(meta, row, self.geometry.slot_count());
-                if submitted == 0 {
-                    first_ticket = self.base + position;
+                if batch.submitted == 0 {
+                    batch.first_ticket = self.base + position;
                 }
-                submitted += 1;
+                batch.submitted += 1;
             }
             for _ in 0..self.session.ready(BURST as u64) {
                 let Some((ticket, answer)) = self.take_next() else { break };
-                if submitted > 0 && ticket >= first_ticket {
-                    answers[taken] = answer;
-                    taken += 1;
+                if batch.submitted > 0 && ticket >= batch.first_ticket {
+                    take(batch.taken, answer);
+                    batch.taken += 1;
                 } else {
                     self.early.push_back((ticket, answer));
                 }
             }
-            if before != (submitted, taken) {
+            if before != (batch.submitted, batch.taken) {
                 idle.reset();
                 continue;
             }
             looks += 1;
             if looks & self.clock_mask == 0 {
                 if clock::monotonic_ns() >= end_ns {
-                    return Err(self.give_up(
-                        first_ticket,
-                        &mut answers[taken..],
-                        taken,
-                        submitted,
-                    ));
+                    return Err(self.overdue(batch));
                 }
                 self.look_after_engine();
             }
@@ -77,18 +112,19 @@ impl Client {
         Ok(())
     }
 
+    /// Gives a batch up: answers to its rows that are under way will be dropped.
     #[cold]
-    fn give_up(
-        &mut self,
-        first_ticket: u64,
-        missing: &mut [Answer],
-        taken: usize,
-        submitted: usize,
-    ) -> PredictError {
-        let error =
-            if self.connected { PredictError::Deadline } else { PredictError::NotConnected };
-        missing.fill(Err(error));
-        self.abandoned.extend((taken..submitted).map(|row| first_ticket + row as u64));
-        error
+    pub fn abandon_batch(&mut self, batch: Batch) {
+        let under_way = batch.taken..batch.submitted;
+        self.abandoned.extend(under_way.map(|row| batch.first_ticket + row as u64));
+    }
+
+    #[cold]
+    fn overdue(&self, batch: &Batch) -> PredictError {
+        match (self.connected, batch.submitted) {
+            (false, _) => PredictError::NotConnected,
+            (true, 0) => PredictError::BackPressure,
+            (true, _) => PredictError::Deadline,
+        }
     }
 }

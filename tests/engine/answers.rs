@@ -2,7 +2,7 @@
 
 use crate::data::{self, Random, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog};
-use factord::client::{Answer, Client, PredictError};
+use factord::client::{Answer, Batch, Client, PredictError};
 use factord::idle::IdleStrategy;
 use factord::model::Model;
 use rustix::process::Signal;
@@ -234,6 +234,44 @@ fn an_answer_past_its_deadline_is_never_taken_for_a_later_one() {
     assert_eq!(ticket, pending);
     assert_exact(&data::embedded()[1], &[0.2, 0.2, 0.2], &answer);
     assert_eq!(client.poll(), Ok(None), "the abandoned answers are gone");
+}
+
+#[test]
+fn a_batch_that_is_interrupted_goes_on_where_it_stood() {
+    let _watchdog = Watchdog::start("an interrupted batch", 30);
+    let engine = Engine::start();
+    let model = &data::embedded()[0];
+    let mut client = engine.attach(3, 16);
+    let rows = Random(11).row(3 * 100);
+    let mut taken = Vec::new();
+    let mut batch = Batch::default();
+    engine.process.stop();
+    for _ in 0..3 {
+        let limit = Duration::from_millis(10);
+        let take = |row, answer| taken.push((row, answer));
+        let overdue = client.advance_batch(&mut batch, 0, &rows, take, limit);
+        assert_eq!(overdue, Err(PredictError::Deadline));
+    }
+    engine.process.signal(Signal::CONT);
+    let take = |row, answer| taken.push((row, answer));
+    client.advance_batch(&mut batch, 0, &rows, take, 10 * SECOND).unwrap();
+    assert_eq!(taken.len(), 100);
+    for (expected, (row, answer)) in taken.iter().enumerate() {
+        assert_eq!(*row, expected);
+        assert_exact(model, &rows[3 * row..3 * row + 3], answer);
+    }
+    engine.process.stop();
+    let mut given_up = Batch::default();
+    let limit = Duration::from_millis(10);
+    let none = |row, _| panic!("row {row} was answered by an engine that stands still");
+    assert_eq!(
+        client.advance_batch(&mut given_up, 0, &rows, none, limit),
+        Err(PredictError::Deadline)
+    );
+    client.abandon_batch(given_up);
+    engine.process.signal(Signal::CONT);
+    assert_exact(model, &[0.5, 0.2, 0.3], &client.predict(0, &[0.5, 0.2, 0.3], SECOND));
+    assert_eq!(client.poll(), Ok(None), "the rest was given up");
 }
 
 #[test]
