@@ -1,0 +1,26 @@
+# The Python client as a user gets it: installed by pip into a fresh environment, then its tests, its
+# examples and its types; and the lints of its compiled half.
+source "$(dirname "$0")/lib.sh"
+need python3 python3
+python3 -c 'import ensurepip, venv' 2>/dev/null || need no-such-command python3-venv
+factord=$(binary)
+export FACTORD_BINARY=$factord
+
+target="${CARGO_TARGET_DIR:-$PWD/target}"
+place="$target/python"
+rm -rf "$place/venv"
+python3 -m venv "$place/venv"
+python="$place/venv/bin/python"
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+(
+  export CARGO_TARGET_DIR="$place/target"
+  cd clients/python
+  "$python" -m pip install --quiet .
+  cargo fmt --check
+  cargo clippy --quiet --release --locked -- -D warnings
+)
+"$python" -m pip install --quiet pytest mypy pandas pandas-stubs pyarrow pyarrow-stubs
+cd clients/python
+"$python" -m pytest -q -p no:cacheprovider
+"$python" -m mypy --cache-dir="$place/mypy" tests examples python/factord
+"$python" -m mypy.stubtest factord --concise --mypy-config-file pyproject.toml

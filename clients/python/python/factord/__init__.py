@@ -1,0 +1,63 @@
+"""Predictions of small models, through shared memory, in nanoseconds.
+
+`Client` is a channel to a running `factord` daemon, `Model` evaluates an artifact in this process;
+both give the same bits.
+
+>>> with factord.Client() as client:
+...     client.predict(0.5, 0.2, 0.3).y
+0.500053855850386
+"""
+
+from factord._native import Client, Model, ModelRow, Prediction
+from factord._predictions import Predictions, Status
+from factord.errors import (
+    AbiError,
+    ArtifactError,
+    AttachDeadlineError,
+    AttachError,
+    BackPressureError,
+    BadInputError,
+    ClosedError,
+    DeadlineError,
+    EchoMismatchError,
+    FactordError,
+    ForkedError,
+    InUseError,
+    NotConnectedError,
+    PredictError,
+    ProtocolError,
+    RefusedError,
+    RegionError,
+    UnknownModelError,
+    UnreachableError,
+    WidthMismatchError,
+)
+
+__all__ = [
+    "AbiError",
+    "ArtifactError",
+    "AttachDeadlineError",
+    "AttachError",
+    "BackPressureError",
+    "BadInputError",
+    "Client",
+    "ClosedError",
+    "DeadlineError",
+    "EchoMismatchError",
+    "FactordError",
+    "ForkedError",
+    "InUseError",
+    "Model",
+    "ModelRow",
+    "NotConnectedError",
+    "PredictError",
+    "Prediction",
+    "Predictions",
+    "ProtocolError",
+    "RefusedError",
+    "RegionError",
+    "Status",
+    "UnknownModelError",
+    "UnreachableError",
+    "WidthMismatchError",
+]

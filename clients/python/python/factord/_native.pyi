@@ -1,0 +1,146 @@
+from collections.abc import Sequence
+from os import PathLike
+from types import TracebackType
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from factord._predictions import Predictions
+
+__all__ = ["Client", "Model", "ModelRow", "Prediction"]
+
+@final
+class Prediction:
+    def __new__(
+        cls,
+        y: float,
+        second: float = 0.0,
+        generation: int = 0,
+        arm: int = 0,
+        epoch: int = 0,
+        t_received: int = 0,
+        t_done: int = 0,
+    ) -> Prediction: ...
+    @property
+    def y(self) -> float: ...
+    @property
+    def second(self) -> float: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def arm(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def t_received(self) -> int: ...
+    @property
+    def t_done(self) -> int: ...
+    def __float__(self) -> float: ...
+
+@final
+class ModelRow:
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+
+@final
+class Client:
+    def __new__(
+        cls,
+        socket: str | PathLike[str] | None = None,
+        *,
+        name: str = "python",
+        feature_count: int = 3,
+        slot_count: int = 256,
+        idle: str = "spin",
+        stamp: bool = False,
+    ) -> Client: ...
+    def predict(
+        self,
+        buy_rate: float,
+        large_buy: float,
+        large_sell: float,
+        model: str | int = "regression",
+        deadline: float = 0.1,
+    ) -> Prediction: ...
+    def predict_row(
+        self,
+        features: Sequence[float] | NDArray[np.float64],
+        model: str | int = "regression",
+        deadline: float = 0.1,
+    ) -> Prediction: ...
+    # Rows are what NumPy makes an array of, data frames, and what Arrow reads.
+    def predict_many(
+        self, rows: ArrayLike | Any, model: str | int = "regression", deadline: float = 10.0
+    ) -> Predictions: ...
+    def submit(
+        self,
+        buy_rate: float,
+        large_buy: float,
+        large_sell: float,
+        model: str | int = "regression",
+    ) -> int: ...
+    def submit_row(
+        self,
+        features: Sequence[float] | NDArray[np.float64],
+        model: str | int = "regression",
+    ) -> int: ...
+    def poll(self) -> tuple[int, Prediction] | None: ...
+    def predict_local(
+        self,
+        buy_rate: float,
+        large_buy: float,
+        large_sell: float,
+        model: str | int = "regression",
+    ) -> Prediction: ...
+    def predict_local_row(
+        self,
+        features: Sequence[float] | NDArray[np.float64],
+        model: str | int = "regression",
+    ) -> Prediction: ...
+    def predict_local_many(
+        self, rows: ArrayLike | Any, model: str | int = "regression"
+    ) -> Predictions: ...
+    def models(self) -> list[ModelRow]: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Client: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def connected(self) -> bool: ...
+    @property
+    def feature_count(self) -> int: ...
+    @property
+    def slot_count(self) -> int: ...
+
+@final
+class Model:
+    @staticmethod
+    def load(path: str | PathLike[str]) -> Model: ...
+    def predict(self, rows: ArrayLike | Any) -> Predictions: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def feature_names(self) -> list[str]: ...
+    @property
+    def sha256(self) -> str: ...

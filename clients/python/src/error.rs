@@ -1,0 +1,75 @@
+//! Errors of the library as Python's exceptions: one class an error, all in `factord.errors`.
+
+use factord::channel::AttachError;
+use factord::client::PredictError;
+use factord::model::file::ArtifactFileError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+
+/// An exception of the package by the name of its class.
+pub(crate) fn raise(py: Python<'_>, class: &str, message: String) -> PyErr {
+    let make = || py.import("factord.errors")?.getattr(class)?.call1((message.as_str(),));
+    match make() {
+        Ok(exception) => PyErr::from_value(exception),
+        // Only a broken installation has no such class.
+        Err(_) => PyRuntimeError::new_err(message),
+    }
+}
+
+/// The exception's class for each [`PredictError`].
+fn class_of(error: PredictError) -> &'static str {
+    match error {
+        PredictError::BadInput => "BadInputError",
+        PredictError::UnknownModel => "UnknownModelError",
+        PredictError::WidthMismatch => "WidthMismatchError",
+        PredictError::BackPressure => "BackPressureError",
+        PredictError::Deadline => "DeadlineError",
+        PredictError::NotConnected => "NotConnectedError",
+        PredictError::EchoMismatch => "EchoMismatchError",
+    }
+}
+
+pub(crate) fn of_predict(py: Python<'_>, error: PredictError) -> PyErr {
+    raise(py, class_of(error), error.to_string())
+}
+
+/// The error of one pipelined request, which names its ticket.
+pub(crate) fn of_ticket(py: Python<'_>, error: PredictError, ticket: u64) -> PyErr {
+    let exception = of_predict(py, error);
+    match exception.value(py).setattr("ticket", ticket) {
+        Ok(()) => exception,
+        Err(other) => other,
+    }
+}
+
+pub(crate) fn of_attach(py: Python<'_>, error: &AttachError) -> PyErr {
+    let class = match error {
+        AttachError::Unreachable { .. } => "UnreachableError",
+        AttachError::Refused(_) => "RefusedError",
+        AttachError::Abi { .. } => "AbiError",
+        AttachError::Open(_) => "RegionError",
+        AttachError::Protocol { .. } => "ProtocolError",
+        AttachError::Deadline => "AttachDeadlineError",
+        AttachError::Io(_) => "AttachError",
+    };
+    raise(py, class, error.to_string())
+}
+
+pub(crate) fn of_artifact(py: Python<'_>, error: ArtifactFileError) -> PyErr {
+    match error {
+        // Python's own classes for files: FileNotFoundError, PermissionError and so on.
+        ArtifactFileError::Read { error, .. } | ArtifactFileError::Write { error, .. }
+            if error.raw_os_error().is_some() =>
+        {
+            error.into()
+        }
+        other => raise(py, "ArtifactError", other.to_string()),
+    }
+}
+
+/// Seconds as Python gives them.
+pub(crate) fn seconds(value: f64) -> PyResult<core::time::Duration> {
+    core::time::Duration::try_from_secs_f64(value).map_err(|_| {
+        PyValueError::new_err(format!("deadline is {value}: give seconds from now, 0 or more"))
+    })
+}

@@ -1,0 +1,118 @@
+//! A model evaluated in this process, from its artifact: the code of the daemon's worker, and so
+//! the same bits.
+
+use crate::prediction::Columns;
+use crate::rows::{self, Blocks};
+use crate::{error, stream};
+use factord::model::evaluator::Evaluator;
+use factord::model::file::Artifact;
+use factord::model::lanes::{LANES, Level};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use std::path::PathBuf;
+
+/// A model from its artifact, evaluated in this process by the very code of the daemon: a backtest
+/// and production agree to the last bit.
+///
+/// >>> model = factord.Model.load("models/regression.fmodel")
+/// >>> model.name, model.kind, model.width
+/// ('regression', 'linear', 3)
+/// >>> model.predict(np.array([[0.5, 0.2, 0.3]])).y
+/// array([0.50005386])
+#[pyclass(frozen, module = "factord")]
+pub(crate) struct Model {
+    artifact: Artifact,
+    evaluator: Evaluator,
+    level: Level,
+    sha256: String,
+}
+
+#[pymethods]
+impl Model {
+    /// Reads an artifact and checks everything it claims, its golden vectors included.
+    ///
+    /// Raises ArtifactError for anything but a sound artifact, and OSError when it cannot be read.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Model> {
+        let artifact =
+            py.detach(|| Artifact::load(&path)).map_err(|error| error::of_artifact(py, error))?;
+        // 0: generations are a daemon's.
+        let evaluator = Evaluator::new(0, artifact.model());
+        let sha256 = artifact.sha256().map(|byte| format!("{byte:02x}")).concat();
+        Ok(Model { artifact, evaluator, level: Level::best(), sha256 })
+    }
+
+    /// Predicts each row of an array of shape (n, width), a data frame or an Arrow table.
+    ///
+    /// Columns of a table are found by the model's feature names, or by buy_rate, large_buy and
+    /// large_sell; a table with none of these gives its first columns. The interpreter is let go
+    /// meanwhile. A row with no prediction reads NaN and has a status.
+    fn predict<'py>(&self, rows: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = rows.py();
+        let names = PyTuple::new(py, [PyTuple::new(py, self.feature_names())?])?;
+        let segments = rows::segments(rows, self.width(), &names)?;
+        stream::in_process(py, &segments, |blocks, columns| self.evaluate(blocks, columns))?
+            .into_python(py)
+    }
+
+    /// The name it is served under.
+    #[getter]
+    fn name(&self) -> &str {
+        self.artifact.name()
+    }
+
+    /// What it computes: "linear" or "logistic".
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.artifact.kind().name()
+    }
+
+    /// Its number of features.
+    #[getter]
+    fn width(&self) -> usize {
+        self.artifact.model().width()
+    }
+
+    /// One name a feature, in the order of evaluation.
+    #[getter]
+    fn feature_names(&self) -> Vec<String> {
+        self.artifact.details().feature_names.clone()
+    }
+
+    /// SHA-256 of the artifact, in hexadecimal: what the daemon's model table says too.
+    #[getter]
+    fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    fn __repr__(&self) -> String {
+        let (name, kind, width) = (self.name(), self.kind(), self.width());
+        format!("<factord.Model {name}: {kind}, {width} features, sha256 {:.8}>", self.sha256)
+    }
+}
+
+impl Model {
+    fn evaluate(&self, blocks: &Blocks<'_>, columns: &mut Columns) {
+        let rows = blocks.rows();
+        let first = columns.lay_out(blocks.count());
+        let width = self.width();
+        let (mut rest, mut row) = (rows, first);
+        if width == 3 {
+            let groups = rows.chunks_exact(3 * LANES);
+            rest = groups.remainder();
+            for group in groups {
+                let x = core::array::from_fn(|feature| {
+                    core::array::from_fn(|lane| group[3 * lane + feature])
+                });
+                for answer in &self.evaluator.answer_lanes(self.level, &x) {
+                    columns.set_evaluated(row, answer);
+                    row += 1;
+                }
+            }
+        }
+        for x in rest.chunks_exact(width) {
+            columns.set_evaluated(row, &self.evaluator.answer(x));
+            row += 1;
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! An open channel and what is remembered beside it: which id each model's name has.
+
+use crate::prediction::{Prediction, one};
+use crate::{error, slices};
+use factord::client::{Batch, Client as Channel, PredictError};
+use pyo3::prelude::*;
+use std::time::Duration;
+
+/// How long a single prediction waits before it lets the interpreter go.
+// 20 us: a hundred round trips, and nothing beside the 5 ms for which Python's threads take turns.
+const GRACE: Duration = Duration::from_micros(20);
+
+/// One model of the daemon's table.
+#[pyclass(frozen, eq, get_all, module = "factord")]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ModelRow {
+    /// The id that requests carry.
+    id: u16,
+    /// The model's name.
+    name: String,
+    /// What it computes: "linear" or "logistic".
+    kind: &'static str,
+    /// Its number of features.
+    width: usize,
+    /// Counts the publications of this model in this epoch, from 1.
+    generation: u32,
+    /// SHA-256 of the artifact, in hexadecimal.
+    sha256: String,
+}
+
+#[pymethods]
+impl ModelRow {
+    fn __repr__(&self) -> String {
+        let ModelRow { id, name, kind, width, generation, .. } = self;
+        format!(
+            "ModelRow(id={id}, name='{name}', kind='{kind}', width={width}, \
+             generation={generation})"
+        )
+    }
+}
+
+/// A model as callers name it.
+pub(crate) enum ModelKey<'a> {
+    Name(&'a str),
+    Id(u16),
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for ModelKey<'a> {
+    type Error = PyErr;
+
+    fn extract(model: Borrowed<'a, 'py, PyAny>) -> PyResult<ModelKey<'a>> {
+        match model.extract::<&'a str>() {
+            Ok(name) => Ok(ModelKey::Name(name)),
+            Err(_) => model.extract().map(ModelKey::Id),
+        }
+    }
+}
+
+/// A channel and what is remembered beside it.
+pub(crate) struct Open {
+    pub(crate) channel: Channel,
+    /// Names and ids, as read at `stamp`.
+    ids: Vec<(String, u16)>,
+    /// Epoch and number of the model table.
+    stamp: (u64, u64),
+}
+
+impl Open {
+    pub(crate) fn new(channel: Channel) -> Open {
+        Open { channel, ids: Vec::new(), stamp: (0, 0) }
+    }
+
+    /// The daemon's model table.
+    pub(crate) fn models(&self) -> Vec<ModelRow> {
+        let row = |row: factord::client::ModelRow| ModelRow {
+            id: row.id,
+            name: row.name,
+            kind: row.kind.name(),
+            width: row.width,
+            generation: row.generation,
+            sha256: row.sha256.map(|byte| format!("{byte:02x}")).concat(),
+        };
+        self.channel.models().into_iter().map(row).collect()
+    }
+
+    /// Predicts one row and waits for its answer.
+    pub(crate) fn predict(
+        &mut self,
+        py: Python<'_>,
+        model: &ModelKey<'_>,
+        x: &[f64],
+        deadline: Duration,
+    ) -> PyResult<Prediction> {
+        let id = self.id(py, model)?;
+        if x.len() != self.channel.feature_count() {
+            return Err(error::of_predict(py, PredictError::WidthMismatch));
+        }
+        let channel = &mut self.channel;
+        let mut batch = Batch::default();
+        let mut answer = Err(PredictError::Deadline);
+        let mut wait =
+            |limit| channel.advance_batch(&mut batch, id, x, |_, taken| answer = taken, limit);
+        let waited = match wait(GRACE.min(deadline)) {
+            Err(error) if slices::goes_on(error) && deadline > GRACE => {
+                slices::run(py, deadline - GRACE, wait)
+            }
+            result => result.map_err(|refused| error::of_predict(py, refused)),
+        };
+        match waited {
+            Ok(()) => one(py, answer),
+            Err(ended) => {
+                channel.abandon_batch(batch);
+                Err(ended)
+            }
+        }
+    }
+
+    /// The id of a model, which is asked for again whenever engine or table changed.
+    #[inline]
+    pub(crate) fn id(&mut self, py: Python<'_>, model: &ModelKey<'_>) -> PyResult<u16> {
+        let name = match *model {
+            ModelKey::Id(id) => return Ok(id),
+            ModelKey::Name(name) => name,
+        };
+        if self.stamp == (self.channel.epoch(), self.channel.models_sequence())
+            && let Some((_, id)) = self.ids.iter().find(|(known, _)| known == name)
+        {
+            return Ok(*id);
+        }
+        self.id_anew(py, name)
+    }
+
+    #[cold]
+    fn id_anew(&mut self, py: Python<'_>, name: &str) -> PyResult<u16> {
+        self.stamp = (self.channel.epoch(), self.channel.models_sequence());
+        self.ids = self.channel.models().into_iter().map(|row| (row.name, row.id)).collect();
+        let found = self.ids.iter().find(|(known, _)| known == name);
+        found.map(|(_, id)| *id).ok_or_else(|| {
+            let served: Vec<&str> = self.ids.iter().map(|(known, _)| known.as_str()).collect();
+            let message = format!("no model `{name}` is served, but {}", served.join(", "));
+            error::raise(py, "UnknownModelError", message)
+        })
+    }
+}

@@ -1,0 +1,184 @@
+//! What Python gets: one prediction, or columns of many.
+
+use crate::error;
+use factord::client::{Answer, PredictError};
+use factord::model::evaluator::Answer as Evaluated;
+use numpy::PyArray1;
+use pyo3::exceptions::PyMemoryError;
+use pyo3::prelude::*;
+
+/// One prediction, and who made it.
+///
+/// >>> prediction = factord.Prediction(0.25, generation=3)
+/// >>> prediction.y, float(prediction), prediction.generation
+/// (0.25, 0.25, 3)
+#[pyclass(frozen, eq, module = "factord")]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Prediction {
+    /// Linear: the prediction. Logistic: the probability of class 1.
+    #[pyo3(get)]
+    y: f64,
+    /// Linear: 0. Logistic: the class, 0 or 1.
+    #[pyo3(get)]
+    second: f64,
+    /// The generation of the model that answered.
+    #[pyo3(get)]
+    generation: u32,
+    /// The arm of an experiment; 0 when there is none.
+    #[pyo3(get)]
+    arm: u16,
+    /// The epoch of the engine that answered; 0 offline.
+    #[pyo3(get)]
+    epoch: u64,
+    /// TSC when the engine saw the request; 0 unless the client asks for stamps.
+    #[pyo3(get)]
+    t_received: u64,
+    /// TSC when the engine was about to publish the answer; 0 unless asked for.
+    #[pyo3(get)]
+    t_done: u64,
+}
+
+#[pymethods]
+impl Prediction {
+    #[new]
+    #[pyo3(signature = (
+        y, second=0.0, generation=0, arm=0, epoch=0, t_received=0, t_done=0
+    ))]
+    fn new(
+        y: f64,
+        second: f64,
+        generation: u32,
+        arm: u16,
+        epoch: u64,
+        t_received: u64,
+        t_done: u64,
+    ) -> Prediction {
+        Prediction { y, second, generation, arm, epoch, t_received, t_done }
+    }
+
+    fn __float__(&self) -> f64 {
+        self.y
+    }
+
+    fn __repr__(&self) -> String {
+        let Prediction { y, second, generation, epoch, .. } = self;
+        format!(
+            "Prediction(y={y:?}, second={second:?}, generation={generation}, epoch={epoch:#018x})"
+        )
+    }
+}
+
+impl From<factord::client::Prediction> for Prediction {
+    fn from(from: factord::client::Prediction) -> Prediction {
+        Prediction {
+            y: from.y,
+            second: from.second,
+            generation: from.generation,
+            arm: from.arm,
+            epoch: from.epoch,
+            t_received: from.t_received,
+            t_done: from.t_done,
+        }
+    }
+}
+
+/// Answers to many rows, a column an output, filled from the first row to the last.
+///
+/// A block of rows is laid out before it is filled, so that its fresh pages are taken while no
+/// request is under way: a page fault amid the traffic of a ring empties the ring.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    y: Vec<f64>,
+    second: Vec<f64>,
+    status: Vec<u8>,
+    generation: Vec<u32>,
+    epoch: Vec<u64>,
+}
+
+impl Columns {
+    /// Room for `count` rows.
+    ///
+    /// # Errors
+    ///
+    /// MemoryError.
+    pub(crate) fn with_room(count: usize) -> PyResult<Columns> {
+        Ok(Columns {
+            y: room(count)?,
+            second: room(count)?,
+            status: room(count)?,
+            generation: room(count)?,
+            epoch: room(count)?,
+        })
+    }
+
+    /// Lays out the next `count` rows, and returns the number of the first.
+    pub(crate) fn lay_out(&mut self, count: usize) -> usize {
+        let first = self.y.len();
+        self.y.resize(first + count, f64::NAN);
+        self.second.resize(first + count, f64::NAN);
+        self.status.resize(first + count, 0);
+        self.generation.resize(first + count, 0);
+        self.epoch.resize(first + count, 0);
+        first
+    }
+
+    /// Sets the answer to a row; a refused one reads NaN and says why in its status.
+    #[inline]
+    pub(crate) fn set(&mut self, row: usize, answer: Answer) {
+        match answer {
+            Ok(answer) => {
+                self.y[row] = answer.y;
+                self.second[row] = answer.second;
+                self.generation[row] = answer.generation;
+                self.epoch[row] = answer.epoch;
+            }
+            Err(error) => self.status[row] = status_of(error),
+        }
+    }
+
+    /// Sets what was evaluated here, by no engine.
+    #[inline]
+    pub(crate) fn set_evaluated(&mut self, row: usize, answer: &Evaluated) {
+        self.y[row] = f64::from_bits(answer.y);
+        self.second[row] = f64::from_bits(answer.second);
+        // The daemon's codes are below 4.
+        self.status[row] = answer.status as u8;
+    }
+
+    /// Gives the columns to Python, without a copy, as `factord.Predictions`.
+    pub(crate) fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        let columns = (
+            PyArray1::from_vec(py, self.y),
+            PyArray1::from_vec(py, self.second),
+            PyArray1::from_vec(py, self.status),
+            PyArray1::from_vec(py, self.generation),
+            PyArray1::from_vec(py, self.epoch),
+        );
+        py.import("factord._predictions")?.getattr("Predictions")?.call1(columns)
+    }
+}
+
+fn room<T>(count: usize) -> PyResult<Vec<T>> {
+    let mut column = Vec::new();
+    column
+        .try_reserve_exact(count)
+        .map_err(|_| PyMemoryError::new_err(format!("no memory for {count} answers")))?;
+    Ok(column)
+}
+
+/// The codes of `factord.Status`: the daemon's, and 4 for an answer to other words.
+fn status_of(error: PredictError) -> u8 {
+    match error {
+        PredictError::BadInput => 1,
+        PredictError::UnknownModel => 2,
+        PredictError::WidthMismatch => 3,
+        PredictError::EchoMismatch => 4,
+        // Whole calls end so, never single rows.
+        PredictError::BackPressure | PredictError::Deadline | PredictError::NotConnected => 5,
+    }
+}
+
+/// One answer as Python's.
+pub(crate) fn one(py: Python<'_>, answer: Answer) -> PyResult<Prediction> {
+    answer.map(Prediction::from).map_err(|error| error::of_predict(py, error))
+}
