@@ -1,6 +1,8 @@
 package factord;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.LongBuffer;
 
 /** A mapped region; whoever closes it makes sure that nobody touches its buffer again. */
 final class Region implements AutoCloseable {
@@ -50,6 +52,11 @@ final class Region implements AutoCloseable {
 
     ByteBuffer buffer() {
         return buffer;
+    }
+
+    /** The words of the buffer, for plain access. */
+    LongBuffer words() {
+        return buffer.order(ByteOrder.LITTLE_ENDIAN).asLongBuffer();
     }
 
     /** Checks that a word of the region's header is what it must be. */

@@ -1,6 +1,7 @@
 package factord;
 
 import java.nio.ByteBuffer;
+import java.nio.LongBuffer;
 
 /**
  * One attachment to one engine: its regions and the client's ends of both rings. Positions are
@@ -15,6 +16,9 @@ final class Session implements AutoCloseable {
     private final ByteBuffer status;
     private final ByteBuffer req;
     private final ByteBuffer resp;
+    /** The same regions, for payload: acquire and release of the sequence order plain accesses. */
+    private final LongBuffer reqWords;
+    private final LongBuffer respWords;
     private final Local local;
     private final long epoch;
     private final int featureCount;
@@ -106,6 +110,8 @@ final class Session implements AutoCloseable {
         local = new Local(regions[1].buffer(), epoch);
         req = regions[2].buffer();
         resp = regions[3].buffer();
+        reqWords = regions[2].words();
+        respWords = regions[3].words();
         featureCount = options.featureCount();
         stride = stride(featureCount);
         mask = options.slotCount() - 1;
@@ -131,10 +137,10 @@ final class Session implements AutoCloseable {
         int slot = SLOTS + index * stride;
         int turn = Abi.ECHO_TURN_FIRST;
         long echo = sequence * Abi.ECHO_MULTIPLIER ^ meta;
-        Words.store(req, slot + Abi.REQUEST_META, meta);
+        reqWords.put(slot + Abi.REQUEST_META, meta);
         for (int i = 0; i < featureCount; i++) {
             long bits = Double.doubleToRawLongBits(x[from + i]);
-            Words.store(req, slot + Abi.REQUEST_FEATURES + i, bits);
+            reqWords.put(slot + Abi.REQUEST_FEATURES + i, bits);
             echo ^= Long.rotateLeft(bits, turn);
             turn += Abi.ECHO_TURN_STEP;
         }
@@ -147,32 +153,35 @@ final class Session implements AutoCloseable {
 
     /** Takes the next answer if it is there; its ticket is the caller's to say. */
     boolean pop(Prediction into) {
-        long sequence = nextAnswer;
-        int index = (int) sequence & mask;
-        int slot = SLOTS + index * LINE_WORDS;
+        int slot = SLOTS + ((int) nextAnswer & mask) * LINE_WORDS;
         // Pairs with the Release store of the worker's push.
-        if (Words.loadAcquire(resp, slot + Abi.RESPONSE_SEQUENCE) != sequence) {
+        if (Words.loadAcquire(resp, slot + Abi.RESPONSE_SEQUENCE) != nextAnswer) {
             return false;
         }
-        long y = Words.load(resp, slot + Abi.RESPONSE_Y);
-        long second = Words.load(resp, slot + Abi.RESPONSE_SECOND);
-        long verdict = Words.load(resp, slot + Abi.RESPONSE_VERDICT);
-        long echo = Words.load(resp, slot + Abi.RESPONSE_ECHO);
-        long answered = Words.load(resp, slot + Abi.RESPONSE_EPOCH);
-        nextAnswer = sequence + 1;
+        take(slot, into);
+        return true;
+    }
+
+    private void take(int slot, Prediction into) {
+        long echo = echoes[(int) nextAnswer & mask];
+        nextAnswer++;
+        long verdict = respWords.get(slot + Abi.RESPONSE_VERDICT);
+        long answered = respWords.get(slot + Abi.RESPONSE_EPOCH);
         int code = (int) verdict & 0xFFFF;
-        if (echo != echoes[index]) {
+        if (respWords.get(slot + Abi.RESPONSE_ECHO) != echo) {
             into.refuse(Status.ECHO_MISMATCH.code(), 0, answered);
         } else if (code == Abi.STATUS_OK) {
             into.answer(
-                    Double.longBitsToDouble(y), Double.longBitsToDouble(second), verdict, answered);
+                    Double.longBitsToDouble(respWords.get(slot + Abi.RESPONSE_Y)),
+                    Double.longBitsToDouble(respWords.get(slot + Abi.RESPONSE_SECOND)),
+                    verdict,
+                    answered);
             into.stamps(
-                    Words.load(resp, slot + Abi.RESPONSE_T_RECEIVED),
-                    Words.load(resp, slot + Abi.RESPONSE_T_DONE));
+                    respWords.get(slot + Abi.RESPONSE_T_RECEIVED),
+                    respWords.get(slot + Abi.RESPONSE_T_DONE));
         } else {
             into.refuse(refusal(code), (int) (verdict >>> 32), answered);
         }
-        return true;
     }
 
     /** A code that this version does not know says no more than that the input was refused. */
@@ -194,10 +203,10 @@ final class Session implements AutoCloseable {
         for (long position = nextAnswer; position < nextRequest; position++) {
             int slot = SLOTS + ((int) position & mask) * stride;
             for (int i = 0; i < featureCount; i++) {
-                long bits = Words.load(req, slot + Abi.REQUEST_FEATURES + i);
+                long bits = reqWords.get(slot + Abi.REQUEST_FEATURES + i);
                 features[i] = Double.longBitsToDouble(bits);
             }
-            next.push(Words.load(req, slot + Abi.REQUEST_META), features, 0);
+            next.push(reqWords.get(slot + Abi.REQUEST_META), features, 0);
         }
     }
 
