@@ -4,8 +4,8 @@ use crate::conductor::Conductor;
 use crate::engine::Engine;
 use crate::fault::{During, Fault, ensure, fail};
 use crate::language::{LANGUAGES, Language, Runner};
-use crate::latency;
 use crate::table::{self, Outcome};
+use crate::{golden, latency, spoilt};
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -35,12 +35,29 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts the daemon and the conductor in a folder of their own.
     pub(crate) fn set(idle: &str, core: Option<usize>) -> Result<Stage, Fault> {
-        let folder = tempfile::Builder::new().prefix("factord-conformance-").tempdir();
-        let folder = folder.during("a folder")?;
+        let folder = private_folder()?;
         let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+        Stage::set_in(folder, golden, idle, core, false)
+    }
+
+    /// The same with a saboteur for a conductor, and golden rows that are off by one bit.
+    pub(crate) fn set_spoilt() -> Result<Stage, Fault> {
+        let folder = private_folder()?;
+        let golden = folder.path().join("golden");
+        golden::write_spoilt(&golden)?;
+        Stage::set_in(folder, golden, "backoff", None, true)
+    }
+
+    fn set_in(
+        folder: TempDir,
+        golden: PathBuf,
+        idle: &str,
+        core: Option<usize>,
+        saboteur: bool,
+    ) -> Result<Stage, Fault> {
         let engine = Engine::prepare(&daemon()?, folder.path(), idle, core)?;
         let socket = engine.socket();
-        let conductor = Conductor::start(engine, &golden, folder.path())?;
+        let conductor = Conductor::start(engine, &golden, folder.path(), saboteur)?;
         conductor.order(&["start"])?;
         let conduct = folder.path().join("conduct");
         let this = env::current_exe().during("this program")?;
@@ -62,6 +79,10 @@ impl Stage {
         command.stdin(if asked { Stdio::piped() } else { Stdio::null() });
         factord::sys::process::bind_to_parent(&mut command).spawn().during("the runner")
     }
+}
+
+fn private_folder() -> Result<TempDir, Fault> {
+    tempfile::Builder::new().prefix("factord-conformance-").tempdir().during("a folder")
 }
 
 /// The daemon: named by `FACTORD`, or built beside this program.
@@ -111,6 +132,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, Fault> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["--latency", names @ ..] => latency::run(&runners(names)?).map(|()| true),
+        ["--spoilt", names @ ..] => spoilt::run(&runners(names)?),
         names => conform(names),
     }
 }
@@ -145,7 +167,7 @@ fn conform(names: &[&str]) -> Result<bool, Fault> {
 }
 
 /// Lines of a child until its end, which must come in time.
-fn lines_of(mut child: Child) -> Result<Vec<String>, Fault> {
+pub(crate) fn lines_of(mut child: Child) -> Result<Vec<String>, Fault> {
     let stdout = child.stdout.take().ok_or("no stdout").during("the runner")?;
     let (sender, inbox) = channel();
     thread::spawn(move || {

@@ -14,6 +14,7 @@ mod language;
 mod latency;
 mod models;
 mod runner;
+mod spoilt;
 mod table;
 
 use fault::{Fault, fail};
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 fn run(arguments: &[String]) -> Result<bool, Fault> {
     let [call, rest @ ..] = arguments else {
         return fail(
-            "calls: drive [--latency] [LANGUAGE...], runner ..., conduct ..., golden FOLDER",
+            "calls: drive [--latency|--spoilt] [LANGUAGE...], runner ..., conduct ..., golden FOLDER",
         );
     };
     match (call.as_str(), rest) {
