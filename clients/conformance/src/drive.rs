@@ -4,6 +4,7 @@ use crate::conductor::Conductor;
 use crate::engine::Engine;
 use crate::fault::{During, Fault, ensure, fail};
 use crate::language::{LANGUAGES, Language, Runner};
+use crate::say::say;
 use crate::table::{self, Outcome};
 use crate::{golden, latency, spoilt};
 use std::env;
@@ -154,14 +155,14 @@ fn conform(names: &[&str]) -> Result<bool, Fault> {
             Err(outcome) => outcome.clone(),
         };
         let seconds = start.elapsed().as_secs_f64();
-        println!("{}: {}, {seconds:.1} s", language.name, outcome.summary());
+        say(format_args!("{}: {}, {seconds:.1} s", language.name, outcome.summary()));
         columns.push((language.name, outcome));
     }
     let tables_agree = compare_tables(&stage, &runners)?;
     let (table, faults) = table::of(&columns, all_must_run());
-    println!("\n{table}");
+    say(format_args!("\n{table}"));
     for fault in &faults {
-        println!("{fault}");
+        say(format_args!("{fault}"));
     }
     Ok(faults.is_empty() && tables_agree)
 }
@@ -222,7 +223,7 @@ fn compare_tables(stage: &Stage, runners: &[Made]) -> Result<bool, Fault> {
     let shared = env::var_os("FACTORD_SHARED").map_or(beside, PathBuf::from);
     let table = shared.join(TABLE);
     if !table.is_file() {
-        println!("csv: skipped, there is no {}", table.display());
+        say(format_args!("csv: skipped, there is no {}", table.display()));
         return Ok(!all_must_run());
     }
     let rows = fs::read_to_string(&table).during(table.display())?.lines().count() - 1;
@@ -239,7 +240,10 @@ fn compare_tables(stage: &Stage, runners: &[Made]) -> Result<bool, Fault> {
         let (reference, expected) = first.get_or_insert_with(|| (language.name, bits.clone()));
         let same = status == "exit status: 0" && bits == *expected && bits.lines().count() == rows;
         let verdict = if same { "the same bits" } else { "FAILED: other bits" };
-        println!("csv: {}, {rows} rows: {verdict} as {reference} ({status})", language.name);
+        say(format_args!(
+            "csv: {}, {rows} rows: {verdict} as {reference} ({status})",
+            language.name
+        ));
         agree &= same && rows > 0;
     }
     Ok(agree)

@@ -4,6 +4,7 @@
 use crate::drive::{Made, Stage, lines_of};
 use crate::fault::Fault;
 use crate::runner;
+use crate::say::say;
 
 /// Cases that neither a false golden row nor a conductor that does nothing can spoil: a ring is
 /// full of answers that nobody takes, too.
@@ -19,7 +20,7 @@ pub(crate) fn run(runners: &[Made]) -> Result<bool, Fault> {
         let runner = match runner {
             Ok(runner) => runner,
             Err(outcome) => {
-                println!("{}: {}", language.name, outcome.summary());
+                say(format_args!("{}: {}", language.name, outcome.summary()));
                 continue;
             }
         };
@@ -31,9 +32,9 @@ pub(crate) fn run(runners: &[Made]) -> Result<bool, Fault> {
         };
         let blind: Vec<&str> = names.iter().filter(|name| !fails(name)).copied().collect();
         let count = names.len() - blind.len();
-        println!("{}: {count} of {} spoilt cases fail", language.name, names.len());
+        say(format_args!("{}: {count} of {} spoilt cases fail", language.name, names.len()));
         if !blind.is_empty() {
-            println!("{}: does not look: {}", language.name, blind.join(", "));
+            say(format_args!("{}: does not look: {}", language.name, blind.join(", ")));
             well = false;
         }
     }
