@@ -3,8 +3,6 @@
 use super::{Geometry, slot};
 use crate::abi::response;
 use crate::sync::{Line, Ordering, fence};
-#[cfg(not(loom))]
-use crate::sys::cache::prefetch_write;
 
 /// The words of one response, but for its sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,40 +41,46 @@ impl Response {
 }
 
 /// The worker's end of the response ring.
+///
+/// Words that a slot holds already are not stored again: from the second lap on that is the epoch,
+/// and the time stamps of those who ask for none. A processor waits for lines with a bounded number
+/// of stores, so that fewer of them keep more lines under way.
 #[derive(Debug)]
 pub struct ResponseProducer<M> {
     memory: M,
     mask: u64,
+    epoch: u64,
+    /// Up to this position slots may hold another epoch, or time stamps.
+    whole_until: u64,
 }
 
 impl<M: AsRef<[Line]>> ResponseProducer<M> {
     /// Writes on memory of `geometry.resp_lines()` lines.
     pub fn new(memory: M, geometry: Geometry) -> ResponseProducer<M> {
-        ResponseProducer { memory, mask: geometry.mask() }
+        let mask = geometry.mask();
+        ResponseProducer { memory, mask, epoch: 0, whole_until: mask + 1 }
     }
 
-    /// Asks for the slot of a position ahead of its push.
-    #[cfg(not(loom))]
-    #[inline]
-    pub fn prefetch(&self, sequence: u64) {
-        if let Some([line]) = slot(self.memory.as_ref(), sequence & self.mask, 1) {
-            prefetch_write(line);
-        }
-    }
-
-    /// Publishes the answer to the request of position `sequence`.
+    /// Publishes the answer to the request of position `sequence`; positions grow by one.
     #[inline]
     pub fn push(&mut self, sequence: u64, response: &Response) {
         let Some(slot) = slot(self.memory.as_ref(), sequence & self.mask, 1) else { return };
         let [line] = slot else { return };
+        let stamps = response.t_received | response.t_done;
+        if stamps != 0 || response.epoch != self.epoch {
+            self.epoch = response.epoch;
+            self.whole_until = sequence + self.mask + 1;
+        }
         // Relaxed: ordered by the Release store of the sequence below.
         line[response::Y].store(response.y, Ordering::Relaxed);
         line[response::SECOND].store(response.second, Ordering::Relaxed);
         line[response::VERDICT].store(response.verdict, Ordering::Relaxed);
         line[response::ECHO].store(response.echo, Ordering::Relaxed);
-        line[response::EPOCH].store(response.epoch, Ordering::Relaxed);
-        line[response::T_RECEIVED].store(response.t_received, Ordering::Relaxed);
-        line[response::T_DONE].store(response.t_done, Ordering::Relaxed);
+        if sequence <= self.whole_until {
+            line[response::EPOCH].store(response.epoch, Ordering::Relaxed);
+            line[response::T_RECEIVED].store(response.t_received, Ordering::Relaxed);
+            line[response::T_DONE].store(response.t_done, Ordering::Relaxed);
+        }
         // SYNC(response.full): pairs with the Acquire fence in `ResponseConsumer::pop`; publishes
         // the payload.
         line[response::SEQUENCE].store(sequence, Ordering::Release);
