@@ -29,7 +29,7 @@ impl Rings<'_> {
     fn answer(&mut self) {
         assert_eq!(self.arrivals.look(), Look::Ready);
         let sequence = self.arrivals.position();
-        let (meta, bits) = self.arrivals.read_triple();
+        let (meta, bits) = self.arrivals.read_triple(0);
         self.arrivals.advance(1);
         let echo = abi::echo(sequence, meta, bits.into_iter());
         let verdict = abi::verdict(abi::status::OK, 0, 1);

@@ -81,7 +81,7 @@ impl Client {
                     break;
                 }
                 let meta = u64::from(model) | self.flags;
-                let position = self.session.push_ahead(meta, row, self.geometry.slot_count());
+                let position = self.session.push(meta, row);
                 if batch.submitted == 0 {
                     batch.first_ticket = self.base + position;
                 }

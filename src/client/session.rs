@@ -9,10 +9,6 @@ use crate::region::Mapping;
 use crate::ring::{Geometry, RequestProducer, Response, ResponseConsumer};
 use std::path::Path;
 
-/// How many pushes ahead a slot's line is asked for.
-// 8: at 10 ns a push this covers a transfer of 80 ns, the floor's round trip.
-const PUSH_AHEAD: usize = 8;
-
 #[derive(Debug)]
 pub(super) struct Session {
     requests: RequestProducer<Mapping>,
@@ -47,15 +43,6 @@ impl Session {
 
     #[inline]
     pub(super) fn push(&mut self, meta: u64, x: &[f64]) -> u64 {
-        self.requests.push(meta, x)
-    }
-
-    /// Pushes in a burst: the line of a later slot, known to be free, is asked for meanwhile.
-    #[inline]
-    pub(super) fn push_ahead(&mut self, meta: u64, x: &[f64], slot_count: usize) -> u64 {
-        if self.in_flight() + PUSH_AHEAD < slot_count {
-            self.requests.prefetch(self.requests.position() + PUSH_AHEAD as u64);
-        }
         self.requests.push(meta, x)
     }
 

@@ -98,8 +98,7 @@ impl Evaluator {
         }
     }
 
-    /// The outputs of a model of three features; `None` when this is not one or the request has no
-    /// answer.
+    /// The outputs of a model of three features, likewise.
     #[inline]
     pub fn outputs(&self, x: [f64; 3]) -> Option<Output> {
         match &self.form {

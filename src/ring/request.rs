@@ -3,8 +3,6 @@
 use super::{Geometry, slot};
 use crate::abi::{self, request};
 use crate::sync::{Line, Ordering, fence};
-#[cfg(not(loom))]
-use crate::sys::cache::prefetch_write;
 
 /// The client's end of the request ring.
 #[derive(Debug)]
@@ -74,15 +72,6 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
             *echo = abi::echo(sequence, meta, features.iter().map(|value| value.to_bits()));
         }
         sequence
-    }
-
-    /// Asks for the slot of a later position ahead of its push.
-    #[cfg(not(loom))]
-    #[inline]
-    pub fn prefetch(&self, position: u64) {
-        if let Some(slot) = slot(self.memory.as_ref(), position & self.mask, self.stride) {
-            prefetch_write(&slot[0]);
-        }
     }
 
     /// The echo that the answer to a request of this end must carry, as long as its slot has not
@@ -179,16 +168,16 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
     /// Counts the requests that are ready behind the current one, at most `limit`. Their loads do
     /// not depend on each other, so the lines of all of them travel at the same time.
     #[inline]
-    pub fn ready_behind(&self, limit: u64) -> u64 {
+    pub fn ready_behind(&self, limit: usize) -> usize {
         let lines = self.memory.as_ref();
-        let mut count = 0;
-        while count < limit {
-            let position = self.next + 1 + count;
-            let Some(slot) = slot(lines, position & self.mask, self.stride) else { break };
+        let is_ready = |position: u64| {
             // Relaxed: ordered by the fence below.
-            if slot[0][request::SEQUENCE].load(Ordering::Relaxed) != position {
-                break;
-            }
+            lines
+                .get(self.line_of(position))
+                .is_some_and(|line| line[request::SEQUENCE].load(Ordering::Relaxed) == position)
+        };
+        let mut count = 0;
+        while count < limit && is_ready(self.next + 1 + count as u64) {
             count += 1;
         }
         // SYNC(request.full): pairs with the Release store in `RequestProducer::push`.
@@ -196,10 +185,11 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
         count
     }
 
-    /// Reads `meta` and three features of the current slot, each word once.
+    /// Reads `meta` and three features of the slot `ahead` positions further, each word once.
     #[inline]
-    pub fn read_triple(&self) -> (u64, [u64; 3]) {
-        let Some(line) = self.memory.as_ref().get(self.line) else { return (0, [0; 3]) };
+    pub fn read_triple(&self, ahead: usize) -> (u64, [u64; 3]) {
+        let line = self.line_of(self.next + ahead as u64);
+        let Some(line) = self.memory.as_ref().get(line) else { return (0, [0; 3]) };
         // Relaxed: ordered by the fence in `look`.
         let word = |index: usize| line[index].load(Ordering::Relaxed);
         let x = request::FEATURES;
@@ -225,6 +215,12 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
     #[inline]
     pub fn advance(&mut self, count: u64) {
         self.next += count;
-        self.line = abi::RING_HEADER_LINES + (self.next & self.mask) as usize * self.stride;
+        self.line = self.line_of(self.next);
+    }
+
+    /// The first line of a position's slot.
+    #[inline]
+    fn line_of(&self, position: u64) -> usize {
+        abi::RING_HEADER_LINES + (position & self.mask) as usize * self.stride
     }
 }

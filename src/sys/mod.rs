@@ -1,6 +1,5 @@
 //! The only folder that makes raw system calls: thin, typed, without policy.
 
-pub mod cache;
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub(crate) mod epoll;

@@ -3,6 +3,7 @@
 use super::models::ModelSet;
 use super::tally::Tally;
 use crate::abi::{self, request};
+use crate::model::eval::Output;
 use crate::model::evaluator::Answer;
 use crate::model::lanes::{LANES, Level};
 use crate::region::Mapping;
@@ -48,6 +49,27 @@ fn response(answer: &Answer, echo: u64, epoch: u64, stamps: (u64, u64)) -> Respo
     }
 }
 
+/// A prediction without time stamps.
+#[inline]
+fn plain(
+    sequence: u64,
+    meta: u64,
+    bits: [u64; 3],
+    output: Output,
+    generation: u32,
+    epoch: u64,
+) -> Response {
+    Response {
+        y: output.y.to_bits(),
+        second: output.second.to_bits(),
+        verdict: abi::verdict(abi::status::OK, 0, generation),
+        echo: abi::echo(sequence, meta, bits.into_iter()),
+        epoch,
+        t_received: 0,
+        t_done: 0,
+    }
+}
+
 /// What came of one look at a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Served {
@@ -88,55 +110,98 @@ impl Lane {
     /// Answers the requests that wait, at most a batch of them.
     #[inline]
     pub(super) fn serve(&mut self, desk: &mut Desk<'_>) -> Served {
-        let mut count = 0;
-        while count < BATCH {
-            match self.requests.look() {
-                Look::Ready => count += self.answer(desk),
-                Look::Empty => break,
-                Look::Violation => return self.violation(count, desk.tally),
-            }
+        match self.requests.look() {
+            Look::Ready if self.feature_count == 3 => match self.requests.ready_behind(BATCH - 1) {
+                0 => self.answer_one(desk),
+                behind => self.answer_run(1 + behind, desk),
+            },
+            Look::Ready => self.serve_wide(desk),
+            Look::Empty => Served::Count(0),
+            Look::Violation => self.violation(desk.tally),
         }
-        Served::Count(count)
     }
 
-    /// Answers the request that is ready, and those that are ready behind it.
+    /// Answers the one request that is ready, of three features.
     #[inline]
-    fn answer(&mut self, desk: &mut Desk<'_>) -> usize {
-        if self.feature_count != 3 {
-            return self.answer_wide(desk);
-        }
-        let behind = self.requests.ready_behind(LANES as u64 - 1);
-        if behind > 0 {
-            return self.answer_many(behind as usize + 1, desk);
-        }
-        let (meta, bits) = self.requests.read_triple();
-        // The short way: no time stamp, not the turn of a sample, and every feature finite.
-        if meta & request::FLAG_STAMP == 0
-            && !desk.tally.samples(1)
+    fn answer_one(&mut self, desk: &mut Desk<'_>) -> Served {
+        let (meta, bits) = self.requests.read_triple(0);
+        if !desk.tally.samples(1)
+            && meta & request::FLAG_STAMP == 0
             && let Some(row) = desk.models.row(meta)
             && let Some(output) = row.outputs(bits.map(f64::from_bits))
         {
             let sequence = self.requests.position();
-            let answer = Response {
-                y: output.y.to_bits(),
-                second: output.second.to_bits(),
-                verdict: abi::verdict(abi::status::OK, 0, row.generation()),
-                echo: abi::echo(sequence, meta, bits.into_iter()),
-                epoch: desk.epoch,
-                t_received: 0,
-                t_done: 0,
-            };
-            self.responses.push(sequence, &answer);
+            let response = plain(sequence, meta, bits, output, row.generation(), desk.epoch);
+            self.responses.push(sequence, &response);
             self.requests.advance(1);
             desk.tally.answered(abi::status::OK, 1);
+        } else {
+            self.answer_any(meta, bits, desk);
+        }
+        Served::Count(1)
+    }
+
+    /// Answers `ready` requests of three features.
+    #[inline(never)]
+    fn answer_run(&mut self, ready: usize, desk: &mut Desk<'_>) -> Served {
+        let mut left = ready;
+        while left > 0 {
+            left -= self.answer_linear(left, desk);
+            left -= self.answer_others(left, desk);
+        }
+        Served::Count(ready)
+    }
+
+    /// Answers requests for linear models, up to the first of another kind or the first that is to
+    /// be timed; returns how many of `ready` there were.
+    #[inline]
+    fn answer_linear(&mut self, ready: usize, desk: &mut Desk<'_>) -> usize {
+        let limit = desk.tally.until_sample().min(ready);
+        let first = self.requests.position();
+        let mut count = 0;
+        while count < limit {
+            let (meta, bits) = self.requests.read_triple(count);
+            if meta & request::FLAG_STAMP != 0 {
+                break;
+            }
+            let Some(row) = desk.models.row(meta) else { break };
+            let Some(y) = row.linear(&bits.map(f64::from_bits)) else { break };
+            let sequence = first + count as u64;
+            let response = plain(
+                sequence,
+                meta,
+                bits,
+                Output { y, second: 0.0 },
+                row.generation(),
+                desk.epoch,
+            );
+            self.responses.push(sequence, &response);
+            count += 1;
+        }
+        self.requests.advance(count as u64);
+        desk.tally.skip(count as u32);
+        desk.tally.answered(abi::status::OK, count as u64);
+        count
+    }
+
+    /// Answers the first of `ready` requests alone when it is to be timed, and else those that
+    /// follow it too; returns how many.
+    #[inline]
+    fn answer_others(&mut self, ready: usize, desk: &mut Desk<'_>) -> usize {
+        if ready == 0 {
+            return 0;
+        }
+        let (meta, bits) = self.requests.read_triple(0);
+        if desk.tally.samples(1) || meta & request::FLAG_STAMP != 0 {
+            self.answer_any(meta, bits, desk);
             return 1;
         }
-        self.answer_any(meta, bits, desk)
+        self.answer_many(ready, desk)
     }
 
     /// Answers one request of three features, whatever it asks for.
     #[inline(never)]
-    fn answer_any(&mut self, meta: u64, bits: [u64; 3], desk: &mut Desk<'_>) -> usize {
+    fn answer_any(&mut self, meta: u64, bits: [u64; 3], desk: &mut Desk<'_>) {
         let stamped = meta & request::FLAG_STAMP != 0;
         let sampled = desk.tally.sample_is_due();
         let t_received = if stamped || sampled { clock::tsc() } else { 0 };
@@ -145,7 +210,6 @@ impl Lane {
         let echo = abi::echo(sequence, meta, bits.into_iter());
         self.requests.advance(1);
         self.publish(sequence, &answer, echo, stamped, (t_received, sampled), desk);
-        1
     }
 
     /// Publishes an answer and counts it; reads the clock when the request or the sample wants it.
@@ -168,21 +232,21 @@ impl Lane {
         }
     }
 
-    /// Answers `count` requests of three features that are ready, 2 to [`LANES`].
+    /// Answers the first of `ready` requests of three features, at most [`LANES`], at once.
     #[inline(never)]
-    fn answer_many(&mut self, count: usize, desk: &mut Desk<'_>) -> usize {
-        let count = count.min(LANES);
+    fn answer_many(&mut self, ready: usize, desk: &mut Desk<'_>) -> usize {
+        let count = ready.min(LANES);
         let first = self.requests.position();
         let mut metas = [0; LANES];
         let mut bits = [[0; 3]; LANES];
         let mut flags = 0;
         for (ahead, (meta, bits)) in metas.iter_mut().zip(&mut bits).take(count).enumerate() {
-            self.responses.prefetch(first + ahead as u64);
-            (*meta, *bits) = self.requests.read_triple();
-            self.requests.advance(1);
+            (*meta, *bits) = self.requests.read_triple(ahead);
             flags |= *meta;
         }
-        let sampled = desk.tally.samples(count as u32);
+        self.requests.advance(count as u64);
+        // The first one has been counted.
+        let sampled = desk.tally.samples(count as u32 - 1);
         let timed = sampled || flags & request::FLAG_STAMP != 0;
         let t_received = if timed { clock::tsc() } else { 0 };
         let answers = desk.models.answer_lanes(desk.level, &metas, &bits, count);
@@ -209,7 +273,20 @@ impl Lane {
     }
 
     #[inline(never)]
-    fn answer_wide(&mut self, desk: &mut Desk<'_>) -> usize {
+    fn serve_wide(&mut self, desk: &mut Desk<'_>) -> Served {
+        let mut count = 0;
+        while count < BATCH {
+            match self.requests.look() {
+                Look::Ready => self.answer_wide(desk),
+                Look::Empty => break,
+                Look::Violation => return self.violation(desk.tally),
+            }
+            count += 1;
+        }
+        Served::Count(count)
+    }
+
+    fn answer_wide(&mut self, desk: &mut Desk<'_>) {
         let sampled = desk.tally.samples(1);
         let early = if sampled { clock::tsc() } else { 0 };
         // NB: `scratch` has room for the widest request, and a lane's width is checked at attach.
@@ -223,13 +300,12 @@ impl Lane {
         let echo = abi::echo(sequence, meta, x.iter().map(|value| value.to_bits()));
         self.requests.advance(1);
         self.publish(sequence, &answer, echo, stamped, (t_received, sampled), desk);
-        1
     }
 
     #[cold]
-    fn violation(&mut self, count: usize, tally: &mut Tally) -> Served {
+    fn violation(&mut self, tally: &mut Tally) -> Served {
         self.violations += 1;
         tally.violation();
-        if self.broken() { Served::Broken } else { Served::Count(count) }
+        if self.broken() { Served::Broken } else { Served::Count(0) }
     }
 }

@@ -87,6 +87,18 @@ impl Tally {
         }
     }
 
+    /// Messages before the next one that is to be timed.
+    #[inline]
+    pub(super) fn until_sample(&self) -> usize {
+        self.until_sample as usize - 1
+    }
+
+    /// Passes so many messages that are not timed, at most [`Tally::until_sample`].
+    #[inline]
+    pub(super) fn skip(&mut self, count: u32) {
+        self.until_sample -= count;
+    }
+
     /// Tells whether the last call of [`Tally::samples`] said so.
     #[inline]
     pub(super) fn sample_is_due(&self) -> bool {

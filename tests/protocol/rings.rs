@@ -122,7 +122,7 @@ proptest! {
             match channel.looked_at.look() {
                 Look::Ready => {
                     channel.looked_at.read(&mut x);
-                    channel.looked_at.read_triple();
+                    channel.looked_at.read_triple(0);
                     channel.looked_at.advance(1);
                     prop_assert_eq!(channel.looked_at.position(), position + 1);
                 }
