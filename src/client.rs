@@ -263,7 +263,8 @@ impl Client {
     /// Takes the next answer that somebody waits for.
     #[inline]
     fn take_next(&mut self) -> Option<(u64, Answer)> {
-        loop {
+        // NB: a daemon that lies may answer what nobody has asked yet.
+        while self.session.in_flight() > 0 {
             let (position, response, echo) = self.session.pop()?;
             let ticket = self.base + position;
             if self.abandoned.front() == Some(&ticket) {
@@ -272,6 +273,7 @@ impl Client {
             }
             return Some((ticket, answer(&response, echo)));
         }
+        None
     }
 
     /// The daemon's model table, as it is now.
