@@ -14,13 +14,14 @@ python="$place/venv/bin/python"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 (
   export CARGO_TARGET_DIR="$place/target"
-  cd clients/python
+  cd clients/python || exit
   "$python" -m pip install --quiet .
   cargo fmt --check
   cargo clippy --quiet --release --locked -- -D warnings
 )
 "$python" -m pip install --quiet pytest mypy pandas pandas-stubs pyarrow pyarrow-stubs
-cd clients/python
+cd clients/python || exit
 "$python" -m pytest -q -p no:cacheprovider
 "$python" -m mypy --cache-dir="$place/mypy" tests examples python/factord
+"$python" -m mypy --cache-dir="$place/mypy" conformance
 "$python" -m mypy.stubtest factord --concise --mypy-config-file pyproject.toml
