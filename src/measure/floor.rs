@@ -23,7 +23,7 @@ const PONG: usize = 16;
 /// Stored in the ping line to end a round.
 const REST: u64 = u64::MAX;
 /// How long the child may take to wake up on a core that it shares.
-const WAKE_PATIENCE: Duration = Duration::from_secs(2);
+const WAKE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How both sides wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,9 @@ pub const ROW_COUNT: usize = 10_000;
 // 4 of 1,024 calls: the step of a reading, 10 ns, is then below 0.01 ns a call.
 const PASS_COUNT: usize = 4;
 /// A batch that takes longer than this has failed.
-const DEADLINE: Duration = Duration::from_secs(5);
+// 60 s: on two CPUs with five busy threads each, client and worker run by turns, and a batch takes
+// more than 5 s (seen at a load of 11).
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Why a rate could not be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -15,6 +15,8 @@ pub const SLOT_COUNT: usize = 256;
 /// Lines between two looks at the clock.
 const BATCH: usize = 10_000;
 const WIDTH: usize = 3;
+/// A batch that takes longer than this has failed, however busy the machine is.
+const DEADLINE: Duration = Duration::from_secs(60);
 /// Lines that one chunk moves at most.
 // 16: as many as factord's client pushes and takes by turns.
 const CHUNK: usize = 16;
@@ -26,7 +28,7 @@ pub fn factord(client: &mut Client, model: u16, length: Duration) -> Result<f64,
     assert_eq!(rows.len(), BATCH * WIDTH);
     let mut answers = vec![Err(PredictError::Deadline); BATCH];
     rate(length, || {
-        client.predict_batch(model, &rows, &mut answers, Duration::from_secs(1))?;
+        client.predict_batch(model, &rows, &mut answers, DEADLINE)?;
         answers.iter().find_map(|answer| answer.err()).map_or(Ok(()), |error| Err(error.into()))
     })
 }
