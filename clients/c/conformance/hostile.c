@@ -1,0 +1,80 @@
+/* Cases about what stands in regions: a golden image, and ones that lie. */
+#define _GNU_SOURCE
+#include "runner.h"
+
+/* Of the golden image. */
+#define IMAGE_ROWS 8
+#define IMAGE_EPOCH 42
+
+/* A good row, for those who will not answer it. */
+static const double ROW[3] = {0.5, 0.25, 0.125};
+
+void golden_image(void)
+{
+    static const uint32_t GENERATIONS[] = {7, 8};
+    static const char *const NAMES[] = {"regression", "classification"};
+    static const int KINDS[] = {FACTORD_LINEAR, FACTORD_LOGISTIC};
+    factord_client *client = channel_at(impostor("good"));
+    const struct suite_rows *rows = rows_of("image", 3);
+    factord_model_row table[FACTORD_MODEL_COUNT_MAX];
+    int count = factord_models(client, table);
+    REQUIRE(count == 2, "%d models", count);
+    for (int i = 0; i < 2; i++) {
+        REQUIRE(table[i].id == i && strcmp(table[i].name, NAMES[i]) == 0, "row %d: %s", i,
+                table[i].name);
+        REQUIRE(table[i].kind == KINDS[i] && table[i].width == 3, "row %d: another shape", i);
+        REQUIRE(table[i].generation == GENERATIONS[i], "row %d: another generation", i);
+    }
+    REQUIRE(rows->count == 2 * IMAGE_ROWS, "%zu rows", rows->count);
+    for (size_t i = 0; i < rows->count; i++) {
+        uint16_t model = (uint16_t)(i / IMAGE_ROWS);
+        factord_prediction ring = predict_exact(client, model, rows, i);
+        factord_prediction local = local_exact(client, model, rows, i);
+        REQUIRE(ring.generation == GENERATIONS[model], "generation %u", (unsigned)ring.generation);
+        REQUIRE(local.generation == GENERATIONS[model], "generation %u",
+                (unsigned)local.generation);
+        REQUIRE(ring.epoch == IMAGE_EPOCH, "another epoch");
+    }
+}
+
+static void hostile_rings(void)
+{
+    factord_prediction answer;
+    factord_client *client = channel_at(impostor("resp-echo"));
+    int error = factord_predict(client, 0, ROW, 3, PLENTY, &answer);
+    same_error(error, FACTORD_ERROR_ECHO_MISMATCH, "resp-echo");
+    REQUIRE(isnan(answer.y) && isnan(answer.second), "resp-echo: a prediction");
+    client = channel_at(impostor("resp-status"));
+    /* The row that the rest of the answer is for. */
+    const struct suite_rows *rows = rows_of("image", 3);
+    error = factord_predict(client, 0, row_x(rows, 0), 3, PLENTY, &answer);
+    REQUIRE(error < 0 && isnan(answer.y), "resp-status: an answer");
+    client = channel_at(impostor("resp-ahead"));
+    uint64_t start = suite_now_ns();
+    error = factord_predict(client, 0, ROW, 3, 100 * FACTORD_MS, &answer);
+    same_error(error, FACTORD_ERROR_DEADLINE, "resp-ahead");
+    took(start, 100 * FACTORD_MS, PLENTY);
+}
+
+void hostile_answers(void)
+{
+    factord_prediction answer;
+    factord_model_row table[FACTORD_MODEL_COUNT_MAX];
+    hostile_rings();
+    factord_client *client = channel_at(impostor("models-wild"));
+    for (uint16_t model = 0; model < 10; model++) {
+        int error = factord_predict_local(client, model, ROW, 3, &answer);
+        same_error(error, FACTORD_ERROR_UNKNOWN_MODEL, "models-wild");
+    }
+    client = channel_at(impostor("models-torn"));
+    uint64_t start = suite_now_ns();
+    REQUIRE(factord_predict_local(client, 0, ROW, 3, &answer) < 0, "models-torn: an answer");
+    took(start, 0, 5 * FACTORD_S);
+    client = channel_at(impostor("status-wild"));
+    int count = factord_models(client, table);
+    REQUIRE(count == 0, "status-wild: %d models", count);
+    client = channel_at(impostor("status-odd"));
+    start = suite_now_ns();
+    factord_models(client, table);
+    took(start, 0, 5 * FACTORD_S);
+}

@@ -1,0 +1,86 @@
+/* The C runner's own ground: a failed case jumps out, and its channels are closed behind it. */
+#ifndef RUNNER_H
+#define RUNNER_H
+
+#include "suite.h"
+
+#include <factord.h>
+#include <stdbool.h>
+
+/* For everything that must come, on a busy machine too. */
+#define PLENTY (10 * FACTORD_S)
+
+/* Ends the case. */
+__attribute__((format(printf, 1, 2), noreturn)) void fault(const char *format, ...);
+
+#define REQUIRE(condition, ...)                  \
+    do {                                         \
+        if (!(condition)) fault(__VA_ARGS__);    \
+    } while (0)
+
+/* Attaches, and keeps the channel in mind; its error, and the sentence in `why`. */
+int try_channel(factord_client **client, const char *socket, uint32_t features, uint32_t slots,
+                char why[FACTORD_WHY_LEN]);
+/* A channel of 3 features and 64 slots at the daemon, or at a socket. */
+factord_client *channel(void);
+factord_client *channel_at(const char *socket);
+void release(factord_client *client);
+void release_all(void);
+
+void conduct(const char *words);
+/* Starts a false daemon; its socket. */
+const char *impostor(const char *name);
+/* Rows of a golden file; freed when the case ends. */
+const struct suite_rows *rows_of(const char *name, size_t width);
+const struct suite_rows *bad_rows(void);
+uint16_t id_of(const factord_client *client, const char *name);
+
+static inline const double *row_x(const struct suite_rows *rows, size_t row)
+{
+    return rows->x + row * rows->width;
+}
+
+/* Fails unless an answer has the bits of a row. */
+void exact(const struct suite_rows *rows, size_t row, const factord_prediction *answer);
+/* Predicts a row with plenty of time; the answer has its bits. */
+factord_prediction predict_exact(factord_client *client, uint16_t model,
+                                 const struct suite_rows *rows, size_t row);
+factord_prediction local_exact(factord_client *client, uint16_t model,
+                               const struct suite_rows *rows, size_t row);
+/* Fails unless the error is this very one. */
+void same_error(int error, int expected, const char *what);
+/* Fails unless so much time has passed since `start_ns`, and no more than that. */
+void took(uint64_t start_ns, uint64_t least_ns, uint64_t most_ns);
+/* Takes the next answer, which must come; its ticket. */
+uint64_t next_answer(factord_client *client, factord_prediction *answer);
+/* Fails when there is an answer. */
+void nothing_left(factord_client *client);
+
+/* The cases, in order. */
+void attach_case(void);
+void wrong_abi(void);
+void golden_regression(void);
+void golden_classification(void);
+void bad_input(void);
+void unknown_model(void);
+void width_mismatch(void);
+void back_pressure(void);
+void pipelined_order(void);
+void deadline(void);
+void engine_killed(void);
+void batch_golden(void);
+void batch_across_kill(void);
+void model_swapped(void);
+void local_equals_ring(void);
+void wide(void);
+void refused_peer(void);
+void golden_image(void);
+void half_made_region(void);
+void hostile_regions(void);
+void hostile_answers(void);
+
+/* The other calls of a runner. */
+int ping(void);
+int csv(const char *input, const char *output);
+
+#endif
