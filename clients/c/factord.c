@@ -731,6 +731,8 @@ struct factord_client {
     int idle;
     uint32_t clock_mask;
     uint32_t empty_looks;
+    /* What the words of each request under way add to its echo. */
+    uint64_t *hashes;
     /* Queues of slot_count entries each: more cannot be under way. */
     struct early *early;
     uint64_t early_head;
@@ -778,6 +780,24 @@ static inline word *response_slot(const factord_client *client, uint64_t positio
     return client->responses + (position & client->mask) * FACTORD_LINE_WORDS;
 }
 
+/* What a request's own words add to the echo that its answer must carry. */
+static inline uint64_t hash_of(uint64_t meta, const double *x, size_t width)
+{
+    uint64_t hash = meta;
+    uint64_t turn = FACTORD_ECHO_FIRST_ROTATION;
+    for (size_t i = 0; i < width; i++) {
+        hash ^= rotated(bits_of(x[i]), turn);
+        turn += FACTORD_ECHO_ROTATION_STEP;
+    }
+    return hash;
+}
+
+/* The place of a request's hash: that of its ticket, which stays when positions begin anew. */
+static inline uint64_t *hash_place(const factord_client *client, uint64_t position)
+{
+    return &client->hashes[(client->base + position) & client->mask];
+}
+
 /* Publishes one request; the caller has seen that there is room. */
 static inline uint64_t push(factord_client *client, uint64_t meta, const double *x)
 {
@@ -794,28 +814,11 @@ static inline uint64_t push(factord_client *client, uint64_t meta, const double 
     }
     /* Release: pairs with the worker's look at the sequence; publishes the payload. */
     atomic_store_explicit(&slot[FACTORD_REQUEST_SEQUENCE], position, memory_order_release);
+    /* After the store: the request is on its way meanwhile. Kept in private memory: reading a slot
+     * again that the worker has read moves its line back. */
+    *hash_place(client, position) =
+        LIKELY(client->width == 3) ? hash_of(meta, x, 3) : hash_of(meta, x, client->width);
     return position;
-}
-
-/* The echo that the answer to a request of this client must carry. */
-static inline uint64_t echo_of(const factord_client *client, uint64_t position)
-{
-    const word *slot = request_slot(client, position);
-    const word *features = slot + FACTORD_REQUEST_FEATURES;
-    uint64_t echo = position * FACTORD_ECHO_MULTIPLIER ^ get(&slot[FACTORD_REQUEST_META]);
-    if (LIKELY(client->width == 3)) {
-        echo ^= rotated(get(&features[0]), FACTORD_ECHO_FIRST_ROTATION);
-        echo ^= rotated(get(&features[1]), FACTORD_ECHO_FIRST_ROTATION + FACTORD_ECHO_ROTATION_STEP);
-        echo ^= rotated(get(&features[2]),
-                        FACTORD_ECHO_FIRST_ROTATION + 2 * FACTORD_ECHO_ROTATION_STEP);
-    } else {
-        uint64_t turn = FACTORD_ECHO_FIRST_ROTATION;
-        for (size_t i = 0; i < client->width; i++) {
-            echo ^= rotated(get(&features[i]), turn);
-            turn += FACTORD_ECHO_ROTATION_STEP;
-        }
-    }
-    return echo;
 }
 
 /* Whether the answer of a position is there. Acquire: pairs with the worker's release store of the
@@ -835,8 +838,10 @@ COLD static int refusal_of(uint64_t verdict, factord_prediction *out)
 }
 
 /* Takes the answer of the next position, which is there. */
-static inline int pop(factord_client *client, uint64_t echo, factord_prediction *out)
+static inline int pop(factord_client *client, factord_prediction *out)
 {
+    uint64_t echo =
+        client->popped * FACTORD_ECHO_MULTIPLIER ^ *hash_place(client, client->popped);
     const word *slot = response_slot(client, client->popped++);
     uint64_t verdict = get(&slot[FACTORD_RESPONSE_VERDICT]);
     if (UNLIKELY(get(&slot[FACTORD_RESPONSE_ECHO]) != echo)) {
@@ -870,7 +875,7 @@ static inline bool take_next(factord_client *client, uint64_t *ticket, factord_p
 {
     while (is_answered(client, client->popped)) {
         *ticket = client->base + client->popped;
-        pop(client, echo_of(client, client->popped), out);
+        pop(client, out);
         if (LIKELY(client->abandoned_count == 0) ||
             client->abandoned[client->abandoned_head] != *ticket) {
             return true;
@@ -1143,9 +1148,8 @@ int factord_predict(factord_client *client, uint16_t model, const double *x, siz
     }
     /* With nothing else under way the next answer is this one's and needs no sorting. */
     if (LIKELY(in_flight(client) == 1)) {
-        uint64_t echo = echo_of(client, client->popped);
         for (int look = 0; look < QUICK_LOOKS; look++) {
-            if (is_answered(client, client->popped)) return pop(client, echo, out);
+            if (is_answered(client, client->popped)) return pop(client, out);
             pause_pipeline();
         }
     }
@@ -1390,9 +1394,10 @@ static int prepare(factord_client *client, const factord_options *options, struc
     client->idle = options->idle;
     client->clock_mask = options->idle <= FACTORD_IDLE_NOOP ? CLOCK_MASK : 0;
     client->retry_pause_ns = RETRY_FIRST_NS;
+    client->hashes = calloc(shape.slot_count, sizeof *client->hashes);
     client->early = calloc(shape.slot_count, sizeof *client->early);
     client->abandoned = calloc(shape.slot_count, sizeof *client->abandoned);
-    if (!client->early || !client->abandoned) {
+    if (!client->hashes || !client->early || !client->abandoned) {
         return say(why, FACTORD_ERROR_SYSTEM, "attach failed: this process has no memory left");
     }
     return find_socket(&client->target.address, options->socket, why);
@@ -1428,6 +1433,7 @@ void factord_close(factord_client *client)
     abandon(&client->attempt);
     for (int i = 0; i < REGION_COUNT; i++) unmap(&client->regions[i]);
     if (client->fd >= 0) close(client->fd);
+    free(client->hashes);
     free(client->early);
     free(client->abandoned);
     free(client);

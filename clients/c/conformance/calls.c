@@ -10,13 +10,17 @@ static int complain(const char *what, int error)
     return 1;
 }
 
-/* Attaches, spinning or not, and finds a model. */
-static int open_channel(factord_client **client, int idle)
+/* Slots of the channel that batches go through. */
+#define BATCH_SLOTS 256
+
+/* Attaches, spinning or not. */
+static int open_channel(factord_client **client, int idle, uint32_t slots)
 {
     factord_options options = FACTORD_OPTIONS_DEFAULT;
     char why[FACTORD_WHY_LEN];
     options.name = "conformance";
     options.idle = idle;
+    options.slot_count = slots;
     int error = factord_attach(client, &options, why, sizeof why);
     if (error != FACTORD_OK) fprintf(stderr, "%s\n", why);
     return error;
@@ -66,9 +70,11 @@ static int many(factord_client *client, uint16_t model, size_t count)
 int ping(void)
 {
     factord_client *client;
+    factord_client *batch_client;
     factord_model_row row;
     char line[64];
-    if (open_channel(&client, FACTORD_IDLE_SPIN) != FACTORD_OK) return 1;
+    if (open_channel(&client, FACTORD_IDLE_SPIN, 8) != FACTORD_OK) return 1;
+    if (open_channel(&batch_client, FACTORD_IDLE_SPIN, BATCH_SLOTS) != FACTORD_OK) return 1;
     int error = factord_model(client, "regression", &row);
     if (error != FACTORD_OK) return complain("regression", error);
     for (size_t i = 0; i < SUITE_INPUTS; i++) suite_input(i, &inputs[3 * i]);
@@ -78,7 +84,7 @@ int ping(void)
         if (strncmp(line, "go ", 3) == 0) {
             error = go(client, row.id, strtoul(line + 3, NULL, 10));
         } else if (strncmp(line, "many ", 5) == 0) {
-            error = many(client, row.id, strtoul(line + 5, NULL, 10));
+            error = many(batch_client, row.id, strtoul(line + 5, NULL, 10));
         } else {
             fprintf(stderr, "no such line: %s", line);
             return 2;
@@ -86,6 +92,7 @@ int ping(void)
         if (error != FACTORD_OK) return complain(line, error);
         fflush(stdout);
     }
+    factord_close(batch_client);
     factord_close(client);
     return 0;
 }
@@ -112,7 +119,7 @@ int csv(const char *input, const char *output)
         fprintf(stderr, "%s holds no rows\n", input);
         return 1;
     }
-    if (open_channel(&client, FACTORD_IDLE_BACKOFF) != FACTORD_OK) return 1;
+    if (open_channel(&client, FACTORD_IDLE_BACKOFF, BATCH_SLOTS) != FACTORD_OK) return 1;
     factord_prediction *rates = suite_memory(count, sizeof *rates);
     factord_prediction *classes = suite_memory(count, sizeof *classes);
     int error = predict_all(client, "regression", rows, count, rates);

@@ -9,6 +9,7 @@ int main(void)
     static double rows[ROWS * 3];
     static factord_prediction rates[ROWS];
     static factord_prediction classes[ROWS];
+    factord_options options = FACTORD_OPTIONS_DEFAULT;
     factord_client *client;
     factord_model_row regression;
     factord_model_row classification;
@@ -18,7 +19,9 @@ int main(void)
         rows[3 * i + 1] = 0.2;
         rows[3 * i + 2] = 0.3;
     }
-    if (factord_attach(&client, NULL, why, sizeof why) != FACTORD_OK) {
+    /* A batch fills as many slots as it is given. */
+    options.slot_count = 256;
+    if (factord_attach(&client, &options, why, sizeof why) != FACTORD_OK) {
         fprintf(stderr, "%s\n", why);
         return 1;
     }
