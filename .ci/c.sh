@@ -1,9 +1,11 @@
 # The C and C++ clients: fresh constants, gcc and clang, sanitizers, and a newcomer's installation.
 source "$(dirname "$0")/lib.sh"
 need gcc gcc
+need g++ g++
 need make make
 need clang clang
 need pkg-config pkg-config
+need cmake cmake
 if ! echo 'int main(void){}' | clang -fsanitize=thread -x c - -o /dev/null 2>/dev/null; then
   # Debian keeps clang's sanitizers in a package of their own.
   need no-such-command "libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev"
@@ -18,10 +20,15 @@ daemon=
 trap 'kill "$daemon" 2>/dev/null || true; wait; rm -rf "$out"' EXIT
 
 build() { make --silent --no-print-directory -C clients/c "$@"; }
+build_cpp() { make --silent --no-print-directory -C clients/cpp "$@"; }
 
 echo "==> gcc and clang"
 for compiler in gcc clang; do
   build CC=$compiler OUT="$out/$compiler" all examples tests
+  "$out/$compiler/test"
+done
+for compiler in g++ clang++; do
+  build_cpp CXX=$compiler OUT="$out/$compiler" examples tests
   "$out/$compiler/test"
 done
 
@@ -29,6 +36,9 @@ echo "==> address, undefined-behaviour and thread sanitizers"
 build CC=gcc OUT="$out/asan" CFLAGS="-O1 -g -fsanitize=address,undefined \
   -fno-sanitize-recover=all" tests
 "$out/asan/test"
+build_cpp CXX=g++ CC=gcc OUT="$out/asan++" CFLAGS="-O1 -g -fsanitize=address,undefined" \
+  CXXFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" tests
+"$out/asan++/test"
 build CC=clang OUT="$out/tsan" CFLAGS="-O1 -g -fsanitize=thread" tests
 TSAN_OPTIONS=halt_on_error=1 "$out/tsan/test"
 
@@ -60,16 +70,41 @@ stage=$out/stage
 build OUT="$out/install" install DESTDIR="$stage" PREFIX=/opt/factord
 export PKG_CONFIG_PATH=$stage/opt/factord/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$stage
 [ "$(pkg-config --modversion factord)" = 0.1.0 ]
-mkdir "$out/newcomer"
-cp clients/c/examples/*.c "$out/newcomer"
+mkdir "$out/newcomer" "$out/newcomer/c" "$out/newcomer/cpp"
+cp clients/c/examples/*.c "$out/newcomer/c"
+cp clients/cpp/examples/*.cpp "$out/newcomer/cpp"
 pushd "$out/newcomer" >/dev/null || exit
 for example in basic ping batch; do
   # shellcheck disable=SC2046
-  gcc -Wall -Wextra -Werror "$example.c" $(pkg-config --cflags --libs factord) -o "$example"
+  gcc -Wall -Wextra -Werror "c/$example.c" $(pkg-config --cflags --libs factord) -o "$example"
   LD_LIBRARY_PATH=$stage/opt/factord/lib timeout 60 "./$example" | tee "$example.out"
   "$out/clang/$example" >/dev/null
 done
 popd >/dev/null || exit
-grep -qx '0.50005385585038598 by generation 1' "$out/newcomer/basic.out"
-grep -q '^round trip: p50 ' "$out/newcomer/ping.out"
-grep -q '^10000 rows: mean sell rate 0.500104, 4767 high' "$out/newcomer/batch.out"
+
+# said FILE: what the three examples of one language print.
+said() {
+  grep -qx '0.50005385585038598 by generation 1' "$1basic.out"
+  grep -q '^round trip: p50 ' "$1ping.out"
+  grep -qx '10000 rows: mean sell rate 0.500104, 4767 high' "$1batch.out"
+}
+said "$out/newcomer/"
+
+echo "==> a newcomer: cmake --install, find_package"
+cmake -S clients/cpp -B "$out/cmake" -DCMAKE_INSTALL_PREFIX="$out/prefix" >/dev/null
+cmake --build "$out/cmake" >/dev/null
+cmake --install "$out/cmake" >/dev/null
+cp -r clients/cpp/tests/consumer "$out/consumer"
+cmake -S "$out/consumer" -B "$out/consumer/build" -DCMAKE_PREFIX_PATH="$out/prefix" \
+  -DEXAMPLES="$out/newcomer" >/dev/null
+cmake --build "$out/consumer/build" >/dev/null
+mkdir "$out/said"
+for example in basic ping batch; do
+  timeout 60 "$out/consumer/build/$example" >"$out/said/cpp-$example.out"
+  timeout 60 "$out/consumer/build/${example}_c" >"$out/said/c-$example.out"
+  timeout 60 "$out/clang++/$example" >"$out/said/clang-$example.out"
+done
+said "$out/said/cpp-"
+said "$out/said/c-"
+said "$out/said/clang-"
+echo "examples: the same answers by pkg-config, by CMake, in C and in C++"

@@ -1,0 +1,365 @@
+// The C++ client of factord: predictions of small models through shared memory. C++17, header-only,
+// over the C client of clients/c, whose header has the contract of every call.
+//
+//     auto client = factord::Client::attach();
+//     if (!client) { std::puts(client.error().what()); return 1; }
+//     auto answer = client->predict(0, {0.5, 0.2, 0.3}, std::chrono::milliseconds(10));
+//     if (answer) std::printf("%.17g by generation %u\n", answer->y, answer->generation);
+//
+// A Client owns its channel, is moved and never copied, and belongs to one thread at a time. No
+// call throws or allocates but attach, which throws nothing either: a Result holds a value or an
+// error. A Client that was moved from, or made by default, has no channel: its calls say
+// not_connected.
+#ifndef FACTORD_HPP
+#define FACTORD_HPP
+
+#include <factord.h>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace factord {
+
+/// What can go wrong; the numbers are those of `factord_error`.
+enum class Error : int {
+    ok = FACTORD_OK,
+    bad_input = FACTORD_ERROR_BAD_INPUT,
+    unknown_model = FACTORD_ERROR_UNKNOWN_MODEL,
+    width_mismatch = FACTORD_ERROR_WIDTH_MISMATCH,
+    back_pressure = FACTORD_ERROR_BACK_PRESSURE,
+    deadline = FACTORD_ERROR_DEADLINE,
+    not_connected = FACTORD_ERROR_NOT_CONNECTED,
+    echo_mismatch = FACTORD_ERROR_ECHO_MISMATCH,
+    unreachable = FACTORD_ERROR_UNREACHABLE,
+    abi = FACTORD_ERROR_ABI,
+    protocol = FACTORD_ERROR_PROTOCOL,
+    region = FACTORD_ERROR_REGION,
+    attach_deadline = FACTORD_ERROR_ATTACH_DEADLINE,
+    options = FACTORD_ERROR_OPTIONS,
+    system = FACTORD_ERROR_SYSTEM,
+    refused_greeting = FACTORD_ERROR_REFUSED_GREETING,
+    refused_geometry = FACTORD_ERROR_REFUSED_GEOMETRY,
+    refused_channel_quota = FACTORD_ERROR_REFUSED_CHANNEL_QUOTA,
+    refused_byte_quota = FACTORD_ERROR_REFUSED_BYTE_QUOTA,
+    refused_no_memory = FACTORD_ERROR_REFUSED_NO_MEMORY,
+    refused_not_allowed = FACTORD_ERROR_REFUSED_NOT_ALLOWED,
+    refused_sealed = FACTORD_ERROR_REFUSED_SEALED,
+    refused_busy = FACTORD_ERROR_REFUSED_BUSY,
+    refused_other = FACTORD_ERROR_REFUSED_OTHER,
+};
+
+/// What an error means, in lower case.
+inline const char* message(Error error) noexcept
+{
+    return factord_strerror(static_cast<int>(error));
+}
+
+/// A value, or why there is none. Ask before use: `value`, `*` and `->` of an error give a value
+/// that means nothing.
+template <class T, class E = Error>
+class [[nodiscard]] Result {
+public:
+    Result(T value) noexcept : value_(std::move(value)), has_value_(true) {}
+    Result(E error) noexcept : error_(std::move(error)), has_value_(false) {}
+
+    explicit operator bool() const noexcept { return has_value_; }
+    bool has_value() const noexcept { return has_value_; }
+
+    T& value() & noexcept { return value_; }
+    const T& value() const& noexcept { return value_; }
+    T&& value() && noexcept { return std::move(value_); }
+    T& operator*() & noexcept { return value_; }
+    const T& operator*() const& noexcept { return value_; }
+    T&& operator*() && noexcept { return std::move(value_); }
+    T* operator->() noexcept { return &value_; }
+    const T* operator->() const noexcept { return &value_; }
+
+    /// Why there is no value; means nothing when there is one.
+    const E& error() const noexcept { return error_; }
+
+private:
+    T value_{};
+    E error_{};
+    bool has_value_;
+};
+
+/// Success, or why not.
+template <class E>
+class [[nodiscard]] Result<void, E> {
+public:
+    Result() noexcept : error_(), has_value_(true) {}
+    Result(E error) noexcept : error_(std::move(error)), has_value_(false) {}
+
+    explicit operator bool() const noexcept { return has_value_; }
+    bool has_value() const noexcept { return has_value_; }
+    const E& error() const noexcept { return error_; }
+
+private:
+    E error_;
+    bool has_value_;
+};
+
+/// One answer: y, second, epoch, t_received, t_done, generation, arm, and the error of its own that
+/// an entry of a batch may have.
+using Prediction = factord_prediction;
+
+/// The error of an answer, which is `ok` when it has a prediction.
+inline Error error_of(const Prediction& answer) noexcept
+{
+    return static_cast<Error>(answer.error);
+}
+
+/// An answer as a value or an error.
+inline Result<Prediction> result_of(const Prediction& answer) noexcept
+{
+    if (answer.error == FACTORD_OK) return answer;
+    return error_of(answer);
+}
+
+/// An answer taken by `poll`, and the ticket that `submit` gave for it.
+struct Answer {
+    std::uint64_t ticket = 0;
+    Result<Prediction> prediction = Error::deadline;
+};
+
+/// What a model computes.
+enum class Kind : std::uint16_t { linear = FACTORD_LINEAR, logistic = FACTORD_LOGISTIC };
+
+/// A row of the daemon's model table.
+using ModelRow = factord_model_row;
+
+/// The model table as it was when it was asked for.
+class Models {
+public:
+    const ModelRow* begin() const noexcept { return rows_.data(); }
+    const ModelRow* end() const noexcept { return rows_.data() + size_; }
+    std::size_t size() const noexcept { return size_; }
+    bool empty() const noexcept { return size_ == 0; }
+
+private:
+    friend class Client;
+    std::array<ModelRow, FACTORD_MODEL_COUNT_MAX> rows_{};
+    std::size_t size_ = 0;
+};
+
+/// What a waiting call does between two looks at shared memory.
+enum class Idle : int {
+    spin = FACTORD_IDLE_SPIN,
+    noop = FACTORD_IDLE_NOOP,
+    yield = FACTORD_IDLE_YIELD,
+    backoff = FACTORD_IDLE_BACKOFF,
+};
+
+/// How to attach; see `factord_options`.
+struct Options {
+    const char* socket = nullptr;
+    const char* name = "client";
+    std::uint32_t feature_count = 3;
+    std::uint32_t slot_count = 8;
+    Idle idle = Idle::spin;
+};
+
+/// Values in a row somewhere: a view that owns nothing. Made of an initializer list it must not
+/// outlive the call it is made for.
+template <class T>
+class View {
+public:
+    constexpr View(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
+
+    /// Of an array, a vector, or whatever has `data` and `size`.
+    template <class C, class = decltype(static_cast<T*>(std::declval<C&>().data()))>
+    constexpr View(C&& container) noexcept : data_(container.data()), size_(container.size())
+    {
+    }
+
+    template <std::size_t N>
+    constexpr View(T (&array)[N]) noexcept : data_(array), size_(N)
+    {
+    }
+
+    template <class U = T, class = std::enable_if_t<std::is_const_v<U>>>
+    constexpr View(std::initializer_list<std::remove_const_t<T>> list) noexcept
+        : data_(nullptr), size_(list.size())
+    {
+        data_ = list.begin();
+    }
+
+    constexpr T* data() const noexcept { return data_; }
+    constexpr std::size_t size() const noexcept { return size_; }
+
+private:
+    T* data_;
+    std::size_t size_;
+};
+
+/// Features.
+using Row = View<const double>;
+
+/// Why an attach failed: a code, and the whole sentence with what to do next.
+class AttachError {
+public:
+    Error code() const noexcept { return code_; }
+    const char* what() const noexcept { return text_.data(); }
+
+private:
+    friend class Client;
+    Error code_ = Error::ok;
+    std::array<char, FACTORD_WHY_LEN> text_{};
+};
+
+/// A channel to the daemon; closed when destroyed.
+class Client {
+public:
+    Client() noexcept = default;
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+    Client(Client&& other) noexcept : client_(std::exchange(other.client_, nullptr)) {}
+
+    Client& operator=(Client&& other) noexcept
+    {
+        if (this != &other) {
+            factord_close(client_);
+            client_ = std::exchange(other.client_, nullptr);
+        }
+        return *this;
+    }
+
+    ~Client() { factord_close(client_); }
+
+    /// Attaches to the daemon.
+    static Result<Client, AttachError> attach(const Options& options = {}) noexcept
+    {
+        const factord_options plain{options.socket, options.name, options.feature_count,
+                                    options.slot_count, static_cast<int>(options.idle)};
+        Client client;
+        AttachError error;
+        error.code_ = static_cast<Error>(factord_attach(
+            &client.client_, &plain, error.text_.data(), error.text_.size()));
+        if (error.code_ != Error::ok) return error;
+        return client;
+    }
+
+    /// Predicts one row and waits for the answer, at most for `deadline`.
+    Result<Prediction> predict(std::uint16_t model, Row x, std::chrono::nanoseconds deadline) noexcept
+    {
+        if (!client_) return Error::not_connected;
+        Prediction answer;
+        const int error = factord_predict(client_, model, x.data(), x.size(), ns(deadline), &answer);
+        if (error != FACTORD_OK) return static_cast<Error>(error);
+        return answer;
+    }
+
+    /// Publishes one request without waiting; its ticket.
+    Result<std::uint64_t> submit(std::uint16_t model, Row x) noexcept
+    {
+        if (!client_) return Error::not_connected;
+        std::uint64_t ticket;
+        const int error = factord_submit(client_, model, x.data(), x.size(), &ticket);
+        if (error != FACTORD_OK) return static_cast<Error>(error);
+        return ticket;
+    }
+
+    /// Takes the next answer, in the order of submission, without waiting; nothing when it is not
+    /// there yet. After not_connected, polling on is right.
+    Result<std::optional<Answer>> poll() noexcept
+    {
+        if (!client_) return Error::not_connected;
+        std::uint64_t ticket;
+        Prediction answer;
+        const int got = factord_poll(client_, &ticket, &answer);
+        if (got < 0) return static_cast<Error>(got);
+        if (got == 0) return std::optional<Answer>();
+        return std::optional<Answer>(Answer{ticket, result_of(answer)});
+    }
+
+    /// Predicts many rows through a full ring: `rows` is row-major, `answers` receives one entry a
+    /// row, in order, each with an error of its own. The deadline is for the whole call.
+    Result<void> predict_batch(std::uint16_t model, Row rows, View<Prediction> answers,
+                               std::chrono::nanoseconds deadline) noexcept
+    {
+        if (!client_) return Error::not_connected;
+        if (rows.size() != answers.size() * feature_count()) return Error::width_mismatch;
+        const int error = factord_predict_batch(client_, model, rows.data(), answers.size(),
+                                                ns(deadline), answers.data());
+        if (error != FACTORD_OK) return static_cast<Error>(error);
+        return {};
+    }
+
+    /// Evaluates the daemon's active model in this process, to the bits of the ring.
+    Result<Prediction> predict_local(std::uint16_t model, Row x) noexcept
+    {
+        if (!client_) return Error::not_connected;
+        Prediction answer;
+        const int error = factord_predict_local(client_, model, x.data(), x.size(), &answer);
+        if (error != FACTORD_OK) return static_cast<Error>(error);
+        return answer;
+    }
+
+    /// Asks for the engine's time stamps with every later request, or no longer.
+    void stamp(bool wanted) noexcept
+    {
+        if (client_) factord_stamp(client_, wanted);
+    }
+
+    /// The daemon's model table, as it is now.
+    Models models() const noexcept
+    {
+        Models models;
+        if (client_) {
+            models.size_ = static_cast<std::size_t>(factord_models(client_, models.rows_.data()));
+        }
+        return models;
+    }
+
+    /// One model by name.
+    Result<ModelRow> model(const char* name) const noexcept
+    {
+        if (!client_) return Error::not_connected;
+        ModelRow row;
+        const int error = factord_model(client_, name, &row);
+        if (error != FACTORD_OK) return static_cast<Error>(error);
+        return row;
+    }
+
+    /// Changes whenever the model table does.
+    std::uint64_t models_sequence() const noexcept
+    {
+        return client_ ? factord_models_sequence(client_) : 0;
+    }
+
+    /// The epoch of the engine this client is attached to.
+    std::uint64_t epoch() const noexcept { return client_ ? factord_epoch(client_) : 0; }
+
+    /// Tells whether the engine was there when last looked for.
+    bool connected() const noexcept { return client_ && factord_connected(client_); }
+
+    /// Features of every request.
+    std::uint32_t feature_count() const noexcept
+    {
+        return client_ ? factord_feature_count(client_) : 0;
+    }
+
+    /// Slots of each ring: the most requests under way.
+    std::uint32_t slot_count() const noexcept { return client_ ? factord_slot_count(client_) : 0; }
+
+    /// The C client, which this one goes on owning.
+    factord_client* get() const noexcept { return client_; }
+
+private:
+    static std::uint64_t ns(std::chrono::nanoseconds duration) noexcept
+    {
+        return duration.count() > 0 ? static_cast<std::uint64_t>(duration.count()) : 0;
+    }
+
+    factord_client* client_ = nullptr;
+};
+
+} // namespace factord
+
+#endif

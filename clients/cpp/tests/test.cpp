@@ -1,0 +1,156 @@
+// What the C++ client promises beyond the conformance suite: it owns its channel, is moved and never
+// copied, throws nothing, and views whatever holds features. Ends with `N passed, N failed`.
+#include "daemon.h"
+
+#include <factord.hpp>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+using factord::Client;
+using factord::Error;
+using namespace std::chrono_literals;
+
+static_assert(!std::is_copy_constructible_v<Client> && !std::is_copy_assignable_v<Client>);
+static_assert(std::is_nothrow_move_constructible_v<Client>);
+static_assert(std::is_nothrow_move_assignable_v<Client>);
+static_assert(std::is_nothrow_destructible_v<Client>);
+static_assert(sizeof(Client) == sizeof(void*));
+
+template <class Call, class... Given>
+constexpr bool never_throws = std::is_nothrow_invocable_v<Call, Given...>;
+using Ns = std::chrono::nanoseconds;
+static_assert(never_throws<decltype(&Client::predict), Client, std::uint16_t, factord::Row, Ns>);
+static_assert(never_throws<decltype(&Client::submit), Client, std::uint16_t, factord::Row>);
+static_assert(never_throws<decltype(&Client::poll), Client>);
+static_assert(never_throws<decltype(&Client::predict_local), Client, std::uint16_t, factord::Row>);
+static_assert(never_throws<decltype(&Client::predict_batch), Client, std::uint16_t, factord::Row,
+                           factord::View<factord::Prediction>, Ns>);
+static_assert(never_throws<decltype(&Client::attach), const factord::Options&>);
+
+static int failures;
+
+#define CHECK(condition)                                                          \
+    do {                                                                          \
+        if (!(condition)) {                                                       \
+            std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+            failures++;                                                           \
+        }                                                                         \
+    } while (0)
+
+static Client attach(const char* socket, std::uint32_t slots = 8)
+{
+    factord::Options options;
+    options.socket = socket;
+    options.slot_count = slots;
+    options.idle = factord::Idle::backoff;
+    auto client = Client::attach(options);
+    if (!client) die(client.error().what());
+    return std::move(*client);
+}
+
+static void a_client_is_moved_and_says_not_connected_afterwards(const char* socket)
+{
+    Client first = attach(socket);
+    factord_client* const owned = first.get();
+    Client second = std::move(first);
+    CHECK(second.get() == owned && second.connected() && second.epoch() != 0);
+    Client third;
+    third = attach(socket);
+    third = std::move(second);
+    CHECK(third.get() == owned);
+    CHECK(third.predict(0, {0.5, 0.2, 0.3}, 10s));
+    factord::Prediction answers[1];
+    for (Client* empty : {&first, &second}) {
+        CHECK(!empty->connected() && empty->models().empty() && empty->slot_count() == 0);
+        CHECK(empty->predict(0, {0.5, 0.2, 0.3}, 1s).error() == Error::not_connected);
+        CHECK(empty->predict_local(0, {0.5, 0.2, 0.3}).error() == Error::not_connected);
+        CHECK(empty->submit(0, {0.5, 0.2, 0.3}).error() == Error::not_connected);
+        CHECK(empty->poll().error() == Error::not_connected);
+        CHECK(empty->model("regression").error() == Error::not_connected);
+        CHECK(empty->predict_batch(0, {0.5, 0.2, 0.3}, answers, 1s).error() == Error::not_connected);
+        empty->stamp(true);
+    }
+}
+
+static void features_come_from_whatever_holds_them(const char* socket)
+{
+    Client client = attach(socket);
+    const std::array<double, 3> array{0.5, 0.2, 0.3};
+    const std::vector<double> vector(array.begin(), array.end());
+    const double plain[] = {0.5, 0.2, 0.3};
+    const auto expected = client.predict(0, {0.5, 0.2, 0.3}, 10s);
+    CHECK(expected && expected->y == 0.500053855850386);
+    CHECK(client.predict(0, array, 10s)->y == expected->y);
+    CHECK(client.predict(0, vector, 10s)->y == expected->y);
+    CHECK(client.predict(0, plain, 10s)->y == expected->y);
+    CHECK(client.predict(0, {array.data(), array.size()}, 10s)->y == expected->y);
+    CHECK(client.predict_local(0, vector)->y == expected->y);
+    CHECK(client.predict(0, {0.5, 0.2}, 10s).error() == Error::width_mismatch);
+    CHECK(client.predict(0, {0.5, 0.2, NAN}, 10s).error() == Error::bad_input);
+    CHECK(client.predict(0, {0.5, 0.2, NAN}, -1s).error() != Error::ok);
+}
+
+static void answers_are_values_or_errors(const char* socket)
+{
+    Client client = attach(socket, 64);
+    std::vector<double> rows;
+    for (int i = 0; i < 1000; i++) {
+        rows.insert(rows.end(), {i / 1000.0, i == 500 ? INFINITY : 0.2, 0.3});
+    }
+    std::vector<factord::Prediction> answers(1000);
+    CHECK(client.predict_batch(0, rows, answers, 10s));
+    for (int i = 0; i < 1000; i++) {
+        const auto answer = factord::result_of(answers[std::size_t(i)]);
+        CHECK(answer.has_value() == (i != 500));
+        if (!answer) CHECK(answer.error() == Error::bad_input);
+    }
+    answers.pop_back();
+    CHECK(client.predict_batch(0, rows, answers, 10s).error() == Error::width_mismatch);
+    const auto ticket = client.submit(0, {0.5, 0.2, 0.3});
+    CHECK(ticket);
+    std::optional<factord::Answer> taken;
+    while (!taken) {
+        auto next = client.poll();
+        if (!next) die(factord::message(next.error()));
+        taken = *next;
+    }
+    CHECK(taken->ticket == *ticket && taken->prediction->y == 0.500053855850386);
+    CHECK(client.models().size() == 2);
+    for (const auto& row : client.models()) {
+        CHECK(row.width == 3 && client.model(row.name)->id == row.id);
+    }
+    CHECK(client.model("nobody").error() == Error::unknown_model);
+    CHECK(client.models_sequence() > 0);
+    factord::Options nowhere;
+    nowhere.socket = "/nowhere/factord.sock";
+    const auto lost = Client::attach(nowhere);
+    CHECK(!lost && lost.error().code() == Error::unreachable);
+    CHECK(std::string(lost.error().what()).find("/nowhere/factord.sock") != std::string::npos);
+}
+
+int main()
+{
+    using Test = void (*)(const char*);
+    const std::pair<const char*, Test> tests[] = {
+        {"a_client_is_moved_and_says_not_connected_afterwards",
+         a_client_is_moved_and_says_not_connected_afterwards},
+        {"features_come_from_whatever_holds_them", features_come_from_whatever_holds_them},
+        {"answers_are_values_or_errors", answers_are_values_or_errors},
+    };
+    int failed = 0;
+    int passed = 0;
+    struct daemon engine = {};
+    alarm(120);
+    daemon_start(&engine);
+    for (const auto& [name, run] : tests) {
+        failures = 0;
+        run(engine.socket);
+        std::printf("%s ... %s\n", name, failures ? "FAILED" : "ok");
+        (failures ? failed : passed)++;
+    }
+    daemon_end(&engine);
+    std::printf("%d passed, %d failed\n", passed, failed);
+    return failed > 0;
+}
