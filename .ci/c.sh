@@ -42,6 +42,14 @@ build_cpp CXX=g++ CC=gcc OUT="$out/asan++" CFLAGS="-O1 -g -fsanitize=address,und
 build CC=clang OUT="$out/tsan" CFLAGS="-O1 -g -fsanitize=thread" tests
 TSAN_OPTIONS=halt_on_error=1 "$out/tsan/test"
 
+echo "==> false daemons and hostile regions, under the sanitizers"
+made=${CARGO_TARGET_DIR:-$PWD/target}/clients
+rm -rf "$made/c" "$made/cpp"
+CC=gcc CXX=g++ CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" \
+  CXXFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" \
+  clients/conformance/run c cpp
+rm -rf "$made/c" "$made/cpp"
+
 echo "==> a processor's own instructions change no bit"
 build CC=gcc OUT="$out/native" CFLAGS="-O3 -march=native -flto" tests
 "$out/native/test" local_predictions_have_the_bits_of_the_ring

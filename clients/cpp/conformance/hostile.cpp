@@ -1,0 +1,68 @@
+// Cases about what stands in regions: a golden image, and ones that lie.
+#include "runner.hpp"
+
+// A good row, for those who will not answer it.
+static constexpr std::array<double, 3> ROW{0.5, 0.25, 0.125};
+
+void golden_image()
+{
+    constexpr std::size_t image_rows = 8;
+    constexpr std::uint64_t image_epoch = 42;
+    const struct {
+        const char* name;
+        factord::Kind kind;
+        std::uint32_t generation;
+    } models[] = {{"regression", factord::Kind::linear, 7},
+                  {"classification", factord::Kind::logistic, 8}};
+    Client client = channel(impostor("good"));
+    const auto table = client.models();
+    require(table.size() == 2, "another number of models");
+    for (std::uint16_t i = 0; i < 2; i++) {
+        const auto& row = table.begin()[i];
+        require(row.id == i && row.name == std::string(models[i].name), "another name");
+        require(factord::Kind(row.kind) == models[i].kind && row.width == 3, "another shape");
+        require(row.generation == models[i].generation, "another generation");
+    }
+    const Rows rows("image");
+    require(rows.size() == 2 * image_rows, "another number of rows");
+    for (std::size_t i = 0; i < rows.size(); i++) {
+        const auto model = std::uint16_t(i / image_rows);
+        const auto ring = rows.exact(i, client.predict(model, rows.x(i), PLENTY));
+        const auto local = rows.exact(i, client.predict_local(model, rows.x(i)));
+        require(ring.generation == models[model].generation, "another generation");
+        require(local.generation == models[model].generation, "another local generation");
+        require(ring.epoch == image_epoch, "another epoch");
+    }
+}
+
+void hostile_answers()
+{
+    const auto at = [](const char* name) { return channel(impostor(name)); };
+    fails(at("resp-echo").predict(0, ROW, PLENTY), Error::echo_mismatch, "resp-echo");
+    // The row that the rest of the answer is for.
+    const Rows rows("image");
+    require(!at("resp-status").predict(0, rows.x(0), PLENTY), "resp-status: an answer");
+    {
+        Client client = at("resp-ahead");
+        const Watch watch;
+        fails(client.predict(0, ROW, Milliseconds(100)), Error::deadline, "resp-ahead");
+        watch.took(Milliseconds(100), PLENTY);
+    }
+    {
+        Client client = at("models-wild");
+        for (std::uint16_t model = 0; model < 10; model++) {
+            fails(client.predict_local(model, ROW), Error::unknown_model, "models-wild");
+        }
+    }
+    {
+        Client client = at("models-torn");
+        const Watch watch;
+        require(!client.predict_local(0, ROW), "models-torn: an answer");
+        watch.took(Seconds(0), Seconds(5));
+    }
+    require(at("status-wild").models().empty(), "status-wild: a model");
+    const Client client = at("status-odd");
+    const Watch watch;
+    static_cast<void>(client.models());
+    watch.took(Seconds(0), Seconds(5));
+}

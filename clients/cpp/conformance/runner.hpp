@@ -1,0 +1,188 @@
+// The C++ runner's own ground: a failed case throws a Fault, and its channels close by themselves.
+#ifndef RUNNER_HPP
+#define RUNNER_HPP
+
+#include "suite.h"
+
+#include <factord.hpp>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+using factord::AttachError;
+using factord::Client;
+using factord::Error;
+using factord::Prediction;
+using Seconds = std::chrono::seconds;
+using Milliseconds = std::chrono::milliseconds;
+
+// For everything that must come, on a busy machine too.
+constexpr Seconds PLENTY(10);
+
+// Why a case failed.
+struct Fault {
+    std::string why;
+};
+
+inline void require(bool condition, const std::string& why)
+{
+    if (!condition) throw Fault{why};
+}
+
+// The value of a result, which must have one.
+template <class T>
+T must(factord::Result<T> result, const std::string& what)
+{
+    require(result.has_value(), what + ": " + factord::message(result.error()));
+    return *std::move(result);
+}
+
+inline void must(const factord::Result<void>& result, const std::string& what)
+{
+    require(result.has_value(), what + ": " + factord::message(result.error()));
+}
+
+// Fails unless there is this very error.
+template <class T>
+void fails(const factord::Result<T>& result, Error expected, const std::string& what)
+{
+    const Error found = result ? Error::ok : result.error();
+    require(found == expected, what + ": `" + factord::message(found) + "` instead of `" +
+                                   factord::message(expected) + "`");
+}
+
+// The rows of a golden file.
+class Rows {
+public:
+    explicit Rows(const std::string& name, std::size_t width = 3)
+    {
+        const bool answers = name != "bad";
+        require(suite_read(&rows_, name.c_str(), width, answers), name + ".golden is not sound");
+    }
+    Rows(const Rows&) = delete;
+    Rows& operator=(const Rows&) = delete;
+    ~Rows() { suite_free_rows(&rows_); }
+
+    std::size_t size() const { return rows_.count; }
+    factord::Row x(std::size_t row) const { return {rows_.x + row * rows_.width, rows_.width}; }
+    factord::Row all() const { return {rows_.x, rows_.count * rows_.width}; }
+
+    // Fails unless an answer has the bits of a row; gives it back.
+    Prediction exact(std::size_t row, const factord::Result<Prediction>& answer) const
+    {
+        const Prediction found = must(answer, "row " + std::to_string(row));
+        require(suite_bits(found.y) == rows_.y[row] && suite_bits(found.second) == rows_.second[row],
+                "row " + std::to_string(row) + ": other bits");
+        return found;
+    }
+
+private:
+    suite_rows rows_;
+};
+
+// A stop watch, for what must take so long and no longer.
+class Watch {
+public:
+    void took(std::chrono::nanoseconds least, std::chrono::nanoseconds most) const
+    {
+        const auto spent = std::chrono::steady_clock::now() - start_;
+        require(spent >= least && spent <= most,
+                "took " + std::to_string(std::chrono::nanoseconds(spent).count()) + " ns");
+    }
+
+    bool over(std::chrono::nanoseconds limit) const
+    {
+        return std::chrono::steady_clock::now() - start_ > limit;
+    }
+
+private:
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+inline std::string conduct(const std::string& words)
+{
+    char said[256];
+    require(suite_conduct(words.c_str(), said, sizeof said), "the conductor cannot " + words);
+    return said;
+}
+
+// Starts a false daemon; its socket.
+inline std::string impostor(const std::string& name)
+{
+    return conduct("impostor " + name);
+}
+
+inline factord::Result<Client, AttachError> try_channel(const std::string& socket = "",
+                                                        std::uint32_t features = 3,
+                                                        std::uint32_t slots = SUITE_SLOTS)
+{
+    factord::Options options;
+    options.socket = socket.empty() ? nullptr : socket.c_str();
+    options.name = "conformance";
+    options.feature_count = features;
+    options.slot_count = slots;
+    // The cores are shared with the daemon and with whatever else runs.
+    options.idle = factord::Idle::backoff;
+    return Client::attach(options);
+}
+
+inline Client channel(const std::string& socket = "", std::uint32_t features = 3,
+                      std::uint32_t slots = SUITE_SLOTS)
+{
+    auto client = try_channel(socket, features, slots);
+    require(client.has_value(), std::string("attach: ") + client.error().what());
+    return *std::move(client);
+}
+
+inline std::uint16_t id_of(const Client& client, const char* name)
+{
+    return must(client.model(name), name).id;
+}
+
+// Takes the next answer, which must come.
+inline factord::Answer next_answer(Client& client)
+{
+    for (const Watch watch; !watch.over(PLENTY);) {
+        const auto got = client.poll();
+        // After not_connected it is coming back; requests under way are kept.
+        if (!got) fails(got, Error::not_connected, "poll");
+        if (got && *got) return **got;
+        if (!got) suite_sleep_ms(1);
+    }
+    throw Fault{"no answer within 10 s"};
+}
+
+inline void nothing_left(Client& client)
+{
+    require(!must(client.poll(), "poll").has_value(), "an answer where nothing is left");
+}
+
+// The cases, in order.
+void attach();
+void wrong_abi();
+void golden_regression();
+void golden_classification();
+void bad_input();
+void unknown_model();
+void width_mismatch();
+void back_pressure();
+void pipelined_order();
+void deadline();
+void engine_killed();
+void batch_golden();
+void batch_across_kill();
+void model_swapped();
+void local_equals_ring();
+void wide();
+void refused_peer();
+void golden_image();
+void half_made_region();
+void hostile_regions();
+void hostile_answers();
+
+// The other calls of a runner.
+int ping();
+int csv(const char* input, const char* output);
+
+#endif
