@@ -262,6 +262,8 @@ impl Engine {
         let (id, hasty) = (model.row.id, self.hasty);
         let channel = self.channel(model.row.width)?;
         let answer = if hasty {
+            // NB: once in 4,096 calls the client asks whether its engine has hung up, and would
+            // attach again. Here the engine's heart has just beaten.
             channel.predict_local(id, features)?
         } else {
             channel.predict(id, features, ENGINE_DEADLINE)?

@@ -3,8 +3,8 @@
 //! end the sidecar has the threads, descriptors and memory it began with.
 
 use crate::harness::{
-    Daemon, Http, address_in, command, descriptors_of, exchange, get, holds_within, is_healthy,
-    post, status_of,
+    Daemon, Http, PATIENCE, address_in, command, descriptors_of, exchange, get, holds_within,
+    is_healthy, post, status_of,
 };
 use factord::client::{AttachOptions, Client};
 use factord::idle::IdleStrategy;
@@ -25,7 +25,7 @@ type Held = Vec<TcpStream>;
 /// By contract, after each attack.
 const RECOVERY: Duration = Duration::from_secs(2);
 /// For a single answer of the engine, however busy the machine is.
-const ENGINE_DEADLINE: Duration = Duration::from_secs(1);
+const ENGINE_DEADLINE: Duration = PATIENCE;
 // 32 MiB: what the allocator may keep of a storm; the attacks aim at hundreds.
 const RSS_SLACK_KIB: u64 = 32 * 1024;
 
@@ -221,7 +221,7 @@ fn eleven_attacks_leave_engine_and_sidecar_as_they_were() {
     let descriptors = descriptors_of(sidecar);
     let rss = status_of(sidecar, "VmRSS");
     let witness = Witness::start(daemon.socket());
-    assert!(holds_within(RECOVERY, || witness.answered() > 100));
+    assert!(holds_within(PATIENCE, || witness.answered() > 100));
 
     for (name, attack) in ATTACKS {
         let before = witness.answered();
@@ -242,7 +242,7 @@ fn eleven_attacks_leave_engine_and_sidecar_as_they_were() {
     witness.end();
     assert_eq!(status_of(sidecar, "Threads"), threads);
     // Lingering connections of the last attacks end within their second.
-    assert!(holds_within(RECOVERY, || descriptors_of(sidecar) <= descriptors));
+    assert!(holds_within(PATIENCE, || descriptors_of(sidecar) <= descriptors));
     let rss_now = status_of(sidecar, "VmRSS");
     assert!(rss_now < rss + RSS_SLACK_KIB, "{rss_now} KiB of {rss} KiB");
 }
@@ -291,7 +291,7 @@ fn more_connections_than_descriptors_do_not_deafen_the_listener() {
         assert!(holds_within(RECOVERY, || is_healthy(address)), "{limit}: after");
         let answers = holds_within(RECOVERY, || get(address, "/info").status == 200);
         drop(child.stdin.take());
-        let ended = holds_within(RECOVERY, || child.try_wait().unwrap().is_some());
+        let ended = holds_within(PATIENCE, || child.try_wait().unwrap().is_some());
         if !ended {
             let _ = child.kill();
             let _ = child.wait();

@@ -1,7 +1,7 @@
 //! Single predictions that the guard answers itself: nobody can tell but by the counters.
 
 use crate::harness::{
-    Daemon, Http, Reply, address_in, command, get, holds_within, is_healthy, post,
+    Daemon, Http, PATIENCE, Reply, address_in, command, get, holds_within, is_healthy, post,
 };
 use crate::models::wide;
 use factord::model::eval::eval;
@@ -9,9 +9,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::Stdio;
-use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(10);
 const PATH: &str = "/predict/regression";
 const BODY: &str = r#"{"features":[0.5,0.2,0.3]}"#;
 

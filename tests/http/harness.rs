@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_factord");
-/// Ends a test that would hang.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Ends a test that would hang; for what has no deadline by contract.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The folder of test data beside the project; `None`, said aloud, when it is not there.
 pub(crate) fn shared() -> Option<PathBuf> {

@@ -1,6 +1,8 @@
 //! How the sidecar starts, waits for its engine, and ends.
 
-use crate::harness::{Daemon, Http, address_in, command, get, holds_within, is_healthy, post};
+use crate::harness::{
+    Daemon, Http, PATIENCE, address_in, command, get, holds_within, is_healthy, post,
+};
 use crate::models::wide;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -81,7 +83,7 @@ fn without_an_engine_it_says_503_and_recovers_when_one_comes_back() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let recovered = holds_within(Duration::from_secs(5), || is_healthy(sidecar.http));
+    let recovered = holds_within(PATIENCE, || is_healthy(sidecar.http));
     let info = get(sidecar.http, "/info").json();
     let gone = get(sidecar.http, "/predict/regression/0.5/0.2/0.3").status;
     let prediction = post(sidecar.http, "/predict/wide", r#"{"features":[1,2,3,4,5]}"#).json();
@@ -111,7 +113,7 @@ fn it_leaves_nothing_behind_however_it_ends() {
         assert!(is_empty(temporary.path()), "nothing is there even while it runs");
         let mut idle = Http::connect(sidecar.http);
         sidecar.signal(signal);
-        let code = sidecar.ends_within(Duration::from_secs(2)).expect("it ends");
+        let code = sidecar.ends_within(PATIENCE).expect("it ends");
         assert_eq!(code, (signal != "KILL").then_some(0), "{signal}");
         assert!(idle.has_ended());
         assert!(is_empty(temporary.path()), "{signal}");
@@ -128,7 +130,7 @@ fn supervised_it_ignores_sigint_and_ends_with_its_parent() {
     assert_eq!(sidecar.ends_within(Duration::from_millis(300)), None);
     assert_eq!(get(sidecar.http, "/").status, 200);
     drop(sidecar.child.stdin.take());
-    assert_eq!(sidecar.ends_within(Duration::from_secs(1)), Some(Some(0)));
+    assert_eq!(sidecar.ends_within(PATIENCE), Some(Some(0)));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Limits and deadlines, each at its edge.
 
-use crate::harness::{Daemon, Http, exchange, get, holds_within, is_healthy, post, status_of};
+use crate::harness::{
+    Daemon, Http, PATIENCE, exchange, get, holds_within, is_healthy, post, status_of,
+};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -55,11 +57,12 @@ fn slow_heads_and_bodies_end_at_their_deadlines() {
     head.send("GET /health HT");
     body.send("POST /predict/regression HTTP/1.1\r\nContent-Length: 2000\r\n\r\n{");
     assert_eq!(head.reply(false).status, 408);
-    // 5 s by contract; a byte in between must not have moved the deadline.
-    assert!(began.elapsed() < Duration::from_secs(7), "{:?}", began.elapsed());
+    // 5 s by contract, and 10 s for the body.
+    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
     body.send(" ");
     assert_eq!(body.reply(false).status, 408);
-    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
+    // 10 s by contract; the byte in between has not moved the deadline to 15 s.
+    assert!(began.elapsed() < Duration::from_secs(14), "{:?}", began.elapsed());
 }
 
 #[test]
@@ -78,7 +81,7 @@ fn with_every_place_taken_health_and_metrics_still_answer() {
         let reply = get(daemon.http, "/info");
         reply.status == 503 && reply.header("Retry-After") == Some("1")
     };
-    assert!(holds_within(Duration::from_secs(4), full));
+    assert!(holds_within(Duration::from_secs(8), full));
     assert_eq!(get(daemon.http, "/health").status, 200);
     assert_eq!(get(daemon.http, "/metrics").status, 200);
     // Refused clients that do not hang up fill the reserve; they give way.
@@ -101,7 +104,7 @@ fn with_every_place_taken_health_and_metrics_still_answer() {
         .collect();
     assert_eq!(get(daemon.http, "/health").status, 200);
     drop((taken, refused, heads));
-    assert!(holds_within(Duration::from_secs(2), || get(daemon.http, "/info").status == 200));
+    assert!(holds_within(PATIENCE, || get(daemon.http, "/info").status == 200));
 }
 
 #[test]
@@ -110,7 +113,7 @@ fn quiet_connections_give_way_to_new_ones() {
     let sidecar = daemon.sidecar();
     let threads = status_of(sidecar, "Threads");
     let quiet: Vec<Http> = (0..600).map(|_| Http::connect(daemon.http)).collect();
-    assert!(holds_within(Duration::from_secs(3), || get(daemon.http, "/info").status == 200));
+    assert!(holds_within(PATIENCE, || get(daemon.http, "/info").status == 200));
     assert!(is_healthy(daemon.http));
     assert_eq!(status_of(sidecar, "Threads"), threads);
     drop(quiet);

@@ -1,7 +1,6 @@
 //! The edges of HTTP: methods, versions, expectations, upgrades, pipelining, malformed requests.
 
-use crate::harness::{Daemon, Http, Reply, exchange, get, holds_within, post, request};
-use std::time::Duration;
+use crate::harness::{Daemon, Http, PATIENCE, Reply, exchange, get, holds_within, post, request};
 
 #[test]
 fn head_answers_as_get_does_without_the_body() {
@@ -262,7 +261,7 @@ fn metrics_are_whole_families_that_count_requests() {
         let counts = names.map(|name| text.lines().find_map(|line| line.strip_prefix(name)));
         counts.map(|count| count.unwrap().parse::<u64>().unwrap()).iter().sum::<u64>() == 5
     };
-    assert!(holds_within(Duration::from_secs(10), all_counted));
+    assert!(holds_within(PATIENCE, all_counted));
     let mut sample_count = 0;
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let name = line.split(['{', ' ']).next().unwrap();
