@@ -86,8 +86,8 @@ pub(crate) fn held(sources: &[Source]) -> Vec<String> {
         let quoted = promise.words.split('`').skip(1).step_by(2);
         let citations: Vec<&str> = quoted
             .filter(|text| {
-                let test =
-                    (text.starts_with("tests/") || text.starts_with("src/")) && text.contains("::");
+                let code = ["tests/", "src/", "clients/"];
+                let test = code.iter().any(|at| text.starts_with(at)) && text.contains("::");
                 test || text.starts_with(".ci/") && text.ends_with(".sh")
             })
             .collect();

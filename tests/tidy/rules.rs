@@ -29,8 +29,7 @@ const UNSAFE: &[&str] = &[
     "benches/rivals/",
 ];
 
-/// The clients' suite, which prints to a terminal or a log, and the tests of both packages.
-const CONFORMANCE: &str = "clients/conformance/";
+/// The tests of the clients' packages.
 const CLIENT_TESTS: [&str; 2] = ["clients/conformance/tests/", "clients/rust/tests/"];
 
 /// Where a word may stand in code: each line a word, then path prefixes.
@@ -38,7 +37,7 @@ const PLACES: [(&str, &[&str]); 11] = [
     // It skips destructors: the code travels in a `Failure`.
     ("process::exit", &["tests/"]),
     // It panics when the reader of stdout has gone.
-    ("println!(", &["tests/", "benches/", "examples/", "clients/rust/examples/", CONFORMANCE]),
+    ("println!(", &["tests/", "benches/", "examples/", "clients/rust/examples/"]),
     (".unwrap()", &["tests/", "benches/", "examples/", CLIENT_TESTS[0], CLIENT_TESTS[1]]),
     ("rustix::", &["src/sys/", "tests/"]),
     // The rivals are a package of their own, which has no part in the house's floors.

@@ -36,8 +36,14 @@ pub(crate) struct Conductor {
 }
 
 impl Conductor {
-    /// Takes over a prepared engine; `folder` is private to the run.
-    pub(crate) fn start(engine: Engine, golden: &Path, folder: &Path) -> Result<Conductor, Fault> {
+    /// Takes over a prepared engine; `folder` is private to the run. A saboteur says that it has
+    /// done what it was asked for, but neither kills nor halts, and its false daemons are honest.
+    pub(crate) fn start(
+        engine: Engine,
+        golden: &Path,
+        folder: &Path,
+        saboteur: bool,
+    ) -> Result<Conductor, Fault> {
         let socket = folder.join("conduct.sock");
         let listener = UnixListener::bind(&socket).during(socket.display())?;
         let (orders, inbox) = channel();
@@ -48,6 +54,7 @@ impl Conductor {
             impostors: Vec::new(),
             impostor_count: 0,
             due: None,
+            saboteur,
         };
         let thread = thread::spawn(move || stage.play(&inbox));
         let callers = orders.clone();
@@ -134,6 +141,7 @@ struct Stage {
     impostors: Vec<Impostor>,
     impostor_count: u32,
     due: Option<Due>,
+    saboteur: bool,
 }
 
 /// Answers that the daemon's workers have given.
@@ -183,6 +191,9 @@ impl Stage {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let done = |()| String::new();
         match words.as_slice() {
+            ["kill" | "stop" | "continue"] | ["restart-after", _] if self.saboteur => {
+                Ok(String::new())
+            }
             ["reset"] => {
                 self.due = None;
                 self.impostors.clear();
@@ -203,6 +214,7 @@ impl Stage {
                 Ok(String::new())
             }
             ["impostor", name] => {
+                let name = if self.saboteur { "good" } else { name };
                 self.impostor_count += 1;
                 let path = self.folder.join(format!("impostor-{}.sock", self.impostor_count));
                 self.impostors.push(Impostor::start(name, &self.golden, path.clone())?);

@@ -4,8 +4,9 @@ use crate::conductor::Conductor;
 use crate::engine::Engine;
 use crate::fault::{During, Fault, ensure, fail};
 use crate::language::{LANGUAGES, Language, Runner};
-use crate::latency;
+use crate::say::say;
 use crate::table::{self, Outcome};
+use crate::{golden, latency, spoilt};
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -35,12 +36,29 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts the daemon and the conductor in a folder of their own.
     pub(crate) fn set(idle: &str, core: Option<usize>) -> Result<Stage, Fault> {
-        let folder = tempfile::Builder::new().prefix("factord-conformance-").tempdir();
-        let folder = folder.during("a folder")?;
+        let folder = private_folder()?;
         let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+        Stage::set_in(folder, golden, idle, core, false)
+    }
+
+    /// The same with a saboteur for a conductor, and golden rows that are off by one bit.
+    pub(crate) fn set_spoilt() -> Result<Stage, Fault> {
+        let folder = private_folder()?;
+        let golden = folder.path().join("golden");
+        golden::write_spoilt(&golden)?;
+        Stage::set_in(folder, golden, "backoff", None, true)
+    }
+
+    fn set_in(
+        folder: TempDir,
+        golden: PathBuf,
+        idle: &str,
+        core: Option<usize>,
+        saboteur: bool,
+    ) -> Result<Stage, Fault> {
         let engine = Engine::prepare(&daemon()?, folder.path(), idle, core)?;
         let socket = engine.socket();
-        let conductor = Conductor::start(engine, &golden, folder.path())?;
+        let conductor = Conductor::start(engine, &golden, folder.path(), saboteur)?;
         conductor.order(&["start"])?;
         let conduct = folder.path().join("conduct");
         let this = env::current_exe().during("this program")?;
@@ -62,6 +80,10 @@ impl Stage {
         command.stdin(if asked { Stdio::piped() } else { Stdio::null() });
         factord::sys::process::bind_to_parent(&mut command).spawn().during("the runner")
     }
+}
+
+fn private_folder() -> Result<TempDir, Fault> {
+    tempfile::Builder::new().prefix("factord-conformance-").tempdir().during("a folder")
 }
 
 /// The daemon: named by `FACTORD`, or built beside this program.
@@ -111,6 +133,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, Fault> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["--latency", names @ ..] => latency::run(&runners(names)?).map(|()| true),
+        ["--spoilt", names @ ..] => spoilt::run(&runners(names)?),
         names => conform(names),
     }
 }
@@ -132,20 +155,20 @@ fn conform(names: &[&str]) -> Result<bool, Fault> {
             Err(outcome) => outcome.clone(),
         };
         let seconds = start.elapsed().as_secs_f64();
-        println!("{}: {}, {seconds:.1} s", language.name, outcome.summary());
+        say(format_args!("{}: {}, {seconds:.1} s", language.name, outcome.summary()));
         columns.push((language.name, outcome));
     }
     let tables_agree = compare_tables(&stage, &runners)?;
     let (table, faults) = table::of(&columns, all_must_run());
-    println!("\n{table}");
+    say(format_args!("\n{table}"));
     for fault in &faults {
-        println!("{fault}");
+        say(format_args!("{fault}"));
     }
     Ok(faults.is_empty() && tables_agree)
 }
 
 /// Lines of a child until its end, which must come in time.
-fn lines_of(mut child: Child) -> Result<Vec<String>, Fault> {
+pub(crate) fn lines_of(mut child: Child) -> Result<Vec<String>, Fault> {
     let stdout = child.stdout.take().ok_or("no stdout").during("the runner")?;
     let (sender, inbox) = channel();
     thread::spawn(move || {
@@ -200,7 +223,7 @@ fn compare_tables(stage: &Stage, runners: &[Made]) -> Result<bool, Fault> {
     let shared = env::var_os("FACTORD_SHARED").map_or(beside, PathBuf::from);
     let table = shared.join(TABLE);
     if !table.is_file() {
-        println!("csv: skipped, there is no {}", table.display());
+        say(format_args!("csv: skipped, there is no {}", table.display()));
         return Ok(!all_must_run());
     }
     let rows = fs::read_to_string(&table).during(table.display())?.lines().count() - 1;
@@ -217,7 +240,10 @@ fn compare_tables(stage: &Stage, runners: &[Made]) -> Result<bool, Fault> {
         let (reference, expected) = first.get_or_insert_with(|| (language.name, bits.clone()));
         let same = status == "exit status: 0" && bits == *expected && bits.lines().count() == rows;
         let verdict = if same { "the same bits" } else { "FAILED: other bits" };
-        println!("csv: {}, {rows} rows: {verdict} as {reference} ({status})", language.name);
+        say(format_args!(
+            "csv: {}, {rows} rows: {verdict} as {reference} ({status})",
+            language.name
+        ));
         agree &= same && rows > 0;
     }
     Ok(agree)

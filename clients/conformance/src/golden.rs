@@ -137,6 +137,25 @@ pub(crate) fn write_all(folder: &Path) -> Result<usize, Fault> {
     Ok(files.len())
 }
 
+/// Writes golden files that no honest client agrees with: the last row of each is off by its last
+/// bit, of the model that is swapped every row, and the last bad row is a good one. The images
+/// are as they should be.
+pub(crate) fn write_spoilt(folder: &Path) -> Result<(), Fault> {
+    write_all(folder)?;
+    let names = ["regression", "classification", "wide", "wide-logistic", "image"];
+    for name in names.into_iter().chain(["swing-a", "swing-b"]) {
+        let mut rows = read(folder, name)?;
+        let first = if name.starts_with("swing") { 0 } else { rows.len() - 1 };
+        rows[first..].iter_mut().for_each(|row| row.y ^= 1);
+        fs::write(folder.join(format!("{name}.golden")), text(&rows)).during(name)?;
+    }
+    let mut bad = String::new();
+    for x in read_bad(folder)?.into_iter().skip(1).chain([vec![0.5; 3]]) {
+        words(&mut bad, x.into_iter().map(f64::to_bits));
+    }
+    fs::write(folder.join("bad.golden"), bad).during("bad")
+}
+
 fn lines(folder: &Path, name: &str) -> Result<Vec<Vec<u64>>, Fault> {
     let path = folder.join(format!("{name}.golden"));
     let text = fs::read_to_string(&path).during(path.display())?;

@@ -3,6 +3,7 @@
 use crate::drive::{Made, Stage};
 use crate::fault::{During, Fault, ensure, fail};
 use crate::language::Runner;
+use crate::say::say;
 use factord::sys::sched;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout};
@@ -12,11 +13,11 @@ const ROUNDS: usize = 40;
 /// Rounds that count for nothing: caches fill, and Java compiles.
 const WARM_ROUNDS: usize = 8;
 /// Groups of a round.
-// 3,000 groups of 16 take some 5 ms at 100 ns a round trip.
-const GROUPS: usize = 3000;
+// 1,500 groups of 16 take 2.4 ms at 100 ns a round trip.
+const GROUPS: usize = 1500;
 /// Rows and rounds of the batch figure.
 const BATCH_ROWS: usize = 1_000_000;
-const BATCH_ROUNDS: usize = 5;
+const BATCH_ROUNDS: usize = 3;
 
 /// A client's process that answers lines.
 struct Pinger {
@@ -82,7 +83,7 @@ pub(crate) fn run(runners: &[Made]) -> Result<(), Fault> {
     for (language, runner) in runners {
         match runner {
             Ok(runner) => pingers.push(Pinger::start(&stage, language.name, runner)?),
-            Err(outcome) => println!("{}: {}\n", language.name, outcome.summary()),
+            Err(outcome) => say(format_args!("{}: {}\n", language.name, outcome.summary())),
         }
     }
     for round in 0..WARM_ROUNDS + ROUNDS {
@@ -101,21 +102,23 @@ pub(crate) fn run(runners: &[Made]) -> Result<(), Fault> {
     }
     let first = pingers.first().map(|pinger| pinger.p50s_ns.clone()).unwrap_or_default();
     let reference = pingers.first().map_or("", |pinger| pinger.name);
-    println!("| client | round trip p50, ns | to {reference}'s | batch, million a second |");
-    println!("|---|---|---|---|");
+    say(format_args!(
+        "| client | round trip p50, ns | to {reference}'s | batch, million a second |"
+    ));
+    say(format_args!("|---|---|---|---|"));
     for pinger in &mut pingers {
         let pairs = pinger.p50s_ns.iter().zip(&first);
         let mut ratios: Vec<f64> = pairs.map(|(own, reference)| own / reference).collect();
-        println!(
+        say(format_args!(
             "| {} | {:.1} | {:.2} | {:.1} |",
             pinger.name,
             median(&mut pinger.p50s_ns),
             median(&mut ratios),
             median(&mut pinger.rates) / 1e6
-        );
+        ));
     }
-    println!(
+    say(format_args!(
         "\n{ROUNDS} rounds of {GROUPS} groups of 16, by turns; worker on CPU {worker}, clients on CPU {own}"
-    );
+    ));
     Ok(())
 }

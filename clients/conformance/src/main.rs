@@ -14,27 +14,30 @@ mod language;
 mod latency;
 mod models;
 mod runner;
+mod say;
+mod spoilt;
 mod table;
 
 use fault::{Fault, fail};
+use say::say;
 use std::path::Path;
 use std::process::ExitCode;
 
 fn run(arguments: &[String]) -> Result<bool, Fault> {
     let [call, rest @ ..] = arguments else {
         return fail(
-            "calls: drive [--latency] [LANGUAGE...], runner ..., conduct ..., golden FOLDER",
+            "calls: drive [--latency|--spoilt] [LANGUAGE...], runner ..., conduct ..., golden FOLDER",
         );
     };
     match (call.as_str(), rest) {
         ("drive", arguments) => drive::run(arguments),
         ("runner", arguments) => runner::run(arguments),
         ("conduct", [socket, words @ ..]) => {
-            println!("{}", conductor::call(Path::new(socket), words)?);
+            say(format_args!("{}", conductor::call(Path::new(socket), words)?));
             Ok(true)
         }
         ("golden", [folder]) => {
-            println!("{} files", golden::write_all(Path::new(folder))?);
+            say(format_args!("{} files", golden::write_all(Path::new(folder))?));
             Ok(true)
         }
         (call, _) => fail(format!("no such call: {call}")),

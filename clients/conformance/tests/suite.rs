@@ -71,6 +71,14 @@ fn every_case_passes_in_rust_and_the_page_names_it() {
 }
 
 #[test]
+fn every_case_fails_in_rust_where_nothing_is_as_it_should_be() {
+    let output = suite(&["drive", "--spoilt", "rust"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("rust: 17 of 17 spoilt cases fail"), "{text}");
+}
+
+#[test]
 fn a_missing_toolchain_is_named_and_fails_where_all_must_run() {
     for (all_must_run, passes) in [("false", true), ("true", false)] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_factord-conformance"));
