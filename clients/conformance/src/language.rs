@@ -30,7 +30,10 @@ pub(crate) const LANGUAGES: [Language; 5] = [
             ("java", "a JDK, 17 or newer"),
         ],
     },
-    Language { name: "python", tools: &[MAKE, ("python3", "python3 and python3-venv")] },
+    Language {
+        name: "python",
+        tools: &[MAKE, ("python3", "python3 and python3-venv"), ("cargo", "Rust, 1.89 or newer")],
+    },
 ];
 
 /// How a runner is called.
@@ -65,11 +68,8 @@ fn found(program: &str) -> bool {
 impl Language {
     /// What is missing to make its runner, in words.
     pub(crate) fn missing(&self) -> Option<String> {
-        if let Some((program, package)) = self.tools.iter().find(|(program, _)| !found(program)) {
-            return Some(format!("{program} is missing: install {package}"));
-        }
-        let made = self.name == "rust" || clients().join(self.name).join("Makefile").is_file();
-        (!made).then(|| format!("there is no clients/{}/Makefile", self.name))
+        let (program, package) = self.tools.iter().find(|(program, _)| !found(program))?;
+        Some(format!("{program} is missing: install {package}"))
     }
 
     /// Makes the runner, under `out` if it is not this program itself.
