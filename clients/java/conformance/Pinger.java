@@ -68,6 +68,7 @@ final class Pinger {
         for (int group = 0; group < WARM_GROUPS && System.nanoTime() - start < WARM_NS; group++) {
             groupNs();
         }
+        batchPerSecond(WARM_GROUPS);
     }
 
     private long groupNs() throws Fault {

@@ -1,3 +1,4 @@
+import factord.AttachOptions;
 import factord.Client;
 import factord.Predictions;
 import factord.Status;
@@ -21,7 +22,8 @@ public final class Batch {
             rows[i] = (i + 1) * 0.618033988749894 % 1;
         }
         Predictions answers = new Predictions(ROW_COUNT);
-        try (Client client = Client.attach()) {
+        // Many slots make a batch fast; few, as there are by default, a single round trip.
+        try (Client client = Client.attach(AttachOptions.DEFAULT.withSlotCount(256))) {
             int model = client.model("regression").orElseThrow().id();
             Status status = client.predictBatch(model, rows, answers, DEADLINE_NS);
             if (status != Status.OK) {

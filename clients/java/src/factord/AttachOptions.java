@@ -15,14 +15,15 @@ import java.nio.file.Path;
  *     {@code /tmp/factord-UID/}
  * @param name shown to operators; at most 31 bytes are kept
  * @param featureCount features of every request of this channel, 1 to 1,024
- * @param slotCount slots in each ring: a power of two up to 4,096
+ * @param slotCount slots in each ring, the most requests under way: a power of two up to 4,096. Few
+ *     make a single round trip faster, many make a batch faster
  * @param idle what a waiting call does between two looks
  */
 public record AttachOptions(
         Path socket, String name, int featureCount, int slotCount, Idle idle) {
-    /** Three features, 64 slots, spinning. */
+    /** Three features, eight slots, spinning. */
     public static final AttachOptions DEFAULT =
-            new AttachOptions(null, "client", 3, 64, Idle.SPIN);
+            new AttachOptions(null, "client", 3, 8, Idle.SPIN);
 
     /**
      * Attaches elsewhere.

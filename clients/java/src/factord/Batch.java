@@ -87,7 +87,8 @@ final class Batch {
     }
 
     private void take(Predictions into) {
-        for (int look = 0; look < BURST && client.takeNext(scratch); look++) {
+        int ready = client.engine().session().ready(BURST);
+        for (int look = 0; look < ready && client.takeNext(scratch); look++) {
             if (scratch.ticket() >= firstTicket) {
                 into.set(taken, scratch);
                 taken++;

@@ -92,7 +92,7 @@ final class Engine {
 
     private void attachAgain() {
         // What the dead engine answered is still there; the caller takes it before the next try.
-        if (session.ready()) {
+        if (session.ready(1) > 0) {
             return;
         }
         Session next;

@@ -191,10 +191,22 @@ final class Session implements AutoCloseable {
                 : Abi.STATUS_BAD_INPUT;
     }
 
-    /** Tells whether the next answer is there. */
-    boolean ready() {
-        int slot = SLOTS + ((int) nextAnswer & mask) * LINE_WORDS;
-        return Words.load(resp, slot + Abi.RESPONSE_SEQUENCE) == nextAnswer;
+    /**
+     * Counts the answers that are there, at most `limit`. The loads do not depend on each other, so
+     * that the lines of all of them travel at the same time.
+     */
+    int ready(int limit) {
+        int count = 0;
+        while (count < limit) {
+            long position = nextAnswer + count;
+            int slot = SLOTS + ((int) position & mask) * LINE_WORDS;
+            // Opaque: nothing is read but the sequence; `pop` looks again.
+            if (Words.load(resp, slot + Abi.RESPONSE_SEQUENCE) != position) {
+                break;
+            }
+            count++;
+        }
+        return count;
     }
 
     /** Publishes every unanswered request of this session in `next`, in order. */

@@ -85,7 +85,7 @@ final class Daemon implements AutoCloseable {
 
     AttachOptions options() {
         return AttachOptions.DEFAULT.withSocket(socket).withName("java test")
-                .withIdle(Idle.BACKOFF);
+                .withSlotCount(64).withIdle(Idle.BACKOFF);
     }
 
     Client attach() throws AttachException {
