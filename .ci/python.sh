@@ -19,8 +19,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
   cargo fmt --check
   cargo clippy --quiet --release --locked -- -D warnings
 )
-"$python" -m pip install --quiet pytest mypy pandas pandas-stubs pyarrow pyarrow-stubs
 cd clients/python || exit
+"$python" -m pip install --quiet --requirement tests/requirements.txt
 "$python" -m pytest -q -p no:cacheprovider
 "$python" -m mypy --cache-dir="$place/mypy" tests examples python/factord
 "$python" -m mypy --cache-dir="$place/mypy" conformance

@@ -56,6 +56,12 @@ impl Prediction {
         Prediction { y, second, generation, arm, epoch, t_received, t_done }
     }
 
+    /// What makes it again, for pickle and copy.
+    fn __getnewargs__(&self) -> (f64, f64, u32, u16, u64, u64, u64) {
+        let Prediction { y, second, generation, arm, epoch, t_received, t_done } = *self;
+        (y, second, generation, arm, epoch, t_received, t_done)
+    }
+
     fn __float__(&self) -> f64 {
         self.y
     }

@@ -1,5 +1,7 @@
 """Rows of every origin get the answers of the same numbers."""
 
+import copy
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -176,3 +178,12 @@ def test_predictions_are_a_sequence_and_an_array(
     assert "10001 answered" in repr(predictions)
     with pytest.raises(IndexError):
         predictions[COUNT]
+
+
+def test_answers_travel_to_other_processes(
+    client: factord.Client, rows: NDArray[np.float64]
+) -> None:
+    predictions = client.predict_many(rows[:10], deadline=SECONDS)
+    arrived = pickle.loads(pickle.dumps(predictions))
+    assert list(arrived) == list(predictions)
+    assert copy.copy(predictions[3]) == predictions[3]
