@@ -107,16 +107,6 @@ static inline void pause_pipeline(void)
 #endif
 }
 
-/* Asks for a line with the right to write it, ahead of the stores. */
-static inline void prefetch_write(const word *line)
-{
-#if defined(__x86_64__)
-    __asm__ volatile("prefetchw (%0)" : : "r"(line));
-#else
-    __builtin_prefetch((const void *)line, 1);
-#endif
-}
-
 /* CLOCK_MONOTONIC: the same in every process, and no system call where there is a vDSO. */
 static uint64_t now_ns(void)
 {
@@ -870,10 +860,11 @@ static void give_up_on(factord_client *client, uint64_t ticket)
     client->abandoned[(client->abandoned_head + client->abandoned_count++) & client->mask] = ticket;
 }
 
-/* Takes the next answer that somebody waits for. */
+/* Takes the next answer that somebody waits for. What nobody asked is no answer: a daemon that lies
+ * may fill its ring ahead of any request. */
 static inline bool take_next(factord_client *client, uint64_t *ticket, factord_prediction *out)
 {
-    while (is_answered(client, client->popped)) {
+    while (in_flight(client) > 0 && is_answered(client, client->popped)) {
         *ticket = client->base + client->popped;
         pop(client, out);
         if (LIKELY(client->abandoned_count == 0) ||
@@ -977,7 +968,7 @@ static void attach_again(factord_client *client, uint64_t now)
     struct attempt *attempt = &client->attempt;
     uint64_t end_ns = 0;
     /* What the dead engine answered is still there: the caller takes it first. */
-    if (is_answered(client, client->popped) && in_flight(client) > 0) return;
+    if (in_flight(client) > 0 && is_answered(client, client->popped)) return;
     if (attempt->step == NOTHING && now < client->retry_at_ns) return;
     if (attempt->step != NOTHING && since(now, client->looked_at_ns) > HANDSHAKE_NS / 2) {
         /* Called so rarely, no attempt would ever get through. */
@@ -1176,8 +1167,6 @@ int factord_poll(factord_client *client, uint64_t *ticket, factord_prediction *o
 /* Requests pushed, and answers taken, by turns: enough lines under way to hide a transfer, few
  * enough to keep both sides busy. */
 #define BURST 16
-/* How many pushes ahead a slot's line is asked for. */
-#define PUSH_AHEAD 8
 
 /* A batch under way. */
 struct batch {
@@ -1193,9 +1182,6 @@ static inline void push_burst(factord_client *client, uint64_t meta, struct batc
 {
     for (int i = 0; i < BURST && batch->submitted < batch->row_count; i++) {
         if (!has_room(client) || !client->connected) return;
-        if (in_flight(client) + PUSH_AHEAD < client->slot_count) {
-            prefetch_write(request_slot(client, client->pushed + PUSH_AHEAD));
-        }
         uint64_t position = push(client, meta, batch->rows + batch->submitted * client->width);
         if (batch->submitted++ == 0) batch->first_ticket = client->base + position;
     }
@@ -1204,8 +1190,9 @@ static inline void push_burst(factord_client *client, uint64_t meta, struct batc
 static inline void take_burst(factord_client *client, struct batch *batch)
 {
     /* These loads do not depend on each other, so the lines of all answers travel at once. */
+    uint64_t limit = least(BURST, in_flight(client));
     uint64_t ready = 0;
-    while (ready < BURST && is_answered(client, client->popped + ready)) ready++;
+    while (ready < limit && is_answered(client, client->popped + ready)) ready++;
     for (; ready > 0; ready--) {
         uint64_t ticket;
         factord_prediction answer;
@@ -1220,7 +1207,8 @@ static inline void take_burst(factord_client *client, struct batch *batch)
 
 COLD static int give_up_batch(factord_client *client, const struct batch *batch)
 {
-    int error = late(client);
+    bool no_room = client->connected && batch->submitted == 0;
+    int error = no_room ? FACTORD_ERROR_BACK_PRESSURE : late(client);
     for (size_t i = batch->taken; i < batch->row_count; i++) fail(&batch->out[i], error);
     for (size_t i = batch->taken; i < batch->submitted; i++) {
         give_up_on(client, batch->first_ticket + i);

@@ -184,8 +184,8 @@ FACTORD_API int factord_poll(factord_client *client, uint64_t *ticket, factord_p
 
 /* Predicts row_count rows through a full ring. `rows` is row-major with the channel's number of
  * features a row; `out` receives one entry a row, in order. The deadline is for the whole call; past
- * it the missing entries, and the call, read DEADLINE or NOT_CONNECTED. A bad row is no error of
- * the call: its entry says so. */
+ * it the missing entries, and the call, read DEADLINE, or BACK_PRESSURE when no row found room, or
+ * NOT_CONNECTED. A bad row is no error of the call: its entry says so. */
 FACTORD_API int factord_predict_batch(factord_client *client, uint16_t model, const double *rows,
                                       size_t row_count, uint64_t deadline_ns,
                                       factord_prediction *out);

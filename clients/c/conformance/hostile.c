@@ -37,6 +37,20 @@ void golden_image(void)
     }
 }
 
+/* A ring that is full of answers before anything is asked. */
+static void answers_ahead(void)
+{
+    factord_prediction answers[5] = {{.generation = 0}};
+    const struct suite_rows *rows = rows_of("image", 3);
+    factord_client *client = channel_at(impostor("good"));
+    nothing_left(client);
+    int error = factord_predict_batch(client, 0, rows->x, 4, PLENTY, answers);
+    same_error(error, FACTORD_OK, "good");
+    for (size_t i = 0; i < 4; i++) exact(rows, i, &answers[i]);
+    REQUIRE(answers[4].generation == 0, "good: an answer that nobody asked for");
+    nothing_left(client);
+}
+
 static void hostile_rings(void)
 {
     factord_prediction answer;
@@ -60,6 +74,7 @@ void hostile_answers(void)
 {
     factord_prediction answer;
     factord_model_row table[FACTORD_MODEL_COUNT_MAX];
+    answers_ahead();
     hostile_rings();
     factord_client *client = channel_at(impostor("models-wild"));
     for (uint16_t model = 0; model < 10; model++) {

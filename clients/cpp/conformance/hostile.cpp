@@ -35,8 +35,22 @@ void golden_image()
     }
 }
 
+// A ring that is full of answers before anything is asked.
+static void answers_ahead()
+{
+    std::array<Prediction, 5> answers{};
+    const Rows rows("image");
+    Client client = channel(impostor("good"));
+    nothing_left(client);
+    must(client.predict_batch(0, {rows.all().data(), 12}, {answers.data(), 4}, PLENTY), "good");
+    for (std::size_t i = 0; i < 4; i++) rows.exact(i, factord::result_of(answers[i]));
+    require(answers[4].generation == 0, "good: an answer that nobody asked for");
+    nothing_left(client);
+}
+
 void hostile_answers()
 {
+    answers_ahead();
     const auto at = [](const char* name) { return channel(impostor(name)); };
     fails(at("resp-echo").predict(0, ROW, PLENTY), Error::echo_mismatch, "resp-echo");
     // The row that the rest of the answer is for.
