@@ -106,7 +106,7 @@ fn requests_counted_ahead_are_whole() {
         }
         for _ in 0..=looked_at.ready_behind(1) {
             let position = looked_at.position();
-            let (found, x) = looked_at.read_triple();
+            let (found, x) = looked_at.read_triple(0);
             assert_eq!((found, x[0]), (meta(position), feature(position).to_bits()));
             looked_at.advance(1);
         }
