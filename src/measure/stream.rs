@@ -2,7 +2,7 @@
 
 use super::ring::{INPUT_COUNT, inputs};
 use super::{Stopwatch, median};
-use crate::client::{Answer, Client, PredictError};
+use crate::client::{Answer, Batch, Client, PredictError};
 use std::hint::black_box;
 use std::time::Duration;
 use thiserror::Error;
@@ -40,15 +40,16 @@ pub struct BatchRounds {
     client: Client,
     model: u16,
     rows: Vec<f64>,
-    answers: Vec<Answer>,
+    ys: Vec<f64>,
+    seconds: Vec<f64>,
 }
 
 impl BatchRounds {
     /// Sends batches for `model`, with the channel's number of features a row.
     pub fn new(client: Client, model: u16) -> BatchRounds {
         let rows = inputs(ROW_COUNT * client.feature_count());
-        let answers = vec![Err(PredictError::Deadline); ROW_COUNT];
-        BatchRounds { client, model, rows, answers }
+        let outputs = || vec![f64::NAN; ROW_COUNT];
+        BatchRounds { client, model, rows, ys: outputs(), seconds: outputs() }
     }
 
     /// Predictions a second over one round of `length`: those of its middle call, so that time
@@ -85,15 +86,29 @@ impl BatchRounds {
     }
 
     fn batch(&mut self) -> Result<(), PredictError> {
-        self.client.predict_batch(self.model, &self.rows, &mut self.answers, DEADLINE)
+        let (ys, seconds) = (&mut self.ys, &mut self.seconds);
+        let mut refused = None;
+        let take = |row: usize, answer: Answer| match answer {
+            Ok(prediction) => {
+                ys[row] = prediction.y;
+                seconds[row] = prediction.second;
+            }
+            Err(error) => refused = Some(error),
+        };
+        let mut batch = Batch::default();
+        let result = self.client.advance_batch(&mut batch, self.model, &self.rows, take, DEADLINE);
+        if result.is_err() {
+            self.client.abandon_batch(batch);
+        }
+        result.and(refused.map_or(Ok(()), Err))
     }
 
     fn check(&mut self) -> Result<(), StreamError> {
         let width = self.client.feature_count();
         for (row, x) in self.rows.chunks_exact(width).enumerate() {
-            let (ring, local) = (self.answers[row]?, self.client.predict_local(self.model, x)?);
+            let local = self.client.predict_local(self.model, x)?;
             let bits = |y: f64, second: f64| (y.to_bits(), second.to_bits());
-            if bits(ring.y, ring.second) != bits(local.y, local.second) {
+            if bits(self.ys[row], self.seconds[row]) != bits(local.y, local.second) {
                 return Err(StreamError::Differs { row });
             }
         }
