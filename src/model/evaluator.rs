@@ -30,7 +30,7 @@ impl Answer {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn finite_logistic(triple: &Triple, x: [f64; 3]) -> Option<Output> {
     let decision = triple.logistic_decision(x);
     decision.is_finite().then(|| Output::of_decision(decision))

@@ -101,44 +101,46 @@ impl Lane {
         self.violations >= VIOLATIONS_MAX
     }
 
-    /// Tells whether there is nothing to do: one load of the next slot's sequence.
+    /// Looks whether there is something to do: one load of the next slot's sequence.
     #[inline]
-    pub(super) fn quiet(&self) -> bool {
-        self.requests.look() == Look::Empty
+    pub(super) fn look(&self) -> Look {
+        self.requests.look()
+    }
+
+    /// Answers the one request that is ready, if it is of three features, not to be timed, and has
+    /// an answer; tells whether it did.
+    #[inline(always)]
+    pub(super) fn answer_one(&mut self, models: &ModelSet, epoch: u64, tally: &mut Tally) -> bool {
+        if self.feature_count != 3 || self.requests.ready_behind(1) > 0 || tally.until_sample() == 0
+        {
+            return false;
+        }
+        let (meta, bits) = self.requests.read_triple(0);
+        let Some(row) = models.row(meta).filter(|_| meta & request::FLAG_STAMP == 0) else {
+            return false;
+        };
+        let Some(output) = row.outputs(bits.map(f64::from_bits)) else { return false };
+        let sequence = self.requests.position();
+        let response = plain(sequence, meta, bits, output, row.generation(), epoch);
+        self.responses.push(sequence, &response);
+        self.requests.advance(1);
+        tally.skip(1);
+        tally.answered(abi::status::OK, 1);
+        true
     }
 
     /// Answers the requests that wait, at most a batch of them.
     #[inline]
     pub(super) fn serve(&mut self, desk: &mut Desk<'_>) -> Served {
         match self.requests.look() {
-            Look::Ready if self.feature_count == 3 => match self.requests.ready_behind(BATCH - 1) {
-                0 => self.answer_one(desk),
-                behind => self.answer_run(1 + behind, desk),
-            },
+            Look::Ready if self.feature_count == 3 => {
+                let ready = 1 + self.requests.ready_behind(BATCH - 1);
+                self.answer_run(ready, desk)
+            }
             Look::Ready => self.serve_wide(desk),
             Look::Empty => Served::Count(0),
             Look::Violation => self.violation(desk.tally),
         }
-    }
-
-    /// Answers the one request that is ready, of three features.
-    #[inline]
-    fn answer_one(&mut self, desk: &mut Desk<'_>) -> Served {
-        let (meta, bits) = self.requests.read_triple(0);
-        if !desk.tally.samples(1)
-            && meta & request::FLAG_STAMP == 0
-            && let Some(row) = desk.models.row(meta)
-            && let Some(output) = row.outputs(bits.map(f64::from_bits))
-        {
-            let sequence = self.requests.position();
-            let response = plain(sequence, meta, bits, output, row.generation(), desk.epoch);
-            self.responses.push(sequence, &response);
-            self.requests.advance(1);
-            desk.tally.answered(abi::status::OK, 1);
-        } else {
-            self.answer_any(meta, bits, desk);
-        }
-        Served::Count(1)
     }
 
     /// Answers `ready` requests of three features.

@@ -18,6 +18,7 @@ use crate::abi::FEATURE_COUNT_MAX;
 use crate::idle::{Idle, IdleStrategy};
 use crate::model::cell::Reader;
 use crate::model::lanes::Level;
+use crate::ring::Look;
 use lane::{Desk, Served};
 use mailbox::Order;
 
@@ -104,23 +105,23 @@ impl Worker {
 
     #[inline]
     fn serve_unless_quiet(&mut self, index: usize) -> usize {
-        match self.lanes.get(index) {
-            Some(lane) if !lane.quiet() => self.serve(index),
-            _ => 0,
+        match self.lanes.get(index).map(Lane::look) {
+            None | Some(Look::Empty) => 0,
+            Some(Look::Ready | Look::Violation) => self.serve(index),
         }
     }
 
     #[inline(never)]
     fn serve(&mut self, index: usize) -> usize {
         let Some(lane) = self.lanes.get_mut(index) else { return 0 };
-        let served = lane.serve(&mut Desk {
-            models: self.models.get(),
-            level: self.level,
-            epoch: self.epoch,
-            scratch: self.scratch.as_mut_slice(),
-            tally: &mut self.tally,
-        });
-        match served {
+        let models = self.models.get();
+        // A desk is set up only for what takes more than one look.
+        if lane.look() == Look::Ready && lane.answer_one(models, self.epoch, &mut self.tally) {
+            return 1;
+        }
+        let scratch = self.scratch.as_mut_slice();
+        let (level, epoch, tally) = (self.level, self.epoch, &mut self.tally);
+        match lane.serve(&mut Desk { models, level, epoch, scratch, tally }) {
             Served::Count(count) => count,
             Served::Broken => {
                 self.tally.detached();
