@@ -127,7 +127,7 @@ impl Client {
     /// # Errors
     ///
     /// [`PredictError`]; `Deadline` or, when the engine is gone, `NotConnected` past the deadline.
-    #[inline]
+    #[inline(always)]
     pub fn predict(&mut self, model: u16, x: &[f64], deadline: Duration) -> Answer {
         let ticket = match self.submit(model, x) {
             Err(PredictError::BackPressure | PredictError::NotConnected) => {
@@ -216,7 +216,7 @@ impl Client {
     ///
     /// `WidthMismatch` when `x` has not the channel's number of features, `BackPressure` when as
     /// many requests are under way as the ring has slots, `NotConnected` when the engine is gone.
-    #[inline]
+    #[inline(always)]
     pub fn submit(&mut self, model: u16, x: &[f64]) -> Result<u64, PredictError> {
         if x.len() != self.geometry.feature_count() {
             return Err(PredictError::WidthMismatch);

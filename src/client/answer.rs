@@ -87,7 +87,7 @@ pub struct Prediction {
 /// What became of one request.
 pub type Answer = Result<Prediction, PredictError>;
 
-#[inline]
+#[inline(always)]
 pub(super) fn answer(response: &Response, echo: u64) -> Answer {
     if response.echo != echo {
         return Err(PredictError::EchoMismatch);

@@ -34,7 +34,7 @@ impl Local {
 
     /// What `evaluate` makes of the active model, when its copy is fresh before and after: the
     /// generation comes along.
-    #[inline]
+    #[inline(always)]
     pub(super) fn with<T>(
         &self,
         model: u16,
@@ -116,7 +116,7 @@ impl Client {
     /// # Errors
     ///
     /// `BadInput`, `UnknownModel` or `WidthMismatch`.
-    #[inline]
+    #[inline(always)]
     pub fn predict_local(&mut self, model: u16, x: &[f64]) -> Outcome {
         if let Some((y, generation, count)) =
             self.session.with_local(model, |evaluator| evaluator.linear(x))
@@ -151,7 +151,7 @@ impl Client {
         Ok(self.local_prediction(y, second, answer.generation))
     }
 
-    #[inline]
+    #[inline(always)]
     fn local_prediction(&self, y: f64, second: f64, generation: u32) -> Prediction {
         let epoch = self.session.epoch();
         Prediction { y, second, generation, arm: 0, epoch, t_received: 0, t_done: 0 }

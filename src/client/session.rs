@@ -41,7 +41,7 @@ impl Session {
         (self.requests.position() - self.responses.position()) as usize
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, meta: u64, x: &[f64]) -> u64 {
         self.requests.push(meta, x)
     }
@@ -58,7 +58,7 @@ impl Session {
     }
 
     /// Takes the next answer, with its position and the echo it must carry.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pop(&mut self) -> Option<(u64, Response, u64)> {
         let position = self.responses.position();
         let response = self.responses.pop()?;
@@ -76,7 +76,7 @@ impl Session {
 
     /// What `evaluate` makes of the active model in this process, its generation, and how many
     /// local evaluations went well.
-    #[inline]
+    #[inline(always)]
     pub(super) fn with_local<T>(
         &self,
         model: u16,

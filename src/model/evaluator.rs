@@ -79,7 +79,7 @@ impl Evaluator {
     /// The prediction of a linear model of three features; `None` when this is not one or the
     /// request has no answer. For callers that cannot wait for an [`Answer`] to pass through
     /// memory.
-    #[inline]
+    #[inline(always)]
     pub fn linear(&self, x: &[f64]) -> Option<f64> {
         match (&self.form, x) {
             (Form::Linear(triple), &[a, b, c]) => {
@@ -90,7 +90,7 @@ impl Evaluator {
     }
 
     /// The outputs of a logistic model of three features, likewise.
-    #[inline]
+    #[inline(always)]
     pub fn logistic(&self, x: &[f64]) -> Option<Output> {
         match (&self.form, x) {
             (Form::Logistic(triple), &[a, b, c]) => finite_logistic(triple, [a, b, c]),
@@ -99,7 +99,7 @@ impl Evaluator {
     }
 
     /// The outputs of a model of three features, likewise.
-    #[inline]
+    #[inline(always)]
     pub fn outputs(&self, x: [f64; 3]) -> Option<Output> {
         match &self.form {
             Form::Linear(triple) => {

@@ -43,7 +43,7 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
     ///
     /// The caller makes sure that the answer of the slot's previous request has been taken, and
     /// gives as many features as the channel has; more are not written.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, meta: u64, features: &[f64]) -> u64 {
         let sequence = self.next;
         self.next += 1;
@@ -76,7 +76,7 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
 
     /// The echo that the answer to a request of this end must carry, as long as its slot has not
     /// been used again.
-    #[inline]
+    #[inline(always)]
     pub fn echo(&self, position: u64) -> u64 {
         self.echoes.get((position & self.mask) as usize).copied().unwrap_or(0)
     }

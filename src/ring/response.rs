@@ -125,7 +125,7 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
     }
 
     /// Takes the next answer if it is there.
-    #[inline]
+    #[inline(always)]
     pub fn pop(&mut self) -> Option<Response> {
         let [line] = slot(self.memory.as_ref(), self.next & self.mask, 1)? else { return None };
         // Relaxed: the mapping is read-only, where Rust promises no stronger load; the fence below
