@@ -1,17 +1,19 @@
 //! Pipelined throughput: lines that go out and come back, as many as the machine moves.
 //!
-//! factord's side is `predict_batch` with everything production has switched on. rtrb's far side
+//! factord's side is a batch with everything production has switched on. rtrb's far side
 //! only copies each line into another one; both sides go line by line, or both by chunks.
 
 use crate::payload::{REST, Request, Response};
 use crate::process::{Fault, LOOK_COUNT_MAX, pin};
-use factord::client::{Client, PredictError};
+use factord::client::{Answer, Batch, Client};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Slots of each ring, on both sides of the comparison.
-pub const SLOT_COUNT: usize = 256;
+/// Slots of factord's rings, which are fastest when few lines take turns.
+pub const SLOT_COUNT: usize = 64;
+/// Slots of the rival's rings, whose positions travel less often when there are many.
+const RIVAL_SLOT_COUNT: usize = 256;
 /// Lines between two looks at the clock.
 const BATCH: usize = 10_000;
 const WIDTH: usize = 3;
@@ -26,10 +28,15 @@ pub fn factord(client: &mut Client, model: u16, length: Duration) -> Result<f64,
     let rows: Vec<f64> =
         (0..BATCH as u64).flat_map(|row| Request::new(row).x).collect::<Vec<f64>>();
     assert_eq!(rows.len(), BATCH * WIDTH);
-    let mut answers = vec![Err(PredictError::Deadline); BATCH];
+    let mut answers = vec![0.0; BATCH];
     rate(length, || {
-        client.predict_batch(model, &rows, &mut answers, DEADLINE)?;
-        answers.iter().find_map(|answer| answer.err()).map_or(Ok(()), |error| Err(error.into()))
+        let mut refused = None;
+        let take = |row: usize, answer: Answer| match answer {
+            Ok(prediction) => answers[row] = prediction.y,
+            Err(error) => refused = Some(error),
+        };
+        client.advance_batch(&mut Batch::default(), model, &rows, take, DEADLINE)?;
+        refused.map_or(Ok(()), |error| Err(error.into()))
     })
 }
 
@@ -67,8 +74,8 @@ pub struct Echo {
 impl Echo {
     /// Starts the far side on `core`, asleep.
     pub fn start(core: usize, moving: Moving) -> Echo {
-        let (requests, mut far_requests) = RingBuffer::new(SLOT_COUNT);
-        let (mut far_responses, responses) = RingBuffer::new(SLOT_COUNT);
+        let (requests, mut far_requests) = RingBuffer::new(RIVAL_SLOT_COUNT);
+        let (mut far_responses, responses) = RingBuffer::new(RIVAL_SLOT_COUNT);
         let far = thread::spawn(move || {
             if let Err(error) = pin(core) {
                 eprintln!("rivals: a far side runs anywhere: {error}");
