@@ -1,7 +1,7 @@
 //! THE layout of everything that crosses a process border: regions, slots, messages.
 //!
 //! ```text
-//! REQ      client writes, daemon maps read-only
+//! REQ      client writes, daemon only reads
 //!   0      client's own counts of local evaluations by status (a claim)   128 bytes
 //!   128    slot 0 | slot 1 | ... | slot_count - 1          request_stride bytes each
 //!
