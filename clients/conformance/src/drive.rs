@@ -121,10 +121,10 @@ pub(crate) fn runners(names: &[&str]) -> Result<Vec<Made>, Fault> {
     Ok(chosen(names)?.into_iter().map(make).collect())
 }
 
-/// Where builds go: this program is at `TARGET/release/`.
+/// Where builds go: this program is at `TARGET/release/`, by cargo's `--target` a folder deeper.
 fn target() -> Result<PathBuf, Fault> {
     let this = env::current_exe().during("this program")?;
-    let target = this.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    let target = this.ancestors().nth(2);
     target.map(Path::to_owned).ok_or_else(|| Fault(format!("{} is in no build", this.display())))
 }
 
