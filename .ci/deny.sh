@@ -6,4 +6,6 @@ if ! cargo deny --version >/dev/null 2>&1; then
     CARGO_PROFILE_RELEASE_CODEGEN_UNITS=64 CARGO_PROFILE_RELEASE_DEBUG=0 \
     cargo install --quiet --locked cargo-deny --version 0.20.2
 fi
+# Every platform's crates, which a build for one does not fetch.
+cargo fetch --quiet --locked
 cargo deny --offline check bans licenses sources
