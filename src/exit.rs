@@ -15,6 +15,7 @@ use crate::measure::stream::StreamError;
 use crate::model::catalogue::CatalogueError;
 use crate::model::file::ArtifactFileError;
 use crate::model::import::ImportFileError;
+use crate::table::{OutputError, TableError};
 use std::io;
 
 /// How the process ends.
@@ -245,6 +246,42 @@ impl Coded for StreamError {
         match self {
             StreamError::Predict(error) => error.code(),
             StreamError::Differs { .. } => Code::Internal,
+        }
+    }
+}
+
+impl Coded for OutputError {
+    fn code(&self) -> Code {
+        match self {
+            OutputError::Create { error, .. } => Code::of_creating(error),
+            // Whoever read it has seen enough.
+            OutputError::Write { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => {
+                Code::Ok
+            }
+            OutputError::Write { .. } => Code::Io,
+        }
+    }
+}
+
+impl Coded for TableError {
+    fn code(&self) -> Code {
+        match self {
+            TableError::Open { error, .. } => Code::of_reading(error),
+            TableError::Read { .. } => Code::Io,
+            TableError::Encode { .. } => Code::Internal,
+            TableError::Output(error) => error.code(),
+            TableError::Gzip { .. }
+            | TableError::Empty { .. }
+            | TableError::Parquet { .. }
+            | TableError::Pipe { .. }
+            | TableError::NoHeader { .. }
+            | TableError::NoColumn { .. }
+            | TableError::Twice { .. }
+            | TableError::Type { .. }
+            | TableError::FieldCount { .. }
+            | TableError::Missing { .. }
+            | TableError::NotANumber { .. }
+            | TableError::NoText { .. } => Code::Data,
         }
     }
 }

@@ -45,6 +45,9 @@ pub mod sys;
 #[cfg(not(loom))]
 pub mod worker;
 
+#[cfg(all(feature = "table", not(loom)))]
+pub mod table;
+
 #[cfg(all(feature = "daemon", not(loom)))]
 pub mod config;
 #[cfg(all(feature = "daemon", not(loom)))]

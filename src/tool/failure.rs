@@ -60,7 +60,11 @@ impl fmt::Display for Failure {
 
 impl<E: Coded + fmt::Display> From<E> for Failure {
     fn from(error: E) -> Failure {
-        Failure { code: error.code(), message: error.to_string() }
+        match error.code() {
+            // An error that ends the run well is one that nobody is left to read.
+            Code::Ok => Failure::reader_gone(),
+            code => Failure { code, message: error.to_string() },
+        }
     }
 }
 

@@ -4,13 +4,12 @@
 //! scored to its end is never left under the name that was asked for.
 
 use super::csv_columns::{Columns, RowError};
-use super::csv_rows::Rows;
-use super::output::Output;
 use super::predict::served;
 use super::{Failure, print};
 use crate::client::{Answer, AttachOptions, Client, PredictError};
 use crate::exit::Code;
 use crate::idle::IdleStrategy;
+use crate::table::{Output, Rows};
 use csv::{ByteRecord, Writer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -130,7 +129,7 @@ impl<'a> Scorer<'a> {
 
     fn stream<R: Read>(
         &mut self,
-        reader: &mut Rows<'_, R>,
+        reader: &mut Rows<R>,
         header: &ByteRecord,
         output: &mut Output,
     ) -> Result<(), Failure> {
@@ -147,7 +146,7 @@ impl<'a> Scorer<'a> {
     }
 
     /// Reads up to a chunk of rows and collects the features of those that can be read.
-    fn read_chunk<R: Read>(&mut self, reader: &mut Rows<'_, R>) -> Result<usize, Failure> {
+    fn read_chunk<R: Read>(&mut self, reader: &mut Rows<R>) -> Result<usize, Failure> {
         self.places.clear();
         self.features.clear();
         let mut count = 0;

@@ -6,7 +6,7 @@ use crate::source::Source;
 pub(crate) const FLOORS: [&[&str]; 11] = [
     &["abi", "sync", "idle", "log"],
     &["sys"],
-    &["region", "ring", "model"],
+    &["region", "ring", "model", "table"],
     &["channel"],
     &["counters"],
     &["client"],

@@ -4,32 +4,38 @@
 //! by half a CRLF in between. Here every row ends with a line feed, so that its first line follows
 //! from the line feeds read so far and those inside its fields.
 
-use super::Failure;
-use crate::exit::Code;
+use super::error::TableError;
+use super::input::unreadable;
 use csv::{ByteRecord, Position, Reader, ReaderBuilder, Terminator};
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A reader of rows, the header included.
-pub(super) struct Rows<'a, R> {
+pub struct Rows<R> {
     reader: Reader<Terminated<R>>,
-    path: &'a Path,
+    path: Arc<Path>,
 }
 
-impl<'a, R: Read> Rows<'a, R> {
+impl<R: Read> Rows<R> {
     /// Reads rows from a stream; `path` is for messages.
-    pub(super) fn new(input: R, path: &'a Path) -> Rows<'a, R> {
+    pub fn new(input: R, path: &Path) -> Rows<R> {
         let input = Terminated { input, open: false };
         let reader = ReaderBuilder::new()
             .flexible(true)
             .has_headers(false)
+            .buffer_capacity(256 * 1024)
             .terminator(Terminator::Any(b'\n'))
             .from_reader(input);
-        Rows { reader, path }
+        Rows { reader, path: path.into() }
     }
 
-    /// Reads the next row that is not blank; false at the end.
-    pub(super) fn read(&mut self, row: &mut ByteRecord) -> Result<bool, Failure> {
+    /// Reads the next row that is not blank; false at the end. The row's position holds its line.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::Read`] or [`TableError::Gzip`].
+    pub fn read(&mut self, row: &mut ByteRecord) -> Result<bool, TableError> {
         // Bounded by the input: every turn reads a row of it.
         loop {
             let more = self.reader.read_byte_record(row).map_err(|error| self.failure(error))?;
@@ -46,11 +52,12 @@ impl<'a, R: Read> Rows<'a, R> {
         }
     }
 
-    fn failure(&self, error: csv::Error) -> Failure {
-        match error.into_kind() {
-            csv::ErrorKind::Io(error) => Failure::reading(self.path, &error),
-            other => Failure::new(Code::Data, format!("{}: {other:?}", self.path.display())),
-        }
+    fn failure(&self, error: csv::Error) -> TableError {
+        let error = match error.into_kind() {
+            csv::ErrorKind::Io(error) => error,
+            other => io::Error::other(format!("{other:?}")),
+        };
+        unreadable(&self.path, self.reader.position().line(), error)
     }
 }
 

@@ -1,14 +1,35 @@
 //! [`Output`]: a file that appears under its name only when it is whole.
 
-use super::Failure;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why an output cannot be written.
+#[derive(Debug, Error)]
+pub enum OutputError {
+    /// It could not be created.
+    #[error("cannot create {}: {error}", path.display())]
+    Create {
+        /// The output, as it was named.
+        path: PathBuf,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// Writing failed on the way.
+    #[error("cannot write {}: {error}", path.display())]
+    Write {
+        /// The output.
+        path: PathBuf,
+        /// The system's reason.
+        error: io::Error,
+    },
+}
 
 /// Where results go: stdout, something that is no regular file, or a temporary file beside the
 /// target that takes its name in [`Output::finish`] and vanishes without it.
-pub(super) struct Output {
-    writer: BufWriter<Box<dyn Write>>,
+pub struct Output {
+    writer: BufWriter<Box<dyn Write + Send>>,
     target: PathBuf,
     temporary: Option<Temporary>,
 }
@@ -47,11 +68,15 @@ impl Drop for Temporary {
 
 impl Output {
     /// Opens the output; `-` is stdout, and a device or pipe is written to as it is.
-    pub(super) fn create(path: &Path) -> Result<Output, Failure> {
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError::Create`].
+    pub fn create(path: &Path) -> Result<Output, OutputError> {
         if path == Path::new("-") {
             return Ok(Output::direct(path, Box::new(io::stdout())));
         }
-        let failed = |error: io::Error| Failure::creating(path, &error);
+        let failed = |error| OutputError::Create { path: path.to_owned(), error };
         // A link is followed: the file behind it is replaced, not the link.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         match fs::metadata(&target) {
@@ -73,17 +98,21 @@ impl Output {
         Ok(Output { writer: BufWriter::new(Box::new(writer)), target, temporary: Some(temporary) })
     }
 
-    fn direct(path: &Path, writer: Box<dyn Write>) -> Output {
+    fn direct(path: &Path, writer: Box<dyn Write + Send>) -> Output {
         Output { writer: BufWriter::new(writer), target: path.to_owned(), temporary: None }
     }
 
     /// Flushes and, for a file, gives it its name.
-    pub(super) fn finish(mut self) -> Result<(), Failure> {
-        let failed = |error: io::Error| Failure::writing(&self.target, &error);
-        self.writer.flush().map_err(failed)?;
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError::Write`].
+    pub fn finish(mut self) -> Result<(), OutputError> {
+        let failed = |error| OutputError::Write { path: self.target.clone(), error };
+        self.writer.flush().map_err(&failed)?;
         if let Some(temporary) = &self.temporary {
-            temporary.file.sync_all().map_err(failed)?;
-            fs::rename(&temporary.path, &self.target).map_err(failed)?;
+            temporary.file.sync_all().map_err(&failed)?;
+            fs::rename(&temporary.path, &self.target).map_err(&failed)?;
         }
         Ok(())
     }

@@ -1,0 +1,274 @@
+//! [`Reader`]: wanted columns of one file or several, batch by batch.
+
+use super::batch::Batch;
+use super::error::TableError;
+use super::input::{Format, Input};
+use super::parquet_reader::ParquetReader;
+use super::text_reader::TextReader;
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The most rows of a batch.
+// 65,536: half a MiB a column, so that a few columns stay in the second-level cache, and few enough
+// batches that what is done once for each does not show.
+pub const BATCH_ROWS: usize = 65_536;
+
+/// As what a column is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// `f64`; what is missing is NaN.
+    Float,
+    /// `i64`, time stamps in nanoseconds; none may be missing.
+    Integer,
+    /// UTF-8; what is missing is empty.
+    Text,
+}
+
+/// A column to read: its name, other names it may have, and its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Want {
+    names: Vec<String>,
+    kind: Type,
+}
+
+impl Want {
+    /// Wants a column of numbers.
+    pub fn float(name: &str) -> Want {
+        Want { names: vec![name.to_owned()], kind: Type::Float }
+    }
+
+    /// Wants a column of integers, such as `start_ns`.
+    pub fn integer(name: &str) -> Want {
+        Want { names: vec![name.to_owned()], kind: Type::Integer }
+    }
+
+    /// Wants a column of text, such as `symbol`.
+    pub fn text(name: &str) -> Want {
+        Want { names: vec![name.to_owned()], kind: Type::Text }
+    }
+
+    /// Accepts another name for it.
+    #[must_use]
+    pub fn or(mut self, name: &str) -> Want {
+        self.names.push(name.to_owned());
+        self
+    }
+}
+
+/// A table whose columns are known and none of whose rows was read.
+pub struct Table {
+    path: PathBuf,
+    format: Format,
+    source: Source,
+}
+
+enum Source {
+    Text(TextReader),
+    Parquet(ParquetReader),
+}
+
+impl Table {
+    /// Opens a file, or stdin for `-`, and reads the names of its columns.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] when it cannot be read or holds no table.
+    pub fn open(path: &Path) -> Result<Table, TableError> {
+        let input = Input::open(path)?;
+        let format = input.format();
+        let source = match format {
+            Format::Csv | Format::CsvGz => Source::Text(TextReader::open(input)?),
+            Format::Parquet => Source::Parquet(ParquetReader::open(input)?),
+        };
+        Ok(Table { path: path.to_owned(), format, source })
+    }
+
+    /// What the file holds.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The names of its columns, in the order of the file.
+    pub fn names(&self) -> &[String] {
+        match &self.source {
+            Source::Text(text) => text.names(),
+            Source::Parquet(parquet) => parquet.names(),
+        }
+    }
+
+    /// Where a column of that name is, counted from 0; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::Twice`] when there are two.
+    pub fn find(&self, name: &str) -> Result<Option<usize>, TableError> {
+        let mut found = None;
+        for (column, _) in self.names().iter().enumerate().filter(|(_, known)| *known == name) {
+            if found.is_some() {
+                let (path, column) = (self.path.clone(), column + 1);
+                return Err(TableError::Twice { path, column, name: name.to_owned() });
+            }
+            found = Some(column);
+        }
+        Ok(found)
+    }
+
+    /// Reads the wanted columns of this file.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] when one is not there, is there twice, or is of another type.
+    pub fn select(self, wanted: &[Want]) -> Result<Reader, TableError> {
+        let paths = vec![self.path.clone()];
+        let mut reader = Reader::new(paths, wanted);
+        reader.start(self)?;
+        Ok(reader)
+    }
+
+    fn column(&self, want: &Want) -> Result<usize, TableError> {
+        for name in &want.names {
+            if let Some(column) = self.find(name)? {
+                return Ok(column);
+            }
+        }
+        let found = match self.names().iter().map(String::as_str).collect::<Vec<_>>().join(", ") {
+            names if names.chars().count() <= 200 => names,
+            names => names.chars().take(200).chain("...".chars()).collect(),
+        };
+        let name = want.names.join(" or ");
+        Err(TableError::NoColumn { path: self.path.clone(), name, found })
+    }
+}
+
+/// The wanted columns of one file, or of several one after another, batch by batch, in order.
+pub struct Reader {
+    paths: Vec<PathBuf>,
+    wanted: Vec<Want>,
+    schema: SchemaRef,
+    /// The file after the one being read.
+    next: usize,
+    current: Option<(Source, Vec<(usize, Type)>)>,
+}
+
+impl Reader {
+    /// Opens one file, or stdin for `-`.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] when it cannot be read, holds no table, or lacks a column.
+    pub fn open(path: &Path, wanted: &[Want]) -> Result<Reader, TableError> {
+        Table::open(path)?.select(wanted)
+    }
+
+    /// Opens several files that follow each other; columns may stand at different places in each.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::open`], for the first file; the others are opened when it is their turn.
+    pub fn open_all(paths: &[PathBuf], wanted: &[Want]) -> Result<Reader, TableError> {
+        let mut reader = Reader::new(paths.to_vec(), wanted);
+        reader.open_next()?;
+        Ok(reader)
+    }
+
+    fn new(paths: Vec<PathBuf>, wanted: &[Want]) -> Reader {
+        let fields: Vec<Field> = wanted
+            .iter()
+            .map(|want| {
+                let kind = match want.kind {
+                    Type::Float => DataType::Float64,
+                    Type::Integer => DataType::Int64,
+                    Type::Text => DataType::Utf8,
+                };
+                Field::new(&want.names[0], kind, false)
+            })
+            .collect();
+        let schema = Arc::new(Schema::new(fields));
+        Reader { paths, wanted: wanted.to_vec(), schema, next: 0, current: None }
+    }
+
+    /// Opens the next file; false when there is none.
+    fn open_next(&mut self) -> Result<bool, TableError> {
+        let Some(path) = self.paths.get(self.next) else {
+            self.current = None;
+            return Ok(false);
+        };
+        let table = Table::open(path)?;
+        self.start(table)?;
+        Ok(true)
+    }
+
+    fn start(&mut self, table: Table) -> Result<(), TableError> {
+        let mut columns = Vec::with_capacity(self.wanted.len());
+        for want in &self.wanted {
+            columns.push((table.column(want)?, want.kind));
+        }
+        let mut source = table.source;
+        if let Source::Parquet(parquet) = &mut source {
+            parquet.select(&columns)?;
+        }
+        self.current = Some((source, columns));
+        self.next += 1;
+        Ok(())
+    }
+
+    /// The wanted columns, as arrow describes them.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Reads the next batch; `None` after the last one.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] names file, line or row, and column.
+    pub fn next_batch(&mut self) -> Result<Option<Batch>, TableError> {
+        // Bounded by the number of files.
+        loop {
+            let batch = match &mut self.current {
+                None => return Ok(None),
+                Some((Source::Text(text), columns)) => text.next_batch(columns, &self.schema)?,
+                Some((Source::Parquet(parquet), columns)) => {
+                    parquet.next_batch(columns, &self.schema)?
+                }
+            };
+            if batch.is_some() || !self.open_next()? {
+                return Ok(batch);
+            }
+        }
+    }
+
+    /// Starts again from the first row of the first file.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::Pipe`] for a pipe, which can be read once; else as [`Reader::open`].
+    pub fn rewind(&mut self) -> Result<(), TableError> {
+        if let Some(pipe) = self.paths.iter().find(|path| !path.is_file()) {
+            return Err(TableError::Pipe { path: pipe.clone(), what: "cannot be read twice" });
+        }
+        self.next = 0;
+        self.open_next()?;
+        Ok(())
+    }
+
+    /// The share that was read so far, 0 to 1; `None` when that is not known.
+    pub fn progress(&self) -> Option<f64> {
+        let files = self.paths.len() as f64;
+        let inside = match &self.current {
+            None => return Some(1.0),
+            Some((Source::Text(text), _)) => text.progress()?,
+            Some((Source::Parquet(parquet), _)) => parquet.progress(),
+        };
+        Some((self.next.saturating_sub(1) as f64 + inside) / files)
+    }
+}
+
+/// Puts arrays together that were made to fit the schema.
+pub(super) fn record(schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> RecordBatch {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)
+        .expect("the arrays were made from the same list as the schema, without nulls")
+}

@@ -1,0 +1,134 @@
+//! [`TextReader`]: batches from CSV.
+
+use super::batch::{At, Batch, Place, RowNumbers};
+use super::error::TableError;
+use super::input::{Input, Progress};
+use super::reader::{BATCH_ROWS, Type};
+use super::rows::Rows;
+use arrow_array::builder::StringBuilder;
+use arrow_array::{ArrayRef, Float64Array, Int64Array};
+use arrow_schema::SchemaRef;
+use csv::ByteRecord;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A text whose header was read.
+pub(super) struct TextReader {
+    rows: Rows<Box<dyn Read + Send>>,
+    path: Arc<Path>,
+    names: Vec<String>,
+    progress: Progress,
+    row: ByteRecord,
+}
+
+impl TextReader {
+    pub(super) fn open(input: Input) -> Result<TextReader, TableError> {
+        let (path, progress) = (Arc::clone(input.path()), input.progress());
+        let mut rows = Rows::new(input.into_text(), &path);
+        let mut row = ByteRecord::new();
+        if !rows.read(&mut row)? {
+            return Err(TableError::Empty { path: path.to_path_buf() });
+        }
+        let names: Vec<String> =
+            row.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+        if names.iter().all(|name| name.parse::<f64>().is_ok()) {
+            return Err(TableError::NoHeader { path: path.to_path_buf() });
+        }
+        Ok(TextReader { rows, path, names, progress, row })
+    }
+
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    pub(super) fn progress(&self) -> Option<f64> {
+        self.progress.fraction()
+    }
+
+    /// Reads up to a batch of the given columns.
+    pub(super) fn next_batch(
+        &mut self,
+        columns: &[(usize, Type)],
+        schema: &SchemaRef,
+    ) -> Result<Option<Batch>, TableError> {
+        let mut cells: Vec<Cells> = columns.iter().map(|&(_, kind)| Cells::new(kind)).collect();
+        let mut lines = Vec::with_capacity(BATCH_ROWS);
+        while lines.len() < BATCH_ROWS && self.rows.read(&mut self.row)? {
+            let line = self.row.position().map_or(0, csv::Position::line);
+            let place = || Place { path: Arc::clone(&self.path), at: At::Line(line) };
+            if self.row.len() != self.names.len() {
+                let (found, expected) = (self.row.len(), self.names.len());
+                return Err(TableError::FieldCount { place: place(), found, expected });
+            }
+            for (cells, &(column, _)) in cells.iter_mut().zip(columns) {
+                let field = &self.row[column];
+                cells.push(field).map_err(|expected| {
+                    let (column, name) = (column + 1, self.names[column].clone());
+                    match field.trim_ascii() {
+                        [] => TableError::Missing { place: place(), column, name },
+                        field => {
+                            let value = shown(field);
+                            TableError::NotANumber { place: place(), column, name, value, expected }
+                        }
+                    }
+                })?;
+            }
+            lines.push(line);
+        }
+        if lines.is_empty() {
+            return Ok(None);
+        }
+        let arrays = cells.into_iter().map(Cells::finish).collect();
+        let record = super::reader::record(schema, arrays, lines.len());
+        let rows = RowNumbers::Lines(lines);
+        Ok(Some(Batch { record, path: Arc::clone(&self.path), rows }))
+    }
+}
+
+/// A field as it may stand in a message.
+pub(super) fn shown(field: &[u8]) -> String {
+    let text = String::from_utf8_lossy(field);
+    text.chars().take(40).flat_map(char::escape_debug).collect()
+}
+
+/// One column under construction.
+enum Cells {
+    Float(Vec<f64>),
+    Integer(Vec<i64>),
+    Text(StringBuilder),
+}
+
+impl Cells {
+    fn new(kind: Type) -> Cells {
+        match kind {
+            Type::Float => Cells::Float(Vec::with_capacity(BATCH_ROWS)),
+            Type::Integer => Cells::Integer(Vec::with_capacity(BATCH_ROWS)),
+            Type::Text => Cells::Text(StringBuilder::new()),
+        }
+    }
+
+    /// Adds a field; an error says what it should have been.
+    fn push(&mut self, field: &[u8]) -> Result<(), &'static str> {
+        let text = || str::from_utf8(field.trim_ascii()).ok();
+        match self {
+            Cells::Float(values) => match text() {
+                Some("") => values.push(f64::NAN),
+                text => values.push(text.and_then(|t| t.parse().ok()).ok_or("a number")?),
+            },
+            Cells::Integer(values) => {
+                values.push(text().and_then(|t| t.parse().ok()).ok_or("an integer")?);
+            }
+            Cells::Text(texts) => texts.append_value(String::from_utf8_lossy(field)),
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> ArrayRef {
+        match self {
+            Cells::Float(values) => Arc::new(Float64Array::from(values)),
+            Cells::Integer(values) => Arc::new(Int64Array::from(values)),
+            Cells::Text(mut texts) => Arc::new(texts.finish()),
+        }
+    }
+}
