@@ -71,17 +71,20 @@ fn fault(sources: &[Source], citation: &str) -> Option<String> {
     (!has_test(source, name)).then(|| format!("`{path}` has no test `{name}`"))
 }
 
-/// Every promise has a number of its own, in order, and tests or checks that exist.
+/// Every promise has a number of its own, ascending (a number is never given again, so there may be
+/// gaps), and tests or checks that exist.
 pub(crate) fn held(sources: &[Source]) -> Vec<String> {
     let mut broken = Vec::new();
     let Some(document) = sources.iter().find(|source| source.path == SPECIFICATION) else {
         return vec![format!("{SPECIFICATION}:1: it is not there")];
     };
-    for (index, promise) in promises(&document.text).iter().enumerate() {
+    let mut last = 0;
+    for promise in &promises(&document.text) {
         let mut say =
             |what: String| broken.push(format!("{SPECIFICATION}:{}: {what}", promise.line));
-        if promise.number != Some(index + 1) {
-            say(format!("the number should be SPEC-{}", index + 1));
+        match promise.number {
+            Some(number) if number > last => last = number,
+            _ => say(format!("the number should be above {last}")),
         }
         let quoted = promise.words.split('`').skip(1).step_by(2);
         let citations: Vec<&str> = quoted
