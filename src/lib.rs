@@ -20,12 +20,14 @@
 //! delivered once or its request fails by the caller's own deadline.
 //!
 //! Clients start at [`client::Client`]. The floors of the house, from the ground: [`abi`],
-//! [`sync`], [`idle`]; [`sys`]; [`region`], [`ring`], [`model`]; [`counters`], [`channel`];
-//! [`client`], [`worker`] and the daemon's own modules. A module names only lower floors.
+//! [`sync`], [`idle`]; [`sys`]; [`region`], [`ring`], [`model`], [`factors`]; [`counters`],
+//! [`channel`]; [`client`], [`worker`] and the daemon's own modules. A module names only lower
+//! floors.
 
 #![cfg_attr(loom, allow(dead_code))]
 
 pub mod abi;
+pub mod factors;
 pub mod model;
 pub mod ring;
 pub mod sync;

@@ -6,11 +6,11 @@ use crate::source::Source;
 pub(crate) const FLOORS: [&[&str]; 11] = [
     &["abi", "sync", "idle", "log"],
     &["sys"],
-    &["region", "ring", "model", "table"],
+    &["region", "ring", "model", "table", "factors"],
     &["channel"],
     &["counters"],
     &["client"],
-    &["worker", "config", "factors", "measure"],
+    &["worker", "config", "measure"],
     &["control", "train"],
     &["http", "daemon"],
     &["exit"],

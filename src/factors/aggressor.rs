@@ -1,0 +1,121 @@
+//! [`Classifier`]: who started a trade, and how that was found.
+
+use super::row::Method;
+use super::settings::{Aggressor, Outliers};
+use super::{Quote, Side, Trade};
+
+/// Far-off prices in a row after which the price has moved.
+const LEVEL_RUN: u32 = 3;
+
+/// What the rules remember of earlier trades.
+pub(super) struct Classifier {
+    rule: Aggressor,
+    outliers: Outliers,
+    /// The last price that was no outlier; 0 before the first trade.
+    last: f64,
+    /// The side of the last price change.
+    direction: Side,
+    /// Outliers in a row.
+    run: u32,
+}
+
+impl Classifier {
+    pub(super) fn new(rule: Aggressor, outliers: Outliers) -> Classifier {
+        Classifier { rule, outliers, last: 0.0, direction: Side::Unknown, run: 0 }
+    }
+
+    /// Whether a price is too far from the last one. The third such price in a row is none: the
+    /// price has moved.
+    #[inline]
+    pub(super) fn is_outlier(&mut self, price: f64) -> bool {
+        let far = (price - self.last).abs() > self.outliers.limit * self.last && self.last > 0.0;
+        if !far {
+            self.run = 0;
+            return false;
+        }
+        self.run = (self.run + 1) % LEVEL_RUN;
+        self.run != 0
+    }
+
+    /// The aggressor of the next trade, and by what it was found. An outlier is classified like
+    /// any trade, but later prices are not compared with it.
+    #[inline]
+    pub(super) fn side(&mut self, trade: &Trade, outlier: bool) -> (Side, Option<Method>) {
+        let tick = self.tick(trade.price, outlier);
+        if trade.side == Side::None {
+            return (Side::None, None);
+        }
+        let flag = || (trade.side, Method::Flag);
+        let orders = || (by_orders(trade), Method::OrderNumbers);
+        let quote = || (trade.quote.map_or(Side::Unknown, |q| by_middle(trade, q)), Method::Quote);
+        let tick = || (tick, Method::Tick);
+        let first_of = |(side, method): (Side, Method), (other, by): (Side, Method)| {
+            if side == Side::Unknown { (other, by) } else { (side, method) }
+        };
+        let (side, method) = match self.rule {
+            Aggressor::Auto if trade.side != Side::Unknown => flag(),
+            Aggressor::Auto => first_of(orders(), first_of(quote(), tick())),
+            Aggressor::Flag => flag(),
+            Aggressor::OrderNumbers => orders(),
+            Aggressor::LeeReady => first_of(quote(), tick()),
+            Aggressor::QuoteRule => {
+                let side = trade.quote.map_or(Side::Unknown, |quote| by_edges(trade, quote));
+                (side, Method::Quote)
+            }
+            Aggressor::TickRule => tick(),
+        };
+        (side, (side != Side::Unknown).then_some(method))
+    }
+
+    /// The side of the last price change, this price among them.
+    fn tick(&mut self, price: f64, outlier: bool) -> Side {
+        let direction = if self.last == 0.0 || price == self.last {
+            self.direction
+        } else if price > self.last {
+            Side::Buy
+        } else {
+            Side::Sell
+        };
+        if !outlier {
+            (self.last, self.direction) = (price, direction);
+        }
+        direction
+    }
+}
+
+/// The later order came to the earlier one.
+fn by_orders(trade: &Trade) -> Side {
+    let (buy, sell) = (trade.buy_id, trade.sell_id);
+    match (buy == 0 || sell == 0, buy.cmp(&sell)) {
+        (true, _) | (_, std::cmp::Ordering::Equal) => Side::Unknown,
+        (_, std::cmp::Ordering::Greater) => Side::Buy,
+        (_, std::cmp::Ordering::Less) => Side::Sell,
+    }
+}
+
+/// Whether a quote can be: a bid at or below the ask, both above 0.
+fn is_quote(quote: Quote) -> bool {
+    quote.bid > 0.0 && quote.bid <= quote.ask && quote.ask.is_finite()
+}
+
+/// Above the middle of the quote a buy, below it a sell.
+fn by_middle(trade: &Trade, quote: Quote) -> Side {
+    let middle = 0.5 * (quote.bid + quote.ask);
+    if !is_quote(quote) || trade.price == middle {
+        Side::Unknown
+    } else if trade.price > middle {
+        Side::Buy
+    } else {
+        Side::Sell
+    }
+}
+
+/// At the ask or above a buy, at the bid or below a sell.
+fn by_edges(trade: &Trade, quote: Quote) -> Side {
+    match (trade.price >= quote.ask, trade.price <= quote.bid) {
+        _ if !is_quote(quote) => Side::Unknown,
+        (true, false) => Side::Buy,
+        (false, true) => Side::Sell,
+        _ => Side::Unknown,
+    }
+}

@@ -1,0 +1,114 @@
+//! [`Panes`]: the sums of the last steps of a window, and of all of them together.
+
+/// What is added up over a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Sums {
+    pub(super) trades: u64,
+    pub(super) volume: f64,
+    pub(super) turnover: f64,
+    pub(super) buy: f64,
+    pub(super) sell: f64,
+    pub(super) auction: f64,
+    pub(super) unknown: f64,
+    /// Buys, sells; NaN while there is no cut.
+    pub(super) large: [f64; 2],
+    /// In the order of `Method::ALL`.
+    pub(super) methods: [u64; 4],
+}
+
+impl Sums {
+    fn plus(&self, other: &Sums) -> Sums {
+        let mut methods = self.methods;
+        for (count, more) in methods.iter_mut().zip(other.methods) {
+            *count += more;
+        }
+        Sums {
+            trades: self.trades + other.trades,
+            volume: self.volume + other.volume,
+            turnover: self.turnover + other.turnover,
+            buy: self.buy + other.buy,
+            sell: self.sell + other.sell,
+            auction: self.auction + other.auction,
+            unknown: self.unknown + other.unknown,
+            large: [self.large[0] + other.large[0], self.large[1] + other.large[1]],
+            methods,
+        }
+    }
+}
+
+/// The closed steps of a window, as the leaves of a tree of sums: nothing is ever subtracted, so
+/// that a sum never drifts, and a step costs the logarithm of their number.
+pub(super) struct Panes {
+    /// Node 1 is the root, node `i` is the sum of `2 i` and `2 i + 1`; the second half are leaves.
+    nodes: Vec<Sums>,
+    starts: Vec<i64>,
+    /// Steps of a window.
+    count: usize,
+}
+
+impl Panes {
+    pub(super) fn new(count: usize) -> Panes {
+        let leaves = count.next_power_of_two();
+        Panes { nodes: vec![Sums::default(); 2 * leaves], starts: vec![0; count], count }
+    }
+
+    fn leaf(&self, pane: u64) -> usize {
+        self.nodes.len() / 2 + self.place(pane)
+    }
+
+    fn place(&self, pane: u64) -> usize {
+        // Below the count, which is a usize.
+        (pane % self.count as u64) as usize
+    }
+
+    /// When a step started; it is one of the last that closed.
+    pub(super) fn start_of(&self, pane: u64) -> i64 {
+        self.starts[self.place(pane)]
+    }
+
+    /// Forgets every step.
+    pub(super) fn clear(&mut self) {
+        self.nodes.fill(Sums::default());
+    }
+
+    /// Puts a step that closed in the place of the oldest one.
+    pub(super) fn close(&mut self, pane: u64, start_ns: i64, sums: Sums) {
+        let place = self.place(pane);
+        self.starts[place] = start_ns;
+        let leaf = self.leaf(pane);
+        self.nodes[leaf] = sums;
+        self.sum_above(leaf);
+    }
+
+    /// Adds to what a closed step holds of large turnover.
+    pub(super) fn add_large(&mut self, pane: u64, side: usize, turnover: f64) {
+        let leaf = self.leaf(pane);
+        self.nodes[leaf].large[side] += turnover;
+        self.sum_above(leaf);
+    }
+
+    fn sum_above(&mut self, leaf: usize) {
+        let mut node = leaf / 2;
+        while node > 0 {
+            self.nodes[node] = self.nodes[2 * node].plus(&self.nodes[2 * node + 1]);
+            node /= 2;
+        }
+    }
+
+    /// The sums of all steps.
+    pub(super) fn total(&self) -> Sums {
+        self.nodes[1]
+    }
+
+    /// The sums of all steps, had this one closed.
+    pub(super) fn total_with(&self, pane: u64, open: &Sums) -> Sums {
+        let mut node = self.leaf(pane);
+        let mut sums = *open;
+        while node > 1 {
+            let other = &self.nodes[node ^ 1];
+            sums = if node % 2 == 0 { sums.plus(other) } else { other.plus(&sums) };
+            node /= 2;
+        }
+        sums
+    }
+}
