@@ -1,0 +1,4 @@
+//! The factor engine against its definitions.
+
+mod naive;
+mod rows;
