@@ -15,6 +15,7 @@ use crate::measure::stream::StreamError;
 use crate::model::catalogue::CatalogueError;
 use crate::model::file::ArtifactFileError;
 use crate::model::import::ImportFileError;
+use crate::simulate;
 use crate::table::{OutputError, TableError};
 use std::io;
 
@@ -247,6 +248,12 @@ impl Coded for StreamError {
             StreamError::Predict(error) => error.code(),
             StreamError::Differs { .. } => Code::Internal,
         }
+    }
+}
+
+impl Coded for simulate::SettingsError {
+    fn code(&self) -> Code {
+        Code::Usage
     }
 }
 

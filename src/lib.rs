@@ -64,5 +64,7 @@ pub mod http;
 pub mod log;
 #[cfg(all(feature = "daemon", not(loom)))]
 pub mod measure;
+#[cfg(all(feature = "train", not(loom)))]
+pub mod simulate;
 #[cfg(all(feature = "daemon", not(loom)))]
 pub mod tool;

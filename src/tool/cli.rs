@@ -1,6 +1,8 @@
 //! The command line: its grammar, and the way from a sub-command to its file.
 
-use super::{Failure, bench, check, completions, http, import, model, ping, predict, serve, stat};
+use super::{
+    Failure, bench, check, completions, http, import, model, ping, predict, serve, simulate, stat,
+};
 use crate::config::Sources;
 use crate::exit;
 use clap::{Parser, Subcommand};
@@ -93,6 +95,8 @@ pub enum Command {
     Bench(bench::BenchArgs),
     /// Show the counters of the running daemon
     Stat(stat::StatArgs),
+    /// Write simulated trades, for a first walk and for load
+    Simulate(simulate::SimulateArgs),
     /// Tell whether model files would be served
     Check(check::CheckArgs),
     /// Turn a scikit-learn pickle into an artifact, without executing it
@@ -125,6 +129,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Ping(args) => ping::run(args, globals),
         Command::Bench(args) => bench::run(args, globals),
         Command::FloorEcho(args) => ping::run_floor_echo(args),
+        Command::Simulate(args) => simulate::run(args),
         Command::Stat(args) => stat::run(args, globals),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => completions::run_man(args),

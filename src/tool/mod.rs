@@ -16,6 +16,7 @@ pub mod ping;
 pub mod predict;
 mod predict_csv;
 pub mod serve;
+pub mod simulate;
 pub mod stat;
 
 pub use cli::{Cli, Command, Globals, run};

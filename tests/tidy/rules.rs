@@ -10,7 +10,7 @@ pub(crate) const FLOORS: [&[&str]; 11] = [
     &["channel"],
     &["counters"],
     &["client"],
-    &["worker", "config", "measure"],
+    &["worker", "config", "measure", "simulate"],
     &["control", "train"],
     &["http", "daemon"],
     &["exit"],
