@@ -198,7 +198,7 @@ impl Coded for CatalogueError {
             | CatalogueError::DuplicateName { .. }
             | CatalogueError::WrongKind { .. } => Code::Data,
             CatalogueError::Artifact(error) => error.code(),
-            CatalogueError::Pickle(error) => error.code(),
+            CatalogueError::Import(error) => error.code(),
         }
     }
 }

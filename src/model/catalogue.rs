@@ -2,7 +2,7 @@
 
 use super::Kind;
 use super::file::{self, Artifact, ArtifactFileError};
-use super::import::{self, ImportFileError};
+use super::import::{self, Given, ImportFileError};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,15 @@ use thiserror::Error;
 /// The most models of a directory: the rows of the model table in STATUS.
 pub use crate::abi::MODEL_COUNT_MAX;
 
-/// Files under which a directory may hold pickles, and the names they are served under.
-const PICKLES: [(&str, &str); 2] =
-    [("regression_model.pkl", "regression"), ("classification_model.pkl", "classification")];
+/// The two models of the HTTP interface, which clients know as ids 0 and 1.
+const FIRST: [&str; 2] = ["regression", "classification"];
 
-/// Statistics of the training data beside such pickles.
-const PICKLE_STATS: &str = "data_stats.json";
+/// How the files end from which these two may be imported, `regression_model.pkl` first: a pickle
+/// holds float64, an ONNX model most often float32.
+const IMPORTED: [&str; 2] = ["_model.pkl", "_model.onnx"];
+
+/// Statistics of the training data beside such files.
+const IMPORTED_STATS: &str = "data_stats.json";
 
 /// A model ready to be served.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,9 +87,9 @@ pub enum CatalogueError {
     /// An artifact is not sound.
     #[error(transparent)]
     Artifact(#[from] ArtifactFileError),
-    /// A pickle cannot be imported.
+    /// A pickle or ONNX model cannot be imported.
     #[error(transparent)]
-    Pickle(#[from] ImportFileError),
+    Import(#[from] ImportFileError),
 }
 
 impl Served {
@@ -127,9 +130,9 @@ pub fn embedded() -> Vec<Served> {
         .collect()
 }
 
-/// Reads the models of a directory: every `*.fmodel`, and the two pickles under their old names
-/// where no artifact of the same model name is beside them. `regression` comes first, then
-/// `classification`, then the others by name.
+/// Reads the models of a directory: every `*.fmodel`, and `regression_model` and
+/// `classification_model` as `.pkl` or `.onnx`, in this order of preference. `regression` comes
+/// first, then `classification`, then the others by name.
 ///
 /// # Errors
 ///
@@ -163,11 +166,12 @@ pub fn load_dir_again(path: &Path, before: &[&Served]) -> Result<Vec<Served>, Ca
     for file in files {
         add(&mut models, Served::read(&file, before)?)?;
     }
-    for (file, name) in PICKLES {
-        let file = path.join(file);
+    let stats = Some(path.join(IMPORTED_STATS)).filter(|stats| stats.exists());
+    for (name, ending) in FIRST.into_iter().flat_map(|name| IMPORTED.map(|ending| (name, ending))) {
+        let file = path.join(format!("{name}{ending}"));
         if file.exists() && !models.iter().any(|model| model.artifact.name() == name) {
-            let stats = Some(path.join(PICKLE_STATS)).filter(|stats| stats.exists());
-            let import = import::load(&file, stats.as_deref(), Some(name))?;
+            let given = Given { name: Some(name), stats: stats.as_deref(), ..Given::default() };
+            let import = import::load(&file, &given)?;
             add(&mut models, Served::new(import.artifact, file.display().to_string()))?;
         }
     }
@@ -202,7 +206,6 @@ fn add(models: &mut Vec<Served>, model: Served) -> Result<(), CatalogueError> {
     Ok(())
 }
 
-/// The two models of the HTTP interface come first: clients know them as ids 0 and 1.
 fn rank(name: &str) -> usize {
-    PICKLES.iter().position(|pickle| pickle.1 == name).unwrap_or(PICKLES.len())
+    FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len())
 }

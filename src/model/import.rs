@@ -1,4 +1,5 @@
-//! Importing models that other programs fitted: scikit-learn pickles, without executing them.
+//! Importing models that other programs fitted, without executing them: scikit-learn pickles and
+//! ONNX models, told apart by their first byte. `onnx` says how it reads the latter.
 //!
 //! A pickle is a program for a virtual machine. `pickle` reads it as data: it knows an
 //! allow-list of opcodes and class names, builds plain nodes from them within fixed limits, and
@@ -6,10 +7,12 @@
 //! out of those nodes, with `numpy` for the arrays. The result is an [`Artifact`] like any other.
 
 mod numpy;
+mod onnx;
 mod pickle;
 mod sklearn;
 mod stats;
 
+pub use onnx::OnnxError;
 pub use pickle::{BYTES_MAX, NODE_COUNT_MAX, OPCODE_COUNT_MAX, PickleError};
 pub use stats::{Stats, StatsError};
 
@@ -18,31 +21,55 @@ use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// What may be said about a model beside its pickle.
+/// What may be said about a model beside its file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
-    /// The name to serve it under; else the pickle's `model_type`, else `fallback_name`.
+    /// The name to serve it under; else a pickle's `model_type`, else `fallback_name`.
     pub name: Option<&'a str>,
     /// The name when nothing else gives one, such as the file's stem.
     pub fallback_name: Option<&'a str>,
+    /// A name for each feature, in order; else what the file says, else x0, x1, ...
+    pub features: Option<&'a [String]>,
     /// Statistics of the training data.
     pub stats: Option<&'a Stats>,
     /// Where the bytes came from, for the artifact's source note.
     pub origin: &'a str,
 }
 
-/// An imported model, and what of its pickle has no place in an artifact.
+/// An imported model, and what its user should know about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Import {
     /// The model, checked.
     pub artifact: Artifact,
     /// Paths of entries that were read and left out, such as `metadata/feature_importance`.
     pub left_out: Vec<String>,
+    /// Sentences about the figures, such as that they were float32.
+    pub notes: Vec<String>,
 }
 
-/// Why a pickle could not be imported.
+/// What may be given beside a model's file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given<'a> {
+    /// A file with statistics of the training data.
+    pub stats: Option<&'a Path>,
+    /// As in [`Options`].
+    pub name: Option<&'a str>,
+    /// As in [`Options`].
+    pub features: Option<&'a [String]>,
+}
+
+/// Why a model could not be imported.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum ImportError {
+    /// The bytes are of no format that is read.
+    #[error(
+        "neither a pickle of protocol 2 to 5 nor an ONNX model: save it with \
+         pickle.dump(model, file), or with skl2onnx.to_onnx(model, X)"
+    )]
+    Format,
+    /// The bytes are no ONNX model that can be served.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
     /// The bytes are not a pickle, or not one that is safe to read.
     #[error(transparent)]
     Pickle(#[from] PickleError),
@@ -110,7 +137,7 @@ pub enum ImportFileError {
         /// The system's reason.
         error: io::Error,
     },
-    /// The pickle was read and refused.
+    /// The model was read and refused.
     #[error("{}: {error}", path.display())]
     Invalid {
         /// The file.
@@ -138,25 +165,46 @@ pub fn pickle(bytes: &[u8], options: &Options<'_>) -> Result<Import, ImportError
     sklearn::import(&pickle::read(bytes)?, options)
 }
 
-/// Imports a pickle's file, with statistics from another file where given.
+/// Whether bytes start as those of a format that is read.
+pub fn is_known(bytes: &[u8]) -> bool {
+    pickle::is_pickle(bytes) || onnx::is_onnx(bytes)
+}
+
+/// Imports the bytes of a pickle or of an ONNX model, whichever they are.
+///
+/// # Errors
+///
+/// [`ImportError`] names what is refused.
+pub fn bytes(bytes: &[u8], options: &Options<'_>) -> Result<Import, ImportError> {
+    if pickle::is_pickle(bytes) {
+        self::pickle(bytes, options)
+    } else if onnx::is_onnx(bytes) {
+        onnx::import(bytes, options)
+    } else {
+        Err(ImportError::Format)
+    }
+}
+
+/// Imports a model's file, with what is given beside it.
 ///
 /// # Errors
 ///
 /// [`ImportFileError`] names the file and what is wrong with it.
-pub fn load(
-    path: &Path,
-    stats: Option<&Path>,
-    name: Option<&str>,
-) -> Result<Import, ImportFileError> {
-    let stats = stats.map(Stats::load).transpose()?;
-    let bytes = read_limited(path, BYTES_MAX)
+pub fn load(path: &Path, given: &Given<'_>) -> Result<Import, ImportFileError> {
+    let stats = given.stats.map(Stats::load).transpose()?;
+    let content = read_limited(path, BYTES_MAX)
         .map_err(|error| ImportFileError::Read { path: path.to_owned(), error })?;
     let lossy = |part: Option<&std::ffi::OsStr>| {
         part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default()
     };
     let (stem, origin) = (lossy(path.file_stem()), lossy(path.file_name()));
-    let options =
-        Options { name, fallback_name: Some(&stem), stats: stats.as_ref(), origin: &origin };
-    pickle(&bytes, &options)
+    let options = Options {
+        name: given.name,
+        fallback_name: Some(&stem),
+        features: given.features,
+        stats: stats.as_ref(),
+        origin: &origin,
+    };
+    bytes(&content, &options)
         .map_err(|error| ImportFileError::Invalid { path: path.to_owned(), error })
 }

@@ -3,11 +3,11 @@
 //! This module never does I/O; [`mod@file`] and [`import`] turn bytes into models, [`eval`] turns
 //! features into predictions.
 
-#[cfg(feature = "artifact")]
+#[cfg(feature = "import")]
 pub mod catalogue;
 #[cfg(feature = "artifact")]
 pub mod file;
-#[cfg(feature = "artifact")]
+#[cfg(feature = "import")]
 pub mod import;
 
 pub mod cell;

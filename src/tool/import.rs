@@ -1,8 +1,9 @@
-//! `factord import`: a scikit-learn pickle becomes an artifact, without being executed.
+//! `factord import`: a scikit-learn pickle or an ONNX model becomes an artifact, without being
+//! executed.
 
 use super::model::view;
 use super::{Failure, print};
-use crate::model::import;
+use crate::model::import::{self, Given};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -11,23 +12,32 @@ Examples:
   factord import regression_model.pkl
   factord import regression_model.pkl --stats data_stats.json --out models/regression.fmodel
   factord import ridge.pkl --name spread && factord model show spread.fmodel
+  factord import sell.onnx --features buy_rate,large_buy,large_sell
 
-Read are LinearRegression, Ridge, Lasso, ElasticNet and LogisticRegression (also behind a
-StandardScaler in a Pipeline), by themselves or as `model` of a dictionary with feature_names,
-model_type, threshold, performance and metadata. The pickle is read as data: whatever else it
-names is refused by name, and nothing in it is ever run.";
+What the file is, its content says. Of pickles are read LinearRegression, Ridge, Lasso, ElasticNet
+and LogisticRegression (also behind a StandardScaler in a Pipeline), by themselves or as `model` of
+a dictionary with feature_names, model_type, threshold, performance and metadata. Of ONNX are read
+linear and binary logistic models, as skl2onnx exports them (with and without a StandardScaler) and
+as MatMul or Gemm, Add and Sigmoid. Both are read as data: whatever else they name is refused by
+name, nothing in them is ever run, and no file that they name is opened.
+
+ONNX files hold float32 most often. The values are widened exactly, and the answers equal
+onnxruntime's within its own rounding (1e-6). For the same bits as scikit-learn, import a pickle.";
 
 /// The flags of `factord import`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ImportArgs {
-    /// The pickle, of protocol 2 to 5
-    #[arg(value_name = "FILE.pkl")]
+    /// A pickle of protocol 2 to 5, or an ONNX model
+    #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// A name for each feature, in order [default: those in the file, else x0, x1, ...]
+    #[arg(long, value_name = "NAME,NAME,...", value_delimiter = ',')]
+    features: Option<Vec<String>>,
     /// Training statistics: JSON with feature_means, feature_stds and, if known, target_stats
     #[arg(long, value_name = "FILE.json")]
     stats: Option<PathBuf>,
-    /// The name to serve the model under [default: the pickle's model_type, else the file's name]
+    /// The name to serve the model under [default: a pickle's model_type, else the file's name]
     #[arg(long)]
     name: Option<String>,
     /// The artifact to write; a file of that name is replaced [default: NAME.fmodel]
@@ -38,13 +48,18 @@ pub struct ImportArgs {
     json: bool,
 }
 
-/// Imports one pickle.
+/// Imports one model.
 ///
 /// # Errors
 ///
-/// [`Failure`] when a file cannot be read or written, or the pickle is refused.
+/// [`Failure`] when a file cannot be read or written, or the model is refused.
 pub fn run(args: &ImportArgs) -> Result<(), Failure> {
-    let import = import::load(&args.file, args.stats.as_deref(), args.name.as_deref())?;
+    let given = Given {
+        stats: args.stats.as_deref(),
+        name: args.name.as_deref(),
+        features: args.features.as_deref(),
+    };
+    let import = import::load(&args.file, &given)?;
     let artifact = &import.artifact;
     let default = || PathBuf::from(format!("{}.fmodel", artifact.name()));
     let out = args.out.clone().unwrap_or_else(default);
@@ -54,9 +69,13 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
         let mut summary = view::summary_json(artifact);
         summary["out"] = json!(out);
         summary["left_out"] = json!(import.left_out);
+        summary["notes"] = json!(import.notes);
         return print(format_args!("{summary}\n"));
     }
     let mut text = format!("{out}: {}\n", view::summary(artifact));
+    for note in &import.notes {
+        text.push_str(&format!("note: {note}\n"));
+    }
     for path in &import.left_out {
         text.push_str(&format!("left out, as no figure of the report: {path}\n"));
     }

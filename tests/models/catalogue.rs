@@ -2,6 +2,7 @@
 
 use crate::common::{Py, array, artifact, dump, linear, logistic, shared};
 use factord::model::catalogue::{self, CatalogueError, Served};
+use prost::Message;
 use std::path::Path;
 use std::process::Command;
 
@@ -47,6 +48,24 @@ fn pickles_are_served_under_their_old_names_with_their_statistics() {
     for (model, embedded) in models.iter().zip(&embedded) {
         assert_eq!(model.bytes, embedded.bytes);
     }
+}
+
+#[test]
+fn onnx_models_are_served_under_the_old_names_where_nothing_more_exact_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let (regression, classification) = (crate::onnx::regression(), crate::onnx::classification());
+    std::fs::write(path.join("regression_model.onnx"), regression.encode_to_vec()).unwrap();
+    std::fs::write(path.join("classification_model.onnx"), classification.encode_to_vec()).unwrap();
+    std::fs::write(path.join("other.onnx"), b"left alone").unwrap();
+    let models = catalogue::load_dir(path).unwrap();
+    assert_eq!(names(&models), ["regression", "classification"]);
+    assert_eq!(models[0].artifact.model().weights()[0], f64::from(0.1f32));
+    let pickle = dump(&linear(array(&[1], &[2.0]), Py::Int(0)), 4);
+    std::fs::write(path.join("regression_model.pkl"), &pickle).unwrap();
+    let models = catalogue::load_dir(path).unwrap();
+    assert_eq!(models[0].artifact.model().weights(), [2.0]);
+    assert_eq!(models.len(), 2);
 }
 
 #[test]

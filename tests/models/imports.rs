@@ -70,6 +70,19 @@ fn an_estimator_keeps_the_names_it_was_fitted_with() {
 }
 
 #[test]
+fn names_given_name_the_features_unless_the_pickle_names_others() {
+    let given = ["a".to_owned(), "b".to_owned()];
+    let options = Options { features: Some(&given), ..Options::default() };
+    let import = |value: &Py| import::bytes(&dump(value, 4), &options);
+    assert_eq!(import(&plain()).unwrap().artifact.details().feature_names, given);
+    let same = envelope(plain(), vec![("feature_names", names(&["a", "b"]))]);
+    assert!(import(&same).is_ok());
+    let others = envelope(plain(), vec![("feature_names", names(&["b", "a"]))]);
+    let said = import(&others).unwrap_err().to_string();
+    assert!(said.contains("differ from the pickle's `feature_names`"), "{said}");
+}
+
+#[test]
 fn penalised_linear_models_predict_like_any_other() {
     for (module, name) in [
         ("sklearn.linear_model._ridge", "Ridge"),

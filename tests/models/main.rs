@@ -7,5 +7,6 @@ mod evaluation;
 mod fuzz;
 mod hostile;
 mod imports;
+mod onnx;
 mod real;
 mod tools;

@@ -9,7 +9,10 @@ use factord::model::{Kind, Model};
 fn imported(name: &str) -> Option<Import> {
     let pickle = shared(&format!("jay/{name}_model.pkl"))?;
     let stats = shared("jay/data_stats.json")?;
-    Some(import::load(&pickle, Some(&stats), None).unwrap())
+    Some(
+        import::load(&pickle, &import::Given { stats: Some(&stats), ..Default::default() })
+            .unwrap(),
+    )
 }
 
 fn embedded(name: &str) -> Served {

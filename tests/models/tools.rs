@@ -2,6 +2,7 @@
 
 use crate::common::{Py, array, artifact, dict, dump, linear, shared, text};
 use factord::model::file::Artifact;
+use prost::Message;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -53,6 +54,42 @@ fn an_imported_pickle_is_checked_and_explained() {
     let output = run(&["import", "spread.pkl", "--name", "other", "--json"]);
     assert_eq!(json(&output)["out"], "other.fmodel");
     assert_eq!(json(&output)["left_out"][0], "metadata/author");
+}
+
+#[test]
+fn an_onnx_model_is_imported_checked_and_explained_like_a_pickle() {
+    let directory = tempfile::tempdir().unwrap();
+    let bytes = crate::onnx::regression().encode_to_vec();
+    std::fs::write(directory.path().join("spread.onnx"), bytes).unwrap();
+    // What a file is, its content says.
+    let bytes = crate::onnx::classification().encode_to_vec();
+    std::fs::write(directory.path().join("odd.pkl"), bytes).unwrap();
+    let run = |arguments: &[&str]| factord(directory.path(), arguments);
+    let output = run(&["import", "spread.onnx", "--features", "buy,sell"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("spread.fmodel: linear model \"spread\" of 2 features"));
+    assert!(stdout(&output).contains("note: its numbers are float32, widened"));
+    let shown = json(&run(&["model", "show", "spread.fmodel", "--json"]));
+    assert_eq!(shown["features"][1]["name"], "sell");
+    assert_eq!(shown["features"][0]["weight"], f64::from(0.1f32));
+    let output = run(&["import", "odd.pkl", "--json"]);
+    assert_eq!(json(&output)["notes"].as_array().unwrap().len(), 1);
+    let output = run(&["check", "spread.onnx", "odd.pkl", "odd.fmodel", "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let rows = json(&output);
+    assert_eq!(rows[1]["sha256"], rows[2]["sha256"]);
+    assert_eq!(
+        json(&run(&["model", "show", "spread.onnx", "--json"]))["intercept"],
+        f64::from(0.3f32)
+    );
+    std::fs::write(directory.path().join("cut.onnx"), b"\x08\x08").unwrap();
+    let output = run(&["import", "cut.onnx"]);
+    assert_eq!(output.status.code(), Some(65));
+    assert!(
+        stderr(&output).contains("cut.onnx: refused: 0 graphs, not one"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]

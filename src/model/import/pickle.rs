@@ -172,6 +172,11 @@ impl<'a> Tree<'a> {
     }
 }
 
+/// Whether bytes start as a pickle of protocol 2 or later.
+pub(super) fn is_pickle(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&0x80)
+}
+
 /// Text of a hostile length, short enough for a message.
 pub(super) fn shortened(text: &str) -> String {
     const CHARS_MAX: usize = 80;

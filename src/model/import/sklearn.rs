@@ -53,7 +53,15 @@ fn assemble(
         let reason = "`threshold` belongs to a classifier, this model is linear".to_owned();
         return Err(ImportError::Contradiction { reason });
     }
-    let feature_names = feature_names(&fitted, envelope.feature_names)?;
+    let given = match (options.features, envelope.feature_names) {
+        (Some(given), Some(own)) if given != own => {
+            let reason = "the feature names given differ from the pickle's `feature_names`";
+            return Err(ImportError::Contradiction { reason: reason.to_owned() });
+        }
+        (Some(given), _) => Some(given.to_vec()),
+        (None, own) => own,
+    };
+    let feature_names = feature_names(&fitted, given)?;
     let feature_stats = match options.stats {
         Some(stats) => stats.features(&feature_names)?,
         None => fitted.scaler_stats,
@@ -80,7 +88,7 @@ fn assemble(
         source: format!("{version}{}, imported from {origin}", fitted.steps),
     };
     let artifact = Artifact::new(fitted.model, details)?;
-    Ok(Import { artifact, left_out: envelope.left_out })
+    Ok(Import { artifact, left_out: envelope.left_out, notes: Vec::new() })
 }
 
 /// The word for a kind in `model_type`.
@@ -103,7 +111,7 @@ fn check_type(kind: Kind, model_type: Option<&str>) -> Result<(), ImportError> {
     Err(ImportError::Contradiction { reason })
 }
 
-/// The names the dictionary gives, which must be those the model was fitted with; else those,
+/// The names that are given, which must be those the model was fitted with; else those,
 /// else x0, x1, ...
 fn feature_names(fitted: &Fitted, given: Option<Vec<String>>) -> Result<Vec<String>, ImportError> {
     let numbered = || (0..fitted.model.width()).map(|index| format!("x{index}")).collect();

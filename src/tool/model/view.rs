@@ -2,7 +2,7 @@
 
 use crate::model::Kind;
 use crate::model::file::{Artifact, MetricValue};
-use crate::model::import;
+use crate::model::import::{self, Given};
 use crate::tool::Failure;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -16,28 +16,29 @@ const SHOWN_FEATURE_COUNT_MAX: usize = 32;
 /// Terms of a formula that is written out.
 const TERM_COUNT_MAX: usize = 8;
 
-/// Reads an artifact, or imports a pickle.
+/// Reads an artifact, or imports a pickle or an ONNX model.
 ///
 /// # Errors
 ///
 /// [`Failure`] when the file cannot be read or is refused.
 pub(in crate::tool) fn load(path: &Path) -> Result<Artifact, Failure> {
-    if is_pickle(path) {
-        Ok(import::load(path, None, None)?.artifact)
+    if is_import(path) {
+        Ok(import::load(path, &Given::default())?.artifact)
     } else {
         Ok(Artifact::load(path)?)
     }
 }
 
-/// A pickle of a protocol that is read starts with byte 0x80, an artifact with its magic.
-fn is_pickle(path: &Path) -> bool {
-    let extension = path.extension().is_some_and(|end| end == "pkl" || end == "pickle");
+/// Pickles and ONNX models are known by their first byte; an artifact starts with its magic.
+fn is_import(path: &Path) -> bool {
+    let endings = ["pkl", "pickle", "onnx"];
+    let extension = path.extension().is_some_and(|end| endings.iter().any(|known| end == *known));
     let mut first = [0];
     // A FIFO would wait for its other end; whatever cannot be read is reported when it is loaded.
     extension
         || path.is_file()
             && File::open(path).and_then(|mut file| file.read_exact(&mut first)).is_ok()
-            && first == [0x80]
+            && import::is_known(&first)
 }
 
 /// One line about a model.
