@@ -17,6 +17,7 @@ use crate::model::file::ArtifactFileError;
 use crate::model::import::ImportFileError;
 use crate::simulate;
 use crate::table::{OutputError, TableError};
+use crate::train::TrainError;
 use std::io;
 
 /// How the process ends.
@@ -266,6 +267,31 @@ impl Coded for OutputError {
                 Code::Ok
             }
             OutputError::Write { .. } => Code::Io,
+        }
+    }
+}
+
+impl Coded for TrainError {
+    fn code(&self) -> Code {
+        match self {
+            TrainError::Settings { .. } => Code::Usage,
+            TrainError::Table(error) => error.code(),
+            TrainError::Backwards { .. }
+            | TrainError::Window { .. }
+            | TrainError::NotFinite { .. }
+            | TrainError::TooFew { .. }
+            | TrainError::ConstantTarget { .. }
+            | TrainError::OneClass { .. }
+            | TrainError::Separated { .. }
+            | TrainError::Model { .. }
+            | TrainError::Artifact { .. } => Code::Data,
+            TrainError::Scratch { error, .. } => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+                    Code::of_creating(error)
+                }
+                _ => Code::Io,
+            },
+            TrainError::Write { error, .. } => Code::of_creating(error),
         }
     }
 }

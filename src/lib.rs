@@ -67,4 +67,8 @@ pub mod measure;
 #[cfg(all(feature = "train", not(loom)))]
 pub mod simulate;
 #[cfg(all(feature = "daemon", not(loom)))]
+pub mod plot;
+#[cfg(all(feature = "daemon", not(loom)))]
 pub mod tool;
+#[cfg(all(feature = "train", not(loom)))]
+pub mod train;

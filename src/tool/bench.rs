@@ -5,7 +5,6 @@ mod hgrm;
 mod html;
 mod report;
 mod session;
-mod svg;
 mod text;
 
 use super::{Failure, Globals, print};

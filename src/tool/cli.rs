@@ -2,6 +2,7 @@
 
 use super::{
     Failure, bench, check, completions, http, import, model, ping, predict, serve, simulate, stat,
+    train,
 };
 use crate::config::Sources;
 use crate::exit;
@@ -103,6 +104,8 @@ pub enum Command {
     Import(import::ImportArgs),
     /// Explain a model, or have the daemon read its models again
     Model(model::ModelArgs),
+    /// Fit models to feature tables, test them honestly, and write artifacts and a report
+    Train(train::TrainArgs),
     /// The second process of the floor
     #[command(hide = true)]
     FloorEcho(ping::FloorEchoArgs),
@@ -131,6 +134,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::FloorEcho(args) => ping::run_floor_echo(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Stat(args) => stat::run(args, globals),
+        Command::Train(args) => train::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => completions::run_man(args),
     }

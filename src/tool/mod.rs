@@ -18,6 +18,7 @@ mod predict_csv;
 pub mod serve;
 pub mod simulate;
 pub mod stat;
+pub mod train;
 
 pub use cli::{Cli, Command, Globals, run};
 pub use failure::{Failure, print};

@@ -4,7 +4,7 @@ use crate::source::Source;
 
 /// The floors of the house, lowest first: a module names only modules of lower floors.
 pub(crate) const FLOORS: [&[&str]; 11] = [
-    &["abi", "sync", "idle", "log"],
+    &["abi", "sync", "idle", "log", "plot"],
     &["sys"],
     &["region", "ring", "model", "table", "factors"],
     &["channel"],

@@ -2,48 +2,14 @@
 
 use super::report::{OpenLoop, QUANTILES, Report, middle};
 use super::session::{CHANNEL_COUNTS, IDLE_COUNT};
-use super::svg::{Axis, Chart, label, long};
 use crate::measure::timeline::Subject;
+use crate::plot::{Axis, Chart, escaped, label, long, page_head};
 use hdrhistogram::Histogram;
 use std::fmt::{Result, Write};
 
-const HEAD: &str = r#"<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>factord bench</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-:root{color-scheme:light dark;--ink:#1f2937;--soft:#6b7280;--grid:#e5e7eb;--page:#ffffff;
---card:#f8fafc;--floor:#64748b;--linear:#1d4ed8;--logistic:#c2410c;--open:#15803d}
-@media (prefers-color-scheme:dark){:root{--ink:#e5e7eb;--soft:#9ca3af;--grid:#374151;
---page:#111827;--card:#1f2937;--floor:#94a3b8;--linear:#60a5fa;--logistic:#fb923c;--open:#4ade80}}
-body{margin:2rem auto;max-width:56rem;padding:0 1rem;background:var(--page);color:var(--ink);
-font:16px/1.5 system-ui,sans-serif}
-h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .2rem}
-p{color:var(--soft);margin:.3rem 0}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(10.5rem,1fr));gap:.7rem;
-margin:1.2rem 0}
-.tile{background:var(--card);border:1px solid var(--grid);border-radius:.5rem;padding:.7rem .9rem}
-.tile b{display:block;font-size:1.5rem;line-height:1.3;font-variant-numeric:tabular-nums}
-.tile span{color:var(--soft);font-size:.85rem}
-.note{border-left:3px solid var(--logistic);padding-left:.7rem}
-svg{width:100%;height:auto;margin-top:.3rem}
-text{fill:var(--soft);font:12.5px system-ui,sans-serif}.value{fill:var(--ink);font-weight:600}
-.grid{stroke:var(--grid)}
-.line{fill:none;stroke-width:2.2;stroke-linejoin:round}
-.dots{fill:none;stroke-width:3.4;stroke-linecap:round;stroke-opacity:.75}
-.floor{stroke:var(--floor)}.linear{stroke:var(--linear)}.logistic{stroke:var(--logistic)}
-.open{stroke:var(--open)}.bar{stroke:none}rect.linear{fill:var(--linear)}
-.key{margin-right:1.1rem;white-space:nowrap}.key::before{content:"";display:inline-block;
-width:1rem;height:.2rem;margin-right:.4rem;vertical-align:middle;background:var(--hue)}
-table{border-collapse:collapse;margin:.5rem 0;width:100%}
-td,th{padding:.2rem .5rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--grid);
-font-variant-numeric:tabular-nums}
-th:first-child,td:first-child{text-align:left}.host td{text-align:left;white-space:normal}
-</style></head><body>
-"#;
-
 /// The whole page.
 pub(super) fn page(report: &Report) -> String {
-    let mut out = String::from(HEAD);
+    let mut out = page_head("factord bench", "");
     // Writing to a string cannot fail.
     let _ = write_page(report, &mut out);
     out
@@ -274,8 +240,4 @@ fn host(report: &Report, out: &mut String) -> Result {
 /// A ratio, or a dash when no pair of floors held still.
 fn times(ratio: f64, digits: usize) -> String {
     if ratio.is_finite() { format!("{ratio:.digits$} &times;") } else { "&ndash;".to_owned() }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

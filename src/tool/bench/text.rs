@@ -2,8 +2,8 @@
 
 use super::report::{OpenLoop, QUANTILES, Report, middle, quartiles};
 use super::session::{CHANNEL_COUNTS, IDLE_COUNT};
-use super::svg::long;
 use crate::measure::timeline::{Ratio, Subject};
+use crate::plot::long;
 use hdrhistogram::Histogram;
 use std::fmt::Write;
 

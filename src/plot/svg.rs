@@ -1,5 +1,6 @@
-//! A small plotter: one chart as inline SVG, coloured by the page's style sheet.
+//! One chart as inline SVG, coloured by the page's style sheet.
 
+use super::escaped;
 use std::fmt::Write;
 
 // The drawing's box in SVG units; the margins hold the labels.
@@ -12,17 +13,17 @@ const BOTTOM: f64 = 258.0;
 
 /// One axis: its range, whether it is logarithmic, and its labelled places.
 #[derive(Clone, Debug)]
-pub(super) struct Axis {
+pub struct Axis {
     low: f64,
     high: f64,
     log: bool,
     ticks: Vec<(f64, String)>,
-    title: &'static str,
+    title: String,
 }
 
 impl Axis {
     /// A linear axis from 0 that holds every value.
-    pub(super) fn from_zero(values: impl Iterator<Item = f64>, title: &'static str) -> Axis {
+    pub fn from_zero(values: impl Iterator<Item = f64>, title: &str) -> Axis {
         let most = values.filter(|value| value.is_finite()).fold(0.0, f64::max).max(1e-9);
         // 1, 2 or 5 times a power of ten, at most six times.
         let power = 10f64.powf((most / 6.0).log10().floor());
@@ -31,11 +32,11 @@ impl Axis {
         let count = (most / step).ceil();
         let ticks = (0..=count as u32).map(|index| f64::from(index) * step);
         let ticks = ticks.map(|value| (value, label(value))).collect();
-        Axis { low: 0.0, high: count * step, log: false, ticks, title }
+        Axis { low: 0.0, high: count * step, log: false, ticks, title: title.to_owned() }
     }
 
     /// A logarithmic axis that holds every positive value.
-    pub(super) fn logarithmic(values: impl Iterator<Item = f64>, title: &'static str) -> Axis {
+    pub fn logarithmic(values: impl Iterator<Item = f64>, title: &str) -> Axis {
         let range = values.filter(|value| value.is_finite() && *value > 0.0);
         let (low, high) =
             range.fold((f64::MAX, 0.0f64), |(low, high), value| (low.min(value), high.max(value)));
@@ -45,14 +46,40 @@ impl Axis {
         let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
         let ticks = decades.flat_map(|d| factors.iter().map(move |factor| factor * 10f64.powi(d)));
         let ticks = ticks.filter(|value| (low..=high).contains(value));
-        Axis { low, high, log: true, ticks: ticks.map(|v| (v, label(v))).collect(), title }
+        Axis {
+            low,
+            high,
+            log: true,
+            ticks: ticks.map(|v| (v, label(v))).collect(),
+            title: title.to_owned(),
+        }
+    }
+
+    /// A linear axis between two values, which it holds, with round labels.
+    pub fn between(low: f64, high: f64, title: &str) -> Axis {
+        let (low, high) = if low < high { (low, high) } else { (low - 0.5, low + 0.5) };
+        let power = 10f64.powf(((high - low) / 6.0).log10().floor());
+        let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
+        let step =
+            steps.into_iter().find(|step| (high - low) / step <= 6.0).unwrap_or(10.0 * power);
+        let (first, last) = ((low / step).ceil(), (high / step).floor());
+        // At most eight, by the choice of the step.
+        let count = (last - first).clamp(0.0, 8.0) as u32;
+        let ticks = (0..=count).map(|index| (first + f64::from(index)) * step);
+        let ticks = ticks.map(|value| (value, label(value))).collect();
+        Axis { low, high, log: false, ticks, title: title.to_owned() }
     }
 
     /// An axis with places of one's own choice, the first and last of which are its ends.
-    pub(super) fn of(ticks: Vec<(f64, String)>, title: &'static str) -> Axis {
+    pub fn of(ticks: Vec<(f64, String)>, title: &str) -> Axis {
         let low = ticks.first().map_or(0.0, |tick| tick.0);
         let high = ticks.last().map_or(1.0, |tick| tick.0);
-        Axis { low, high, log: false, ticks, title }
+        Axis { low, high, log: false, ticks, title: title.to_owned() }
+    }
+
+    /// Where the axis begins and ends.
+    pub fn ends(&self) -> (f64, f64) {
+        (self.low, self.high)
     }
 
     /// Where a value lies, 0 to 1.
@@ -64,7 +91,13 @@ impl Axis {
 }
 
 /// A number with a unit prefix where it is long.
-pub(super) fn label(value: f64) -> String {
+pub fn label(value: f64) -> String {
+    // Two digits behind the point would leave nothing of these.
+    if value != 0.0 && value.abs() < 0.1 {
+        let digits = if value.abs() < 1e-4 { return format!("{value:.1e}") } else { 4 };
+        let text = format!("{value:.digits$}");
+        return text.trim_end_matches('0').to_owned();
+    }
     let (value, unit) = match value.abs() {
         v if v >= 1e9 => (value / 1e9, " G"),
         v if v >= 1e6 => (value / 1e6, " M"),
@@ -77,7 +110,7 @@ pub(super) fn label(value: f64) -> String {
 }
 
 /// A number of nanoseconds, exact while it is short.
-pub(super) fn long(ns: f64) -> String {
+pub fn long(ns: f64) -> String {
     match ns {
         ns if ns >= 1e5 => label(ns),
         ns if ns.fract() == 0.0 => format!("{ns:.0}"),
@@ -87,7 +120,7 @@ pub(super) fn long(ns: f64) -> String {
 
 /// A chart under construction.
 #[derive(Debug)]
-pub(super) struct Chart {
+pub struct Chart {
     x: Axis,
     y: Axis,
     body: String,
@@ -95,7 +128,7 @@ pub(super) struct Chart {
 
 impl Chart {
     /// Draws the axes.
-    pub(super) fn new(x: Axis, y: Axis, caption: &str) -> Chart {
+    pub fn new(x: Axis, y: Axis, caption: &str) -> Chart {
         let mut chart = Chart { x, y, body: String::new() };
         // Writing to a string cannot fail.
         let _ = chart.axes(caption);
@@ -106,16 +139,18 @@ impl Chart {
         let body = &mut self.body;
         write!(
             body,
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\"><title>{caption}</title>"
+            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\"><title>{}</title>",
+            escaped(caption)
         )?;
         for (value, text) in &self.y.ticks {
             let y = BOTTOM - self.y.place(*value) * (BOTTOM - TOP);
             write!(
                 body,
                 "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
+                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
                 LEFT - 8.0,
-                y + 4.0
+                y + 4.0,
+                escaped(text)
             )?;
         }
         for (value, text) in &self.x.ticks {
@@ -134,10 +169,10 @@ impl Chart {
              <text x=\"14\" y=\"{:.1}\" text-anchor=\"middle\" \
              transform=\"rotate(-90 14 {:.1})\">{}</text>",
             BOTTOM + 37.0,
-            self.x.title,
+            escaped(&self.x.title),
             (TOP + BOTTOM) / 2.0,
             (TOP + BOTTOM) / 2.0,
-            self.y.title
+            escaped(&self.y.title)
         )
     }
 
@@ -147,14 +182,14 @@ impl Chart {
     }
 
     /// Adds a line through points.
-    pub(super) fn line(&mut self, class: &str, points: impl Iterator<Item = (f64, f64)>) {
+    pub fn line(&mut self, class: &str, points: impl Iterator<Item = (f64, f64)>) {
         let places = points.map(|point| self.at(point));
         let text = places.map(|(x, y)| format!("{x:.1},{y:.1} ")).collect::<String>();
         let _ = write!(self.body, "<polyline class=\"line {class}\" points=\"{}\"/>", text.trim());
     }
 
     /// Adds a dot at each point.
-    pub(super) fn dots(&mut self, class: &str, points: impl Iterator<Item = (f64, f64)>) {
+    pub fn dots(&mut self, class: &str, points: impl Iterator<Item = (f64, f64)>) {
         // One path of round caps: a tenth of the size of as many circles.
         let places = points.map(|point| self.at(point));
         let path = places.map(|(x, y)| format!("M{x:.1} {y:.1}h0")).collect::<String>();
@@ -162,7 +197,7 @@ impl Chart {
     }
 
     /// Adds a bar from the bottom, with its value above.
-    pub(super) fn bar(&mut self, class: &str, point: (f64, f64), text: &str) {
+    pub fn bar(&mut self, class: &str, point: (f64, f64), text: &str) {
         let (x, y) = self.at(point);
         // 72: four bars and their gaps fill the width.
         let (left, height) = (x - 36.0, BOTTOM - y);
@@ -175,8 +210,43 @@ impl Chart {
         );
     }
 
+    /// Adds a straight piece, such as a whisker, between two points.
+    pub fn segment(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+        let ((x1, y1), (x2, y2)) = (self.at(from), self.at(to));
+        let _ = write!(
+            self.body,
+            "<line class=\"line {class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>"
+        );
+    }
+
+    /// Fills the box between two points, as strongly as `share` says, 0 to 1.
+    pub fn cell(&mut self, class: &str, from: (f64, f64), to: (f64, f64), share: f64) {
+        let ((x1, y1), (x2, y2)) = (self.at(from), self.at(to));
+        let _ = write!(
+            self.body,
+            "<rect class=\"cell {class}\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" \
+             height=\"{:.1}\" fill-opacity=\"{share:.3}\"/>",
+            x1.min(x2),
+            y1.min(y2),
+            (x2 - x1).abs(),
+            (y2 - y1).abs()
+        );
+    }
+
+    /// Writes words above a point, from the left edge on.
+    pub fn words(&mut self, height: f64, text: &str) {
+        let (_, y) = self.at((0.0, height));
+        let _ = write!(
+            self.body,
+            "<text class=\"value\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            LEFT + 6.0,
+            y - 6.0,
+            escaped(text)
+        );
+    }
+
     /// Ends the drawing.
-    pub(super) fn finish(mut self) -> String {
+    pub fn finish(mut self) -> String {
         self.body.push_str("</svg>\n");
         self.body
     }
@@ -201,5 +271,14 @@ mod tests {
         let labels: Vec<&str> = axis.ticks.iter().map(|tick| tick.1.as_str()).collect();
         assert_eq!(labels, ["100", "1 k", "10 k", "100 k", "1 M", "10 M"]);
         assert!(Axis::logarithmic([0.0].into_iter(), "").place(5.0) > 0.0);
+    }
+
+    #[test]
+    fn an_axis_between_two_values_has_labels_and_never_more_than_nine() {
+        for (low, high) in [(0.0, 1.0), (-3.2e-9, 5e-9), (0.31, 0.33), (7.0, 7.0), (-1e6, 2.5e7)] {
+            let axis = Axis::between(low, high, "");
+            assert!((2..=9).contains(&axis.ticks.len()), "{low} {high}: {axis:?}");
+            assert!(axis.low <= low && axis.high >= high, "{low} {high}: {axis:?}");
+        }
     }
 }

@@ -1,0 +1,355 @@
+//! From the rows of tables to the rows that are learnt from: each joined with the target `horizon`
+//! windows later, and with what a baseline would say.
+
+use super::mark;
+use super::scratch::{Row, Scratch};
+use super::{Settings, TrainError};
+use crate::table::{Batch, Reader, TableError, Want};
+use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+
+/// Where the columns stand in a batch, before features and target.
+const SYMBOL: usize = 0;
+const START: usize = 1;
+const END: usize = 2;
+const FIRST: usize = 3;
+
+/// What was seen of a column: enough to choose units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Seen {
+    first: f64,
+    sum: f64,
+    squares: f64,
+    pub(super) min: f64,
+    pub(super) max: f64,
+}
+
+impl Seen {
+    const NOTHING: Seen = Seen {
+        first: f64::NAN,
+        sum: 0.0,
+        squares: 0.0,
+        min: f64::INFINITY,
+        max: f64::NEG_INFINITY,
+    };
+
+    fn add(&mut self, value: f64) {
+        if self.first.is_nan() {
+            self.first = value;
+        }
+        let moved = value - self.first;
+        self.sum += moved;
+        self.squares += moved * moved;
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+    }
+
+    /// Mean and deviation, to a few digits.
+    pub(super) fn moments(&self, count: u64) -> (f64, f64) {
+        let mean = self.sum / count as f64;
+        let variance = self.squares / count as f64 - mean * mean;
+        (self.first + mean, variance.max(0.0).sqrt())
+    }
+}
+
+/// What came of the tables, besides the rows.
+#[derive(Clone, Debug)]
+pub(super) struct Loaded {
+    /// Rows read from the tables, without those held out.
+    pub(super) read: u64,
+    /// Rows to learn from.
+    pub(super) used: u64,
+    /// Rows dropped, for a number that is missing or not finite.
+    pub(super) not_finite: u64,
+    /// Rows dropped, for a session that ends before their target.
+    pub(super) no_target: u64,
+    /// Rows whose target's window starts before their own ends.
+    pub(super) overlapping: u64,
+    /// Rows held out.
+    pub(super) held_out: u64,
+    /// Every symbol's name.
+    pub(super) symbols: Vec<String>,
+    /// Of each feature and, last, the target.
+    pub(super) seen: Vec<Seen>,
+    /// Whether starts never go back, over all symbols.
+    pub(super) in_order: bool,
+    /// The first and last start of all rows.
+    pub(super) starts_ns: (i64, i64),
+}
+
+/// What waits for its target.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    start_ns: i64,
+    end_ns: i64,
+    last: f64,
+    rolling: f64,
+    finite: bool,
+}
+
+/// One symbol, as far as it was read.
+#[derive(Debug, Default)]
+struct Track {
+    window: Option<(i64, i64)>,
+    /// The last values of the target, the latest behind.
+    recent: VecDeque<f64>,
+    waiting: VecDeque<Waiting>,
+    /// The features of those that wait, as a ring.
+    x: Vec<f64>,
+    /// The place in the ring of the next one.
+    next: usize,
+}
+
+impl Track {
+    fn last(&self) -> f64 {
+        self.recent.back().copied().unwrap_or(f64::NAN)
+    }
+
+    fn rolling(&self) -> f64 {
+        // Summed anew each time: a running sum would drift.
+        self.recent.iter().sum::<f64>() / self.recent.len() as f64
+    }
+}
+
+/// Reads tables into the scratch.
+pub(super) struct Loader<'a> {
+    settings: &'a Settings,
+    scratch: &'a mut Scratch,
+    loaded: Loaded,
+    ids: HashMap<String, u32>,
+    tracks: Vec<Track>,
+    held_out: bool,
+    latest_ns: i64,
+    x: Vec<f64>,
+}
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(settings: &'a Settings, scratch: &'a mut Scratch) -> Loader<'a> {
+        let width = settings.features.len();
+        let loaded = Loaded {
+            read: 0,
+            used: 0,
+            not_finite: 0,
+            no_target: 0,
+            overlapping: 0,
+            held_out: 0,
+            symbols: Vec::new(),
+            seen: vec![Seen::NOTHING; width + 1],
+            in_order: true,
+            starts_ns: (i64::MAX, i64::MIN),
+        };
+        Loader {
+            settings,
+            scratch,
+            loaded,
+            ids: HashMap::new(),
+            tracks: Vec::new(),
+            held_out: false,
+            latest_ns: i64::MIN,
+            x: vec![0.0; width],
+        }
+    }
+
+    /// Reads the tables one after another; `progress` is told the number of rows so far.
+    pub(super) fn read(
+        &mut self,
+        tables: &[PathBuf],
+        held_out: bool,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), TrainError> {
+        self.held_out = held_out;
+        self.tracks.clear();
+        self.tracks.resize_with(self.loaded.symbols.len(), Track::default);
+        self.latest_ns = i64::MIN;
+        let mut rows = 0;
+        for table in tables {
+            self.table(table, &mut |more| {
+                rows += more;
+                progress(rows);
+            })?;
+        }
+        let unmet: usize = self.tracks.iter().map(|track| track.waiting.len()).sum();
+        if !held_out {
+            self.loaded.no_target += unmet as u64;
+        }
+        Ok(())
+    }
+
+    /// What came of everything that was read.
+    pub(super) fn finish(self) -> Result<Loaded, TrainError> {
+        self.scratch.flush()?;
+        Ok(self.loaded)
+    }
+
+    /// One thread parses while this one joins.
+    fn table(&mut self, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<(), TrainError> {
+        let mut wanted =
+            vec![Want::text("symbol"), Want::integer("start_ns"), Want::integer("end_ns")];
+        wanted.extend(self.settings.features.iter().map(|name| Want::float(name)));
+        // A column that is feature and target is read once.
+        if !self.settings.features.contains(&self.settings.target) {
+            wanted.push(Want::float(&self.settings.target));
+        }
+        let mut reader = Reader::open(path, &wanted)?;
+        thread::scope(|scope| {
+            let (send, receive) = mpsc::sync_channel(2);
+            scope.spawn(move || {
+                loop {
+                    let batch = reader.next_batch().transpose();
+                    let go_on = matches!(batch, Some(Ok(_)));
+                    let Some(batch) = batch else { return };
+                    if send.send(batch).is_err() || !go_on {
+                        return;
+                    }
+                }
+            });
+            for batch in receive {
+                let batch: Result<Batch, TableError> = batch;
+                let batch = batch?;
+                self.batch(&batch)?;
+                progress(batch.len() as u64);
+            }
+            Ok(())
+        })
+    }
+
+    fn batch(&mut self, batch: &Batch) -> Result<(), TrainError> {
+        let (symbols, starts, ends) =
+            (batch.texts(SYMBOL), batch.integers(START), batch.integers(END));
+        let width = self.settings.features.len();
+        let columns: Vec<&[f64]> = (0..width).map(|j| batch.floats(FIRST + j)).collect();
+        let target = self.settings.features.iter().position(|name| *name == self.settings.target);
+        let targets = batch.floats(FIRST + target.unwrap_or(width));
+        let mut known: Option<(&str, u32)> = None;
+        for row in 0..batch.len() {
+            let name = symbols.value(row);
+            let symbol = match known {
+                Some((before, id)) if before == name => id,
+                _ => self.symbol(name),
+            };
+            known = Some((name, symbol));
+            let (start, end) = (starts[row], ends[row]);
+            if end < start {
+                return Err(TrainError::Window { place: batch.place(row), start, end });
+            }
+            let window = self.tracks[symbol as usize].window;
+            if let Some((before, _)) = window.filter(|window| start < window.0) {
+                let (place, symbol) = (batch.place(row), name.to_owned());
+                return Err(TrainError::Backwards { place, symbol, before, found: start });
+            }
+            self.x.iter_mut().zip(&columns).for_each(|(x, column)| *x = column[row]);
+            if self.settings.strict {
+                self.check(batch, row, targets[row])?;
+            }
+            self.row(symbol, (start, end), targets[row])?;
+        }
+        Ok(())
+    }
+
+    fn symbol(&mut self, name: &str) -> u32 {
+        if let Some(&id) = self.ids.get(name) {
+            return id;
+        }
+        // A table of more symbols than that does not fit any disk.
+        let id = u32::try_from(self.tracks.len()).unwrap_or(u32::MAX);
+        self.ids.insert(name.to_owned(), id);
+        self.loaded.symbols.push(name.to_owned());
+        self.tracks.push(Track::default());
+        id
+    }
+
+    fn check(&self, batch: &Batch, row: usize, y: f64) -> Result<(), TrainError> {
+        let names = self.settings.features.iter().chain([&self.settings.target]);
+        match self.x.iter().chain([&y]).zip(names).find(|(value, _)| !value.is_finite()) {
+            None => Ok(()),
+            Some((&value, name)) => {
+                let (place, name) = (batch.place(row), name.clone());
+                Err(TrainError::NotFinite { place, name, value })
+            }
+        }
+    }
+
+    /// Takes one window of a symbol.
+    fn row(&mut self, symbol: u32, window: (i64, i64), y: f64) -> Result<(), TrainError> {
+        let horizon = self.settings.horizon;
+        let finite = self.x.iter().all(|x| x.is_finite());
+        self.loaded.read += u64::from(!self.held_out);
+        let track = &mut self.tracks[symbol as usize];
+        if horizon == 0 {
+            let (last, rolling) = (track.last(), track.rolling());
+            remember(track, y, self.settings.rolling);
+            track.window = Some(window);
+            let (start_ns, end_ns) = window;
+            let waiting = Waiting { start_ns, end_ns, last, rolling, finite };
+            return self.emit(symbol, &waiting, end_ns, y);
+        }
+        let goes_on = track.window.is_some_and(|before| self.settings.goes_on(before, window.0));
+        track.window = Some(window);
+        if !goes_on {
+            if !self.held_out {
+                self.loaded.no_target += track.waiting.len() as u64;
+            }
+            track.waiting.clear();
+        }
+        remember(track, y, self.settings.rolling);
+        let width = self.x.len();
+        track.x.resize(horizon * width, 0.0);
+        // The ring's next place is that of the row whose target has come.
+        let place = track.next * width..(track.next + 1) * width;
+        let (last, rolling) = (track.last(), track.rolling());
+        let (start_ns, end_ns) = window;
+        track.waiting.push_back(Waiting { start_ns, end_ns, last, rolling, finite });
+        let met = if track.waiting.len() > horizon { track.waiting.pop_front() } else { None };
+        track.next = (track.next + 1) % horizon;
+        self.x.swap_with_slice(&mut track.x[place]);
+        match met {
+            Some(row) => {
+                self.loaded.overlapping += u64::from(!self.held_out && start_ns < row.end_ns);
+                self.emit(symbol, &row, end_ns, y)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Writes a row whose features are in `self.x`, now that its target is known.
+    fn emit(&mut self, symbol: u32, row: &Waiting, end_ns: i64, y: f64) -> Result<(), TrainError> {
+        let held_out = self.held_out;
+        if !row.finite || !y.is_finite() {
+            self.loaded.not_finite += u64::from(!held_out);
+            return Ok(());
+        }
+        if held_out {
+            self.loaded.held_out += 1;
+        } else {
+            self.loaded.used += 1;
+            let values = self.x.iter().chain([&y]);
+            self.loaded.seen.iter_mut().zip(values).for_each(|(seen, &value)| seen.add(value));
+        }
+        self.loaded.in_order &= row.start_ns >= self.latest_ns;
+        self.latest_ns = row.start_ns;
+        let (first, last) = self.loaded.starts_ns;
+        self.loaded.starts_ns = (first.min(row.start_ns), last.max(row.start_ns));
+        let embargo_ns = row.end_ns.saturating_sub(row.start_ns);
+        let embargo_ns = embargo_ns.saturating_mul(self.settings.horizon as i64);
+        self.scratch.push(&Row {
+            x: &self.x,
+            y,
+            last: row.last,
+            rolling: row.rolling,
+            mark: mark::new(symbol, held_out),
+            start_ns: row.start_ns,
+            purge_ns: end_ns.saturating_add(embargo_ns),
+        })
+    }
+}
+
+fn remember(track: &mut Track, y: f64, most: usize) {
+    if y.is_finite() {
+        if track.recent.len() == most {
+            track.recent.pop_front();
+        }
+        track.recent.push_back(y);
+    }
+}

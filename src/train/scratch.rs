@@ -1,0 +1,335 @@
+//! [`Scratch`]: the rows of a table, column by column in chunks, in a file without a name.
+//!
+//! A table is parsed once and then passed over many times, so its numbers are kept where they take
+//! no memory. Every pass works on spans of [`SPAN_CHUNKS`] chunks, each by one thread, and takes
+//! the results in the order of the spans: the same bits for any number of threads.
+
+use super::TrainError;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+
+/// Rows of a chunk.
+// 4,096: a column is 32 KiB, so the columns of a narrow table stay in the second-level cache.
+pub(super) const CHUNK_ROWS: usize = 4096;
+
+/// Chunks of a span.
+const SPAN_CHUNKS: usize = 16;
+
+/// Columns of numbers before and behind the features, and columns of words behind those.
+const FLOATS_BEFORE: usize = 2;
+const WORDS: usize = 3;
+
+/// Which columns a pass reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Features, target and marks.
+    Fit,
+    /// Those, and the baselines.
+    All,
+    /// Target and marks.
+    Target,
+    /// Marks and times.
+    Times,
+}
+
+/// One row on its way in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row<'a> {
+    pub(super) x: &'a [f64],
+    pub(super) y: f64,
+    /// The target's last value known; NaN before there is one.
+    pub(super) last: f64,
+    /// The mean of its last values known; NaN likewise.
+    pub(super) rolling: f64,
+    pub(super) mark: u64,
+    pub(super) start_ns: i64,
+    /// A test that starts before this time must not follow a training with this row.
+    pub(super) purge_ns: i64,
+}
+
+/// The rows of one chunk, as far as the pass reads them.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    width: usize,
+    loaded: Range<usize>,
+    floats: Vec<f64>,
+    words: Vec<u64>,
+    bytes: Vec<u8>,
+    rows: usize,
+}
+
+impl Chunk {
+    fn new(width: usize) -> Chunk {
+        let (floats, words, bytes) = (Vec::new(), Vec::new(), Vec::new());
+        Chunk { width, loaded: 0..0, floats, words, bytes, rows: 0 }
+    }
+
+    fn float(&self, column: usize) -> &[f64] {
+        let at = (column - self.loaded.start) * CHUNK_ROWS;
+        &self.floats[at..at + self.rows]
+    }
+
+    fn word(&self, column: usize) -> &[u64] {
+        let first = self.loaded.start.max(self.width + FLOATS_BEFORE + 1);
+        let at = (column - first) * CHUNK_ROWS;
+        &self.words[at..at + self.rows]
+    }
+
+    /// One feature.
+    pub(super) fn x(&self, feature: usize) -> &[f64] {
+        self.float(FLOATS_BEFORE + feature)
+    }
+
+    /// The target.
+    pub(super) fn y(&self) -> &[f64] {
+        self.float(FLOATS_BEFORE + self.width)
+    }
+
+    /// The last value known.
+    pub(super) fn last(&self) -> &[f64] {
+        self.float(0)
+    }
+
+    /// The mean of the last values known.
+    pub(super) fn rolling(&self) -> &[f64] {
+        self.float(1)
+    }
+
+    /// The marks.
+    pub(super) fn marks(&self) -> &[u64] {
+        self.word(FLOATS_BEFORE + self.width + 1)
+    }
+
+    /// When each row's window started.
+    pub(super) fn starts_ns(&self) -> impl Iterator<Item = i64> {
+        self.word(FLOATS_BEFORE + self.width + 2).iter().map(|&word| word.cast_signed())
+    }
+
+    /// From when on a test may follow.
+    pub(super) fn purges_ns(&self) -> impl Iterator<Item = i64> {
+        self.word(FLOATS_BEFORE + self.width + 3).iter().map(|&word| word.cast_signed())
+    }
+}
+
+/// The file and its shape.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    file: File,
+    folder: PathBuf,
+    width: usize,
+    rows: usize,
+    threads: usize,
+    /// Columns of the chunk that is being filled, and its rows.
+    filling: Vec<u64>,
+    filled: usize,
+}
+
+impl Scratch {
+    /// Makes an empty one for so many features, in a folder; it is gone when it is dropped.
+    pub(super) fn create(
+        folder: &Path,
+        width: usize,
+        threads: usize,
+    ) -> Result<Scratch, TrainError> {
+        let failed = |error| TrainError::Scratch { path: folder.to_owned(), error };
+        let path = folder.join(format!(".factord-train.{}", std::process::id()));
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create_new(true).mode(0o600).open(&path);
+        let file = file.map_err(failed)?;
+        // Without a name from now on, it cannot be left behind.
+        fs::remove_file(&path).map_err(failed)?;
+        let filling = vec![0; (FLOATS_BEFORE + width + 1 + WORDS) * CHUNK_ROWS];
+        let folder = folder.to_owned();
+        Ok(Scratch { file, folder, width, rows: 0, threads, filling, filled: 0 })
+    }
+
+    /// Adds a row.
+    pub(super) fn push(&mut self, row: &Row<'_>) -> Result<(), TrainError> {
+        let at = self.filled;
+        let mut put = |column: usize, word: u64| self.filling[column * CHUNK_ROWS + at] = word;
+        put(0, row.last.to_bits());
+        put(1, row.rolling.to_bits());
+        for (feature, x) in row.x.iter().enumerate() {
+            put(FLOATS_BEFORE + feature, x.to_bits());
+        }
+        let behind = FLOATS_BEFORE + self.width;
+        put(behind, row.y.to_bits());
+        put(behind + 1, row.mark);
+        put(behind + 2, row.start_ns.cast_unsigned());
+        put(behind + 3, row.purge_ns.cast_unsigned());
+        self.filled += 1;
+        self.rows += 1;
+        if self.filled == CHUNK_ROWS { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes the chunk that is being filled; after the last row it must be called once.
+    pub(super) fn flush(&mut self) -> Result<(), TrainError> {
+        if self.filled > 0 {
+            let bytes: Vec<u8> = self.filling.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            self.file.write_all(&bytes).map_err(|error| self.failed(error))?;
+            self.filled = 0;
+        }
+        Ok(())
+    }
+
+    /// The number of rows.
+    pub(super) fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// The number of features.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// When the window of one row started.
+    pub(super) fn start_ns(&self, row: usize) -> Result<i64, TrainError> {
+        let column = FLOATS_BEFORE + self.width + 2;
+        let at = row / CHUNK_ROWS * self.chunk_len() + (column * CHUNK_ROWS + row % CHUNK_ROWS) * 8;
+        let mut bytes = [0; 8];
+        self.file.read_exact_at(&mut bytes, at as u64).map_err(|error| self.failed(error))?;
+        Ok(i64::from_ne_bytes(bytes))
+    }
+
+    fn failed(&self, error: io::Error) -> TrainError {
+        TrainError::Scratch { path: self.folder.clone(), error }
+    }
+
+    fn chunk_len(&self) -> usize {
+        self.filling.len() * 8
+    }
+
+    fn columns(&self, part: Part) -> Range<usize> {
+        let y = FLOATS_BEFORE + self.width;
+        match part {
+            Part::Fit => FLOATS_BEFORE..y + 2,
+            Part::All => 0..y + 2,
+            Part::Target => y..y + 2,
+            Part::Times => y + 1..y + 4,
+        }
+    }
+
+    fn load(&self, index: usize, part: Part, chunk: &mut Chunk) -> io::Result<()> {
+        let columns = self.columns(part);
+        chunk.rows = (self.rows - index * CHUNK_ROWS).min(CHUNK_ROWS);
+        chunk.bytes.resize(columns.len() * CHUNK_ROWS * 8, 0);
+        let at = index * self.chunk_len() + columns.start * CHUNK_ROWS * 8;
+        self.file.read_exact_at(&mut chunk.bytes, at as u64)?;
+        let floats = (FLOATS_BEFORE + self.width + 1).saturating_sub(columns.start);
+        let (floats, words) = chunk.bytes.split_at(floats * CHUNK_ROWS * 8);
+        chunk.floats.clear();
+        chunk.floats.extend(floats.as_chunks().0.iter().map(|&bytes| f64::from_ne_bytes(bytes)));
+        chunk.words.clear();
+        chunk.words.extend(words.as_chunks().0.iter().map(|&bytes| u64::from_ne_bytes(bytes)));
+        chunk.loaded = columns;
+        Ok(())
+    }
+
+    /// Writes the marks of all rows again, as `mark` says for each from its old one and its times.
+    pub(super) fn mark(
+        &self,
+        mark: impl Fn(u64, i64, i64) -> u64 + Sync,
+    ) -> Result<(), TrainError> {
+        let column = FLOATS_BEFORE + self.width + 1;
+        let write = |chunk: &Chunk, index: usize| {
+            let times = chunk.starts_ns().zip(chunk.purges_ns());
+            let marks = chunk.marks().iter().zip(times);
+            let bytes: Vec<u8> = marks
+                .flat_map(|(&old, (start, purge))| mark(old, start, purge).to_ne_bytes())
+                .collect();
+            let at = index * self.chunk_len() + column * CHUNK_ROWS * 8;
+            self.file.write_all_at(&bytes, at as u64)
+        };
+        let mut ended = Ok(());
+        self.pass(
+            Part::Times,
+            1,
+            || Ok(()),
+            |state: &mut io::Result<()>, chunk, index| {
+                if state.is_ok() {
+                    *state = write(chunk, index);
+                }
+            },
+            |state| {
+                if ended.is_ok() {
+                    ended = state;
+                }
+            },
+        )?;
+        ended.map_err(|error| self.failed(error))
+    }
+
+    /// Passes over every chunk, or over every `every`-th: `new` starts the sums of a span, `add`
+    /// adds a chunk to them, and `take` receives them in the order of the spans.
+    pub(super) fn fold<A: Send>(
+        &self,
+        part: Part,
+        every: usize,
+        new: impl Fn() -> A + Sync,
+        add: impl Fn(&mut A, &Chunk) + Sync,
+        take: impl FnMut(A),
+    ) -> Result<(), TrainError> {
+        self.pass(part, every, new, |sums, chunk, _| add(sums, chunk), take)
+    }
+
+    fn pass<A: Send>(
+        &self,
+        part: Part,
+        every: usize,
+        new: impl Fn() -> A + Sync,
+        add: impl Fn(&mut A, &Chunk, usize) + Sync,
+        mut take: impl FnMut(A),
+    ) -> Result<(), TrainError> {
+        let chunks: Vec<usize> = (0..self.rows.div_ceil(CHUNK_ROWS)).step_by(every).collect();
+        let spans: Vec<&[usize]> = chunks.chunks(SPAN_CHUNKS).collect();
+        let sum = |span: &[usize], chunk: &mut Chunk| -> io::Result<A> {
+            let mut sums = new();
+            for &index in span {
+                self.load(index, part, chunk)?;
+                add(&mut sums, chunk, index);
+            }
+            Ok(sums)
+        };
+        let failed = |error| self.failed(error);
+        let threads = self.threads.min(spans.len());
+        if threads <= 1 {
+            let mut chunk = Chunk::new(self.width);
+            for span in spans {
+                take(sum(span, &mut chunk).map_err(failed)?);
+            }
+            return Ok(());
+        }
+        let (sum, spans) = (&sum, &spans);
+        thread::scope(|scope| {
+            let work = |first: usize| {
+                let (send, receive) = mpsc::sync_channel(1);
+                scope.spawn(move || {
+                    let mut chunk = Chunk::new(self.width);
+                    for span in spans.iter().skip(first).step_by(threads) {
+                        // Nobody listens any more when another span failed.
+                        if send.send(sum(span, &mut chunk)).is_err() {
+                            return;
+                        }
+                    }
+                });
+                receive
+            };
+            let workers: Vec<_> = (0..threads).map(work).collect();
+            for index in 0..spans.len() {
+                let ended = |_| io::Error::other("a thread ended early");
+                let sums = workers[index % threads].recv().map_err(ended).flatten();
+                take(sums.map_err(failed)?);
+            }
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "scratch_tests.rs"]
+pub(super) mod tests;

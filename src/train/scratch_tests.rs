@@ -1,0 +1,41 @@
+//! Rows come back as they went in; and a scratch for the tests of others.
+
+use super::*;
+
+/// A scratch of rows, all with the same mark.
+pub(in crate::train) fn filled(rows: &[(Vec<f64>, f64)], threads: usize) -> Scratch {
+    let folder = std::env::temp_dir();
+    let folder = tempfile::tempdir_in(folder).unwrap();
+    let mut scratch = Scratch::create(folder.path(), rows[0].0.len(), threads).unwrap();
+    for (index, (x, y)) in rows.iter().enumerate() {
+        let time = index as i64;
+        let row =
+            Row { x, y: *y, last: 0.0, rolling: 0.0, mark: 0, start_ns: time, purge_ns: time };
+        scratch.push(&row).unwrap();
+    }
+    scratch.flush().unwrap();
+    scratch
+}
+
+#[test]
+fn every_row_comes_back_in_order_for_any_number_of_threads() {
+    let count = 40 * CHUNK_ROWS + 17;
+    let rows: Vec<(Vec<f64>, f64)> =
+        (0..count).map(|i| (vec![i as f64, -(i as f64)], 0.5 + i as f64)).collect();
+    for threads in [1, 2, 3, 7] {
+        let scratch = filled(&rows, threads);
+        scratch.mark(|old, start, purge| old + 3 * (start + purge).cast_unsigned()).unwrap();
+        let mut seen = Vec::new();
+        let add = |sums: &mut Vec<(f64, f64, f64, u64)>, chunk: &Chunk| {
+            for row in 0..chunk.y().len() {
+                sums.push((chunk.x(0)[row], chunk.x(1)[row], chunk.y()[row], chunk.marks()[row]));
+            }
+        };
+        scratch.fold(Part::All, 1, Vec::new, add, |sums| seen.extend(sums)).unwrap();
+        assert_eq!(seen.len(), count);
+        for (i, row) in seen.into_iter().enumerate() {
+            let at = i as f64;
+            assert_eq!(row, (at, -at, 0.5 + at, 6 * i as u64), "{threads} threads");
+        }
+    }
+}

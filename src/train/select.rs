@@ -1,0 +1,186 @@
+//! Order statistics of a column, exact, in passes: nothing is sorted, nothing is estimated.
+//!
+//! Keys are words whose order is that of the values. Each pass counts the next eleven bits of the
+//! keys that share what is known of an answer; when few are left they are collected and sorted.
+
+use super::TrainError;
+use super::scratch::{Chunk, Part, Scratch};
+
+/// Bits learnt a pass, and the number of keys that are few enough to sort.
+const DIGIT_BITS: u32 = 11;
+const FEW: u64 = 16_384;
+
+/// What is looked for: the key of rank `rank`, from 0, among the rows of a class and those below.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Query {
+    pub(super) class: usize,
+    pub(super) rank: u64,
+}
+
+/// A word that orders as the number does.
+pub(super) fn key_of(value: f64) -> u64 {
+    let bits = value.to_bits();
+    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+}
+
+/// The number of a word.
+pub(super) fn value_of(key: u64) -> f64 {
+    f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
+}
+
+/// A word that orders as the time does, and back.
+pub(super) fn key_of_time(time: i64) -> u64 {
+    time.cast_unsigned() ^ 1 << 63
+}
+
+/// The time of a word.
+pub(super) fn time_of(key: u64) -> i64 {
+    (key ^ 1 << 63).cast_signed()
+}
+
+/// What is known of an answer: it is in `[low, low + 2^bits)`, with this rank among the keys there.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    query: Query,
+    low: u64,
+    bits: u32,
+    rank: u64,
+    count: u64,
+}
+
+impl Known {
+    fn holds(&self, key: u64) -> bool {
+        let offset = key.wrapping_sub(self.low);
+        key >= self.low && (self.bits == 64 || offset >> self.bits == 0)
+    }
+}
+
+/// The keys asked for, in the order of the queries. `keys` hands the class and key of each row that
+/// counts to its second argument. All keys are within `range`.
+pub(super) fn select(
+    scratch: &Scratch,
+    part: Part,
+    queries: &[Query],
+    range: (u64, u64),
+    keys: impl Fn(&Chunk, &mut dyn FnMut(usize, u64)) + Sync,
+) -> Result<Vec<u64>, TrainError> {
+    let bits = 64 - (range.1 - range.0).leading_zeros();
+    let known =
+        |&query: &Query| Known { query, low: range.0, bits, rank: query.rank, count: u64::MAX };
+    let mut all: Vec<Known> = queries.iter().map(known).collect();
+    while all.iter().any(|known| known.bits > 0 && known.count > FEW) {
+        narrow(scratch, part, &mut all, &keys)?;
+    }
+    // What is left is sorted.
+    let new = || vec![Vec::new(); all.len()];
+    let mut found = new();
+    let add = |found: &mut Vec<Vec<u64>>, chunk: &Chunk| {
+        keys(chunk, &mut |class, key| {
+            for (known, found) in all.iter().zip(found.iter_mut()) {
+                if known.bits > 0 && known.query.class >= class && known.holds(key) {
+                    found.push(key);
+                }
+            }
+        });
+    };
+    if all.iter().any(|known| known.bits > 0) {
+        scratch.fold(part, 1, new, add, |more| {
+            found.iter_mut().zip(more).for_each(|(found, more)| found.extend(more));
+        })?;
+    }
+    let answer = |(known, mut found): (&Known, Vec<u64>)| {
+        found.sort_unstable();
+        usize::try_from(known.rank).ok().and_then(|rank| found.get(rank).copied())
+    };
+    let answers = all.iter().zip(found);
+    Ok(answers.map(|(known, found)| answer((known, found)).unwrap_or(known.low)).collect())
+}
+
+/// One pass: every answer loses its next digit.
+fn narrow(
+    scratch: &Scratch,
+    part: Part,
+    all: &mut [Known],
+    keys: &(impl Fn(&Chunk, &mut dyn FnMut(usize, u64)) + Sync),
+) -> Result<(), TrainError> {
+    // Queries that know the same share one table of counts.
+    let same =
+        |a: &Known, b: &Known| (a.query.class, a.low, a.bits) == (b.query.class, b.low, b.bits);
+    let mut tables: Vec<Known> = Vec::new();
+    for known in all.iter().filter(|known| known.bits > 0 && known.count > FEW) {
+        if !tables.iter().any(|table| same(table, known)) {
+            tables.push(*known);
+        }
+    }
+    let shift = |bits: u32| bits.saturating_sub(DIGIT_BITS);
+    let new = || vec![0u64; tables.len() << DIGIT_BITS];
+    let mut counts = new();
+    let add = |counts: &mut Vec<u64>, chunk: &Chunk| {
+        keys(chunk, &mut |class, key| {
+            for (at, table) in tables.iter().enumerate() {
+                if table.query.class >= class && table.holds(key) {
+                    let digit = (key - table.low) >> shift(table.bits);
+                    counts[(at << DIGIT_BITS) + digit as usize] += 1;
+                }
+            }
+        });
+    };
+    scratch.fold(part, 1, new, add, |more| {
+        counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+    })?;
+    for known in all.iter_mut().filter(|known| known.bits > 0 && known.count > FEW) {
+        let Some(at) = tables.iter().position(|table| same(table, known)) else { continue };
+        let table = &counts[at << DIGIT_BITS..(at + 1) << DIGIT_BITS];
+        let mut digit = 0;
+        while digit + 1 < table.len() && known.rank >= table[digit] {
+            known.rank -= table[digit];
+            digit += 1;
+        }
+        let rest = shift(known.bits);
+        known.low += (digit as u64) << rest;
+        (known.bits, known.count) = (rest, table[digit]);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scratch::tests::filled;
+    use super::*;
+    use rand::RngExt;
+    use rand_pcg::Pcg64;
+
+    fn check(values: &[f64]) {
+        let rows: Vec<(Vec<f64>, f64)> = values.iter().map(|&y| (vec![0.0], y)).collect();
+        let scratch = filled(&rows, 3);
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let range = (key_of(sorted[0]), key_of(*sorted.last().unwrap()));
+        let ranks = [0, 1, sorted.len() / 3, sorted.len() / 2, sorted.len() - 1];
+        let queries = ranks.map(|rank| Query { class: 0, rank: rank as u64 });
+        let found = select(&scratch, Part::Target, &queries, range, |chunk, take| {
+            chunk.y().iter().for_each(|&y| take(0, key_of(y)));
+        });
+        let found: Vec<f64> = found.unwrap().into_iter().map(value_of).collect();
+        assert_eq!(found, ranks.map(|rank| sorted[rank]));
+    }
+
+    #[test]
+    fn every_rank_is_exact_with_few_many_and_equal_values() {
+        let mut random = Pcg64::new(3, 3);
+        check(&[0.25, -1.0, 7.5]);
+        check(&vec![0.5; 40_000]);
+        check(&(0..90_000).map(|_| random.random::<f64>() - 0.5).collect::<Vec<_>>());
+        check(&(0..90_000).map(|i| f64::from(i % 3)).collect::<Vec<_>>());
+        check(&(0..60_000).map(|i| if i % 2 == 0 { -1e-300 } else { 1e300 }).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn times_keep_their_order_as_words() {
+        for time in [i64::MIN, -5, 0, 7, i64::MAX] {
+            assert_eq!(time_of(key_of_time(time)), time);
+        }
+        assert!(key_of_time(-1) < key_of_time(0) && key_of(-0.5) < key_of(0.25));
+        assert_eq!(value_of(key_of(-0.125)), -0.125);
+    }
+}

@@ -1,0 +1,7 @@
+//! `factord train`: what it fits, how it tests, what it refuses, and that what it writes is served.
+
+mod figures;
+mod fits;
+mod refusals;
+mod served;
+mod support;
