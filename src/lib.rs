@@ -64,10 +64,10 @@ pub mod http;
 pub mod log;
 #[cfg(all(feature = "daemon", not(loom)))]
 pub mod measure;
-#[cfg(all(feature = "train", not(loom)))]
-pub mod simulate;
 #[cfg(all(feature = "daemon", not(loom)))]
 pub mod plot;
+#[cfg(all(feature = "train", not(loom)))]
+pub mod simulate;
 #[cfg(all(feature = "daemon", not(loom)))]
 pub mod tool;
 #[cfg(all(feature = "train", not(loom)))]
