@@ -8,6 +8,7 @@ use crate::config::ConfigError;
 use crate::control::ReloadError;
 use crate::control::listener::ListenError;
 use crate::daemon::ServeError;
+use crate::factors::SettingsError;
 use crate::http::HttpError;
 use crate::measure::engine::EngineError;
 use crate::measure::floor::FloorError;
@@ -17,6 +18,7 @@ use crate::model::file::ArtifactFileError;
 use crate::model::import::ImportFileError;
 use crate::simulate;
 use crate::table::{OutputError, TableError};
+use crate::trades::TradesError;
 use crate::train::TrainError;
 use std::io;
 
@@ -316,6 +318,26 @@ impl Coded for TableError {
             | TableError::NotANumber { .. }
             | TableError::NoText { .. } => Code::Data,
         }
+    }
+}
+
+impl Coded for TradesError {
+    fn code(&self) -> Code {
+        match self {
+            TradesError::Table(error) => error.code(),
+            TradesError::NoDate { .. } => Code::Usage,
+            TradesError::Value { .. }
+            | TradesError::Late { .. }
+            | TradesError::NoPreset { .. }
+            | TradesError::NoPosition { .. }
+            | TradesError::LongLine { .. } => Code::Data,
+        }
+    }
+}
+
+impl Coded for SettingsError {
+    fn code(&self) -> Code {
+        Code::Usage
     }
 }
 

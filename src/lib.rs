@@ -49,6 +49,8 @@ pub mod worker;
 
 #[cfg(all(feature = "table", not(loom)))]
 pub mod table;
+#[cfg(all(feature = "table", not(loom)))]
+pub mod trades;
 
 #[cfg(all(feature = "daemon", not(loom)))]
 pub mod config;

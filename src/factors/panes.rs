@@ -106,7 +106,8 @@ impl Panes {
         let mut sums = *open;
         while node > 1 {
             let other = &self.nodes[node ^ 1];
-            sums = if node % 2 == 0 { sums.plus(other) } else { other.plus(&sums) };
+            let left = node & 1 == 0;
+            sums = if left { sums.plus(other) } else { other.plus(&sums) };
             node /= 2;
         }
         sums

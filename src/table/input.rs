@@ -22,14 +22,14 @@ pub enum Format {
 
 /// How much of an input was read so far.
 #[derive(Clone, Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     done: Arc<AtomicU64>,
     /// Bytes; 0 when unknown.
     len: u64,
 }
 
 impl Progress {
-    pub(super) fn fraction(&self) -> Option<f64> {
+    pub(crate) fn fraction(&self) -> Option<f64> {
         // Relaxed: a number to look at; nothing depends on it.
         let done = self.done.load(Ordering::Relaxed);
         (self.len > 0).then(|| done.min(self.len) as f64 / self.len as f64)
@@ -98,7 +98,7 @@ impl Input {
     }
 
     /// The share that was read so far, 0 to 1; `None` for a pipe.
-    pub(super) fn progress(&self) -> Progress {
+    pub(crate) fn progress(&self) -> Progress {
         self.progress.clone()
     }
 
@@ -151,7 +151,7 @@ impl Read for Counted {
 }
 
 /// The error of a text that cannot be read on after a number of lines.
-pub(super) fn unreadable(path: &Arc<Path>, line: u64, error: io::Error) -> TableError {
+pub(crate) fn unreadable(path: &Arc<Path>, line: u64, error: io::Error) -> TableError {
     let place = Place { path: Arc::clone(path), at: At::Line(line) };
     match error.kind() {
         // Reading a file never ends so: these are the decoder's.

@@ -40,6 +40,7 @@ mod writer;
 pub use batch::{At, Batch, Place};
 pub use error::TableError;
 pub use input::{Format, Input};
+pub(crate) use input::{Progress, unreadable};
 pub use output::{Output, OutputError};
 pub use reader::{BATCH_ROWS, Reader, Table, Type, Want};
 pub use rows::Rows;

@@ -1,8 +1,8 @@
 //! The command line: its grammar, and the way from a sub-command to its file.
 
 use super::{
-    Failure, bench, check, completions, http, import, model, ping, predict, serve, simulate, stat,
-    train,
+    Failure, bench, check, completions, factors, http, import, model, ping, predict, serve,
+    simulate, stat, train,
 };
 use crate::config::Sources;
 use crate::exit;
@@ -96,6 +96,8 @@ pub enum Command {
     Bench(bench::BenchArgs),
     /// Show the counters of the running daemon
     Stat(stat::StatArgs),
+    /// Turn trade files into a table of features, one row a window
+    Factors(factors::FactorsArgs),
     /// Write simulated trades, for a first walk and for load
     Simulate(simulate::SimulateArgs),
     /// Tell whether model files would be served
@@ -132,6 +134,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Ping(args) => ping::run(args, globals),
         Command::Bench(args) => bench::run(args, globals),
         Command::FloorEcho(args) => ping::run_floor_echo(args),
+        Command::Factors(args) => factors::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Stat(args) => stat::run(args, globals),
         Command::Train(args) => train::run(args),

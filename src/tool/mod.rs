@@ -8,6 +8,8 @@ pub mod check;
 mod cli;
 pub mod completions;
 mod csv_columns;
+mod factor_flags;
+pub mod factors;
 mod failure;
 pub mod http;
 pub mod import;

@@ -10,7 +10,7 @@ pub(crate) const FLOORS: [&[&str]; 11] = [
     &["channel"],
     &["counters"],
     &["client"],
-    &["worker", "config", "measure", "simulate"],
+    &["worker", "config", "measure", "simulate", "trades"],
     &["control", "train"],
     &["http", "daemon"],
     &["exit"],

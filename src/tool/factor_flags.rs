@@ -1,0 +1,129 @@
+//! The flags that say how trade files are read and what a window is, for every tool that does so.
+
+use super::Failure;
+use crate::exit::Code;
+use crate::factors::{Aggressor, Cut, Empty, Large, Outliers, Per, Settings, Unit, Window};
+use crate::trades::{Date, Late, Mapping, Options, Preset};
+use std::path::PathBuf;
+
+/// Which trades, and how their files are read.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct TradeFlags {
+    /// Trade files (CSV, gzipped CSV, Parquet, by content), one after another; - reads stdin
+    #[arg(value_name = "TRADES", required = true)]
+    pub(super) inputs: Vec<PathBuf>,
+    /// The layout: common, binance-trades, binance-aggtrades or lobster [default: by the header]
+    #[arg(long, value_name = "NAME", conflicts_with = "columns")]
+    preset: Option<Preset>,
+    /// Which column is which: ts=..,price=..,qty=.. and as wanted symbol, side, buyer_maker,
+    /// buy_id, sell_id, bid, ask; names of the header, or numbers from 1; ts_ms and so on for a
+    /// time whose unit its digits do not tell
+    #[arg(long, value_name = "MAP")]
+    columns: Option<Mapping>,
+    /// The symbol of files without such a column [default: the start of the file's name]; of
+    /// others the only one that is read
+    #[arg(long, value_name = "NAME")]
+    symbol: Option<String>,
+    /// The day of LOBSTER's times, such as 2012-06-21 [default: the one in the file's name]
+    #[arg(long, value_name = "DATE")]
+    date: Option<Date>,
+    /// What to do when time goes backwards: error, or take (into the open window; older ones are
+    /// left out and counted)
+    #[arg(long, value_name = "WHAT", default_value = "error", value_parser = ["error", "take"])]
+    late: String,
+}
+
+impl TradeFlags {
+    /// How the files are read.
+    pub(super) fn options(&self) -> Options {
+        Options {
+            preset: self.preset,
+            columns: self.columns.clone(),
+            symbol: self.symbol.clone(),
+            date: self.date,
+            late: if self.late == "take" { Late::Take } else { Late::Refuse },
+        }
+    }
+}
+
+/// What a window is, and what is counted in it.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct WindowFlags {
+    /// The windows: a time (60s, 5m, 1h, 1d), or so many trades, volume or turnover (1000trades,
+    /// 1e5volume, 5e6turnover)
+    #[arg(long, value_name = "LENGTH", default_value = "60s")]
+    window: Window,
+    /// Let windows roll: one closes every step, in the window's unit, which the step divides
+    /// [default: the window, one after the other]
+    #[arg(long, value_name = "LENGTH")]
+    step: Option<Window>,
+    /// From where on a trade or an order is large
+    #[arg(long, value_name = "CUT", default_value_t = 200_000.0)]
+    large: f64,
+    /// What the cut is: a turnover, a quantity, or a quantile (0.99) of the last --quantile-last
+    /// trades' or orders' turnover
+    #[arg(long, value_name = "WHAT", default_value = "turnover",
+          value_parser = ["turnover", "quantity", "quantile"])]
+    large_by: String,
+    /// How many trades or orders a quantile looks back on
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    quantile_last: u32,
+    /// What is compared with the cut: a trade, all fills of an aggressing-order, or all fills of an
+    /// own-side-order, passive ones and auctions among them
+    #[arg(long, value_name = "UNIT", default_value = "aggressing-order")]
+    per: Per,
+    /// How the aggressor is found: auto (the best of the following that the data allow), flag,
+    /// orders, lee-ready, quote, tick
+    #[arg(long, value_name = "RULE", default_value = "auto")]
+    aggressor: Aggressor,
+    /// What becomes of windows whose rates are undefined: skip, or keep (their rates are empty)
+    #[arg(long, value_name = "WHAT", default_value = "skip", value_parser = ["skip", "keep"])]
+    empty: String,
+    /// The price change from one trade to the next, as a share, that makes an outlier
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
+    outlier: f64,
+    /// What becomes of outliers, which are counted either way: keep or drop
+    #[arg(long, value_name = "WHAT", default_value = "keep", value_parser = ["keep", "drop"])]
+    outliers: String,
+    /// The most orders remembered on a side of a symbol
+    #[arg(long, value_name = "N", default_value_t = 1 << 20)]
+    orders_max: usize,
+}
+
+impl WindowFlags {
+    /// How the engine works.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] names the setting that cannot be used.
+    pub(super) fn settings(&self) -> Result<Settings, Failure> {
+        let mut window = self.window;
+        if let Some(step) = self.step {
+            if step.unit != window.unit {
+                let message = format!("--step {step}: give it in the unit of --window {window}");
+                return Err(Failure::new(Code::Usage, message));
+            }
+            window = window.rolling(step.length);
+        }
+        if window.unit == Unit::Time {
+            // 0.1 s in floating point is no whole number of nanoseconds.
+            window = Window { length: window.length.round(), step: window.step.round(), ..window };
+        }
+        let by = match self.large_by.as_str() {
+            "quantity" => Cut::Quantity(self.large),
+            "quantile" => Cut::Quantile { q: self.large, last: self.quantile_last },
+            _ => Cut::Turnover(self.large),
+        };
+        let settings = Settings {
+            window,
+            large: Large { per: self.per, by },
+            aggressor: self.aggressor,
+            empty: if self.empty == "keep" { Empty::Keep } else { Empty::Skip },
+            outliers: Outliers { limit: self.outlier, drop: self.outliers == "drop" },
+            orders_max: self.orders_max,
+            ..Settings::default()
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+}

@@ -1,0 +1,150 @@
+//! `factord factors`: trade files in, a feature table out.
+
+use super::factor_flags::{TradeFlags, WindowFlags};
+use super::{Failure, print};
+use crate::factors::{Book, Counts, Row, Settings, SymbolIndex};
+use crate::table::TableError;
+use crate::trades::{FeatureWriter, Reader};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+const EXAMPLES: &str = "\
+Examples:
+  factord factors 600519.SH_20230201.csv.gz --out features.csv
+  factord factors day1.csv.gz day2.csv.gz --window 5m --step 1m --out features.parquet
+  factord factors trades.parquet --window 1000trades --per trade --large 50000 --out features.csv
+  factord factors BTCUSDT-trades-2023-04-05.csv --preset binance-trades --out features.csv
+  factord factors AAPL_2012-06-21_34200000_57600000_message_50.csv --preset lobster --out f.csv
+  factord factors px.csv --columns ts_ms=T,price=px,qty=size,side=aggr --symbol X --out f.csv
+  zcat trades.csv.gz | factord factors - --large 0.99 --large-by quantile --out - | head
+
+Windows by time start at multiples of --step since 1970 UTC, and hold their start, not their end. A
+window whose rates are undefined (no trade, no aggressor) gives no row unless --empty keep is given.
+docs/factors.md says what each number means.
+A file that cannot be read to its end ends the run with code 65, file, line and column, and no
+table bears the name asked for.";
+
+/// The flags of `factord factors`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct FactorsArgs {
+    #[command(flatten)]
+    trades: TradeFlags,
+    #[command(flatten)]
+    window: WindowFlags,
+    /// The feature table: Parquet for *.parquet, else CSV; - writes stdout
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a run did.
+struct Summary {
+    counts: Counts,
+    symbols: usize,
+    rows: u64,
+    seconds: f64,
+}
+
+/// Reads the files, writes the table and says what was counted.
+///
+/// # Errors
+///
+/// [`Failure`] when a setting, a file or the output is no good.
+pub fn run(args: &FactorsArgs) -> Result<(), Failure> {
+    let settings = args.window.settings()?;
+    let started = Instant::now();
+    let mut reader = Reader::open(&args.trades.inputs, &args.trades.options())?;
+    let mut writer = FeatureWriter::create(&args.out)?;
+    let bar = bar();
+    let read = stream(&settings, &mut reader, &mut writer, &bar);
+    bar.finish_and_clear();
+    let (counts, rows) = read?;
+    let (symbols, seconds) = (reader.names().len(), started.elapsed().as_secs_f64());
+    writer.finish()?;
+    report(args, &settings, &Summary { counts, symbols, rows, seconds })
+}
+
+/// A bar that shows only on a terminal.
+fn bar() -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    }
+    let style = ProgressStyle::with_template("{wide_bar} {percent:>3} %  {eta} left  {msg}");
+    ProgressBar::new(1_000).with_style(style.expect("the template is a constant that parses"))
+}
+
+/// Pushes all trades; returns the counts and how many rows were written.
+fn stream(
+    settings: &Settings,
+    reader: &mut Reader,
+    writer: &mut FeatureWriter,
+    bar: &ProgressBar,
+) -> Result<(Counts, u64), Failure> {
+    let mut book = Book::new(settings)?;
+    let mut symbols: Vec<SymbolIndex> = Vec::new();
+    let mut rows = 0;
+    let mut failed: Option<TableError> = None;
+    let mut out = |symbol: &str, row: &Row| {
+        rows += 1;
+        if failed.is_none() {
+            failed = writer.push(symbol, row).err();
+        }
+    };
+    while let Some(batch) = reader.next_batch()? {
+        for name in &batch.names[symbols.len()..] {
+            symbols.push(book.symbol(name));
+        }
+        for (trade, number) in batch.trades.iter().zip(batch.symbols) {
+            book.push(symbols[*number as usize], trade, &mut out);
+        }
+        // Thousandths, as the bar counts them.
+        bar.set_position((reader.progress().unwrap_or(0.0) * 1_000.0) as u64);
+    }
+    book.finish(&mut out);
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok((book.counts(), rows)),
+    }
+}
+
+/// Says what was done: on stderr, or as JSON on stdout unless the table went there.
+fn report(args: &FactorsArgs, settings: &Settings, summary: &Summary) -> Result<(), Failure> {
+    let Summary { counts, symbols, rows, seconds } = summary;
+    if args.json && args.out != Path::new("-") {
+        let named: serde_json::Map<String, serde_json::Value> = counts
+            .named()
+            .into_iter()
+            .map(|(name, count)| (name.to_owned(), count.into()))
+            .collect();
+        let window = settings.window.to_string();
+        return print(format_args!(
+            "{}\n",
+            json!({
+                "rows": rows, "symbols": symbols, "window": window,
+                "per": settings.large.per.name(), "aggressor": settings.aggressor.name(),
+                "seconds": seconds, "counts": named,
+            })
+        ));
+    }
+    if args.out == Path::new("-") {
+        return Ok(());
+    }
+    let mut text = format!(
+        "factord: {} trades of {symbols} {}, {rows} rows to {}\n",
+        counts.trades,
+        if *symbols == 1 { "symbol" } else { "symbols" },
+        args.out.display()
+    );
+    for (name, count) in counts.named().into_iter().filter(|(_, count)| *count > 0) {
+        text.push_str(&format!("  {count:>12}  {}\n", name.replace('_', " ")));
+    }
+    // With stderr closed there is no one left to tell.
+    let _ = io::stderr().write_all(text.as_bytes());
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! [`TradesError`]: what is wrong with a trade file, and where.
+
+use crate::table::{Place, TableError};
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Why trades cannot be read.
+#[derive(Debug, Error)]
+pub enum TradesError {
+    /// The file is not there, is empty, is damaged, lacks a column, or holds text for a number.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A value is none that the column may hold.
+    #[error("{place}: column {column} ({name}): `{value}` is not {expected}")]
+    Value {
+        /// The row.
+        place: Place,
+        /// Counted from 1.
+        column: usize,
+        /// Its name.
+        name: String,
+        /// As found, shortened.
+        value: String,
+        /// What was looked for.
+        expected: &'static str,
+    },
+    /// A symbol's time goes backwards.
+    #[error(
+        "{place}: column {column} ({name}): the time of {symbol} goes back from {from_ns} to \
+         {to_ns}: sort the file by time, or give --late take"
+    )]
+    Late {
+        /// The row.
+        place: Place,
+        /// Counted from 1.
+        column: usize,
+        /// Its name.
+        name: String,
+        /// Whose.
+        symbol: String,
+        /// The latest time so far.
+        from_ns: i64,
+        /// The time of the row.
+        to_ns: i64,
+    },
+    /// The header is that of no preset.
+    #[error(
+        "{}: no preset fits the columns {found}: name one with --preset, or say which column is \
+         which with --columns ts=..,price=..,qty=..", path.display()
+    )]
+    NoPreset {
+        /// The file.
+        path: PathBuf,
+        /// The first line.
+        found: String,
+    },
+    /// A mapping by numbers names a column that is not there.
+    #[error("{}: no column {column}: there are {columns}", path.display())]
+    NoPosition {
+        /// The file.
+        path: PathBuf,
+        /// What was looked for, counted from 1.
+        column: usize,
+        /// How many there are.
+        columns: usize,
+    },
+    /// LOBSTER's times count from midnight, and neither flag nor file name says of which day.
+    #[error("{}: its times count from midnight: say of which day with --date", path.display())]
+    NoDate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line does not end.
+    #[error("{place}: a line of more than {len_max} bytes: this is no trade file")]
+    LongLine {
+        /// The line.
+        place: Place,
+        /// The longest line there may be.
+        len_max: usize,
+    },
+}

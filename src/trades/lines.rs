@@ -1,0 +1,102 @@
+//! [`Lines`]: whole lines of a text file, in memory only as many as were just read.
+
+use super::ahead::Ahead;
+use super::error::TradesError;
+use crate::table::{At, Input, Place, TableError, unreadable};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The longest line.
+const LINE_LEN_MAX: usize = 1 << 20;
+
+/// A text file being read, and where in it.
+pub(super) struct Lines {
+    path: Arc<Path>,
+    ahead: Ahead,
+    buffer: Vec<u8>,
+    /// Where the next line starts, and the end of the last whole one.
+    at: usize,
+    whole: usize,
+    /// Lines before the next one.
+    count: u64,
+}
+
+impl Lines {
+    pub(super) fn open(input: Input) -> Lines {
+        let path = Arc::clone(input.path());
+        let ahead = Ahead::new(input.into_text());
+        Lines { path, ahead, buffer: Vec::new(), at: 0, whole: 0, count: 0 }
+    }
+
+    /// Reads on until a whole line is there; false at the end of the file.
+    #[inline]
+    pub(super) fn more(&mut self) -> Result<bool, TradesError> {
+        if self.at < self.whole { Ok(true) } else { self.fill() }
+    }
+
+    fn fill(&mut self) -> Result<bool, TradesError> {
+        self.buffer.drain(..self.at);
+        self.at = 0;
+        self.whole = 0;
+        // Bounded by the longest line.
+        loop {
+            let before = self.buffer.len();
+            if before > LINE_LEN_MAX {
+                let place = self.place();
+                return Err(TradesError::LongLine { place, len_max: LINE_LEN_MAX });
+            }
+            let more = self.ahead.append(&mut self.buffer);
+            if !more.map_err(|error| unreadable(&self.path, self.count + 1, error))? {
+                if before == 0 {
+                    return Ok(false);
+                }
+                // The last line need not end.
+                self.buffer.push(b'\n');
+            }
+            if let Some(end) = self.buffer[before..].iter().rposition(|byte| *byte == b'\n') {
+                self.whole = before + end + 1;
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The next lines; the last byte is a line feed.
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.at..self.whole]
+    }
+
+    /// The next line, without its line feed.
+    pub(super) fn line(&self) -> &[u8] {
+        let bytes = self.bytes();
+        let len = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+        &bytes[..len]
+    }
+
+    /// Passes the next line, of that length with its line feed.
+    #[inline]
+    pub(super) fn pass(&mut self, len: usize) {
+        self.at += len;
+        self.count += 1;
+    }
+
+    /// Passes blank lines, and returns the fields of the first other one, which it does not pass.
+    pub(super) fn first_fields(&mut self) -> Result<Vec<String>, TradesError> {
+        // Bounded by the file: every turn passes a line.
+        while self.more()? {
+            let line = String::from_utf8_lossy(self.line()).into_owned();
+            let text = line.trim_start_matches('\u{feff}').trim();
+            if !text.is_empty() {
+                let unquoted = |field: &str| field.trim().trim_matches('"').to_owned();
+                return Ok(text.split(',').map(unquoted).collect());
+            }
+            self.pass(self.line().len() + 1);
+        }
+        Err(TableError::Empty { path: self.path.to_path_buf() }.into())
+    }
+
+    /// Where the next line is.
+    pub(super) fn place(&self) -> Place {
+        Place { path: Arc::clone(&self.path), at: At::Line(self.count + 1) }
+    }
+}

@@ -1,0 +1,187 @@
+//! Numbers from bytes: decimals to the nearest `f64`, times to the nanosecond.
+
+/// Powers of ten that `f64` holds exactly.
+const TENS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+];
+
+/// What a time is given in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TimeUnit {
+    Nanoseconds,
+    Microseconds,
+    Milliseconds,
+    Seconds,
+    /// One of these, told by the number of digits: a time since 1970 from 1973 to 5138.
+    Any,
+}
+
+impl TimeUnit {
+    /// Nanoseconds in one of them, for a time of this whole part.
+    fn scale(self, whole: i64) -> i64 {
+        match self {
+            TimeUnit::Nanoseconds => 1,
+            TimeUnit::Microseconds => 1_000,
+            TimeUnit::Milliseconds => 1_000_000,
+            TimeUnit::Seconds => 1_000_000_000,
+            TimeUnit::Any => match whole.unsigned_abs() {
+                0..100_000_000_000 => 1_000_000_000,
+                100_000_000_000..100_000_000_000_000 => 1_000_000,
+                100_000_000_000_000..100_000_000_000_000_000 => 1_000,
+                _ => 1,
+            },
+        }
+    }
+
+    /// A whole number of this unit, in nanoseconds.
+    pub(super) fn whole(self, value: i64) -> Option<i64> {
+        value.checked_mul(self.scale(value))
+    }
+}
+
+/// Up to 18 digits as an integer.
+fn digits(bytes: &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for byte in bytes {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + u64::from(digit);
+    }
+    (bytes.len() <= 18).then_some(value)
+}
+
+/// A decimal number: exact, which for few digits is one division.
+#[inline]
+pub(super) fn decimal(bytes: &[u8]) -> Option<f64> {
+    let mut value = 0_u64;
+    let mut point = None;
+    for (index, &byte) in bytes.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        } else if byte == b'.' && point.is_none() {
+            point = Some(index);
+        } else {
+            return slow_decimal(bytes);
+        }
+    }
+    // 18 digits at most, so that nothing wrapped; the quotient of two exact numbers is the nearest.
+    let places = point.map_or(0, |point| bytes.len() - point - 1);
+    let short = bytes.len() <= 18 && value <= 1 << 53 && bytes.len() > usize::from(point.is_some());
+    if short { Some(value as f64 / TENS[places]) } else { slow_decimal(bytes) }
+}
+
+/// What the fast path leaves: signs, exponents, many digits.
+fn slow_decimal(bytes: &[u8]) -> Option<f64> {
+    let value: f64 = std::str::from_utf8(bytes).ok()?.trim().parse().ok()?;
+    value.is_finite().then_some(value)
+}
+
+/// An order number; nothing, 0 and negative numbers are 0, which is none.
+#[inline]
+pub(super) fn order(bytes: &[u8]) -> Option<u64> {
+    if let Some(value) = digits(bytes) {
+        return Some(value);
+    }
+    let text = std::str::from_utf8(bytes).ok()?.trim();
+    // As tools write a column of integers in which some are missing.
+    let text = text.strip_suffix(".0").unwrap_or(text);
+    match text.strip_prefix('-') {
+        Some(negative) => digits(negative.as_bytes()).map(|_| 0),
+        None if text.is_empty() || text.eq_ignore_ascii_case("nan") => Some(0),
+        None => text.parse().ok(),
+    }
+}
+
+/// A time in nanoseconds; digits beyond the nanosecond are cut.
+#[inline]
+pub(super) fn time(bytes: &[u8], unit: TimeUnit) -> Option<i64> {
+    let (negative, bytes) = match bytes {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, bytes),
+    };
+    let point = bytes.iter().position(|byte| *byte == b'.');
+    let (whole, fraction) = match point {
+        Some(point) => (&bytes[..point], &bytes[point + 1..]),
+        None => (bytes, &[][..]),
+    };
+    if whole.is_empty() || whole.len() > 19 {
+        return None;
+    }
+    // 19 digits are a time in nanoseconds; more than `i64` holds is none.
+    let (high, low) = whole.split_at(whole.len().saturating_sub(18));
+    let value = digits(high)?.checked_mul(1_000_000_000_000_000_000)?.checked_add(digits(low)?)?;
+    let value = i64::try_from(value).ok()?;
+    let scale = unit.scale(value);
+    let mut ns = value.checked_mul(scale)?;
+    if !fraction.is_empty() {
+        let mut place = scale;
+        for byte in fraction {
+            place /= 10;
+            // At most 9 digits of a second count.
+            ns = ns.checked_add(place * i64::try_from(digits(&[*byte])?).ok()?)?;
+        }
+    }
+    Some(if negative { -ns } else { ns })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_decimal_is_what_the_standard_library_reads(text in "[0-9]{0,20}\\.?[0-9]{0,12}") {
+            let expected = text.parse::<f64>().ok();
+            prop_assert_eq!(decimal(text.as_bytes()).map(f64::to_bits), expected.map(f64::to_bits));
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        for text in ["", ".", "x", "1x", "1.2.3", "nan", "inf", "1e999", "--1", "1 2"] {
+            assert_eq!(decimal(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(decimal(b"-1.5e3"), Some(-1_500.0));
+        assert_eq!(decimal(b" 2 "), Some(2.0));
+    }
+
+    #[test]
+    fn times_of_every_unit_are_nanoseconds() {
+        let ns = 1_675_214_700_940_000_000;
+        for (text, unit) in [
+            ("1675214700940000000", TimeUnit::Nanoseconds),
+            ("1675214700940000", TimeUnit::Microseconds),
+            ("1675214700940", TimeUnit::Milliseconds),
+            ("1675214700.94", TimeUnit::Seconds),
+        ] {
+            assert_eq!(time(text.as_bytes(), unit), Some(ns), "{text}");
+            assert_eq!(time(text.as_bytes(), TimeUnit::Any), Some(ns), "{text}");
+        }
+        assert_eq!(time(b"34200.004241176", TimeUnit::Seconds), Some(34_200_004_241_176));
+        assert_eq!(time(b"-5", TimeUnit::Seconds), Some(-5_000_000_000));
+        for text in ["", ".5", "x", "1.x", "99999999999999999999", "9300000000000000000"] {
+            assert_eq!(time(text.as_bytes(), TimeUnit::Nanoseconds), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn order_numbers_may_be_missing() {
+        for (text, id) in [
+            ("42", 42),
+            ("", 0),
+            ("0", 0),
+            ("-1", 0),
+            ("7.0", 7),
+            ("18446744073709551615", u64::MAX),
+        ] {
+            assert_eq!(order(text.as_bytes()), Some(id), "{text}");
+        }
+        assert_eq!(order(b"a7"), None);
+        assert_eq!(order(b"7.5"), None);
+    }
+}
