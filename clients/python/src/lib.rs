@@ -6,6 +6,7 @@
 
 mod client;
 mod error;
+mod factors;
 mod fork;
 mod model;
 mod open;
@@ -13,6 +14,7 @@ mod prediction;
 mod rows;
 mod slices;
 mod stream;
+mod windows;
 
 use pyo3::prelude::*;
 
@@ -21,6 +23,7 @@ use pyo3::prelude::*;
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     fork::watch(module.py())?;
     module.add_class::<client::Client>()?;
+    module.add_class::<factors::Factors>()?;
     module.add_class::<open::ModelRow>()?;
     module.add_class::<model::Model>()?;
     module.add_class::<prediction::Prediction>()?;

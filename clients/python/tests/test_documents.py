@@ -64,6 +64,7 @@ def test_the_examples_of_the_readme_hold() -> None:
         ("basic", [], "0.500053855850386 by generation 1"),
         ("ping", ["100"], "round trip: p50 "),
         ("batch", ["models/regression.fmodel"], "offline: the same bits"),
+        ("factors", [], "as a table: the same bits"),
     ],
 )
 def test_the_example_programs_run(name: str, arguments: list[str], says: str) -> None:

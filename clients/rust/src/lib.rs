@@ -72,6 +72,29 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # From trades
+//!
+//! [`factors`] makes the three features out of trades, with the code of `factord factors` and
+//! `factord replay`. An [`Engine`](factors::Engine) takes the trades of one symbol and gives a row
+//! whenever a window closes, or on demand; a [`Book`](factors::Book) does so for many symbols. It
+//! needs no daemon, and allocates nothing for a trade once it is warm.
+//!
+//! ```
+//! use factord_client::factors::{Engine, Settings, Side, Trade, Window};
+//!
+//! let settings = Settings { window: Window::time(1_000_000_000), ..Settings::default() };
+//! let mut engine = Engine::new(&settings)?;
+//! let mut rows = Vec::new();
+//! engine.push(&Trade::new(0, 10.0, 300.0, Side::Buy), &mut |row| rows.push(*row));
+//! engine.push(&Trade::new(500_000_000, 10.0, 100.0, Side::Sell), &mut |row| rows.push(*row));
+//! assert_eq!(engine.now().buy_rate, 0.75);
+//! // A trade of the next second closes the window; its triple is what a model takes:
+//! // `client.predict(model, &rows[0].features(), deadline)`.
+//! engine.push(&Trade::new(1_000_000_000, 10.0, 100.0, Side::Sell), &mut |row| rows.push(*row));
+//! assert_eq!(rows[0].features(), [0.75, 0.0, 0.0]);
+//! # Ok::<(), factord_client::factors::SettingsError>(())
+//! ```
+//!
 //! # When the engine dies
 //!
 //! The client attaches again by itself and publishes its unanswered requests once more; a caller
@@ -104,6 +127,7 @@
 pub use factord::channel::{AttachError, Refusal, socket_path};
 pub use factord::client::{Answer, AttachOptions, Client, ModelRow, PredictError, Prediction};
 pub use factord::counters::{Observer, Snapshot};
+pub use factord::factors;
 pub use factord::idle::IdleStrategy;
 pub use factord::model::Kind;
 pub use factord::region::OpenError;

@@ -65,12 +65,15 @@ fn every_example_runs_from_the_outside() {
     assert!(ended_well && text.starts_with("round trip p50 "), "{text}");
     let (ended_well, text) = run("batch", &socket);
     assert!(ended_well && text.contains("100000 have the same bits"), "{text}");
+    let (ended_well, text) = run("factors", &socket);
+    assert!(ended_well && text.starts_with("100000 trades, 83 windows, 0."), "{text}");
+    assert!(text.contains("in this process the same bits"), "{text}");
 }
 
 #[test]
 fn without_a_daemon_every_example_fails_and_names_the_socket() {
     let socket = Path::new("/nowhere/factord.sock");
-    for name in ["basic", "ping", "batch"] {
+    for name in ["basic", "ping", "batch", "factors"] {
         let (ended_well, text) = run(name, socket);
         assert!(!ended_well && text.contains("/nowhere/factord.sock"), "{name}: {text}");
     }

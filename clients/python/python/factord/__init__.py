@@ -1,14 +1,15 @@
 """Predictions of small models, through shared memory, in nanoseconds.
 
 `Client` is a channel to a running `factord` daemon, `Model` evaluates an artifact in this process;
-both give the same bits.
+both give the same bits. `Factors` makes their features out of trades.
 
 >>> with factord.Client() as client:
 ...     client.predict(0.5, 0.2, 0.3).y
 0.500053855850386
 """
 
-from factord._native import Client, Model, ModelRow, Prediction
+from factord._factors import FactorRow, FactorRows
+from factord._native import Client, Factors, Model, ModelRow, Prediction
 from factord._predictions import Predictions, Status
 from factord.errors import (
     AbiError,
@@ -28,6 +29,7 @@ from factord.errors import (
     ProtocolError,
     RefusedError,
     RegionError,
+    SettingsError,
     UnknownModelError,
     UnreachableError,
     WidthMismatchError,
@@ -44,6 +46,9 @@ __all__ = [
     "ClosedError",
     "DeadlineError",
     "EchoMismatchError",
+    "FactorRow",
+    "FactorRows",
+    "Factors",
     "FactordError",
     "ForkedError",
     "InUseError",
@@ -56,6 +61,7 @@ __all__ = [
     "ProtocolError",
     "RefusedError",
     "RegionError",
+    "SettingsError",
     "Status",
     "UnknownModelError",
     "UnreachableError",

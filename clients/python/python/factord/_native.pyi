@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import Any, final
@@ -6,9 +6,10 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from factord._factors import FactorRow, FactorRows
 from factord._predictions import Predictions
 
-__all__ = ["Client", "Model", "ModelRow", "Prediction"]
+__all__ = ["Client", "Factors", "Model", "ModelRow", "Prediction"]
 
 @final
 class Prediction:
@@ -129,6 +130,46 @@ class Client:
     def feature_count(self) -> int: ...
     @property
     def slot_count(self) -> int: ...
+
+@final
+class Factors:
+    def __new__(
+        cls,
+        window: str = "60s",
+        *,
+        step: str | None = None,
+        large: float = 200_000.0,
+        large_by: str = "turnover",
+        quantile_last: int = 10_000,
+        per: str = "aggressing-order",
+        aggressor: str = "auto",
+        empty: str = "skip",
+        outlier: float = 0.01,
+        outliers: str = "keep",
+        orders_max: int = 1_048_576,
+    ) -> Factors: ...
+    def push(
+        self,
+        ts_ns: int,
+        price: float,
+        qty: float,
+        side: str = "",
+        buy_id: int = 0,
+        sell_id: int = 0,
+        *,
+        quote: tuple[float, float] | None = None,
+        symbol: str = "",
+    ) -> list[FactorRow] | None: ...
+    # Trades are a mapping of columns, data frames, and what Arrow reads.
+    def push_many(self, trades: Mapping[str, ArrayLike] | Any) -> FactorRows: ...
+    def advance(self, now_ns: int) -> FactorRows: ...
+    def now(self, symbol: str = "") -> FactorRow | None: ...
+    def finish(self) -> FactorRows: ...
+    def counts(self) -> dict[str, int]: ...
+    @property
+    def symbols(self) -> list[str]: ...
+    @property
+    def window(self) -> str: ...
 
 @final
 class Model:

@@ -73,6 +73,10 @@ class ArtifactError(FactordError, ValueError):
     """The file is no sound model artifact."""
 
 
+class SettingsError(FactordError, ValueError):
+    """Factors cannot be made so."""
+
+
 class ClosedError(FactordError, ValueError):
     """The client was closed."""
 

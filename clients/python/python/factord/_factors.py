@@ -1,0 +1,129 @@
+"""Windows of trades: one as a tuple with names, many as arrays."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class FactorRow(NamedTuple):
+    """One window of one symbol.
+
+    >>> row = factord.FactorRow("X", 0, 60, 2, 40.0, 400.0, 0.75, 0.25, 0.5, 0.0, 0.0)
+    >>> row.features
+    (0.75, 0.5, 0.0)
+    """
+
+    symbol: str
+    """Which symbol; "" where the trades name none."""
+    start_ns: int
+    """When it starts: the first moment of a window by time, else the first trade's time."""
+    end_ns: int
+    """When it ends: the first moment after a window by time, else the last trade's time."""
+    trades: int
+    """Trades, auctions among them."""
+    volume: float
+    """Quantity traded."""
+    turnover: float
+    """The sum of price times quantity."""
+    buy_rate: float
+    """Turnover that buyers started / turnover with an aggressor; NaN without any."""
+    sell_rate: float
+    """Turnover that sellers started / turnover with an aggressor; NaN without any."""
+    large_buy: float
+    """Turnover of large buys / turnover; NaN without any."""
+    large_sell: float
+    """Turnover of large sells / turnover; NaN without any."""
+    unclassified: float
+    """Turnover without an aggressor, auctions among it / turnover; NaN without any."""
+
+    @property
+    def features(self) -> tuple[float, float, float]:
+        """What the models take: buy rate, large buy rate, large sell rate."""
+        return self.buy_rate, self.large_buy, self.large_sell
+
+
+class FactorRows(Sequence[FactorRow]):
+    """Windows in the order in which they closed: NumPy arrays of one length.
+
+    As a sequence it holds a `FactorRow` a window; `columns()` is what pandas and Arrow make a
+    table of.
+
+    >>> factors = factord.Factors("1trades", large=15, per="trade")
+    >>> rows = factors.push_many({"ts_ns": [1, 2], "price": [1.0, 2.0], "qty": [10.0, 10.0],
+    ...     "side": ["B", "S"], "symbol": ["X", "Y"]})
+    >>> rows.symbol, rows.features
+    (array(['X', 'Y'], dtype='<U1'), array([[1., 0., 0.],
+           [0., 0., 1.]]))
+    >>> rows[1].turnover
+    20.0
+    """
+
+    __slots__ = (*FactorRow._fields,)
+
+    symbol: NDArray[np.str_]
+    """Which symbol."""
+    start_ns: NDArray[np.int64]
+    """When each starts."""
+    end_ns: NDArray[np.int64]
+    """When each ends."""
+    trades: NDArray[np.int64]
+    """Trades of each."""
+    volume: NDArray[np.float64]
+    """Quantity of each."""
+    turnover: NDArray[np.float64]
+    """Turnover of each."""
+    buy_rate: NDArray[np.float64]
+    """See `FactorRow`."""
+    sell_rate: NDArray[np.float64]
+    """See `FactorRow`."""
+    large_buy: NDArray[np.float64]
+    """See `FactorRow`."""
+    large_sell: NDArray[np.float64]
+    """See `FactorRow`."""
+    unclassified: NDArray[np.float64]
+    """See `FactorRow`."""
+
+    def __init__(self, **columns: NDArray[Any]) -> None:
+        for name in FactorRow._fields:
+            setattr(self, name, columns[name])
+
+    @property
+    def features(self) -> NDArray[np.float64]:
+        """What the models take, as an array of shape (n, 3): buy rate, large buy and sell rate."""
+        return np.column_stack((self.buy_rate, self.large_buy, self.large_sell))
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The arrays by name, in the order of a feature table."""
+        return {name: getattr(self, name) for name in FactorRow._fields}
+
+    def __len__(self) -> int:
+        return len(self.start_ns)
+
+    @overload
+    def __getitem__(self, index: int) -> FactorRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> "FactorRows": ...
+    def __getitem__(self, index: int | slice) -> "FactorRow | FactorRows":
+        """One window as a `FactorRow`, or some as `FactorRows`."""
+        if isinstance(index, slice):
+            return FactorRows(**{name: column[index] for name, column in self.columns().items()})
+        return FactorRow(*(column[index].item() for column in self.columns().values()))
+
+    def __repr__(self) -> str:
+        return f"<factord.FactorRows: {len(self)} windows of {len(set(self.symbol))} symbols>"
+
+
+def rows(
+    names: list[str],
+    codes: NDArray[np.int64],
+    start_ns: NDArray[np.int64],
+    end_ns: NDArray[np.int64],
+    trades: NDArray[np.int64],
+    shares: list[NDArray[np.float64]],
+) -> FactorRows:
+    """Called by the compiled half, with symbols as numbers into their names."""
+    symbol = np.array(names, dtype=np.str_)[codes] if names else np.empty(0, dtype="<U1")
+    values = [symbol, start_ns, end_ns, trades, *shares]
+    return FactorRows(**dict(zip(FactorRow._fields, values, strict=True)))

@@ -1,0 +1,389 @@
+//! Trades into windows, for Python: the engine of `factord factors`, a trade or a table at a time.
+
+use crate::{error, windows};
+use factord::factors::{
+    Book, Cut, Empty, Large, Outliers, Quote, Settings, Side, SymbolIndex, Trade, Unit, Window,
+};
+use numpy::PyReadonlyArray1;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use windows::Windows;
+
+/// Trades in, feature rows out: the very code of `factord factors` and `factord replay`, so that a
+/// backtest and production agree to the last bit.
+///
+/// window: a time ("60s", "5m", "1h"), or so many trades, volume or turnover ("1000trades",
+/// "1e5volume", "5e6turnover"). step: lets windows roll, one closing every step.
+/// large: from where on a trade or an order is large; large_by: whether that is a "turnover", a
+/// "quantity", or a "quantile" of the last quantile_last turnovers.
+/// per: what is compared with it, "trade", "aggressing-order" or "own-side-order".
+/// aggressor: how it is found, "auto", "flag", "orders", "lee-ready", "quote" or "tick".
+/// empty: whether windows without rates are left out ("skip") or rows of NaN ("keep").
+/// outlier: the price change, as a share, that makes one; outliers: "keep" or "drop".
+/// orders_max: the most orders remembered on a side of a symbol.
+///
+/// Raises SettingsError. One thread at a time, or InUseError.
+///
+/// >>> factors = factord.Factors(window="60s", large=1000, per="trade")
+/// >>> factors.push(0, 10.0, 300.0, "B")
+/// >>> factors.push(1_000_000_000, 10.0, 100.0, "S")
+/// >>> [row.features for row in factors.push(60_000_000_000, 10.0, 100.0, "S")]
+/// [(0.75, 0.75, 0.25)]
+#[pyclass(frozen, module = "factord")]
+pub(crate) struct Factors {
+    book: Mutex<Book>,
+    window: String,
+}
+
+#[pymethods]
+impl Factors {
+    #[new]
+    #[pyo3(signature = (
+        window="60s", *, step=None, large=200_000.0, large_by="turnover", quantile_last=10_000,
+        per="aggressing-order", aggressor="auto", empty="skip", outlier=0.01, outliers="keep",
+        orders_max=1_048_576
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
+    fn new(
+        py: Python<'_>,
+        window: &str,
+        step: Option<&str>,
+        large: f64,
+        large_by: &str,
+        quantile_last: u32,
+        per: &str,
+        aggressor: &str,
+        empty: &str,
+        outlier: f64,
+        outliers: &str,
+        orders_max: usize,
+    ) -> PyResult<Factors> {
+        let refuse = |message: String| error::raise(py, "SettingsError", message);
+        let choice = |name: &str, given: &str, choices: [&str; 2]| {
+            let at = choices.iter().position(|choice| *choice == given);
+            at.ok_or_else(|| {
+                let [first, second] = choices;
+                refuse(format!("{name} is {given:?}: use {first:?} or {second:?}"))
+            })
+        };
+        let by = match large_by {
+            "turnover" => Cut::Turnover(large),
+            "quantity" => Cut::Quantity(large),
+            "quantile" => Cut::Quantile { q: large, last: quantile_last },
+            other => {
+                let choices = "use \"turnover\", \"quantity\" or \"quantile\"";
+                return Err(refuse(format!("large_by is {other:?}: {choices}")));
+            }
+        };
+        let parsed = |word: &str| word.parse::<Window>().map_err(|error| refuse(error.to_string()));
+        let window = rolling(parsed(window)?, step.map(parsed).transpose()?).map_err(refuse)?;
+        let settings = Settings {
+            window,
+            large: Large { per: per.parse().map_err(|e| refuse(format!("{e}")))?, by },
+            aggressor: aggressor.parse().map_err(|e| refuse(format!("{e}")))?,
+            empty: [Empty::Skip, Empty::Keep][choice("empty", empty, ["skip", "keep"])?],
+            outliers: Outliers {
+                limit: outlier,
+                drop: choice("outliers", outliers, ["keep", "drop"])? == 1,
+            },
+            orders_max,
+            ..Settings::default()
+        };
+        let book = Book::new(&settings).map_err(|error| refuse(error.to_string()))?;
+        Ok(Factors { book: Mutex::new(book), window: window.to_string() })
+    }
+
+    /// Takes one trade; returns the rows of the windows that it closes, and None for most trades.
+    ///
+    /// ts_ns: nanoseconds since 1970 UTC. side: who started it, "B", "S", "N" for nobody (an
+    /// auction) or "" where the feed does not say. buy_id, sell_id: order numbers, 0 is none.
+    /// quote: the best bid and ask just before.
+    #[pyo3(signature = (
+        ts_ns, price, qty, side="", buy_id=0, sell_id=0, *, quote=None, symbol=""
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
+    fn push<'py>(
+        &self,
+        py: Python<'py>,
+        ts_ns: i64,
+        price: f64,
+        qty: f64,
+        side: &str,
+        buy_id: u64,
+        sell_id: u64,
+        quote: Option<(f64, f64)>,
+        symbol: &str,
+    ) -> PyResult<Option<Bound<'py, PyList>>> {
+        let side = match side {
+            "B" => Side::Buy,
+            "S" => Side::Sell,
+            "N" => Side::None,
+            "" | "U" => Side::Unknown,
+            other => {
+                let message = format!("side is {other:?}: use \"B\", \"S\", \"N\" or \"\"");
+                return Err(PyValueError::new_err(message));
+            }
+        };
+        let quote = quote.map(|(bid, ask)| Quote { bid, ask });
+        let trade = Trade { ts_ns, price, qty, side, buy_id, sell_id, quote };
+        let mut book = self.lock(py)?;
+        let number = book.symbol(symbol);
+        let mut closed = Vec::new();
+        book.push(number, &trade, &mut |_, row| closed.push(*row));
+        if closed.is_empty() {
+            return Ok(None);
+        }
+        let rows = closed.iter().map(|row| windows::one(py, symbol, row));
+        PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?).map(Some)
+    }
+
+    /// Takes the trades of a table in order: a dictionary of arrays, a data frame or an Arrow table
+    /// with the columns ts_ns, price and qty, and where known side, buy_id, sell_id, bid, ask and
+    /// symbol. Returns the rows of the windows that they close, as arrays.
+    ///
+    /// The interpreter is let go meanwhile, and no Python object is made for a trade or a row.
+    ///
+    /// >>> factors = factord.Factors("2trades", large=15, per="trade")
+    /// >>> rows = factors.push_many({"ts_ns": [1, 2, 3, 4], "price": [1.0, 2.0, 2.0, 2.0],
+    /// ...     "qty": [10.0, 10.0, 5.0, 10.0], "side": ["B", "S", "B", "B"]})
+    /// >>> rows.end_ns, rows.buy_rate, rows.large_sell
+    /// (array([2, 4]), array([0.33333333, 1.        ]), array([0.66666667, 0.        ]))
+    fn push_many<'py>(&self, trades: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = trades.py();
+        let columns = Columns::read(trades)?;
+        let mut book = self.lock(py)?;
+        let fields = columns.fields()?;
+        let book: &mut Book = &mut book;
+        let rows = py.detach(|| fields.push(book));
+        rows.into_python(py)
+    }
+
+    /// Says that it is `now_ns`: closes the windows by time that ended before, without a trade.
+    fn advance<'py>(&self, py: Python<'py>, now_ns: i64) -> PyResult<Bound<'py, PyAny>> {
+        let mut rows = Windows::default();
+        self.lock(py)?.advance(now_ns, &mut |symbol, row| rows.push(symbol, row));
+        rows.into_python(py)
+    }
+
+    /// The window of a symbol as it stands, on demand; None before its first trade.
+    #[pyo3(signature = (symbol=""))]
+    fn now<'py>(&self, py: Python<'py>, symbol: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let mut book = self.lock(py)?;
+        if !book.names().iter().any(|name| name == symbol) {
+            return Ok(None);
+        }
+        let number = book.symbol(symbol);
+        windows::one(py, symbol, &book.engine(number).now()).map(Some)
+    }
+
+    /// Says that the trades have ended: closes the open windows by time. The next trade opens new
+    /// ones.
+    fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let mut rows = Windows::default();
+        self.lock(py)?.finish(&mut |symbol, row| rows.push(symbol, row));
+        rows.into_python(py)
+    }
+
+    /// What was seen, left out and given so far, by name.
+    ///
+    /// >>> factors = factord.Factors()
+    /// >>> factors.push(0, 10.0, 0.0, "B")
+    /// >>> factors.counts()["zero_sizes"]
+    /// 1
+    fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counts = PyDict::new(py);
+        for (name, count) in self.lock(py)?.counts().named() {
+            counts.set_item(name, count)?;
+        }
+        Ok(counts)
+    }
+
+    /// The symbols that have traded, in the order in which they came.
+    #[getter]
+    fn symbols(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        Ok(self.lock(py)?.names().to_vec())
+    }
+
+    /// The windows, as they were understood.
+    #[getter]
+    fn window(&self) -> &str {
+        &self.window
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<factord.Factors: windows of {}>", self.window)
+    }
+}
+
+impl Factors {
+    fn lock(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Book>> {
+        match self.book.try_lock() {
+            Ok(book) => Ok(book),
+            Err(TryLockError::WouldBlock) => {
+                let message = "another thread is inside these factors: make one for each thread";
+                Err(error::raise(py, "InUseError", message.to_owned()))
+            }
+            // Nothing in the engine panics; if it did, its sums may be half of a trade.
+            Err(TryLockError::Poisoned(_)) => {
+                let message = "an earlier call failed in the middle: make new factors";
+                Err(error::raise(py, "InUseError", message.to_owned()))
+            }
+        }
+    }
+}
+
+/// A window with its step, both whole where they count nanoseconds.
+fn rolling(window: Window, step: Option<Window>) -> Result<Window, String> {
+    let window = match step {
+        Some(step) if step.unit != window.unit => {
+            return Err(format!("step {step}: give it in the unit of the window, {window}"));
+        }
+        Some(step) => window.rolling(step.length),
+        None => window,
+    };
+    Ok(match window.unit {
+        // 0.1 s in floating point is no whole number of nanoseconds.
+        Unit::Time => Window { length: window.length.round(), step: window.step.round(), ..window },
+        _ => window,
+    })
+}
+
+/// A column of the caller's, borrowed from Python.
+type Column<'py, T> = PyReadonlyArray1<'py, T>;
+
+/// The columns of a table, as `factord._trades` makes them: contiguous, of one length each.
+#[derive(FromPyObject)]
+struct Columns<'py> {
+    names: Vec<String>,
+    symbol: Option<Column<'py, i64>>,
+    ts_ns: Column<'py, i64>,
+    price: Column<'py, f64>,
+    qty: Column<'py, f64>,
+    side: Option<Column<'py, u8>>,
+    buy_id: Option<Column<'py, u64>>,
+    sell_id: Option<Column<'py, u64>>,
+    bid: Option<Column<'py, f64>>,
+    ask: Option<Column<'py, f64>>,
+}
+
+/// The same columns as slices, free of the interpreter; those left out are empty.
+struct Fields<'a> {
+    names: &'a [String],
+    symbol: &'a [i64],
+    ts_ns: &'a [i64],
+    price: &'a [f64],
+    qty: &'a [f64],
+    side: &'a [u8],
+    buy_id: &'a [u64],
+    sell_id: &'a [u64],
+    bid: &'a [f64],
+    ask: &'a [f64],
+}
+
+impl<'py> Columns<'py> {
+    fn read(trades: &Bound<'py, PyAny>) -> PyResult<Columns<'py>> {
+        let module = trades.py().import("factord._trades")?;
+        module.getattr("columns")?.call1((trades,))?.extract()
+    }
+
+    fn fields(&self) -> PyResult<Fields<'_>> {
+        fn optional<'a, T: numpy::Element>(column: &'a Option<Column<'_, T>>) -> PyResult<&'a [T]> {
+            Ok(match column {
+                Some(column) => column.as_slice()?,
+                None => &[],
+            })
+        }
+        let fields = Fields {
+            names: &self.names,
+            symbol: optional(&self.symbol)?,
+            ts_ns: self.ts_ns.as_slice()?,
+            price: self.price.as_slice()?,
+            qty: self.qty.as_slice()?,
+            side: optional(&self.side)?,
+            buy_id: optional(&self.buy_id)?,
+            sell_id: optional(&self.sell_id)?,
+            bid: optional(&self.bid)?,
+            ask: optional(&self.ask)?,
+        };
+        fields.check()?;
+        Ok(fields)
+    }
+}
+
+impl Fields<'_> {
+    /// Compares the lengths, as whoever wrote them may have mixed up tables.
+    fn check(&self) -> PyResult<()> {
+        let count = self.ts_ns.len();
+        let needed = [("price", self.price.len()), ("qty", self.qty.len())];
+        let optional = [
+            ("symbol", self.symbol.len()),
+            ("side", self.side.len()),
+            ("buy_id", self.buy_id.len()),
+            ("sell_id", self.sell_id.len()),
+            ("bid", self.bid.len()),
+            ("ask", self.ask.len()),
+        ];
+        let needed = needed.into_iter().find(|(_, found)| *found != count);
+        let optional = optional.into_iter().find(|(_, found)| ![0, count].contains(found));
+        match needed.or(optional) {
+            Some((name, found)) => {
+                let message = format!("{name} has {found} values for {count} trades");
+                Err(PyValueError::new_err(message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn push(&self, book: &mut Book) -> Windows {
+        let mut rows = Windows::default();
+        // Found at a symbol's first trade, so that symbols have the order in which they came.
+        let mut numbers: Vec<Option<SymbolIndex>> = vec![None; self.names.len()];
+        let none = if self.symbol.is_empty() && !self.ts_ns.is_empty() {
+            Some(book.symbol(""))
+        } else {
+            None
+        };
+        for index in 0..self.ts_ns.len() {
+            let known = match self.symbol.get(index).and_then(|code| usize::try_from(*code).ok()) {
+                Some(code) => match (numbers.get(code).copied().flatten(), self.names.get(code)) {
+                    (Some(number), _) => Some(number),
+                    (None, Some(name)) => {
+                        let number = book.symbol(name);
+                        numbers[code] = Some(number);
+                        Some(number)
+                    }
+                    (None, None) => None,
+                },
+                None => none,
+            };
+            // A trade without a symbol among others with one is of the symbol "".
+            let number = known.unwrap_or_else(|| book.symbol(""));
+            book.push(number, &self.trade(index), &mut |symbol, row| rows.push(symbol, row));
+        }
+        rows
+    }
+
+    #[inline]
+    fn trade(&self, index: usize) -> Trade {
+        let quote = match (self.bid.get(index), self.ask.get(index)) {
+            (Some(&bid), Some(&ask)) if !bid.is_nan() && !ask.is_nan() => Some(Quote { bid, ask }),
+            _ => None,
+        };
+        Trade {
+            ts_ns: self.ts_ns[index],
+            price: self.price[index],
+            qty: self.qty[index],
+            side: match self.side.get(index) {
+                Some(0) => Side::Buy,
+                Some(1) => Side::Sell,
+                Some(2) => Side::None,
+                _ => Side::Unknown,
+            },
+            buy_id: self.buy_id.get(index).copied().unwrap_or(0),
+            sell_id: self.sell_id.get(index).copied().unwrap_or(0),
+            quote,
+        }
+    }
+}
