@@ -16,6 +16,7 @@ use crate::measure::stream::StreamError;
 use crate::model::catalogue::CatalogueError;
 use crate::model::file::ArtifactFileError;
 use crate::model::import::ImportFileError;
+use crate::score::ScoreError;
 use crate::simulate;
 use crate::table::{OutputError, TableError};
 use crate::trades::TradesError;
@@ -294,6 +295,15 @@ impl Coded for TrainError {
                 _ => Code::Io,
             },
             TrainError::Write { error, .. } => Code::of_creating(error),
+        }
+    }
+}
+
+impl Coded for ScoreError {
+    fn code(&self) -> Code {
+        match self {
+            ScoreError::Table(error) => error.code(),
+            ScoreError::Header { .. } | ScoreError::Row { .. } => Code::Data,
         }
     }
 }

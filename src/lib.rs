@@ -68,6 +68,8 @@ pub mod log;
 pub mod measure;
 #[cfg(all(feature = "daemon", not(loom)))]
 pub mod plot;
+#[cfg(all(feature = "daemon", not(loom)))]
+pub mod score;
 #[cfg(all(feature = "train", not(loom)))]
 pub mod simulate;
 #[cfg(all(feature = "daemon", not(loom)))]

@@ -29,6 +29,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// The share, 0 to 1; `None` for a pipe.
     pub(crate) fn fraction(&self) -> Option<f64> {
         // Relaxed: a number to look at; nothing depends on it.
         let done = self.done.load(Ordering::Relaxed);
@@ -97,7 +98,7 @@ impl Input {
         &self.path
     }
 
-    /// The share that was read so far, 0 to 1; `None` for a pipe.
+    /// What tells how much was read, now and later.
     pub(crate) fn progress(&self) -> Progress {
         self.progress.clone()
     }

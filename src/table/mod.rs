@@ -37,6 +37,10 @@ mod text_reader;
 mod text_writer;
 mod writer;
 
+pub(crate) use parquet_reader::{floats, is_number};
+pub(crate) use text_writer::{header, rows};
+pub(crate) use writer::{failed, is_parquet, properties};
+
 pub use batch::{At, Batch, Place};
 pub use error::TableError;
 pub use input::{Format, Input};

@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
 use thiserror::Error;
 
 /// Why an output cannot be written.
@@ -32,6 +34,32 @@ pub struct Output {
     writer: BufWriter<Box<dyn Write + Send>>,
     target: PathBuf,
     temporary: Option<Temporary>,
+    /// Bytes since the flusher was last called.
+    fresh_len: usize,
+    flusher: Option<Flusher>,
+}
+
+/// How many bytes are written before the disk is set to work on them.
+// 32 MiB: some tens of milliseconds of a disk's work, so that the end has little to wait for.
+const FLUSH_LEN: usize = 32 << 20;
+
+/// A thread that has the disk take what is written while more is being written.
+struct Flusher {
+    call: SyncSender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Flusher {
+    fn start(file: &File) -> io::Result<Flusher> {
+        let file = file.try_clone()?;
+        // One call waits at most: a second one would find nothing more to do.
+        let (call, calls) = sync_channel(1);
+        let thread = thread::Builder::new().name("flush".to_owned()).spawn(move || {
+            // An error shows again where the file is finished.
+            calls.into_iter().for_each(|()| drop(file.sync_data()));
+        })?;
+        Ok(Flusher { call, thread })
+    }
 }
 
 /// The temporary file; dropping it removes it.
@@ -95,11 +123,24 @@ impl Output {
             temporary.file.set_permissions(metadata.permissions()).map_err(failed)?;
         }
         let writer = temporary.file.try_clone().map_err(failed)?;
-        Ok(Output { writer: BufWriter::new(Box::new(writer)), target, temporary: Some(temporary) })
+        let writer = BufWriter::new(Box::new(writer) as Box<dyn Write + Send>);
+        let temporary = Some(temporary);
+        Ok(Output { writer, target, temporary, fresh_len: 0, flusher: None })
     }
 
     fn direct(path: &Path, writer: Box<dyn Write + Send>) -> Output {
-        Output { writer: BufWriter::new(writer), target: path.to_owned(), temporary: None }
+        let (writer, target) = (BufWriter::new(writer), path.to_owned());
+        Output { writer, target, temporary: None, fresh_len: 0, flusher: None }
+    }
+
+    /// Without a flusher, or while it is at work, the end takes longer and nothing else changes.
+    fn call_flusher(&mut self) {
+        if let (None, Some(temporary)) = (&self.flusher, &self.temporary) {
+            self.flusher = Flusher::start(&temporary.file).ok();
+        }
+        if let Some(flusher) = &self.flusher {
+            let _ = flusher.call.try_send(());
+        }
     }
 
     /// Flushes and, for a file, gives it its name.
@@ -110,6 +151,11 @@ impl Output {
     pub fn finish(mut self) -> Result<(), OutputError> {
         let failed = |error| OutputError::Write { path: self.target.clone(), error };
         self.writer.flush().map_err(&failed)?;
+        if let Some(Flusher { call, thread }) = self.flusher.take() {
+            drop(call);
+            // It cannot panic, and what it did not do is done below.
+            let _ = thread.join();
+        }
         if let Some(temporary) = &self.temporary {
             temporary.file.sync_all().map_err(&failed)?;
             fs::rename(&temporary.path, &self.target).map_err(&failed)?;
@@ -120,7 +166,13 @@ impl Output {
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer.write(bytes)
+        let len = self.writer.write(bytes)?;
+        self.fresh_len += len;
+        if self.fresh_len >= FLUSH_LEN {
+            self.fresh_len = 0;
+            self.call_flusher();
+        }
+        Ok(len)
     }
 
     fn flush(&mut self) -> io::Result<()> {

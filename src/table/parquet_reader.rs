@@ -146,7 +146,8 @@ fn is_integer(kind: &DataType) -> bool {
         || matches!(kind, DataType::Timestamp(..))
 }
 
-fn is_number(kind: &DataType) -> bool {
+/// Whether [`floats`] takes a type.
+pub(crate) fn is_number(kind: &DataType) -> bool {
     kind.is_integer() || matches!(kind, DataType::Float32 | DataType::Float64)
 }
 
@@ -173,8 +174,8 @@ macro_rules! values {
     };
 }
 
-/// Numbers as `f64`. Integers beyond 2^53 are rounded to the nearest.
-pub(super) fn floats(array: &ArrayRef) -> Float64Array {
+/// Numbers as `f64`; what is missing is NaN. Integers beyond 2^53 are rounded to the nearest.
+pub(crate) fn floats(array: &ArrayRef) -> Float64Array {
     let mut values: Vec<f64> = match array.data_type() {
         DataType::Float64 if array.null_count() == 0 => {
             return array.as_primitive::<Float64Type>().clone();

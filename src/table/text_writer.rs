@@ -12,7 +12,7 @@ use arrow_schema::{DataType, Schema, TimeUnit};
 use std::io::Write;
 
 /// The header line of a schema.
-pub(super) fn header(schema: &Schema, bytes: &mut Vec<u8>) -> Result<(), TableError> {
+pub(crate) fn header(schema: &Schema, bytes: &mut Vec<u8>) -> Result<(), TableError> {
     for field in schema.fields() {
         if !has_text(field.data_type()) {
             let (name, found) = (field.name().clone(), field.data_type().to_string());
@@ -27,7 +27,7 @@ pub(super) fn header(schema: &Schema, bytes: &mut Vec<u8>) -> Result<(), TableEr
 
 /// Appends the rows of a batch. Numbers that are missing or NaN are empty, time stamps integers in
 /// the column's own unit.
-pub(super) fn rows(record: &RecordBatch, bytes: &mut Vec<u8>) {
+pub(crate) fn rows(record: &RecordBatch, bytes: &mut Vec<u8>) {
     let columns: Vec<Cells<'_>> = record.columns().iter().map(Cells::of).collect();
     let mut writer = csv::Writer::from_writer(&mut *bytes);
     let mut field = Vec::new();

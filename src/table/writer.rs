@@ -49,17 +49,20 @@ pub struct WriterOptions {
     pub compression: Compression,
 }
 
-/// How Parquet columns are encoded: texts by a dictionary, numbers as they are, since few of them
-/// repeat; statistics by row group.
+/// How Parquet columns are encoded: texts and classes by a dictionary, other numbers as they are,
+/// since few of them repeat; statistics by row group.
 pub(crate) fn properties(schema: &Schema, compression: Compression) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_created_by(concat!("factord ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(compression.codec())
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_dictionary_enabled(false);
+        .set_dictionary_enabled(false)
+        // Pages of 1 MiB whatever their rows, encoded in few large steps.
+        .set_data_page_row_count_limit(usize::MAX)
+        .set_write_batch_size(16 * 1024);
     for field in schema.fields() {
-        if matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) {
+        if matches!(field.data_type(), DataType::Utf8 | DataType::Int32) {
             let column = ColumnPath::from(field.name().clone());
             properties = properties.set_column_dictionary_enabled(column, true);
         }
@@ -85,12 +88,27 @@ enum Sink {
 }
 
 impl Sink {
-    /// Writes out and empties the bytes.
-    fn take(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
-        let written = match self {
+    fn create(path: &Path) -> Result<Sink, OutputError> {
+        let output = Output::create(path)?;
+        Ok(match is_gzip(path) {
+            true => {
+                let level = flate2::Compression::default();
+                Sink::Gzip(Box::new(GzEncoder::new(output, level)))
+            }
+            false => Sink::Plain(output),
+        })
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
             Sink::Plain(output) => output.write_all(bytes),
             Sink::Gzip(encoder) => encoder.write_all(bytes),
-        };
+        }
+    }
+
+    /// Writes out and empties the bytes.
+    fn take(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let written = self.write_all(bytes);
         bytes.clear();
         written
     }
@@ -126,17 +144,27 @@ impl Writer {
             Form::Parquet(Box::new(writer))
         } else {
             text_writer::header(schema, &mut bytes)?;
-            let output = Output::create(path)?;
-            let sink = match is_gzip(path) {
-                true => {
-                    let level = flate2::Compression::default();
-                    Sink::Gzip(Box::new(GzEncoder::new(output, level)))
-                }
-                false => Sink::Plain(output),
-            };
-            Form::Text(sink, bytes)
+            Form::Text(Sink::create(path)?, bytes)
         };
         Ok(Writer { path: path.to_owned(), form })
+    }
+
+    /// Creates a CSV file, gzipped if its name says so, whose lines the caller makes.
+    pub(crate) fn create_text(path: &Path, header: Vec<u8>) -> Result<Writer, TableError> {
+        Ok(Writer { path: path.to_owned(), form: Form::Text(Sink::create(path)?, header) })
+    }
+
+    /// Writes lines to a CSV file.
+    ///
+    /// # Panics
+    ///
+    /// When it is Parquet.
+    pub(crate) fn write_text(&mut self, lines: &[u8]) -> Result<(), TableError> {
+        let Form::Text(sink, bytes) = &mut self.form else { panic!("Parquet has no lines") };
+        let path = &self.path;
+        let failed = |error| OutputError::Write { path: path.clone(), error };
+        sink.take(bytes).map_err(failed)?;
+        Ok(sink.write_all(lines).map_err(failed)?)
     }
 
     /// Writes the rows of a batch, whose columns are those of the schema.

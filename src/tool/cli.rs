@@ -1,7 +1,7 @@
 //! The command line: its grammar, and the way from a sub-command to its file.
 
 use super::{
-    Failure, bench, check, completions, factors, http, import, model, ping, predict, serve,
+    Failure, bench, check, completions, factors, http, import, model, ping, predict, score, serve,
     simulate, stat, train,
 };
 use crate::config::Sources;
@@ -90,6 +90,8 @@ pub enum Command {
     Http(http::HttpArgs),
     /// Predict one row, or score a CSV file, through shared memory
     Predict(predict::PredictArgs),
+    /// Score a feature table with models on all cores, without a daemon
+    Score(score::ScoreArgs),
     /// Measure the round trip through the ring, beside the floor of the same cores
     Ping(ping::PingArgs),
     /// Measure everything that matters on two cores: round trips, batches, channels, swaps
@@ -131,6 +133,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Import(args) => import::run(args),
         Command::Model(args) => model::run(args, globals),
         Command::Predict(args) => predict::run(args, globals),
+        Command::Score(args) => score::run(args),
         Command::Ping(args) => ping::run(args, globals),
         Command::Bench(args) => bench::run(args, globals),
         Command::FloorEcho(args) => ping::run_floor_echo(args),

@@ -84,19 +84,25 @@ fn show(args: &ShowArgs, globals: &Globals) -> Result<(), Failure> {
     print(view::explain(&artifact, &origin))
 }
 
-/// A name is looked up where the flags say; without them, a file of that path comes first.
 fn find(args: &ShowArgs, globals: &Globals) -> Result<(String, Artifact), Failure> {
-    let name = args.model.to_str().unwrap_or_default();
     if args.served {
+        let name = args.model.to_str().unwrap_or_default();
         return served(name, &socket(globals)?);
     }
-    if let Some(directory) = &args.models {
+    named(&args.model, args.models.as_deref())
+}
+
+/// A name is looked up in the directory, if there is one; else a file of that path comes first,
+/// then a built-in model. Returns where it came from, too.
+pub(super) fn named(model: &Path, directory: Option<&Path>) -> Result<(String, Artifact), Failure> {
+    let name = model.to_str().unwrap_or_default();
+    if let Some(directory) = directory {
         let models = catalogue::load_dir(directory)?;
         return pick(models, name, &directory.display().to_string());
     }
     let is_name = crate::model::file::name_is_sound(name);
-    if args.model.exists() || !is_name || args.model.extension().is_some() {
-        return Ok((args.model.display().to_string(), view::load(&args.model)?));
+    if model.exists() || !is_name || model.extension().is_some() {
+        return Ok((model.display().to_string(), view::load(model)?));
     }
     pick(catalogue::embedded(), name, "factord itself (and there is no such file)")
 }

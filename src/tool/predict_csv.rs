@@ -3,16 +3,15 @@
 //! Memory does not grow with the file: one chunk is held at a time. A file that could not be
 //! scored to its end is never left under the name that was asked for.
 
-use super::csv_columns::{Columns, RowError};
 use super::predict::served;
-use super::{Failure, print};
+use super::{Failure, score};
 use crate::client::{Answer, AttachOptions, Client, PredictError};
 use crate::exit::Code;
 use crate::idle::IdleStrategy;
-use crate::table::{Output, Rows};
+use crate::score::{Columns, RowError, Summary};
+use crate::table::{At, Output, Place, Rows};
 use csv::{ByteRecord, Writer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::json;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -21,6 +20,9 @@ use std::time::Duration;
 /// Rows scored at a time, and slots of the ring.
 // 1,024: both rings then take 128 KiB, and a chunk of parsed rows stays in the second-level cache.
 const CHUNK_ROWS: usize = 1024;
+/// What both models take, and the columns written.
+const FEATURES: [&str; 3] = ["buy_rate", "large_buy", "large_sell"];
+const OUTPUTS: [&str; 3] = ["regression", "probability", "class"];
 
 /// One file to score.
 pub(super) struct CsvJob<'a> {
@@ -41,8 +43,9 @@ pub(super) fn run(job: &CsvJob<'_>) -> Result<(), Failure> {
         let message = format!("{}: the file is empty, not even a header", job.input.display());
         return Err(Failure::new(Code::Data, message));
     }
-    let columns = Columns::of(&header)
-        .map_err(|error| Failure::new(Code::Data, error.at(job.input, &header)))?;
+    let names = |names: [&str; 3]| names.map(str::to_owned);
+    let columns = Columns::of_csv(&header, &names(FEATURES), &names(OUTPUTS))
+        .map_err(|error| Failure::new(Code::Data, error.at(&place(job.input, &header))))?;
     let client = Client::attach(&AttachOptions {
         socket: job.socket.clone(),
         name: "predict --csv".to_owned(),
@@ -57,6 +60,11 @@ pub(super) fn run(job: &CsvJob<'_>) -> Result<(), Failure> {
     written?;
     output.finish()?;
     scorer.report()
+}
+
+/// Where a row starts.
+fn place(path: &Path, row: &ByteRecord) -> Place {
+    Place { path: path.into(), at: At::Line(row.position().map_or(1, csv::Position::line)) }
 }
 
 /// Opens the input; the bar counts its bytes, and shows only on a terminal.
@@ -151,8 +159,10 @@ impl<'a> Scorer<'a> {
         self.features.clear();
         let mut count = 0;
         while count < CHUNK_ROWS && reader.read(&mut self.rows[count])? {
-            match self.columns.features(&self.rows[count]) {
-                Ok(x) => {
+            let mut x = [0.0; 3];
+            let read = self.columns.read(&self.rows[count], |feature, value| x[feature] = value);
+            match read {
+                Ok(()) => {
                     self.places.push(Some(self.features.len() / 3));
                     self.features.extend_from_slice(&x);
                 }
@@ -189,7 +199,8 @@ impl<'a> Scorer<'a> {
                 None => None,
                 Some(place) => self.outputs(index, place)?,
             };
-            let row = self.columns.row(&self.rows[index], outputs.as_ref());
+            let row =
+                self.columns.row(&self.rows[index], outputs.as_ref().map(<[String; 3]>::as_slice));
             self.write(writer, &row)?;
         }
         Ok(())
@@ -214,7 +225,7 @@ impl<'a> Scorer<'a> {
 
     /// Counts and reports a bad row, or ends the run with it.
     fn bad_row(&mut self, index: usize, error: &RowError) -> Result<(), Failure> {
-        let message = error.at(self.job.input, &self.rows[index]);
+        let message = error.at(&place(self.job.input, &self.rows[index]));
         if !self.job.keep_going {
             return Err(Failure::new(Code::Data, message));
         }
@@ -231,21 +242,8 @@ impl<'a> Scorer<'a> {
         })
     }
 
-    /// Says what was done, on stderr or, as JSON, on stdout unless the rows went there.
     fn report(&self) -> Result<(), Failure> {
-        let (rows, bad) = (self.row_count, self.bad_count);
-        let target = self.job.output.display();
-        if self.job.json && self.job.output != Path::new("-") {
-            let good = rows - bad;
-            print(format_args!("{}\n", json!({"rows": rows, "scored": good, "bad": bad})))?;
-        } else if bad == 0 && self.job.output != Path::new("-") {
-            let unit = if rows == 1 { "row" } else { "rows" };
-            let _ = writeln!(io::stderr(), "factord: {rows} {unit} scored to {target}");
-        }
-        if bad == 0 {
-            return Ok(());
-        }
-        let message = format!("{bad} of {rows} rows are bad: their outputs are empty in {target}");
-        Err(Failure::new(Code::Failed, message))
+        let summary = Summary { row_count: self.row_count, bad_count: self.bad_count };
+        score::report(summary, self.job.output, self.job.json)
     }
 }

@@ -1,0 +1,383 @@
+//! The columns of a table to score: which hold the features, which take the outputs.
+//!
+//! `factord predict --csv` and [`super`] read rows by the same rules.
+
+use crate::table::Place;
+use csv::ByteRecord;
+use thiserror::Error;
+
+/// The features of the built-in models: our names, and the models' own.
+const ALIASES: [[&str; 2]; 3] = [
+    ["buy_rate", "S_LI_INITIATIVEBUYRATE"],
+    ["large_buy", "S_LI_LARGEBUYRATE"],
+    ["large_sell", "S_LI_LARGESELLRATE"],
+];
+
+/// What is wrong with a row, or with the header.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RowError {
+    /// More or fewer fields than the header.
+    #[error("{found} fields, the header has {expected}")]
+    FieldCount {
+        /// Fields of the row.
+        found: usize,
+        /// Fields of the header.
+        expected: usize,
+    },
+    /// A number is not there.
+    #[error("column {column} ({name}): the value is missing")]
+    Missing {
+        /// Counted from 1.
+        column: usize,
+        /// As in the header.
+        name: String,
+    },
+    /// A number is text.
+    #[error("column {column} ({name}): `{value}` is not {expected}")]
+    NotANumber {
+        /// Counted from 1.
+        column: usize,
+        /// As in the header.
+        name: String,
+        /// As found, shortened.
+        value: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+    /// A feature is NaN or infinite.
+    #[error("column {column} ({name}): `{value}` is not finite")]
+    NotFinite {
+        /// Counted from 1.
+        column: usize,
+        /// As in the header.
+        name: String,
+        /// As found, shortened.
+        value: String,
+    },
+    /// The features are finite, the prediction would not be.
+    #[error("columns of the features: so large that the prediction is not finite")]
+    NotPredictable,
+    /// The header has too few columns.
+    #[error("the header has {found} columns: {needed} are needed")]
+    TooFewColumns {
+        /// Columns of the header.
+        found: usize,
+        /// The features.
+        needed: String,
+    },
+    /// Some of the features are named, not all.
+    #[error("the header names {found} but not {missing}: name all features, or none")]
+    Incomplete {
+        /// The features it names.
+        found: String,
+        /// The first one it does not.
+        missing: String,
+    },
+    /// A feature is not there.
+    #[error("no column {name}: the columns are {found}")]
+    NoColumn {
+        /// The feature.
+        name: String,
+        /// What is there.
+        found: String,
+    },
+    /// A column that matters is there twice.
+    #[error("column {column}: the header names {name} twice")]
+    Twice {
+        /// The second of the two, counted from 1.
+        column: usize,
+        /// The name.
+        name: String,
+    },
+    /// The first line is data.
+    #[error("the first line holds numbers: a header line is needed")]
+    NoHeader,
+}
+
+impl RowError {
+    /// The message with its place.
+    pub fn at(&self, place: &Place) -> String {
+        format!("{place}: {self}")
+    }
+}
+
+/// What becomes of one output column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A column of the input.
+    Input(usize),
+    /// An output of a model.
+    Output(usize),
+}
+
+/// Where features are read and outputs are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns {
+    names: Vec<String>,
+    features: Vec<usize>,
+    outputs: Vec<String>,
+    sources: Vec<Source>,
+}
+
+/// The names by which a feature is looked for, the one for messages first.
+pub fn known_as(feature: &str) -> Vec<&str> {
+    let alias = ALIASES.iter().find(|names| names.contains(&feature));
+    alias.map_or_else(|| vec![feature], |names| names.to_vec())
+}
+
+/// Whether columns without names of features may be taken by their order: only the three features
+/// of the built-in models have one that everybody knows.
+fn has_order(features: &[String]) -> bool {
+    features.len() == ALIASES.len()
+        && features.iter().zip(&ALIASES).all(|(name, known)| known.contains(&name.as_str()))
+}
+
+impl Columns {
+    /// Reads the header of a CSV file. Where no feature is named, and the features are those of
+    /// the built-in models, they are the first columns.
+    ///
+    /// # Errors
+    ///
+    /// [`RowError`] when the header leaves a doubt.
+    pub fn of_csv(
+        header: &ByteRecord,
+        features: &[String],
+        outputs: &[String],
+    ) -> Result<Columns, RowError> {
+        let names: Vec<String> = header.iter().map(text).collect();
+        let count = features.len();
+        if has_order(features) && names.len() < count {
+            let needed: Vec<&str> = features.iter().map(|name| known_as(name)[0]).collect();
+            let (last, others) = needed.split_last().unwrap_or((&"", &[]));
+            let needed = format!("{} and {last}", others.join(", "));
+            return Err(RowError::TooFewColumns { found: names.len(), needed });
+        }
+        if names.iter().take(count).all(|name| name.parse::<f64>().is_ok()) {
+            return Err(RowError::NoHeader);
+        }
+        Columns::new(names, features, outputs, has_order(features))
+    }
+
+    /// Finds the features among columns that all have names.
+    ///
+    /// # Errors
+    ///
+    /// [`RowError`] when one is not there, or there twice.
+    pub fn of_named(
+        names: Vec<String>,
+        features: &[String],
+        outputs: &[String],
+    ) -> Result<Columns, RowError> {
+        Columns::new(names, features, outputs, false)
+    }
+
+    fn new(
+        names: Vec<String>,
+        features: &[String],
+        outputs: &[String],
+        by_order: bool,
+    ) -> Result<Columns, RowError> {
+        let features = features_of(&names, features, by_order)?;
+        let mut sources: Vec<Source> = (0..names.len()).map(Source::Input).collect();
+        for (output, name) in outputs.iter().enumerate() {
+            match only(&names, &[name])? {
+                // A feature column keeps its place even when it bears an output's name.
+                Some(column) if !features.contains(&column) => {
+                    sources[column] = Source::Output(output);
+                }
+                _ => sources.push(Source::Output(output)),
+            }
+        }
+        Ok(Columns { names, features, outputs: outputs.to_vec(), sources })
+    }
+
+    /// The columns of the input.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Which of them hold the features.
+    pub fn features(&self) -> &[usize] {
+        &self.features
+    }
+
+    /// The columns to write.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// The header to write.
+    pub fn header(&self, header: &ByteRecord) -> ByteRecord {
+        self.row(header, Some(&self.outputs))
+    }
+
+    /// The row to write; without outputs their columns stay empty.
+    pub fn row(&self, input: &ByteRecord, outputs: Option<&[String]>) -> ByteRecord {
+        let field = |source: &Source| match *source {
+            Source::Input(column) => input.get(column).unwrap_or_default(),
+            Source::Output(output) => outputs.map_or(&[][..], |texts| texts[output].as_bytes()),
+        };
+        self.sources.iter().map(field).collect()
+    }
+
+    /// Reads the features of a row, all finite, one by one into `take`.
+    ///
+    /// # Errors
+    ///
+    /// [`RowError`] names the first column that is at fault.
+    pub fn read(&self, row: &ByteRecord, mut take: impl FnMut(usize, f64)) -> Result<(), RowError> {
+        for (feature, &column) in self.features.iter().enumerate() {
+            take(feature, self.feature(row, column)?);
+        }
+        if row.len() != self.names.len() {
+            return Err(RowError::FieldCount { found: row.len(), expected: self.names.len() });
+        }
+        Ok(())
+    }
+
+    fn feature(&self, row: &ByteRecord, at: usize) -> Result<f64, RowError> {
+        let (column, name) = (at + 1, || self.names[at].clone());
+        let field = row.get(at).unwrap_or_default().trim_ascii();
+        if field.is_empty() {
+            return Err(RowError::Missing { column, name: name() });
+        }
+        match std::str::from_utf8(field).ok().and_then(|text| text.parse::<f64>().ok()) {
+            Some(value) if value.is_finite() => Ok(value),
+            Some(_) => Err(RowError::NotFinite { column, name: name(), value: shown(field) }),
+            None => Err(self.not_a_number(at, field, "a number")),
+        }
+    }
+
+    /// The error of a field that should have been something else.
+    pub(super) fn not_a_number(&self, at: usize, field: &[u8], expected: &'static str) -> RowError {
+        let (column, name, value) = (at + 1, self.names[at].clone(), shown(field));
+        RowError::NotANumber { column, name, value, expected }
+    }
+}
+
+/// A field as it may stand in a message.
+fn shown(field: &[u8]) -> String {
+    let text = String::from_utf8_lossy(field);
+    text.chars().take(40).flat_map(char::escape_debug).collect()
+}
+
+/// The features by name, or the first columns when none is named and their order is known.
+fn features_of(
+    names: &[String],
+    features: &[String],
+    by_order: bool,
+) -> Result<Vec<usize>, RowError> {
+    let mut found = Vec::with_capacity(features.len());
+    for feature in features {
+        found.push(only(names, &known_as(feature))?);
+    }
+    let Some(missing) = found.iter().position(Option::is_none) else {
+        return Ok(found.into_iter().flatten().collect());
+    };
+    let there = features.iter().zip(&found).filter(|(_, at)| at.is_some());
+    let list: Vec<&str> = there.map(|(name, _)| known_as(name)[0]).collect();
+    let name = known_as(&features[missing])[0].to_owned();
+    match (by_order, list.is_empty()) {
+        (true, true) => Ok((0..features.len()).collect()),
+        (true, false) => Err(RowError::Incomplete { found: list.join(", "), missing: name }),
+        (false, _) => {
+            let found: String = names.join(", ").chars().take(200).collect();
+            Err(RowError::NoColumn { name, found })
+        }
+    }
+}
+
+/// The one column that bears one of the names.
+fn only(names: &[String], known: &[&str]) -> Result<Option<usize>, RowError> {
+    let mut columns = names.iter().enumerate().filter(|(_, name)| known.contains(&name.as_str()));
+    let first = columns.next().map(|(column, _)| column);
+    match columns.next() {
+        Some((column, _)) => Err(RowError::Twice { column: column + 1, name: known[0].to_owned() }),
+        None => Ok(first),
+    }
+}
+
+fn text(field: &[u8]) -> String {
+    String::from_utf8_lossy(field.trim_ascii()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn features() -> Vec<String> {
+        ALIASES.map(|names| names[1].to_owned()).to_vec()
+    }
+
+    fn read(columns: &Columns, row: &[&str]) -> Result<Vec<f64>, RowError> {
+        let mut x = Vec::new();
+        columns.read(&ByteRecord::from(row.to_vec()), |_, value| x.push(value))?;
+        Ok(x)
+    }
+
+    fn columns(header: &[&str]) -> Result<Columns, RowError> {
+        let outputs = ["regression", "probability", "class"].map(str::to_owned);
+        Columns::of_csv(&ByteRecord::from(header.to_vec()), &features(), &outputs)
+    }
+
+    fn written(header: &[&str], row: &[&str]) -> Vec<String> {
+        let outputs = ["R", "P", "C"].map(str::to_owned);
+        let record = ByteRecord::from(row.to_vec());
+        let row = columns(header).unwrap().row(&record, Some(&outputs));
+        row.iter().map(text).collect()
+    }
+
+    #[test]
+    fn features_are_found_by_name_wherever_they_stand() {
+        let found = columns(&["id", "large_sell", "buy_rate", "large_buy"]).unwrap();
+        assert_eq!(read(&found, &["7", "0.3", "0.5", "0.2"]), Ok(vec![0.5, 0.2, 0.3]));
+        let found = columns(&["S_LI_LARGESELLRATE", "S_LI_LARGEBUYRATE", "S_LI_INITIATIVEBUYRATE"]);
+        assert_eq!(found.unwrap().features, [2, 1, 0]);
+    }
+
+    #[test]
+    fn features_are_the_first_three_columns_when_none_is_named() {
+        assert_eq!(columns(&["a", "b", "c", "d"]).unwrap().features, [0, 1, 2]);
+    }
+
+    #[test]
+    fn outputs_replace_columns_of_their_names_and_follow_the_others() {
+        let header = ["class", "buy_rate", "large_buy", "large_sell", "note"];
+        let row = ["old", "1", "2", "3", "n"];
+        assert_eq!(written(&header, &row), ["C", "1", "2", "3", "n", "R", "P"]);
+    }
+
+    #[test]
+    fn headers_that_leave_a_doubt_are_refused() {
+        let few = columns(&["a", "b"]).unwrap_err().to_string();
+        let expected = "the header has 2 columns: buy_rate, large_buy and large_sell are needed";
+        assert_eq!(few, expected);
+        assert_eq!(columns(&["0.1", "0.2", "0.3"]), Err(RowError::NoHeader));
+        assert!(matches!(
+            columns(&["buy_rate", "b", "c"]),
+            Err(RowError::Incomplete { missing, .. }) if missing == "large_buy"
+        ));
+        assert!(matches!(
+            columns(&["buy_rate", "large_buy", "large_sell", "buy_rate"]),
+            Err(RowError::Twice { column: 4, name }) if name == "buy_rate"
+        ));
+        let names = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let unnamed = Columns::of_named(names, &features(), &[]).unwrap_err().to_string();
+        assert_eq!(unnamed, "no column buy_rate: the columns are a, b, c");
+        let header = ByteRecord::from(vec!["a", "b"]);
+        let other = Columns::of_csv(&header, &["spread".to_owned()], &[]).unwrap_err();
+        assert_eq!(other.to_string(), "no column spread: the columns are a, b");
+    }
+
+    #[test]
+    fn a_bad_value_is_named_by_column() {
+        let found = columns(&["buy_rate", "large_buy", "large_sell"]).unwrap();
+        let error = |row: &[&str]| read(&found, row).unwrap_err().to_string();
+        assert_eq!(error(&["1", "x", "3"]), "column 2 (large_buy): `x` is not a number");
+        assert_eq!(error(&["1", "2", "NaN"]), "column 3 (large_sell): `NaN` is not finite");
+        assert_eq!(error(&["1", "2", "1e999"]), "column 3 (large_sell): `1e999` is not finite");
+        assert_eq!(error(&["", "2", "3"]), "column 1 (buy_rate): the value is missing");
+        assert_eq!(error(&["1", "2"]), "column 3 (large_sell): the value is missing");
+        assert_eq!(error(&["1", "2", "3", "4"]), "4 fields, the header has 3");
+    }
+}

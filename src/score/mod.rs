@@ -1,0 +1,160 @@
+//! A feature table through models, without a daemon: on all cores, to the bits of the ring.
+//!
+//! Every combination of CSV, gzipped CSV and Parquet keeps the other columns and adds, or replaces,
+//! those of the models. Rows stay in order and memory does not grow with the table. From Parquet to
+//! Parquet the other columns are copied as they are packed: only the features are read, only the
+//! outputs are encoded. This module never prints; `factord score` runs it.
+
+mod batches;
+mod columns;
+mod models;
+mod parquet_file;
+mod pipeline;
+mod splice;
+mod text;
+
+pub use columns::{Columns, RowError, Source, known_as};
+pub use models::Models;
+
+use crate::table::{Compression, Format, Input, Place, TableError, Writer};
+use arrow_array::RecordBatch;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// One table to score.
+pub struct Job<'a> {
+    /// The table; `-` is stdin.
+    pub input: &'a Path,
+    /// Where it goes; by the end of the name as [`Writer`] has it.
+    pub output: &'a Path,
+    /// What it goes through.
+    pub models: &'a Models,
+    /// Whether rows that cannot be scored keep empty outputs, or end the run.
+    pub keep_going: bool,
+    /// Threads that work, at least 1.
+    pub thread_count: usize,
+    /// How Parquet columns that are encoded here are packed.
+    pub compression: Compression,
+}
+
+/// What a run tells while it is under way.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// A row that cannot be scored, under `keep_going`.
+    BadRow(&'a str),
+    /// The share that is done, 0 to 1.
+    Done(f64),
+}
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Rows read and written.
+    pub row_count: u64,
+    /// Rows among them without outputs.
+    pub bad_count: u64,
+}
+
+/// Why a table cannot be scored.
+#[derive(Debug, Error)]
+pub enum ScoreError {
+    /// It cannot be read or written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// Its columns do not fit the models.
+    #[error("{}: {error}", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: RowError,
+    },
+    /// A row cannot be scored.
+    #[error("{place}: {error}")]
+    Row {
+        /// Where.
+        place: Place,
+        /// What is wrong.
+        error: RowError,
+    },
+}
+
+/// Scores a table. The output bears its name only when it is whole.
+///
+/// # Errors
+///
+/// [`ScoreError`] names file, line or row, and column; it is the first one in the order of rows.
+pub fn run(job: &Job<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<Summary, ScoreError> {
+    let input = Input::open(job.input)?;
+    let to_parquet = crate::table::is_parquet(job.output);
+    match (input.format(), to_parquet) {
+        (Format::Parquet, true) => splice::run(job, input, watch),
+        (Format::Parquet, false) => batches::run(job, input, watch),
+        (Format::Csv | Format::CsvGz, to_parquet) => text::run(job, input, to_parquet, watch),
+    }
+}
+
+impl Job<'_> {
+    fn header(&self, error: RowError) -> ScoreError {
+        ScoreError::Header { path: self.input.to_owned(), error }
+    }
+}
+
+/// A scored piece of a table.
+struct Part {
+    body: Body,
+    row_count: usize,
+    /// Rows without outputs, in order.
+    bad: Vec<(Place, RowError)>,
+    /// The share of the input that was read when this piece had been.
+    share: Option<f64>,
+}
+
+enum Body {
+    Text(Vec<u8>),
+    Record(RecordBatch),
+}
+
+/// Counts rows and tells of those that are bad.
+struct Tally<'a, 'w> {
+    keep_going: bool,
+    summary: Summary,
+    watch: &'a mut (dyn FnMut(Event<'_>) + 'w),
+}
+
+impl<'a, 'w> Tally<'a, 'w> {
+    fn new(job: &Job<'_>, watch: &'a mut (dyn FnMut(Event<'_>) + 'w)) -> Tally<'a, 'w> {
+        Tally { keep_going: job.keep_going, summary: Summary::default(), watch }
+    }
+
+    /// Adds rows; the first bad one is the error unless bad ones are to be passed over.
+    fn add(
+        &mut self,
+        row_count: usize,
+        bad: Vec<(Place, RowError)>,
+        share: Option<f64>,
+    ) -> Result<(), ScoreError> {
+        self.summary.row_count += row_count as u64;
+        for (place, error) in bad {
+            if !self.keep_going {
+                return Err(ScoreError::Row { place, error });
+            }
+            self.summary.bad_count += 1;
+            (self.watch)(Event::BadRow(&error.at(&place)));
+        }
+        if let Some(share) = share {
+            (self.watch)(Event::Done(share));
+        }
+        Ok(())
+    }
+}
+
+/// Writes a piece after its rows were counted.
+fn take(part: Part, tally: &mut Tally<'_, '_>, writer: &mut Writer) -> Result<(), ScoreError> {
+    tally.add(part.row_count, part.bad, part.share)?;
+    match part.body {
+        Body::Text(lines) => writer.write_text(&lines)?,
+        Body::Record(record) => writer.write(&record)?,
+    }
+    Ok(())
+}

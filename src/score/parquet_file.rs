@@ -1,0 +1,127 @@
+//! A Parquet file that several threads read, and what its features are worth.
+
+use super::columns::{Columns, RowError};
+use super::models::{Models, Scores};
+use super::{Job, ScoreError};
+use crate::table::{At, Input, Place, TableError, floats, is_number};
+use arrow_array::{Array, ArrayRef};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use std::fmt::Display;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A file that can be opened again, for another thread: clones of a [`fs::File`] would share a
+/// position.
+pub(super) struct File {
+    path: Arc<Path>,
+    /// Device and number, which tell whether the name still means the same file.
+    identity: (u64, u64),
+}
+
+impl File {
+    pub(super) fn of(input: Input) -> Result<File, TableError> {
+        let path = Arc::clone(input.path());
+        let file = input.into_file()?;
+        let failed = |error| TableError::Open { path: path.to_path_buf(), error };
+        let identity = identity(&file).map_err(failed)?;
+        Ok(File { path, identity })
+    }
+
+    /// Opens it for one reader.
+    pub(super) fn open(&self) -> Result<fs::File, TableError> {
+        let opened = fs::File::open(&self.path).and_then(|file| match identity(&file)? {
+            same if same == self.identity => Ok(file),
+            _ => Err(io::Error::other("it was replaced while it was being read")),
+        });
+        opened.map_err(|error| TableError::Open { path: self.path.to_path_buf(), error })
+    }
+
+    /// A row, counted from 0.
+    fn place(&self, row: u64) -> Place {
+        Place { path: Arc::clone(&self.path), at: At::Row(row + 1) }
+    }
+
+    pub(super) fn damaged(&self, row: u64, reason: &dyn Display) -> TableError {
+        TableError::Parquet { place: self.place(row), reason: reason.to_string() }
+    }
+}
+
+fn identity(file: &fs::File) -> io::Result<(u64, u64)> {
+    let metadata = file.metadata()?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+/// Reads the footer and finds the columns.
+pub(super) fn open(
+    job: &Job<'_>,
+    file: &File,
+) -> Result<(ArrowReaderMetadata, Columns), ScoreError> {
+    // Without the types that another arrow wrote: text is then text, however it was held.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let metadata = ArrowReaderMetadata::load(&file.open()?, options)
+        .map_err(|error| file.damaged(0, &error))?;
+    let schema = metadata.schema();
+    let names = schema.fields().iter().map(|field| field.name().clone()).collect();
+    let columns = Columns::of_named(names, job.models.features(), job.models.outputs())
+        .map_err(|error| job.header(error))?;
+    for &column in columns.features() {
+        let field = schema.field(column);
+        if !is_number(field.data_type()) {
+            return Err(ScoreError::Table(TableError::Type {
+                path: job.input.to_owned(),
+                column: column + 1,
+                name: field.name().clone(),
+                found: field.data_type().to_string(),
+                expected: "numbers",
+            }));
+        }
+    }
+    Ok((metadata, columns))
+}
+
+/// Scores batches of features.
+pub(super) struct Features<'a> {
+    file: &'a File,
+    columns: &'a Columns,
+    models: &'a Models,
+}
+
+impl<'a> Features<'a> {
+    pub(super) fn new(file: &'a File, columns: &'a Columns, models: &'a Models) -> Features<'a> {
+        Features { file, columns, models }
+    }
+
+    /// Scores rows, the first of which has a number counted from 0; `arrays` are the features.
+    pub(super) fn score(
+        &self,
+        first: u64,
+        arrays: &[&ArrayRef],
+    ) -> (Scores, Vec<(Place, RowError)>) {
+        let count = arrays.first().map_or(0, |array| array.len());
+        let values: Vec<_> = arrays.iter().map(|array| floats(array)).collect();
+        let x: Vec<&[f64]> = values.iter().map(|values| &values.values()[..]).collect();
+        let scores = self.models.score(&x, count);
+        let fault =
+            |&row: &usize| (self.file.place(first + row as u64), self.fault(row, arrays, &x));
+        let bad = scores.bad.iter().map(fault).collect();
+        (scores, bad)
+    }
+
+    /// Why a row has no prediction.
+    fn fault(&self, row: usize, arrays: &[&ArrayRef], x: &[&[f64]]) -> RowError {
+        for (feature, &at) in self.columns.features().iter().enumerate() {
+            let (column, name) = (at + 1, self.columns.names()[at].clone());
+            if arrays[feature].is_null(row) {
+                return RowError::Missing { column, name };
+            }
+            if !x[feature][row].is_finite() {
+                let value = format!("{:?}", x[feature][row]);
+                return RowError::NotFinite { column, name, value };
+            }
+        }
+        RowError::NotPredictable
+    }
+}
