@@ -1,14 +1,14 @@
 //! THE layout of everything that crosses a process border: regions, slots, messages.
 //!
 //! ```text
-//! REQ      client writes, daemon only reads
+//! REQ      client writes, daemon reads; both map it writable
 //!   0      client's own counts of local evaluations by status (a claim)   128 bytes
 //!   128    slot 0 | slot 1 | ... | slot_count - 1          request_stride bytes each
 //!
 //!   request slot    0 sequence | 8 meta | 16 x0 | 24 x1 | 32 x2 | ... padded to whole lines
 //!                   meta: bits 0..16 model id, 16..32 flags, 32..64 zero
 //!
-//! RESP     daemon writes, client maps read-only
+//! RESP     daemon writes, client reads; both map it writable
 //!   0      magic | abi | layout_hash | epoch | client_id | feature_count | slot_count | 0
 //!   64     reserved
 //!   128    slot 0 | slot 1 | ...                                       64 bytes each

@@ -3,7 +3,7 @@
 //! ```text
 //! client -> HELLO      magic 1 abi feature_count slot_count nonce name[32]
 //! daemon -> WELCOME    magic 2 abi layout_hash epoch client_id feature_count slot_count nonce
-//!                      + STATUS, MODELS (read-only), REQ (writable), RESP (read-only)
+//!                      + STATUS, MODELS (read-only), REQ and RESP (writable)
 //!        or REFUSED    magic 5 abi code a b
 //! client -> MAPPED     magic 3
 //! daemon -> READY      magic 4
@@ -316,7 +316,7 @@ pub fn attach(path: &Path, shape: Geometry, name: &str) -> Result<Attached, Atta
     let status = region::open("STATUS", status, abi::status_region::LINES, Access::Read)?;
     let models = region::open("MODELS", models, abi::models_region::LINES, Access::Read)?;
     let req = region::open("REQ", req, shape.req_lines(), Access::Write)?;
-    let resp = region::open("RESP", resp, shape.resp_lines(), Access::Read)?;
+    let resp = region::open("RESP", resp, shape.resp_lines(), Access::Write)?;
     check_status(&status, &welcome)?;
     check_models(&models, &welcome)?;
     check_resp(&resp, &welcome)?;

@@ -5,8 +5,7 @@
  *
  * Memory that the daemon can write is reached only as atomic words. What is read there is a claim: it
  * is compared, and never used as an index, a length or a pointer. Where the Rust client loads
- * Relaxed and then fences, this one loads with acquire: C has no rule against it on memory that is
- * mapped read-only, and thread sanitizers understand it. */
+ * Relaxed and then fences, this one loads with acquire, which thread sanitizers understand. */
 #define _GNU_SOURCE
 #include "factord.h"
 #include "factord_abi.h"
@@ -297,13 +296,16 @@ static int open_region(struct mapping *mapping, enum region region, int fd, size
         return say(why, FACTORD_ERROR_REGION,
                    "attach failed: %s is not sealed: a peer could truncate it", name);
     }
-    int access = region == REQ ? PROT_READ | PROT_WRITE : PROT_READ;
+    /* RESP too, which is only read: through a read-only page the line of an answer would stay shared
+     * and the worker's next store into it wait for it. */
+    bool writable = region == REQ || region == RESP;
+    int access = writable ? PROT_READ | PROT_WRITE : PROT_READ;
     void *start = mmap(NULL, len, access, MAP_SHARED, fd, 0);
     if (start == MAP_FAILED) {
         return say(why, FACTORD_ERROR_REGION, "attach failed: %s cannot be mapped", name);
     }
     *mapping = (struct mapping){start, len};
-    int populate = region == REQ ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
+    int populate = writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
     /* Kernels before 5.14 do not know how to populate; pages then come as they are used. */
     if (madvise(start, len, MADV_DONTFORK) != 0 ||
         (madvise(start, len, populate) != 0 && errno != EINVAL)) {

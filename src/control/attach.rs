@@ -86,8 +86,9 @@ impl Control {
         geometry: Geometry,
         welcome: &Welcome,
     ) -> io::Result<(Region, Region)> {
-        // NB: writable, though the daemon never writes it: loads through a read-only page leave the
-        // line shared, and the client's next store then waits some 25 ns to get it back for itself.
+        // NB: each side maps both writable, though either only reads one of them: loads through a
+        // read-only page leave the line shared, and the writer's next store then waits some 25 ns
+        // to get it back for itself.
         let req = Region::create("factord-req", geometry.req_lines(), Access::Write)?;
         let resp = Region::create("factord-resp", geometry.resp_lines(), Access::Write)?;
         let header = [
@@ -102,7 +103,6 @@ impl Control {
         for (index, value) in header {
             set(&resp.mapping().words()[index], value);
         }
-        resp.seal_write()?;
         for region in [&req, &resp] {
             region.mapping().populate()?;
             if let Err(error) = region.mapping().lock()
@@ -129,8 +129,7 @@ impl Control {
         let peer = self.peers.get(&key).ok_or_else(gone)?;
         let socket = peer.socket.as_ref().ok_or_else(gone)?;
         let (status, models) = (self.parts.status.read_only()?, self.parts.models.read_only()?);
-        let resp = resp.read_only()?;
-        let descriptors = [status.as_fd(), models.as_fd(), req.fd(), resp.as_fd()];
+        let descriptors = [status.as_fd(), models.as_fd(), req.fd(), resp.fd()];
         socket::send(socket.as_fd(), &Message::Welcome(*welcome).encode(), &descriptors)
     }
 
@@ -140,10 +139,12 @@ impl Control {
         let Some(socket) = &peer.socket else { return Ok(()) };
         let phase = std::mem::replace(&mut peer.phase, Phase::Fresh);
         let Phase::Mapping { geometry, req, resp } = phase else { return Err(Refusal::NotAHello) };
-        req.seal_write().map_err(|_| Refusal::Sealed)?;
-        // The client could punch holes until the seal above.
         let no_memory = |_| Refusal::NoMemory { bytes: 0 };
-        req.mapping().populate().map_err(no_memory)?;
+        for region in [&req, &resp] {
+            region.seal_write().map_err(|_| Refusal::Sealed)?;
+            // The client could punch holes until the seal above.
+            region.mapping().populate().map_err(no_memory)?;
+        }
         let head = req.map_head(abi::RING_HEADER_LINES).map_err(no_memory)?;
         let process = socket::peer_process(socket.as_fd(), peer.identity).ok();
         if let Some(process) = &process {

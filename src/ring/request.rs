@@ -151,8 +151,7 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
     #[inline]
     pub fn look(&self) -> Look {
         let Some(line) = self.memory.as_ref().get(self.line) else { return Look::Empty };
-        // Relaxed: the mapping is read-only, where Rust promises no stronger load; the fence below
-        // orders the payload.
+        // Relaxed: the fence below orders the payload, and only once there is one.
         let sequence = line[request::SEQUENCE].load(Ordering::Relaxed);
         if sequence == self.next {
             // SYNC(request.full): pairs with the Release store in `RequestProducer::push`.

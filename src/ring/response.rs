@@ -128,8 +128,7 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
     #[inline(always)]
     pub fn pop(&mut self) -> Option<Response> {
         let [line] = slot(self.memory.as_ref(), self.next & self.mask, 1)? else { return None };
-        // Relaxed: the mapping is read-only, where Rust promises no stronger load; the fence below
-        // orders the payload.
+        // Relaxed: the fence below orders the payload, and only once there is one.
         if line[response::SEQUENCE].load(Ordering::Relaxed) != self.next {
             return None;
         }

@@ -80,7 +80,7 @@ pub(super) enum Served {
 }
 
 impl Lane {
-    /// Makes the worker's end from the daemon's mappings: `req` read-only, `resp` writable.
+    /// Makes the worker's end from the daemon's mappings; it stores into `resp` alone.
     pub fn new(client_id: u64, geometry: Geometry, req: Mapping, resp: Mapping) -> Lane {
         Lane {
             client_id,

@@ -104,6 +104,7 @@ pub(crate) struct Channel {
     /// STATUS, MODELS, REQ, RESP.
     pub(crate) descriptors: [OwnedFd; 4],
     pub(crate) req: Mapping,
+    pub(crate) resp: Mapping,
     geometry: Geometry,
 }
 
@@ -112,11 +113,12 @@ impl Channel {
         let wire = Wire::open(engine.socket());
         let (_, descriptors) = wire.welcomed(features as u64, slots as u64);
         let geometry = Geometry::new(features, slots).unwrap();
-        let lines = geometry.req_lines();
-        let req = region::open("REQ", &descriptors[2], lines, Access::Write).unwrap();
+        let [.., req, resp] = &descriptors;
+        let req = region::open("REQ", req, geometry.req_lines(), Access::Write).unwrap();
+        let resp = region::open("RESP", resp, geometry.resp_lines(), Access::Write).unwrap();
         wire.say(&Message::Mapped.encode(), &[]);
         wire.is_ready();
-        Channel { wire, descriptors, req, geometry }
+        Channel { wire, descriptors, req, resp, geometry }
     }
 
     /// A word of the request slot of a position.

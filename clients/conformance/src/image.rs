@@ -98,8 +98,8 @@ impl Image {
     pub(crate) fn files(&self) -> Result<Vec<OwnedFd>, Fault> {
         let mut files = Vec::new();
         for (part, name) in self.parts.iter().zip(NAMES) {
-            // REQ is the client's to write; of the others it gets a reader's descriptor.
-            files.extend(part.file(name == "REQ").during(name)?);
+            // The two rings are mapped writable; of the others a client gets a reader's descriptor.
+            files.extend(part.file(matches!(name, "REQ" | "RESP")).during(name)?);
         }
         Ok(files)
     }

@@ -63,7 +63,8 @@ final class Session implements AutoCloseable {
                 regions[0] = Region.open("STATUS", fds[0], Abi.STATUS_LINES, false);
                 regions[1] = Region.open("MODELS", fds[1], Abi.MODELS_LINES, false);
                 regions[2] = Region.open("REQ", fds[2], reqLines(features, slots), true);
-                regions[3] = Region.open("RESP", fds[3], Abi.RING_HEADER_LINES + slots, false);
+                // Only read; writable, since an answer's line then travels faster.
+                regions[3] = Region.open("RESP", fds[3], Abi.RING_HEADER_LINES + slots, true);
             } finally {
                 welcome.close();
             }
