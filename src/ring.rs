@@ -72,5 +72,11 @@ fn slot(lines: &[Line], index: u64, stride: usize) -> Option<&[Line]> {
     if slot.is_empty() { None } else { Some(slot) }
 }
 
+/// The one line of a response slot; `None` as for [`slot`].
+#[inline(always)]
+fn response_line(lines: &[Line], position: u64, mask: u64) -> Option<&Line> {
+    lines.get(abi::RING_HEADER_LINES + (position & mask) as usize)
+}
+
 #[cfg(all(test, loom))]
 mod loom_tests;

@@ -12,6 +12,8 @@ pub struct RequestProducer<M> {
     mask: u64,
     stride: usize,
     next: u64,
+    /// The first line of the slot of `next`.
+    line: usize,
     /// The echo of each slot's request.
     // NB: kept here, since reading a slot again after the worker has read it moves its line back:
     // 35 ns where the floor is 100, 95 ns where it is 450.
@@ -25,7 +27,8 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
         let feature_count = geometry.feature_count;
         let mask = geometry.mask();
         let echoes = vec![0; geometry.slot_count].into_boxed_slice();
-        RequestProducer { memory, feature_count, mask, stride, next: 1, echoes }
+        let line = first_line(1, mask, stride);
+        RequestProducer { memory, feature_count, mask, stride, next: 1, line, echoes }
     }
 
     /// Features of each request.
@@ -45,33 +48,55 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
     /// gives as many features as the channel has; more are not written.
     #[inline(always)]
     pub fn push(&mut self, meta: u64, features: &[f64]) -> u64 {
-        let sequence = self.next;
-        self.next += 1;
-        let Some(slot) = slot(self.memory.as_ref(), sequence & self.mask, self.stride) else {
-            return sequence;
+        // Three features have a path of their own: nothing but stores stands before the request is
+        // on its way, and what the next one needs is made ready after it.
+        let (&[a, b, c], Some(line)) = (features, self.memory.as_ref().get(self.line)) else {
+            return self.push_wide(meta, features);
         };
-        let line = &slot[0];
+        let sequence = self.next;
+        let bits = [a.to_bits(), b.to_bits(), c.to_bits()];
         // Relaxed: ordered by the Release store of the sequence below.
         line[request::META].store(meta, Ordering::Relaxed);
-        if let &[a, b, c] = features {
-            // Word by word: a caller that has just stored them would wait for a wider load.
-            line[request::FEATURES].store(a.to_bits(), Ordering::Relaxed);
-            line[request::FEATURES + 1].store(b.to_bits(), Ordering::Relaxed);
-            line[request::FEATURES + 2].store(c.to_bits(), Ordering::Relaxed);
-        } else {
-            let words = slot.as_flattened().iter().skip(request::FEATURES);
-            for (word, value) in words.zip(features) {
-                word.store(value.to_bits(), Ordering::Relaxed);
-            }
-        }
+        // Word by word: a caller that has just stored them would wait for a wider load.
+        line[request::FEATURES].store(bits[0], Ordering::Relaxed);
+        line[request::FEATURES + 1].store(bits[1], Ordering::Relaxed);
+        line[request::FEATURES + 2].store(bits[2], Ordering::Relaxed);
         // SYNC(request.full): pairs with the Acquire fence in `RequestConsumer::look`; publishes
         // the payload.
         line[request::SEQUENCE].store(sequence, Ordering::Release);
-        // After the store: the request is on its way meanwhile.
-        if let Some(echo) = self.echoes.get_mut((sequence & self.mask) as usize) {
-            *echo = abi::echo(sequence, meta, features.iter().map(|value| value.to_bits()));
-        }
+        self.advance(abi::echo(sequence, meta, bits.into_iter()));
         sequence
+    }
+
+    /// Publishes one request of any width.
+    #[inline(never)]
+    fn push_wide(&mut self, meta: u64, features: &[f64]) -> u64 {
+        let sequence = self.next;
+        let Some(slot) = slot(self.memory.as_ref(), sequence & self.mask, self.stride) else {
+            self.advance(0);
+            return sequence;
+        };
+        // Relaxed: ordered by the Release store of the sequence below.
+        slot[0][request::META].store(meta, Ordering::Relaxed);
+        let words = slot.as_flattened().iter().skip(request::FEATURES);
+        for (word, value) in words.zip(features) {
+            word.store(value.to_bits(), Ordering::Relaxed);
+        }
+        // SYNC(request.full): pairs with the Acquire fence in `RequestConsumer::look`; publishes
+        // the payload.
+        slot[0][request::SEQUENCE].store(sequence, Ordering::Release);
+        self.advance(abi::echo(sequence, meta, features.iter().map(|value| value.to_bits())));
+        sequence
+    }
+
+    /// Keeps the echo of the request just published and goes on to the next slot.
+    #[inline(always)]
+    fn advance(&mut self, echo: u64) {
+        if let Some(place) = self.echoes.get_mut((self.next & self.mask) as usize) {
+            *place = echo;
+        }
+        self.next += 1;
+        self.line = first_line(self.next, self.mask, self.stride);
     }
 
     /// The echo that the answer to a request of this end must carry, as long as its slot has not
@@ -217,9 +242,14 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
         self.line = self.line_of(self.next);
     }
 
-    /// The first line of a position's slot.
     #[inline]
     fn line_of(&self, position: u64) -> usize {
-        abi::RING_HEADER_LINES + (position & self.mask) as usize * self.stride
+        first_line(position, self.mask, self.stride)
     }
+}
+
+/// The first line of a position's slot.
+#[inline(always)]
+fn first_line(position: u64, mask: u64, stride: usize) -> usize {
+    abi::RING_HEADER_LINES + (position & mask) as usize * stride
 }

@@ -1,6 +1,6 @@
 //! The two ends of the response ring.
 
-use super::{Geometry, slot};
+use super::{Geometry, response_line};
 use crate::abi::response;
 use crate::sync::{Line, Ordering, fence};
 
@@ -64,8 +64,7 @@ impl<M: AsRef<[Line]>> ResponseProducer<M> {
     /// Publishes the answer to the request of position `sequence`; positions grow by one.
     #[inline]
     pub fn push(&mut self, sequence: u64, response: &Response) {
-        let Some(slot) = slot(self.memory.as_ref(), sequence & self.mask, 1) else { return };
-        let [line] = slot else { return };
+        let Some(line) = response_line(self.memory.as_ref(), sequence, self.mask) else { return };
         let stamps = response.t_received | response.t_done;
         if stamps != 0 || response.epoch != self.epoch {
             self.epoch = response.epoch;
@@ -114,8 +113,8 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
         let lines = self.memory.as_ref();
         let is_there = |position: u64| {
             // Relaxed: nothing is read but the sequence; `pop` looks again.
-            slot(lines, position & self.mask, 1)
-                .is_some_and(|slot| slot[0][response::SEQUENCE].load(Ordering::Relaxed) == position)
+            response_line(lines, position, self.mask)
+                .is_some_and(|line| line[response::SEQUENCE].load(Ordering::Relaxed) == position)
         };
         let mut count = 0;
         while count < limit && is_there(self.next + count) {
@@ -127,7 +126,7 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
     /// Takes the next answer if it is there.
     #[inline(always)]
     pub fn pop(&mut self) -> Option<Response> {
-        let [line] = slot(self.memory.as_ref(), self.next & self.mask, 1)? else { return None };
+        let line = response_line(self.memory.as_ref(), self.next, self.mask)?;
         // Relaxed: the fence below orders the payload, and only once there is one.
         if line[response::SEQUENCE].load(Ordering::Relaxed) != self.next {
             return None;
