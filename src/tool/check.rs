@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const EXAMPLES: &str = "\
 Examples:
   factord check models/*.fmodel                artifacts: hash, figures, golden vectors
-  factord check regression_model.pkl           a pickle: would it import?
+  factord check regression_model.pkl           a pickle or ONNX model: would it import?
   factord check --models /etc/factord/models   a directory, as factord serve would read it
 
 Every golden vector is scored again and compared bit for bit. The exit code is that of the first
@@ -22,7 +22,7 @@ file that is refused; the others are checked all the same.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
-    /// Artifacts and pickles
+    /// Artifacts, pickles and ONNX models
     #[arg(value_name = "FILE", required_unless_present = "models")]
     files: Vec<PathBuf>,
     /// A directory of models, checked as a whole

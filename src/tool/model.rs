@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const SHOW_EXAMPLES: &str = "\
 Examples:
   factord model show regression                      a built-in model
-  factord model show models/classification.fmodel    a file; a pickle is imported first
+  factord model show models/classification.fmodel    a file; others than artifacts are imported
   factord model show spread --models /etc/factord/models
   factord model show regression --served             what the running daemon answers with
   factord model show regression --json | jq .metrics";
@@ -45,7 +45,7 @@ enum ModelCommand {
 #[derive(Debug, clap::Args)]
 #[command(after_help = SHOW_EXAMPLES)]
 struct ShowArgs {
-    /// An artifact, a pickle, or the name of a model
+    /// An artifact, a pickle, an ONNX model, or the name of a model
     #[arg(value_name = "FILE|NAME")]
     model: PathBuf,
     /// Look the name up in a directory instead of among the built-in models
