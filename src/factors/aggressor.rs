@@ -11,17 +11,16 @@ const LEVEL_RUN: u32 = 3;
 pub(super) struct Classifier {
     rule: Aggressor,
     outliers: Outliers,
-    /// The last price that was no outlier; 0 before the first trade.
+    /// The last price that was no outlier, and the last other one; 0 before there is one.
     last: f64,
-    /// The side of the last price change.
-    direction: Side,
+    before: f64,
     /// Outliers in a row.
     run: u32,
 }
 
 impl Classifier {
     pub(super) fn new(rule: Aggressor, outliers: Outliers) -> Classifier {
-        Classifier { rule, outliers, last: 0.0, direction: Side::Unknown, run: 0 }
+        Classifier { rule, outliers, last: 0.0, before: 0.0, run: 0 }
     }
 
     /// Whether a price is too far from the last one. The third such price in a row is none: the
@@ -41,21 +40,33 @@ impl Classifier {
     /// any trade, but later prices are not compared with it.
     #[inline]
     pub(super) fn side(&mut self, trade: &Trade, outlier: bool) -> (Side, Option<Method>) {
-        let tick = self.tick(trade.price, outlier);
+        let flagged = matches!(self.rule, Aggressor::Auto | Aggressor::Flag);
+        let found = if flagged && trade.side != Side::Unknown {
+            (trade.side, (trade.side != Side::None).then_some(Method::Flag))
+        } else {
+            self.ruled(trade)
+        };
+        // Selected, not branched on: whether a price changes is a coin toss.
+        let changed = trade.price != self.last && !outlier;
+        self.before = if changed { self.last } else { self.before };
+        self.last = if changed { trade.price } else { self.last };
+        found
+    }
+
+    /// The aggressor by something else than the flag.
+    fn ruled(&self, trade: &Trade) -> (Side, Option<Method>) {
         if trade.side == Side::None {
             return (Side::None, None);
         }
-        let flag = || (trade.side, Method::Flag);
         let orders = || (by_orders(trade), Method::OrderNumbers);
         let quote = || (trade.quote.map_or(Side::Unknown, |q| by_middle(trade, q)), Method::Quote);
-        let tick = || (tick, Method::Tick);
+        let tick = || (self.tick(trade.price), Method::Tick);
         let first_of = |(side, method): (Side, Method), (other, by): (Side, Method)| {
             if side == Side::Unknown { (other, by) } else { (side, method) }
         };
         let (side, method) = match self.rule {
-            Aggressor::Auto if trade.side != Side::Unknown => flag(),
             Aggressor::Auto => first_of(orders(), first_of(quote(), tick())),
-            Aggressor::Flag => flag(),
+            Aggressor::Flag => (Side::Unknown, Method::Flag),
             Aggressor::OrderNumbers => orders(),
             Aggressor::LeeReady => first_of(quote(), tick()),
             Aggressor::QuoteRule => {
@@ -68,18 +79,14 @@ impl Classifier {
     }
 
     /// The side of the last price change, this price among them.
-    fn tick(&mut self, price: f64, outlier: bool) -> Side {
-        let direction = if self.last == 0.0 || price == self.last {
-            self.direction
-        } else if price > self.last {
-            Side::Buy
-        } else {
-            Side::Sell
-        };
-        if !outlier {
-            (self.last, self.direction) = (price, direction);
+    fn tick(&self, price: f64) -> Side {
+        let (to, from) =
+            if price == self.last { (self.last, self.before) } else { (price, self.last) };
+        match from == 0.0 {
+            true => Side::Unknown,
+            false if to > from => Side::Buy,
+            false => Side::Sell,
         }
-        direction
     }
 }
 

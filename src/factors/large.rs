@@ -131,37 +131,45 @@ impl LargeRule {
         let turnover = trade.price * trade.qty;
         let size = if self.by_quantity { trade.qty } else { turnover };
         let now = moment(trade.ts_ns);
+        let ids = [trade.buy_id, trade.sell_id];
         let fill = |side, id| Fill { side, id, turnover, size, now };
-        let (buys, sells) = match self.per {
-            Per::OwnSideOrder => (true, true),
-            _ => (aggressor == Side::Buy, aggressor == Side::Sell),
-        };
-        let alone = self.per == Per::Trade;
-        if buys {
-            let fill = fill(0, if alone { 0 } else { trade.buy_id });
-            open.large[0] += self.add(&fill, alone, pane, panes, counts);
-        }
-        if sells {
-            let fill = fill(1, if alone { 0 } else { trade.sell_id });
-            open.large[1] += self.add(&fill, alone, pane, panes, counts);
+        match self.per {
+            Per::OwnSideOrder => {
+                for (side, id) in ids.into_iter().enumerate() {
+                    open.large[side] += self.add(&fill(side, id), pane, panes, counts);
+                }
+            }
+            _ => {
+                // By index: which side it is, no branch predicts.
+                let side = aggressor as usize;
+                if side > Side::Sell as usize {
+                    return;
+                }
+                let alone = self.per == Per::Trade;
+                let more = if alone {
+                    self.alone(turnover, size)
+                } else {
+                    self.add(&fill(side, ids[side]), pane, panes, counts)
+                };
+                open.large[side] += more;
+            }
         }
     }
 
+    /// The large turnover of a trade that is a unit of its own.
+    #[inline]
+    fn alone(&mut self, turnover: f64, size: f64) -> f64 {
+        if let Some(sizes) = &mut self.sizes {
+            sizes.enter(size);
+        }
+        if size >= self.cut { turnover } else { 0.0 }
+    }
+
     /// Adds a fill to its order; returns what the open step's large turnover grows by.
-    fn add(
-        &mut self,
-        fill: &Fill,
-        alone: bool,
-        pane: u64,
-        panes: &mut Panes,
-        counts: &mut Counts,
-    ) -> f64 {
+    fn add(&mut self, fill: &Fill, pane: u64, panes: &mut Panes, counts: &mut Counts) -> f64 {
         if fill.id == 0 {
-            counts.without_order += u64::from(!alone);
-            if let Some(sizes) = &mut self.sizes {
-                sizes.enter(fill.size);
-            }
-            return if fill.size >= self.cut { fill.turnover } else { 0.0 };
+            counts.without_order += 1;
+            return self.alone(fill.turnover, fill.size);
         }
         let (order, new) = self.sides[fill.side].entry(fill.id, fill.now, counts);
         let chain = &mut self.chains[fill.side];

@@ -6,14 +6,12 @@ pub(super) struct Sums {
     pub(super) trades: u64,
     pub(super) volume: f64,
     pub(super) turnover: f64,
-    pub(super) buy: f64,
-    pub(super) sell: f64,
-    pub(super) auction: f64,
-    pub(super) unknown: f64,
+    /// Turnover by who started it, in the order of `Side`.
+    pub(super) started: [f64; 4],
     /// Buys, sells; NaN while there is no cut.
     pub(super) large: [f64; 2],
-    /// In the order of `Method::ALL`.
-    pub(super) methods: [u64; 4],
+    /// Trades by how the aggressor was found, in the order of `Method::ALL`; the last by none.
+    pub(super) methods: [u64; 5],
 }
 
 impl Sums {
@@ -26,10 +24,7 @@ impl Sums {
             trades: self.trades + other.trades,
             volume: self.volume + other.volume,
             turnover: self.turnover + other.turnover,
-            buy: self.buy + other.buy,
-            sell: self.sell + other.sell,
-            auction: self.auction + other.auction,
-            unknown: self.unknown + other.unknown,
+            started: std::array::from_fn(|side| self.started[side] + other.started[side]),
             large: [self.large[0] + other.large[0], self.large[1] + other.large[1]],
             methods,
         }

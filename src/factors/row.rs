@@ -59,8 +59,8 @@ pub struct Methods {
 }
 
 impl Methods {
-    pub(super) fn of(counts: [u64; 4]) -> Methods {
-        let [flag, orders, quote, tick] = counts;
+    pub(super) fn of(counts: [u64; 5]) -> Methods {
+        let [flag, orders, quote, tick, _] = counts;
         Methods { flag, orders, quote, tick }
     }
 
@@ -114,7 +114,8 @@ pub struct Row {
 
 impl Row {
     pub(super) fn of(sums: &Sums, start_ns: i64, end_ns: i64, closed: bool) -> Row {
-        let classified = sums.buy + sums.sell;
+        let [buy, sell, auction, unknown] = sums.started;
+        let classified = buy + sell;
         Row {
             start_ns,
             end_ns,
@@ -122,12 +123,12 @@ impl Row {
             volume: sums.volume,
             turnover: sums.turnover,
             // 0 / 0 is NaN: a window without such trades has no rate.
-            buy_rate: sums.buy / classified,
-            sell_rate: sums.sell / classified,
+            buy_rate: buy / classified,
+            sell_rate: sell / classified,
             large_buy: sums.large[0] / sums.turnover,
             large_sell: sums.large[1] / sums.turnover,
-            unclassified: (sums.auction + sums.unknown) / sums.turnover,
-            auction: sums.auction / sums.turnover,
+            unclassified: (auction + unknown) / sums.turnover,
+            auction: auction / sums.turnover,
             methods: Methods::of(sums.methods),
             closed,
         }
@@ -210,8 +211,8 @@ counts! {
 }
 
 impl Counts {
-    pub(super) fn add_methods(&mut self, counts: [u64; 4]) {
-        let [flag, orders, quote, tick] = counts;
+    pub(super) fn add_methods(&mut self, counts: [u64; 5]) {
+        let [flag, orders, quote, tick, _] = counts;
         self.by_flag += flag;
         self.by_orders += orders;
         self.by_quote += quote;
