@@ -148,7 +148,18 @@ impl Output {
     /// # Errors
     ///
     /// [`OutputError::Write`].
-    pub fn finish(mut self) -> Result<(), OutputError> {
+    pub fn finish(self) -> Result<(), OutputError> {
+        let target = self.target.clone();
+        self.finish_as(&target)?;
+        Ok(())
+    }
+
+    /// Flushes and, for a file, gives it another name, which is returned.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError::Write`].
+    pub fn finish_as(mut self, path: &Path) -> Result<Option<PathBuf>, OutputError> {
         let failed = |error| OutputError::Write { path: self.target.clone(), error };
         self.writer.flush().map_err(&failed)?;
         if let Some(Flusher { call, thread }) = self.flusher.take() {
@@ -158,9 +169,10 @@ impl Output {
         }
         if let Some(temporary) = &self.temporary {
             temporary.file.sync_all().map_err(&failed)?;
-            fs::rename(&temporary.path, &self.target).map_err(&failed)?;
+            fs::rename(&temporary.path, path).map_err(&failed)?;
+            return Ok(Some(path.to_owned()));
         }
-        Ok(())
+        Ok(None)
     }
 }
 

@@ -185,15 +185,44 @@ impl Writer {
         }
     }
 
+    /// Hands on what was written so far, for somebody who reads along; Parquet has no such half.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] when it cannot be written.
+    pub fn flush(&mut self) -> Result<(), TableError> {
+        let flushed = match &mut self.form {
+            Form::Text(sink, bytes) => sink.take(bytes).and_then(|()| match sink {
+                Sink::Plain(output) => output.flush(),
+                Sink::Gzip(encoder) => encoder.flush(),
+            }),
+            Form::Parquet(_) => Ok(()),
+        };
+        flushed.map_err(|error| OutputError::Write { path: self.path.clone(), error }.into())
+    }
+
     /// Ends the table and gives it its name.
     ///
     /// # Errors
     ///
     /// [`TableError`] when it cannot be written to its end; nothing bears its name then.
     pub fn finish(self) -> Result<(), TableError> {
+        Ok(self.end()?.finish()?)
+    }
+
+    /// Ends a table that is not whole, under another name, which is returned where it is a file.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] when it cannot be written.
+    pub fn finish_as(self, path: &Path) -> Result<Option<PathBuf>, TableError> {
+        Ok(self.end()?.finish_as(path)?)
+    }
+
+    fn end(self) -> Result<Output, TableError> {
         let path = &self.path;
         let written = |error| TableError::from(OutputError::Write { path: path.clone(), error });
-        let output = match self.form {
+        Ok(match self.form {
             Form::Text(mut sink, mut bytes) => {
                 sink.take(&mut bytes).map_err(written)?;
                 match sink {
@@ -202,8 +231,7 @@ impl Writer {
                 }
             }
             Form::Parquet(writer) => writer.into_inner().map_err(|error| failed(path, error))?,
-        };
-        Ok(output.finish()?)
+        })
     }
 }
 

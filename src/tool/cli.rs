@@ -1,8 +1,8 @@
 //! The command line: its grammar, and the way from a sub-command to its file.
 
 use super::{
-    Failure, bench, check, completions, factors, http, import, model, ping, predict, score, serve,
-    simulate, stat, train,
+    Failure, bench, check, completions, factors, http, import, model, ping, predict, replay, score,
+    serve, simulate, stat, train,
 };
 use crate::config::Sources;
 use crate::exit;
@@ -100,6 +100,8 @@ pub enum Command {
     Stat(stat::StatArgs),
     /// Turn trade files into a table of features, one row a window
     Factors(factors::FactorsArgs),
+    /// Replay trades through factors and the ring of the running daemon
+    Replay(replay::ReplayArgs),
     /// Write simulated trades, for a first walk and for load
     Simulate(simulate::SimulateArgs),
     /// Tell whether model files would be served
@@ -138,6 +140,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Bench(args) => bench::run(args, globals),
         Command::FloorEcho(args) => ping::run_floor_echo(args),
         Command::Factors(args) => factors::run(args),
+        Command::Replay(args) => replay::run(args, globals),
         Command::Simulate(args) => simulate::run(args),
         Command::Stat(args) => stat::run(args, globals),
         Command::Train(args) => train::run(args),

@@ -16,6 +16,7 @@ pub mod model;
 pub mod ping;
 pub mod predict;
 mod predict_csv;
+pub mod replay;
 pub mod score;
 pub mod serve;
 pub mod simulate;

@@ -4,4 +4,9 @@
 #[path = "../cli/support.rs"]
 mod support;
 
+mod engine;
+mod faults;
+mod life;
+mod packed;
 mod simulate;
+mod windows;

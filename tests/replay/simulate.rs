@@ -1,10 +1,10 @@
 //! `factord simulate`: the same flags give the same bytes, and nothing that looks real.
 
+use crate::packed::text_of;
 use crate::support::{factord, ran};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::Path;
 use std::process::Stdio;
 
 const SMALL: [&str; 6] = ["--symbols", "3", "--days", "2", "--trades", "5000"];
@@ -73,41 +73,8 @@ fn every_format_holds_the_same_trades() {
     let packed = File::open(written("a.csv.gz")).unwrap();
     flate2::read::MultiGzDecoder::new(packed).read_to_string(&mut unpacked).unwrap();
     assert_eq!(unpacked, text);
-    assert_eq!(parquet(&written("a.parquet")), text);
+    assert_eq!(text_of(&written("a.parquet")), text);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
-}
-
-/// A Parquet file of trades, as the text that it stands for.
-fn parquet(path: &Path) -> String {
-    use arrow_array::cast::AsArray;
-    use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
-    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-    let file = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
-    let names: Vec<String> =
-        file.schema().fields().iter().map(|field| field.name().clone()).collect();
-    let mut text = names.join(",") + "\n";
-    for batch in file.build().unwrap() {
-        let batch = batch.unwrap();
-        let whole = |column: usize, row: usize| {
-            batch.column(column).as_primitive::<UInt64Type>().value(row)
-        };
-        let word = |column: usize, row: usize| batch.column(column).as_string::<i32>().value(row);
-        for row in 0..batch.num_rows() {
-            text += &format!(
-                "{},{},{:?},{},{},{},{},{},{}\n",
-                batch.column(0).as_primitive::<Int64Type>().value(row),
-                word(1, row),
-                batch.column(2).as_primitive::<Float64Type>().value(row),
-                whole(3, row),
-                word(4, row),
-                word(5, row),
-                whole(6, row),
-                whole(7, row),
-                whole(8, row),
-            );
-        }
-    }
-    text
 }
 
 #[test]

@@ -1,0 +1,172 @@
+//! `factord replay`: trades through factors and the ring of a running daemon, window by window.
+
+mod pace;
+mod report;
+mod served;
+mod session;
+mod sink;
+mod tally;
+mod window;
+
+use super::factor_flags::{TradeFlags, WindowFlags};
+use super::{Failure, Globals};
+use crate::exit::Code;
+use crate::sync::{AtomicU64, Ordering};
+use crate::trades::Reader;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pace::{Pace, Speed};
+use report::Summary;
+use served::Served;
+use session::{Ended, Session};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use sink::Sink;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+use tally::Tally;
+
+const EXAMPLES: &str = "\
+Examples:
+  factord replay trades.csv.gz --out predictions.csv
+  factord replay trades.csv.gz --speed 60 | tail -f        an hour a minute, row by row
+  factord replay mon.parquet tue.parquet --window 5m --step 1m --out p.parquet --json
+  factord replay trades.csv.gz --horizon 5 --socket /run/factord/factord.sock --out /dev/null
+
+Each window that closes becomes one request to each of the models `regression` and `classification`
+of the running daemon, and one row: the columns of `factord factors`, then regression, probability
+and class. The summary compares the predictions with the window's own sell rate (`now`) and with
+that of the window --horizon later of the same session (`next`). Sell and buy rate sum to 1, so that
+a model of `now` that has the buy rate for an input knows the answer: only `next` can be skill.
+
+Ctrl-C ends it with the summary; the rows so far are then in OUT.partial. When the engine dies the
+replay attaches again as soon as it is back, and asks again what was not answered; it fails when
+that takes longer than --deadline-ms.";
+
+/// The flags of `factord replay`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    trades: TradeFlags,
+    #[command(flatten)]
+    window: WindowFlags,
+    /// How fast: max, 1 for as it happened, 60 for an hour a minute
+    #[arg(long, value_name = "TIMES", default_value = "max")]
+    speed: Speed,
+    /// Where the rows go: .csv, .csv.gz or .parquet; - writes stdout
+    #[arg(long, value_name = "OUT", default_value = "-")]
+    out: PathBuf,
+    /// How many windows later `next` is [default: what the regression model was trained for, or 1]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    horizon: Option<u32>,
+    /// The label is 1 above this target [default: the cut of the served classifier]
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    cut: Option<f64>,
+    /// Milliseconds to wait for an answer, a restart of the engine among them
+    #[arg(long, value_name = "MS", default_value_t = 5_000,
+          value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
+    deadline_ms: u64,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Replays.
+///
+/// # Errors
+///
+/// [`Failure`] when there is no daemon, a file or the output is no good, or a request is not
+/// answered in time.
+pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
+    let settings = args.window.settings()?;
+    let mut reader = Reader::open(&args.trades.inputs, &args.trades.options())?;
+    let socket = globals.socket()?;
+    let regression = Served::attach(socket.as_deref(), "regression")?;
+    let classification = Served::attach(socket.as_deref(), "classification")?;
+    let (target, trained) = horizon_of(&regression.target);
+    let (target, outcome) = window::column(target).ok_or_else(|| {
+        let (known, all) = (window::names(), &regression.target);
+        let message = format!("regression predicts `{all}`, a window has only {known}");
+        Failure::new(Code::Data, message)
+    })?;
+    let horizon = args.horizon.map_or(trained, |windows| windows as usize);
+    let tally = Tally::new(args.cut.or(classification.threshold), horizon);
+    let asked_to_end = watch()
+        .map_err(|error| Failure::new(Code::Os, format!("cannot watch signals: {error}")))?;
+    let sink = Sink::create(&args.out, args.speed != Speed::Max)?;
+    let started = Instant::now();
+    let mut session = Session::new(&settings, [regression, classification], outcome, tally, sink)?;
+    session.deadline = Duration::from_millis(args.deadline_ms);
+    let bar = bar(&args.out);
+    let ended = session.run(&mut reader, Pace::new(args.speed), &asked_to_end, &bar);
+    bar.finish_and_clear();
+    let ended = ended?;
+    let seconds = started.elapsed().as_secs_f64();
+    let partial = session.sink.finish(ended == Ended::Interrupted)?;
+    let summary = Summary {
+        session: &session.done,
+        tally: &session.tally,
+        target,
+        speed: args.speed,
+        interrupted: ended == Ended::Interrupted,
+        partial,
+        seconds,
+    };
+    summary.print(&args.out, args.json)
+}
+
+/// Counts the signals that ask for an end. The second one ends the process as if it were not
+/// caught: the first is not seen while a pipe gives no trades.
+fn watch() -> io::Result<Arc<AtomicU64>> {
+    let asked = Arc::new(AtomicU64::new(0));
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let count = Arc::clone(&asked);
+    thread::spawn(move || {
+        // It waits for signals as long as the process lives.
+        for signal in signals.forever() {
+            // Relaxed: nothing else is told by it.
+            if count.fetch_add(1, Ordering::Relaxed) > 0 {
+                // Should it fail there is one more Ctrl-C to give.
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
+        }
+    });
+    Ok(asked)
+}
+
+/// A target's column, and how many windows after its inputs it is: 1 unless the name says more.
+fn horizon_of(target: &str) -> (&str, usize) {
+    let later = target.strip_suffix(']').and_then(|name| name.rsplit_once("[+"));
+    match later.and_then(|(name, later)| Some((name, later.parse().ok()?))) {
+        Some((name, later)) if (1..=10_000).contains(&later) => (name, later),
+        // What a model learnt of its own window can still be compared with the next one.
+        _ if target.is_empty() => ("sell_rate", 1),
+        _ => (target, 1),
+    }
+}
+
+/// A bar that shows only on a terminal, and not among rows.
+fn bar(out: &Path) -> ProgressBar {
+    if !io::stderr().is_terminal() || out == Path::new("-") {
+        return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    }
+    let style = ProgressStyle::with_template("{wide_bar} {percent:>3} %  {eta} left");
+    ProgressBar::new(1_000).with_style(style.expect("the template is a constant that parses"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_says_how_many_windows_later_it_is() {
+        assert_eq!(horizon_of("sell_rate[+5]"), ("sell_rate", 5));
+        assert_eq!(horizon_of("sell_rate"), ("sell_rate", 1));
+        assert_eq!(horizon_of(""), ("sell_rate", 1));
+        assert_eq!(horizon_of("x[+0]"), ("x[+0]", 1));
+        assert_eq!(horizon_of("x[+many]"), ("x[+many]", 1));
+    }
+}

@@ -1,0 +1,100 @@
+//! [`Served`]: one model of the running daemon, asked window by window.
+
+use super::window::{self, Column};
+use crate::channel;
+use crate::client::{AttachOptions, Client, Prediction};
+use crate::exit::Code;
+use crate::factors::Row;
+use crate::idle::IdleStrategy;
+use crate::model::file::Artifact;
+use crate::tool::Failure;
+use crate::tool::predict::served;
+use quanta::Clock;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A model behind a channel of its own.
+pub(super) struct Served {
+    name: &'static str,
+    socket: Option<PathBuf>,
+    client: Client,
+    id: u16,
+    features: Vec<Column>,
+    x: Vec<f64>,
+    /// What the model predicts, as its artifact says it.
+    pub(super) target: String,
+    /// Where the label of a classifier was cut, in units of the target.
+    pub(super) threshold: Option<f64>,
+    /// What the model table and the engine were when the model was last looked at.
+    seen: (u64, u64),
+}
+
+impl Served {
+    /// Attaches, and asks which columns the model takes.
+    pub(super) fn attach(socket: Option<&Path>, name: &'static str) -> Result<Served, Failure> {
+        let options = AttachOptions {
+            socket: socket.map(Path::to_owned),
+            name: "replay".to_owned(),
+            // Both sides may have to share one core.
+            idle: IdleStrategy::Yield,
+            ..AttachOptions::default()
+        };
+        let mut client = Client::attach(&options)?;
+        let row = served(&client, name)?;
+        if row.width != client.feature_count() {
+            client = Client::attach(&AttachOptions { feature_count: row.width, ..options })?;
+        }
+        let mut model = Served {
+            name,
+            socket: socket.map(Path::to_owned),
+            client,
+            id: row.id,
+            features: Vec::new(),
+            x: Vec::new(),
+            target: String::new(),
+            threshold: None,
+            seen: (0, 0),
+        };
+        model.look()?;
+        Ok(model)
+    }
+
+    /// Reads what the model says about itself: its features, its target and its label's cut.
+    fn look(&mut self) -> Result<(), Failure> {
+        self.seen = (self.client.models_sequence(), self.client.epoch());
+        let path = channel::socket_path(self.socket.as_deref());
+        let artifact = Artifact::decode(&channel::fetch_artifact(&path, self.id)?)
+            .map_err(|error| Failure::new(Code::Internal, error).about(self.name))?;
+        let details = artifact.details();
+        self.target = details.target.clone();
+        self.threshold = details.threshold;
+        self.features.clear();
+        for name in &details.feature_names {
+            let Some((_, column)) = window::column(name) else {
+                let (model, known) = (self.name, window::names());
+                let message = format!("{model} takes `{name}`, a window has only {known}");
+                return Err(Failure::new(Code::Data, message));
+            };
+            self.features.push(column);
+        }
+        Ok(())
+    }
+
+    /// Asks for the prediction of one window; returns it with the time it took, in nanoseconds.
+    pub(super) fn predict(
+        &mut self,
+        row: &Row,
+        clock: &Clock,
+        deadline: Duration,
+    ) -> Result<(Prediction, u64), Failure> {
+        if self.seen != (self.client.models_sequence(), self.client.epoch()) {
+            self.look()?;
+        }
+        self.x.clear();
+        self.x.extend(self.features.iter().map(|feature| feature(row)));
+        let start = clock.raw();
+        let answer = self.client.predict(self.id, &self.x, deadline);
+        let ns = clock.delta_as_nanos(start, clock.raw());
+        Ok((answer.map_err(|error| Failure::from(error).about(self.name))?, ns))
+    }
+}

@@ -1,0 +1,58 @@
+//! [`Sink`]: where the rows of a replay go.
+
+use super::window::{Predicted, record, schema};
+use crate::table::{TableError, Writer, WriterOptions};
+use arrow_schema::SchemaRef;
+use std::path::{Path, PathBuf};
+
+/// Rows written together at full speed.
+// 1,024: enough that what is done once for each batch does not show.
+const ROWS: usize = 1_024;
+
+/// The table being written.
+pub(super) struct Sink {
+    path: PathBuf,
+    schema: SchemaRef,
+    writer: Option<Writer>,
+    rows: Vec<Predicted>,
+    /// Whether somebody looks at the rows as they come.
+    live: bool,
+}
+
+impl Sink {
+    pub(super) fn create(path: &Path, live: bool) -> Result<Sink, TableError> {
+        let schema = schema();
+        let writer = Writer::create(path, &schema, &WriterOptions::default())?;
+        Ok(Sink { path: path.to_owned(), schema, writer: Some(writer), rows: Vec::new(), live })
+    }
+
+    /// Takes a row.
+    pub(super) fn push(&mut self, row: Predicted) -> Result<(), TableError> {
+        self.rows.push(row);
+        if self.live || self.rows.len() == ROWS { self.write() } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> Result<(), TableError> {
+        if let (Some(writer), false) = (&mut self.writer, self.rows.is_empty()) {
+            writer.write(&record(&self.schema, &self.rows))?;
+            self.rows.clear();
+            if self.live {
+                writer.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the table. One that is not whole gets another name, which is returned.
+    pub(super) fn finish(&mut self, partial: bool) -> Result<Option<PathBuf>, TableError> {
+        self.write()?;
+        let Some(writer) = self.writer.take() else { return Ok(None) };
+        if !partial {
+            writer.finish()?;
+            return Ok(None);
+        }
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(".partial");
+        writer.finish_as(&self.path.with_file_name(name))
+    }
+}
