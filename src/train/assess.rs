@@ -1,7 +1,7 @@
 //! One pass that asks every model about the rows it was not fitted to, and the last ones about all.
 
 use super::TrainError;
-use super::figures::{BINS, Cell, ClassRow, LineRow};
+use super::figures::{BINS, Cell, ClassRow, LineRow, loss};
 use super::mark::{self, HOLDOUT, NONE};
 use super::plots::{Frame, Plots};
 use super::scratch::{Chunk, Part, Scratch};
@@ -19,6 +19,8 @@ pub(super) struct Trainee {
     /// Where the label was cut, and the share of rows above.
     pub(super) cut: f64,
     pub(super) share: f64,
+    /// What saying that share costs a row of label 0 and one of label 1.
+    pub(super) share_loss: [f64; 2],
 }
 
 /// Which rows the plots and the table of symbols are about.
@@ -42,11 +44,15 @@ pub(super) struct Assessed {
     pub(super) holdout: Vec<Cell>,
     /// By symbol, of the rows that are shown.
     pub(super) symbols: Vec<Cell>,
+    /// Gradients of the last models' losses in each block of training rows: by the intercept, and
+    /// by each feature less its mean.
+    pub(super) line_gradients: Vec<Vec<f64>>,
+    pub(super) class_gradients: Vec<Vec<f64>>,
     pub(super) plots: Plots,
 }
 
 impl Assessed {
-    fn new(split: &Split, symbols: usize) -> Assessed {
+    fn new(split: &Split, symbols: usize, width: usize) -> Assessed {
         let cells = |count: usize, bins: bool| (0..count).map(|_| Cell::new(bins)).collect();
         Assessed {
             training: Cell::new(true),
@@ -54,6 +60,8 @@ impl Assessed {
             tests: cells(split.blocks, true),
             holdout: cells(split.holdout_blocks, true),
             symbols: cells(symbols, false),
+            line_gradients: vec![vec![0.0; width + 1]; split.blocks],
+            class_gradients: vec![vec![0.0; width + 1]; split.blocks],
             plots: Plots::new(),
         }
     }
@@ -65,6 +73,11 @@ impl Assessed {
         let pairs = pairs.chain(self.holdout.iter_mut().zip(&other.holdout));
         let pairs = pairs.chain(self.symbols.iter_mut().zip(&other.symbols));
         pairs.for_each(|(cell, more)| cell.merge(more));
+        let both = self.line_gradients.iter_mut().zip(&other.line_gradients);
+        for (sums, more) in both.chain(self.class_gradients.iter_mut().zip(&other.class_gradients))
+        {
+            sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+        }
         self.plots.merge(&other.plots);
     }
 }
@@ -76,6 +89,8 @@ pub(super) struct Examiner<'a> {
     /// One a fold, and the last one on all rows.
     pub(super) trainees: &'a [Trainee],
     pub(super) symbols: usize,
+    /// Mean of each feature in training.
+    pub(super) means: &'a [f64],
     pub(super) shown: Shown,
     pub(super) frame: Frame,
 }
@@ -97,10 +112,18 @@ impl Answers {
     }
 }
 
+/// Adds one row to a gradient.
+fn steepen(gradient: &mut [f64], off: f64, x: &[f64], means: &[f64]) {
+    gradient[0] += off;
+    for ((sum, x), mean) in gradient[1..].iter_mut().zip(x).zip(means) {
+        *sum += off * (x - mean);
+    }
+}
+
 impl Examiner<'_> {
     /// Passes over all rows.
     pub(super) fn examine(&self, scratch: &Scratch) -> Result<Assessed, TrainError> {
-        let new = || Assessed::new(self.split, self.symbols);
+        let new = || Assessed::new(self.split, self.symbols, scratch.width());
         let mut total = new();
         let add = |sums: &mut Assessed, chunk: &Chunk| self.chunk(scratch.width(), sums, chunk);
         scratch.fold(Part::All, 1, new, add, |sums| total.merge(&sums))?;
@@ -122,6 +145,13 @@ impl Examiner<'_> {
                 answers.add(&mut sums.holdout[block]);
             } else {
                 answers.add(&mut sums.training);
+                if let Some((row, _)) = &answers.line {
+                    steepen(&mut sums.line_gradients[block], -row.residual, &x, self.means);
+                }
+                if let Some(row) = &answers.class {
+                    let off = row.probability - f64::from(u8::from(row.label));
+                    steepen(&mut sums.class_gradients[block], off, &x, self.means);
+                }
             }
             let shown = match self.shown {
                 Shown::Holdout => held_out,
@@ -162,22 +192,23 @@ impl Examiner<'_> {
         });
         let class = trainee.logistic.as_ref().map(|model| {
             let output = eval(model, x);
+            let logarithms = [(1.0 - output.y).ln(), output.y.ln()];
             ClassRow {
                 label: y > trainee.cut,
                 class: output.second > 0.0,
                 probability: output.y,
+                loss: loss(logarithms[usize::from(y > trainee.cut)]),
+                share_loss: trainee.share_loss[usize::from(y > trainee.cut)],
                 last: last > trainee.cut,
                 majority: trainee.share > 0.5,
-                share: trainee.share,
-                bin: self.bin(output.y),
+                bin: self.bin(logarithms[1] - logarithms[0]),
             }
         });
         Answers { line, class }
     }
 
-    /// The bin of a probability, by its decision value in units of the last classifier's.
-    fn bin(&self, probability: f64) -> usize {
-        let decision = (probability / (1.0 - probability)).ln();
+    /// The bin of a decision value, in units of the last classifier's.
+    fn bin(&self, decision: f64) -> usize {
         let place = (decision - self.frame.decision_middle) / self.frame.decision_unit;
         // Eight units to either side hold all but one row in 10^15.
         let place = ((place + 8.0) / 16.0).clamp(0.0, 1.0);

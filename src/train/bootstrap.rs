@@ -2,26 +2,17 @@
 //!
 //! Neighbouring windows resemble each other, so whole blocks are drawn (Kuensch 1989). A figure is
 //! computed again from the blocks' sums; a coefficient takes one step of Newton's method from the
-//! fit towards that of the drawn blocks, which for least squares is that very fit. Draws are
-//! seeded: the same table gives the same intervals.
+//! fit towards that of the drawn blocks, with the curvature of all rows: the score bootstrap of
+//! Kline and Santos (2012). Draws are seeded: the same table gives the same intervals.
 
-use super::TrainError;
-use super::assess::Trainee;
 use super::figures::{Cell, ClassFigures, LineFigures};
-use super::logistic::{Slope, Task, standardised};
-use super::mark::{self, HOLDOUT};
-use super::scratch::{Chunk, Part, Scratch};
-use super::split::Split;
-use crate::model::exp::exp;
+use super::logistic::Task;
 use nalgebra::{DMatrix, DVector};
 use rand::RngExt;
 use rand_pcg::Pcg64;
 
-/// Draws for a figure's interval.
+/// Draws for an interval.
 const DRAWS: usize = 1000;
-
-/// The most features whose coefficients get intervals, and their draws by the number of features.
-pub(super) const WIDTH_MAX: usize = 128;
 
 /// The share of draws between an interval's ends.
 const LEVEL: f64 = 0.95;
@@ -84,142 +75,54 @@ fn interval(mut values: Vec<f64>) -> Interval {
     (at(tail), at(1.0 - tail))
 }
 
-/// The intervals of both models' weights, one a feature; empty for wide models.
-pub(super) struct Coefficients {
-    pub(super) linear: Vec<Interval>,
-    pub(super) logistic: Vec<Interval>,
-}
-
-/// What the pass for coefficients needs: the last models, on all rows.
+/// One fit, as the intervals of its weights see it.
 pub(super) struct Fitted<'a> {
-    pub(super) trainee: &'a Trainee,
-    pub(super) linear: &'a Task,
-    pub(super) logistic: &'a Task,
-    pub(super) ridge: f64,
-    pub(super) c: Option<f64>,
-    pub(super) seed: u64,
+    /// Which features take part, and their units.
+    pub(super) task: &'a Task,
+    /// Their weights, of standardised features.
+    pub(super) theta: Vec<f64>,
+    /// The penalty on each squared weight.
+    pub(super) penalties: Vec<f64>,
+    /// Second derivatives by the intercept and these weights, the penalty included.
+    pub(super) curvature: DMatrix<f64>,
 }
 
 impl Fitted<'_> {
-    /// Passes over all rows, then draws blocks.
-    pub(super) fn intervals(
-        &self,
-        scratch: &Scratch,
-        split: &Split,
-    ) -> Result<Coefficients, TrainError> {
-        let width = scratch.width();
-        if width > WIDTH_MAX {
-            return Ok(Coefficients { linear: Vec::new(), logistic: Vec::new() });
-        }
-        let new = || {
-            let slopes = |task: &Task| vec![Slope::new(task.kept.len() + 1); split.blocks];
-            (slopes(self.linear), slopes(self.logistic))
+    /// The interval of each weight of a standardised feature; 0 for one that takes no part.
+    /// `gradients` are those of each block, by the intercept and by all features less their mean;
+    /// blocks without rows have none.
+    pub(super) fn intervals(self, gradients: &[Vec<f64>], seed: u64) -> Vec<Interval> {
+        let mut all = vec![(0.0, 0.0); self.task.mean.len()];
+        let size = self.theta.len() + 1;
+        let Some(curvature) = self.curvature.cholesky() else {
+            return vec![(f64::NAN, f64::NAN); all.len()];
         };
-        let mut total = new();
-        let add = |sums: &mut (Vec<Slope>, Vec<Slope>), chunk: &Chunk| self.chunk(sums, chunk);
-        scratch.fold(Part::Fit, 1, new, add, |sums| {
-            total.0.iter_mut().zip(&sums.0).for_each(|(total, sums)| total.merge(sums));
-            total.1.iter_mut().zip(&sums.1).for_each(|(total, sums)| total.merge(sums));
-        })?;
-        let mut linear = Vec::new();
-        if let Some(model) = &self.trainee.linear {
-            let task = self.linear;
-            let scale = |j: usize| task.scale[j];
-            let theta = task.kept.iter().map(|&j| model.weights()[j] * scale(j));
-            let penalties = task.kept.iter().map(|&j| self.ridge / (scale(j) * scale(j)));
-            let draws = steps(&total.0, theta.collect(), &penalties.collect::<Vec<_>>(), self.seed);
-            linear = spread(width, task, draws);
-            for (j, ends) in linear.iter_mut().enumerate() {
-                *ends = (ends.0 / scale(j), ends.1 / scale(j));
+        let step = |gradient: &Vec<f64>| {
+            let kept = self.task.kept.iter().map(|&j| gradient[j + 1] / self.task.scale[j]);
+            let kept = std::iter::once(gradient[0]).chain(kept);
+            curvature.solve(&DVector::from_iterator(size, kept))
+        };
+        let filled = gradients.iter().filter(|gradient| gradient.iter().any(|&g| g != 0.0));
+        let steps: Vec<DVector<f64>> = filled.map(step).collect();
+        let pull = self.penalties.iter().zip(&self.theta).map(|(penalty, weight)| penalty * weight);
+        let pull = DVector::from_iterator(size, std::iter::once(0.0).chain(pull));
+        let pull = curvature.solve(&pull);
+        let draws = if steps.len() < 2 { 0 } else { DRAWS };
+        let mut random = Pcg64::new(seed.into(), 2);
+        let mut drawn = vec![Vec::with_capacity(draws); self.theta.len()];
+        for _ in 0..draws {
+            let mut sum = pull.clone();
+            for _ in 0..steps.len() {
+                sum += &steps[random.random_range(0..steps.len())];
             }
+            let ends = self.theta.iter().zip(sum.iter().skip(1));
+            drawn.iter_mut().zip(ends).for_each(|(drawn, (theta, step))| drawn.push(theta - step));
         }
-        let mut logistic = Vec::new();
-        if let Some(model) = &self.trainee.logistic {
-            let task = self.logistic;
-            let theta = task.kept.iter().map(|&j| model.weights()[j]).collect();
-            let penalties = vec![self.c.map_or(0.0, |c| 1.0 / c); task.kept.len()];
-            logistic = spread(width, task, steps(&total.1, theta, &penalties, self.seed));
+        for (&feature, drawn) in self.task.kept.iter().zip(drawn) {
+            all[feature] = interval(drawn);
         }
-        Ok(Coefficients { linear, logistic })
+        all
     }
-
-    fn chunk(&self, sums: &mut (Vec<Slope>, Vec<Slope>), chunk: &Chunk) {
-        let mut blocks: Vec<Vec<usize>> = vec![Vec::new(); sums.0.len()];
-        for (row, &mark) in chunk.marks().iter().enumerate() {
-            if mark::group(mark) != HOLDOUT {
-                blocks[mark::block(mark)].push(row);
-            }
-        }
-        for (block, rows) in blocks.iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
-            if let Some(model) = &self.trainee.linear {
-                let z = standardised(chunk, rows, self.linear);
-                let theta =
-                    self.linear.kept.iter().map(|&j| model.weights()[j] * self.linear.scale[j]);
-                let said = &z * theta_of(self.trainee.mean, theta);
-                let off = said.iter().zip(rows).map(|(said, &row)| said - chunk.y()[row]);
-                let off = DVector::from_iterator(rows.len(), off);
-                sums.0[block].add(&z, &off, &vec![1.0; rows.len()]);
-            }
-            if let Some(model) = &self.trainee.logistic {
-                let z = standardised(chunk, rows, self.logistic);
-                let theta = self.logistic.kept.iter().map(|&j| model.weights()[j]);
-                let decision = &z * theta_of(model.intercept(), theta);
-                let said: Vec<f64> = decision.iter().map(|d| 1.0 / (1.0 + exp(-d))).collect();
-                let bends: Vec<f64> = said.iter().map(|p| p * (1.0 - p)).collect();
-                let label = |row: usize| f64::from(u8::from(chunk.y()[row] > self.trainee.cut));
-                let off = said.iter().zip(rows).map(|(said, &row)| said - label(row));
-                sums.1[block].add(&z, &DVector::from_iterator(rows.len(), off), &bends);
-            }
-        }
-    }
-}
-
-fn theta_of(intercept: f64, weights: impl Iterator<Item = f64>) -> DVector<f64> {
-    DVector::from_vec(std::iter::once(intercept).chain(weights).collect())
-}
-
-/// The parameters, without the intercept, that each draw steps to.
-fn steps(blocks: &[Slope], theta: Vec<f64>, penalties: &[f64], seed: u64) -> Vec<Vec<f64>> {
-    let size = theta.len() + 1;
-    let blocks: Vec<&Slope> = blocks.iter().filter(|block| block.curvature[(0, 0)] > 0.0).collect();
-    // A draw costs as the cube of the width.
-    let draws = if blocks.len() < 2 {
-        0
-    } else if size <= 17 {
-        DRAWS
-    } else {
-        DRAWS / 5
-    };
-    let mut random = Pcg64::new(seed.into(), 2);
-    let mut found = Vec::new();
-    for _ in 0..draws {
-        let mut gradient = DVector::zeros(size);
-        let mut curvature = DMatrix::zeros(size, size);
-        for _ in 0..blocks.len() {
-            let block = blocks[random.random_range(0..blocks.len())];
-            gradient += &block.gradient;
-            curvature += &block.curvature;
-        }
-        for (at, (penalty, weight)) in penalties.iter().zip(&theta).enumerate() {
-            gradient[at + 1] += penalty * weight;
-            curvature[(at + 1, at + 1)] += penalty;
-        }
-        // A draw in which a feature stands still has no answer, and does not count.
-        if let Some(curvature) = curvature.cholesky() {
-            let step = curvature.solve(&gradient);
-            found.push(theta.iter().zip(step.iter().skip(1)).map(|(t, s)| t - s).collect());
-        }
-    }
-    found
-}
-
-/// The intervals of all features from the draws of those that take part.
-fn spread(width: usize, task: &Task, draws: Vec<Vec<f64>>) -> Vec<Interval> {
-    let mut all = vec![(0.0, 0.0); width];
-    for (at, &feature) in task.kept.iter().enumerate() {
-        all[feature] = interval(draws.iter().map(|draw| draw[at]).collect());
-    }
-    all
 }
 
 #[cfg(test)]

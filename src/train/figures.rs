@@ -106,10 +106,12 @@ pub(super) struct ClassRow {
     pub(super) label: bool,
     pub(super) class: bool,
     pub(super) probability: f64,
-    /// The class by the last value, the class most seen in training and its share of ones.
+    /// What the probability costs, and what the training's share of ones would.
+    pub(super) loss: f64,
+    pub(super) share_loss: f64,
+    /// The class by the last value, and the class most seen in training.
     pub(super) last: bool,
     pub(super) majority: bool,
-    pub(super) share: f64,
     /// The bin of the decision value.
     pub(super) bin: usize,
 }
@@ -132,10 +134,10 @@ pub(super) struct Class {
     bins: Vec<[f64; 2]>,
 }
 
-/// The loss of a probability; a certain mistake costs 36 nats instead of all.
-fn loss(probability: f64, label: bool) -> f64 {
-    let of_label = if label { probability } else { 1.0 - probability };
-    -of_label.max(f64::EPSILON).ln()
+/// The loss of a row whose label has a probability of this logarithm; a certain mistake costs 36
+/// nats instead of all.
+pub(super) fn loss(logarithm: f64) -> f64 {
+    -logarithm.max(-36.0)
 }
 
 impl Class {
@@ -160,8 +162,8 @@ impl Class {
         self.hits += one(row.class == row.label);
         self.positives += one(row.class);
         self.true_positives += one(row.class && row.label);
-        self.loss += loss(row.probability, row.label);
-        self.share_loss += loss(row.share, row.label);
+        self.loss += row.loss;
+        self.share_loss += row.share_loss;
         self.baselines[0] += one(row.last == row.label);
         self.baselines[1] += one(row.majority == row.label);
         if let Some(bin) = self.bins.get_mut(row.bin) {
@@ -292,9 +294,10 @@ mod tests {
                 label,
                 class: bin >= 2,
                 probability: 0.5,
+                loss: loss(0.5f64.ln()),
+                share_loss: loss(0.5f64.ln()),
                 last: true,
                 majority: false,
-                share: 0.5,
                 bin,
             };
             class.add(&row);

@@ -138,6 +138,22 @@ impl Triangle {
         LinearFit { weights, intercept, r2, rmse, left_out }
     }
 
+    /// Sums of products of the features with each other, less their means and in the given scales,
+    /// behind the number of rows: the curvature of the squares by intercept and weights.
+    pub(super) fn curvature(&self, units: &Units, kept: &[usize], scale: &[f64]) -> DMatrix<f64> {
+        let width = self.r.ncols() - 2;
+        let mut columns = DMatrix::zeros(width, kept.len());
+        for (to, &j) in kept.iter().enumerate() {
+            let column = self.r.view((1, j + 1), (width, 1)) * (units.scale[j] / scale[j]);
+            columns.view_mut((0, to), (width, 1)).copy_from(&column);
+        }
+        let mut all = DMatrix::zeros(kept.len() + 1, kept.len() + 1);
+        all[(0, 0)] = self.r[(0, 0)] * self.r[(0, 0)];
+        let products = columns.transpose() * &columns;
+        all.view_mut((1, 1), (kept.len(), kept.len())).copy_from(&products);
+        all
+    }
+
     /// A column as a sum of others, in their own units.
     fn relation(
         &self,

@@ -93,8 +93,7 @@ struct Waiting {
 #[derive(Debug, Default)]
 struct Track {
     window: Option<(i64, i64)>,
-    /// The last values of the target, the latest behind.
-    recent: VecDeque<f64>,
+    recent: Recent,
     waiting: VecDeque<Waiting>,
     /// The features of those that wait, as a ring.
     x: Vec<f64>,
@@ -102,14 +101,42 @@ struct Track {
     next: usize,
 }
 
-impl Track {
+/// The last values of the target, as a ring.
+#[derive(Debug, Default)]
+struct Recent {
+    values: Vec<f64>,
+    next: usize,
+    sum: f64,
+    last: Option<f64>,
+}
+
+impl Recent {
     fn last(&self) -> f64 {
-        self.recent.back().copied().unwrap_or(f64::NAN)
+        self.last.unwrap_or(f64::NAN)
     }
 
-    fn rolling(&self) -> f64 {
-        // Summed anew each time: a running sum would drift.
-        self.recent.iter().sum::<f64>() / self.recent.len() as f64
+    fn mean(&self) -> f64 {
+        self.sum / self.values.len() as f64
+    }
+
+    fn add(&mut self, y: f64, most: usize) {
+        if !y.is_finite() {
+            return;
+        }
+        self.last = Some(y);
+        if self.values.len() < most {
+            self.values.push(y);
+            self.sum += y;
+            return;
+        }
+        self.sum += y - self.values[self.next];
+        self.values[self.next] = y;
+        self.next += 1;
+        if self.next == most {
+            // Summed anew once a round: a running sum would drift.
+            self.next = 0;
+            self.sum = self.values.iter().sum();
+        }
     }
 }
 
@@ -119,6 +146,9 @@ pub(super) struct Loader<'a> {
     scratch: &'a mut Scratch,
     loaded: Loaded,
     ids: HashMap<String, u32>,
+    last_symbol: u32,
+    /// The symbol that came after each one.
+    followers: Vec<u32>,
     tracks: Vec<Track>,
     held_out: bool,
     latest_ns: i64,
@@ -145,6 +175,8 @@ impl<'a> Loader<'a> {
             scratch,
             loaded,
             ids: HashMap::new(),
+            last_symbol: 0,
+            followers: Vec::new(),
             tracks: Vec::new(),
             held_out: false,
             latest_ns: i64::MIN,
@@ -222,14 +254,9 @@ impl<'a> Loader<'a> {
         let columns: Vec<&[f64]> = (0..width).map(|j| batch.floats(FIRST + j)).collect();
         let target = self.settings.features.iter().position(|name| *name == self.settings.target);
         let targets = batch.floats(FIRST + target.unwrap_or(width));
-        let mut known: Option<(&str, u32)> = None;
         for row in 0..batch.len() {
             let name = symbols.value(row);
-            let symbol = match known {
-                Some((before, id)) if before == name => id,
-                _ => self.symbol(name),
-            };
-            known = Some((name, symbol));
+            let symbol = self.symbol(name);
             let (start, end) = (starts[row], ends[row]);
             if end < start {
                 return Err(TrainError::Window { place: batch.place(row), start, end });
@@ -248,15 +275,35 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
+    /// The number of a symbol. Symbols mostly take turns: the one that followed the last one before
+    /// is tried first, and the last one itself.
     fn symbol(&mut self, name: &str) -> u32 {
-        if let Some(&id) = self.ids.get(name) {
-            return id;
+        let is = |id: u32| self.loaded.symbols.get(id as usize).is_some_and(|known| known == name);
+        let last = self.last_symbol;
+        let next = self.followers.get(last as usize).copied().unwrap_or(last);
+        let id = if is(next) {
+            next
+        } else if is(last) {
+            last
+        } else if let Some(&id) = self.ids.get(name) {
+            id
+        } else {
+            self.new_symbol(name)
+        };
+        if let Some(follower) = self.followers.get_mut(last as usize) {
+            *follower = id;
         }
+        self.last_symbol = id;
+        id
+    }
+
+    fn new_symbol(&mut self, name: &str) -> u32 {
         // A table of more symbols than that does not fit any disk.
         let id = u32::try_from(self.tracks.len()).unwrap_or(u32::MAX);
         self.ids.insert(name.to_owned(), id);
         self.loaded.symbols.push(name.to_owned());
         self.tracks.push(Track::default());
+        self.followers.push(id);
         id
     }
 
@@ -278,8 +325,8 @@ impl<'a> Loader<'a> {
         self.loaded.read += u64::from(!self.held_out);
         let track = &mut self.tracks[symbol as usize];
         if horizon == 0 {
-            let (last, rolling) = (track.last(), track.rolling());
-            remember(track, y, self.settings.rolling);
+            let (last, rolling) = (track.recent.last(), track.recent.mean());
+            track.recent.add(y, self.settings.rolling);
             track.window = Some(window);
             let (start_ns, end_ns) = window;
             let waiting = Waiting { start_ns, end_ns, last, rolling, finite };
@@ -293,12 +340,12 @@ impl<'a> Loader<'a> {
             }
             track.waiting.clear();
         }
-        remember(track, y, self.settings.rolling);
+        track.recent.add(y, self.settings.rolling);
         let width = self.x.len();
         track.x.resize(horizon * width, 0.0);
         // The ring's next place is that of the row whose target has come.
         let place = track.next * width..(track.next + 1) * width;
-        let (last, rolling) = (track.last(), track.rolling());
+        let (last, rolling) = (track.recent.last(), track.recent.mean());
         let (start_ns, end_ns) = window;
         track.waiting.push_back(Waiting { start_ns, end_ns, last, rolling, finite });
         let met = if track.waiting.len() > horizon { track.waiting.pop_front() } else { None };
@@ -342,14 +389,5 @@ impl<'a> Loader<'a> {
             start_ns: row.start_ns,
             purge_ns: end_ns.saturating_add(embargo_ns),
         })
-    }
-}
-
-fn remember(track: &mut Track, y: f64, most: usize) {
-    if y.is_finite() {
-        if track.recent.len() == most {
-            track.recent.pop_front();
-        }
-        track.recent.push_back(y);
     }
 }

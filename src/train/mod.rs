@@ -186,8 +186,8 @@ pub struct Coefficient {
     /// As in the artifact: in the features' own units for the linear model, in deviations for the
     /// logistic one.
     pub weight: f64,
-    /// An interval of 95 %; `None` for wide models, NaN ends where there are too few rows.
-    pub interval: Option<Interval>,
+    /// An interval of 95 %; its ends are NaN where there are too few rows.
+    pub interval: Interval,
     /// The same weight for one deviation of the feature.
     pub per_deviation: f64,
 }
@@ -268,13 +268,13 @@ pub fn train(
         split: &split,
         trainees: &trainees.all,
         symbols: loaded.symbols.len(),
+        means: &trainees.last_moments().mean,
         shown,
         frame: trainees.frame(&loaded),
     };
     let assessed = examiner.examine(&scratch)?;
-    let coefficients = trainees.intervals(&scratch, &split, settings)?;
     let frame = examiner.frame;
-    assemble(settings, &loaded, &split, &trainees, coefficients, assessed, (shown, frame))
+    assemble(settings, &loaded, &split, &trainees, assessed, (shown, frame))
 }
 
 /// Puts everything together.
@@ -283,7 +283,6 @@ fn assemble(
     loaded: &Loaded,
     split: &Split,
     trainees: &Trainees,
-    coefficients: bootstrap::Coefficients,
     assessed: Assessed,
     (shown, frame): (Shown, Frame),
 ) -> Result<Trained, TrainError> {
@@ -314,8 +313,8 @@ fn assemble(
         walk_forward: (settings.folds > 0).then(|| blocks_of(&assessed.tests, settings.seed)),
         holdout: (loaded.held_out > 0).then(|| blocks_of(&assessed.holdout, settings.seed)),
         training: figures_of(&assessed.training),
-        line_coefficients: trainees.line_coefficients(settings, &coefficients.linear),
-        class_coefficients: trainees.class_coefficients(settings, &coefficients.logistic),
+        line_coefficients: trainees.line_coefficients(settings, &assessed),
+        class_coefficients: trainees.class_coefficients(settings, &assessed),
         cut: trainees.last().cut,
         shown,
         symbols: symbols

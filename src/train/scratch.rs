@@ -17,6 +17,11 @@ use std::thread;
 // 4,096: a column is 32 KiB, so the columns of a narrow table stay in the second-level cache.
 pub(super) const CHUNK_ROWS: usize = 4096;
 
+/// Words from one column of a chunk to the next.
+// One line more than the rows take: at a distance of 32 KiB the columns of a row would share one
+// set of the first-level cache.
+const STRIDE: usize = CHUNK_ROWS + 8;
+
 /// Chunks of a span.
 const SPAN_CHUNKS: usize = 16;
 
@@ -70,13 +75,13 @@ impl Chunk {
     }
 
     fn float(&self, column: usize) -> &[f64] {
-        let at = (column - self.loaded.start) * CHUNK_ROWS;
+        let at = (column - self.loaded.start) * STRIDE;
         &self.floats[at..at + self.rows]
     }
 
     fn word(&self, column: usize) -> &[u64] {
         let first = self.loaded.start.max(self.width + FLOATS_BEFORE + 1);
-        let at = (column - first) * CHUNK_ROWS;
+        let at = (column - first) * STRIDE;
         &self.words[at..at + self.rows]
     }
 
@@ -124,9 +129,10 @@ pub(super) struct Scratch {
     width: usize,
     rows: usize,
     threads: usize,
-    /// Columns of the chunk that is being filled, and its rows.
+    /// Columns of the chunk that is being filled, its rows, and room for it as bytes.
     filling: Vec<u64>,
     filled: usize,
+    bytes: Vec<u8>,
 }
 
 impl Scratch {
@@ -143,15 +149,16 @@ impl Scratch {
         let file = file.map_err(failed)?;
         // Without a name from now on, it cannot be left behind.
         fs::remove_file(&path).map_err(failed)?;
-        let filling = vec![0; (FLOATS_BEFORE + width + 1 + WORDS) * CHUNK_ROWS];
+        let filling = vec![0; (FLOATS_BEFORE + width + 1 + WORDS) * STRIDE];
+        let bytes = vec![0; filling.len() * 8];
         let folder = folder.to_owned();
-        Ok(Scratch { file, folder, width, rows: 0, threads, filling, filled: 0 })
+        Ok(Scratch { file, folder, width, rows: 0, threads, filling, filled: 0, bytes })
     }
 
     /// Adds a row.
     pub(super) fn push(&mut self, row: &Row<'_>) -> Result<(), TrainError> {
         let at = self.filled;
-        let mut put = |column: usize, word: u64| self.filling[column * CHUNK_ROWS + at] = word;
+        let mut put = |column: usize, word: u64| self.filling[column * STRIDE + at] = word;
         put(0, row.last.to_bits());
         put(1, row.rolling.to_bits());
         for (feature, x) in row.x.iter().enumerate() {
@@ -170,8 +177,9 @@ impl Scratch {
     /// Writes the chunk that is being filled; after the last row it must be called once.
     pub(super) fn flush(&mut self) -> Result<(), TrainError> {
         if self.filled > 0 {
-            let bytes: Vec<u8> = self.filling.iter().flat_map(|word| word.to_ne_bytes()).collect();
-            self.file.write_all(&bytes).map_err(|error| self.failed(error))?;
+            let places = self.bytes.as_chunks_mut().0.iter_mut();
+            places.zip(&self.filling).for_each(|(bytes, word)| *bytes = word.to_ne_bytes());
+            self.file.write_all(&self.bytes).map_err(|error| self.failed(error))?;
             self.filled = 0;
         }
         Ok(())
@@ -190,7 +198,7 @@ impl Scratch {
     /// When the window of one row started.
     pub(super) fn start_ns(&self, row: usize) -> Result<i64, TrainError> {
         let column = FLOATS_BEFORE + self.width + 2;
-        let at = row / CHUNK_ROWS * self.chunk_len() + (column * CHUNK_ROWS + row % CHUNK_ROWS) * 8;
+        let at = row / CHUNK_ROWS * self.chunk_len() + (column * STRIDE + row % CHUNK_ROWS) * 8;
         let mut bytes = [0; 8];
         self.file.read_exact_at(&mut bytes, at as u64).map_err(|error| self.failed(error))?;
         Ok(i64::from_ne_bytes(bytes))
@@ -217,11 +225,11 @@ impl Scratch {
     fn load(&self, index: usize, part: Part, chunk: &mut Chunk) -> io::Result<()> {
         let columns = self.columns(part);
         chunk.rows = (self.rows - index * CHUNK_ROWS).min(CHUNK_ROWS);
-        chunk.bytes.resize(columns.len() * CHUNK_ROWS * 8, 0);
-        let at = index * self.chunk_len() + columns.start * CHUNK_ROWS * 8;
+        chunk.bytes.resize(columns.len() * STRIDE * 8, 0);
+        let at = index * self.chunk_len() + columns.start * STRIDE * 8;
         self.file.read_exact_at(&mut chunk.bytes, at as u64)?;
         let floats = (FLOATS_BEFORE + self.width + 1).saturating_sub(columns.start);
-        let (floats, words) = chunk.bytes.split_at(floats * CHUNK_ROWS * 8);
+        let (floats, words) = chunk.bytes.split_at(floats * STRIDE * 8);
         chunk.floats.clear();
         chunk.floats.extend(floats.as_chunks().0.iter().map(|&bytes| f64::from_ne_bytes(bytes)));
         chunk.words.clear();
@@ -242,7 +250,7 @@ impl Scratch {
             let bytes: Vec<u8> = marks
                 .flat_map(|(&old, (start, purge))| mark(old, start, purge).to_ne_bytes())
                 .collect();
-            let at = index * self.chunk_len() + column * CHUNK_ROWS * 8;
+            let at = index * self.chunk_len() + column * STRIDE * 8;
             self.file.write_all_at(&bytes, at as u64)
         };
         let mut ended = Ok(());

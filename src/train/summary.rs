@@ -200,7 +200,7 @@ fn coefficients(title: &str, all: &[Coefficient], out: &mut String) -> fmt::Resu
     writeln!(out, "\n{title}")?;
     let width = all.iter().map(|one| one.name.chars().count()).max().unwrap_or(0);
     for one in all.iter().take(COEFFICIENTS_SHOWN_MAX) {
-        let interval = one.interval.map_or(String::new(), |interval| between(interval, figure));
+        let interval = between(one.interval, figure);
         let line = format!("  {:<width$}  {:>10}  {interval}", one.name, figure(one.weight));
         writeln!(out, "{}", line.trim_end())?;
     }
@@ -266,8 +266,8 @@ fn model_json(
         json!({
             "feature": one.name,
             "weight": one.weight,
-            "low": one.interval.map(|interval| interval.0),
-            "high": one.interval.map(|interval| interval.1),
+            "low": one.interval.0,
+            "high": one.interval.1,
             "per_deviation": one.per_deviation,
         })
     };

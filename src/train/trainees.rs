@@ -1,8 +1,9 @@
 //! The models of every training: one a fold, and the last ones on all rows.
 
 use super::affine::{self, Warning};
-use super::assess::Trainee;
-use super::bootstrap::{Coefficients, Fitted, Interval};
+use super::assess::{Assessed, Trainee};
+use super::bootstrap::{Fitted, Interval};
+use super::figures::loss;
 use super::linear::{LinearFit, Moments, Triangle, Units};
 use super::load::Loaded;
 use super::logistic::{self, LogisticFit, Task};
@@ -13,6 +14,7 @@ use super::select::{Query, key_of, select, value_of};
 use super::split::Split;
 use super::{Coefficient, Settings, TrainError};
 use crate::model::Model;
+use nalgebra::DMatrix;
 
 /// Everything that was fitted.
 pub(super) struct Trainees {
@@ -24,9 +26,11 @@ pub(super) struct Trainees {
     pub(super) fit: LinearFit,
     /// Median of the target in each training.
     pub(super) medians: Vec<f64>,
-    /// The last trainings as the search for coefficients' intervals sees them.
+    /// The last trainings' features, and the curvatures of their losses.
     linear_task: Task,
+    linear_curvature: DMatrix<f64>,
     logistic_task: Task,
+    logistic_curvature: Option<DMatrix<f64>>,
 }
 
 impl Trainees {
@@ -43,13 +47,7 @@ impl Trainees {
         let units = Units::new(means, &stds);
         let triangles = triangles(scratch, split, &units)?;
         let moments: Vec<Moments> = triangles.iter().map(|t| t.moments(&units)).collect();
-        let needed = width as u64 + 2;
-        for (at, moments) in moments.iter().enumerate() {
-            if moments.count < needed {
-                let fold = Some(at + 1).filter(|_| at < split.cuts_ns.len());
-                return Err(TrainError::TooFew { fold, found: moments.count, needed });
-            }
-        }
+        enough(&moments, width)?;
         let fits: Vec<LinearFit> =
             triangles.iter().map(|t| t.fit(&units, settings.ridge)).collect();
         let medians = medians(scratch, loaded, split, &moments)?;
@@ -72,13 +70,7 @@ impl Trainees {
         let shares = shares(scratch, &tasks, &moments)?;
         let mut logistic = vec![None; tasks.len()];
         if settings.logistic {
-            for (at, (&share, &cut)) in shares.iter().zip(&cuts).enumerate() {
-                let fold = Some(at + 1).filter(|_| at < split.cuts_ns.len());
-                if share == 0.0 || share == 1.0 {
-                    let side = if share == 1.0 { "above" } else { "not above" };
-                    return Err(TrainError::OneClass { fold, side, cut });
-                }
-            }
+            two_classes(&shares, &cuts)?;
             let found = logistic::fit(scratch, &tasks, settings.c)?;
             logistic = found.into_iter().map(Some).collect();
         }
@@ -88,14 +80,27 @@ impl Trainees {
                 let models = models(linear, logistic[at].as_ref(), &tasks[at])?;
                 let (linear, logistic) = models;
                 let (mean, cut, share) = (moments[at].mean[width], cuts[at], shares[at]);
-                Ok(Trainee { linear, logistic, mean, cut, share })
+                let share_loss = [1.0 - share, share].map(|share| loss(share.ln()));
+                Ok(Trainee { linear, logistic, mean, cut, share, share_loss })
             })
             .collect::<Result<Vec<_>, TrainError>>()?;
         let last = tasks.len() - 1;
         let linear_task = task(last, settings.ridge > 0.0);
         let logistic_task = task(last, settings.c.is_some());
+        let (kept, scale) = (&linear_task.kept, &linear_task.scale);
+        let linear_curvature = triangles[last].curvature(&units, kept, scale);
+        let logistic_curvature = logistic.pop().flatten().map(|fit| fit.curvature);
         let fit = fits.into_iter().next_back().unwrap_or_else(|| triangles[last].fit(&units, 0.0));
-        Ok(Trainees { all, moments, fit, medians, linear_task, logistic_task })
+        Ok(Trainees {
+            all,
+            moments,
+            fit,
+            medians,
+            linear_task,
+            linear_curvature,
+            logistic_task,
+            logistic_curvature,
+        })
     }
 
     /// The models on all rows.
@@ -138,43 +143,45 @@ impl Trainees {
         affine::warnings(&self.fit, self.last_moments(), &settings.features, &target)
     }
 
-    /// The intervals of the last models' coefficients.
-    pub(super) fn intervals(
-        &self,
-        scratch: &Scratch,
-        split: &Split,
-        settings: &Settings,
-    ) -> Result<Coefficients, TrainError> {
-        let fitted = Fitted {
-            trainee: self.last(),
-            linear: &self.linear_task,
-            logistic: &self.logistic_task,
-            ridge: settings.ridge,
-            c: settings.c,
-            seed: settings.seed,
-        };
-        fitted.intervals(scratch, split)
-    }
-
-    /// The last linear model's weights.
+    /// The last linear model's weights, with their intervals.
     pub(super) fn line_coefficients(
         &self,
         settings: &Settings,
-        intervals: &[Interval],
+        assessed: &Assessed,
     ) -> Vec<Coefficient> {
         let Some(model) = &self.last().linear else { return Vec::new() };
+        let task = &self.linear_task;
+        let scale = |j: usize| task.scale[j];
+        let penalty = |&j: &usize| settings.ridge / (scale(j) * scale(j));
+        let penalties: Vec<f64> = task.kept.iter().map(penalty).collect();
+        let mut curvature = self.linear_curvature.clone();
+        penalties.iter().enumerate().for_each(|(at, more)| curvature[(at + 1, at + 1)] += more);
+        let theta = task.kept.iter().map(|&j| model.weights()[j] * scale(j)).collect();
+        let fitted = Fitted { task, theta, penalties, curvature };
+        let mut intervals = fitted.intervals(&assessed.line_gradients, settings.seed);
+        for (j, ends) in intervals.iter_mut().enumerate() {
+            *ends = (ends.0 / scale(j), ends.1 / scale(j));
+        }
         let std = &self.last_moments().std;
-        coefficients(settings, model.weights(), intervals, |j, weight| weight * std[j])
+        coefficients(settings, model.weights(), &intervals, |j, weight| weight * std[j])
     }
 
-    /// The last classifier's weights.
+    /// The last classifier's weights, with their intervals.
     pub(super) fn class_coefficients(
         &self,
         settings: &Settings,
-        intervals: &[Interval],
+        assessed: &Assessed,
     ) -> Vec<Coefficient> {
-        let Some(model) = &self.last().logistic else { return Vec::new() };
-        coefficients(settings, model.weights(), intervals, |_, weight| weight)
+        let (Some(model), Some(curvature)) = (&self.last().logistic, &self.logistic_curvature)
+        else {
+            return Vec::new();
+        };
+        let task = &self.logistic_task;
+        let penalties = vec![settings.c.map_or(0.0, |c| 1.0 / c); task.kept.len()];
+        let theta = task.kept.iter().map(|&j| model.weights()[j]).collect();
+        let fitted = Fitted { task, theta, penalties, curvature: curvature.clone() };
+        let intervals = fitted.intervals(&assessed.class_gradients, settings.seed);
+        coefficients(settings, model.weights(), &intervals, |_, weight| weight)
     }
 }
 
@@ -187,7 +194,7 @@ fn coefficients(
     let one = |(at, (name, &weight)): (usize, (&String, &f64))| Coefficient {
         name: name.clone(),
         weight,
-        interval: intervals.get(at).copied(),
+        interval: intervals[at],
         per_deviation: per_deviation(at, weight),
     };
     settings.features.iter().zip(weights).enumerate().map(one).collect()
@@ -270,6 +277,30 @@ fn shares(scratch: &Scratch, tasks: &[Task], moments: &[Moments]) -> Result<Vec<
         total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
     })?;
     Ok(total.iter().zip(moments).map(|(&ones, m)| ones as f64 / m.count as f64).collect())
+}
+
+/// Sees to it that every training has more rows than parameters.
+fn enough(moments: &[Moments], width: usize) -> Result<(), TrainError> {
+    let needed = width as u64 + 2;
+    for (at, found) in moments.iter().map(|moments| moments.count).enumerate() {
+        if found < needed {
+            let fold = Some(at + 1).filter(|&fold| fold < moments.len());
+            return Err(TrainError::TooFew { fold, found, needed });
+        }
+    }
+    Ok(())
+}
+
+/// Sees to it that every training has rows of both labels.
+fn two_classes(shares: &[f64], cuts: &[f64]) -> Result<(), TrainError> {
+    for (at, (&share, &cut)) in shares.iter().zip(cuts).enumerate() {
+        if share == 0.0 || share == 1.0 {
+            let fold = Some(at + 1).filter(|&fold| fold < shares.len());
+            let side = if share == 1.0 { "above" } else { "not above" };
+            return Err(TrainError::OneClass { fold, side, cut });
+        }
+    }
+    Ok(())
 }
 
 /// The models of one training.

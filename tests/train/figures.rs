@@ -1,6 +1,6 @@
 //! Figures: what they are counted from, and that nothing is fitted to what is tested.
 
-use crate::support::{Place, Random, Table, rates};
+use crate::support::{Place, Random, Table, rates, shared};
 use factord::model::eval::eval;
 use factord::model::file::Artifact;
 use serde_json::Value;
@@ -134,4 +134,48 @@ fn where_there_is_no_skill_none_is_reported() {
     assert!(number(low) < number(high) && number(high) - number(low) < 0.1, "{tests}");
     let page = std::fs::read_to_string(place.path("out/report.html")).unwrap();
     assert!(page.contains("cannot be told from") || page.contains("is worse than"));
+}
+
+const DAYS: [&str; 5] = [
+    "600519.SH_20230201",
+    "600000.SH_20230201",
+    "000001.SZ_20230201",
+    "600536.SH_20230711",
+    "600961.SH_20230711",
+];
+
+#[test]
+fn four_real_stock_days_explain_the_fifth_at_horizon_0_and_say_why() {
+    let Some(ticks) = shared("ticks") else { return };
+    let place = Place::new();
+    for day in DAYS {
+        let file = ticks.join(format!("{day}.csv.gz")).display().to_string();
+        let table = format!("{day}.csv");
+        let ran = place.run(&["factors", &file, "--out", &table, "--window", "1m"]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+    }
+    let tables: Vec<String> = DAYS.iter().map(|day| format!("{day}.csv")).collect();
+    for held_out in 0..DAYS.len() {
+        let mut arguments = vec!["train", "--out", "out", "--json"];
+        let others = tables.iter().enumerate().filter(|(at, _)| *at != held_out);
+        arguments.extend(others.map(|(_, table)| table.as_str()));
+        arguments.extend(["--holdout", &tables[held_out]]);
+        let ran = place.run(&arguments);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let json: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(json["warning_kinds"][0], "affine", "{json}");
+        assert!(number(&json["holdout"]["linear"]["r2"]) > 0.995, "{json}");
+        assert!(number(&json["holdout"]["logistic"]["accuracy"]) > 0.75, "{json}");
+        arguments.extend(["--horizon", "1"]);
+        let ran = place.run(&arguments);
+        let json: Value = serde_json::from_str(&ran.out).unwrap();
+        assert!(!json["warning_kinds"].to_string().contains("affine"), "{json}");
+        // What the figures are is not for a test to say; that they stand beside baselines is.
+        for part in ["walk_forward", "holdout"] {
+            for baseline in ["last_value", "rolling_mean", "training_mean"] {
+                assert!(json[part]["linear"]["baseline_rmse"][baseline].is_f64(), "{json}");
+            }
+            assert!(json[part]["logistic"]["baseline_accuracy"]["majority_class"].is_f64());
+        }
+    }
 }

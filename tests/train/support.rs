@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// One minute.
@@ -132,4 +132,18 @@ pub(crate) fn rates(symbols: usize, minutes: i64, seed: u64) -> Table {
         }
     }
     table
+}
+
+/// The shared test data; `None`, said plainly, where they are not at hand.
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("FACTORD_SHARED").map(PathBuf::from);
+    let root = root.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"));
+    let path = root.join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    let message = format!("{} is not there", path.display());
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{message}: CI must not skip");
+    eprintln!("skipped: {message}");
+    None
 }

@@ -1,7 +1,7 @@
 //! The report's drawings.
 
 use super::super::plots::{ACROSS, PLACES, RESIDUALS, RESIDUALS_SPAN, UP};
-use super::super::summary::figure;
+use super::super::summary::{between, figure};
 use super::super::{Coefficient, Trained};
 use super::shown;
 use crate::plot::{Axis, Chart, escaped};
@@ -202,10 +202,7 @@ pub(super) fn coefficients(trained: &Trained, out: &mut String) -> Result {
     let columns = |all: &[Coefficient], name: &str| {
         let one = all.iter().find(|one| one.name == name);
         one.map_or("<td></td><td></td>".to_owned(), |one| {
-            let interval = one.interval.filter(|interval| interval.0.is_finite());
-            let interval = interval.map_or(String::new(), |(low, high)| {
-                format!("{} to {}", figure(low), figure(high))
-            });
+            let interval = between(one.interval, figure);
             format!("<td>{}</td><td>{interval}</td>", figure(one.weight))
         })
     };
@@ -234,8 +231,11 @@ fn forest(class: &str, all: &[Coefficient], title: &str) -> String {
     // The interval is of the weight: it is stretched as the weight is.
     let ends = |one: &Coefficient| {
         let factor = if one.weight == 0.0 { 1.0 } else { one.per_deviation / one.weight };
-        let interval = one.interval.filter(|interval| interval.0.is_finite());
-        interval.map_or((one.per_deviation, one.per_deviation), |i| (i.0 * factor, i.1 * factor))
+        if one.interval.0.is_finite() {
+            (one.interval.0 * factor, one.interval.1 * factor)
+        } else {
+            (one.per_deviation, one.per_deviation)
+        }
     };
     let values = || sorted.iter().flat_map(|one| [ends(one).0, ends(one).1, 0.0]);
     let low = values().fold(f64::INFINITY, f64::min);
