@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub struct Rows<R> {
     reader: Reader<Terminated<R>>,
     path: Arc<Path>,
+    /// Lines before the stream, which count in errors.
+    before: u64,
 }
 
 impl<R: Read> Rows<R> {
@@ -27,7 +29,12 @@ impl<R: Read> Rows<R> {
             .buffer_capacity(256 * 1024)
             .terminator(Terminator::Any(b'\n'))
             .from_reader(input);
-        Rows { reader, path: path.into() }
+        Rows { reader, path: path.into(), before: 0 }
+    }
+
+    /// Reads rows from a stream behind so many lines of the same file.
+    pub(super) fn behind(before: u64, input: R, path: &Path) -> Rows<R> {
+        Rows { before, ..Rows::new(input, path) }
     }
 
     /// Reads the next row that is not blank; false at the end. The row's position holds its line.
@@ -57,7 +64,7 @@ impl<R: Read> Rows<R> {
             csv::ErrorKind::Io(error) => error,
             other => io::Error::other(format!("{other:?}")),
         };
-        unreadable(&self.path, self.reader.position().line(), error)
+        unreadable(&self.path, self.before + self.reader.position().line(), error)
     }
 }
 

@@ -5,6 +5,7 @@ use super::error::TableError;
 use super::input::{Input, Progress};
 use super::reader::{BATCH_ROWS, Type};
 use super::rows::Rows;
+use super::text_blocks::{Blocks, Next};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, Float64Array, Int64Array};
 use arrow_schema::SchemaRef;
@@ -15,27 +16,46 @@ use std::sync::Arc;
 
 /// A text whose header was read.
 pub(super) struct TextReader {
-    rows: Rows<Box<dyn Read + Send>>,
+    form: Form,
     path: Arc<Path>,
     names: Vec<String>,
     progress: Progress,
     row: ByteRecord,
 }
 
+/// What the text is like from where it stands.
+enum Form {
+    /// So far without quotes and carriage returns.
+    Plain(Blocks),
+    /// Read by the csv crate, behind so many lines.
+    Any(Rows<Box<dyn Read + Send>>, u64),
+}
+
 impl TextReader {
     pub(super) fn open(input: Input) -> Result<TextReader, TableError> {
         let (path, progress) = (Arc::clone(input.path()), input.progress());
-        let mut rows = Rows::new(input.into_text(), &path);
+        let mut blocks = Blocks::new(input.into_text(), &path);
         let mut row = ByteRecord::new();
-        if !rows.read(&mut row)? {
-            return Err(TableError::Empty { path: path.to_path_buf() });
-        }
+        let form = match blocks.header() {
+            Some(names) => {
+                row.extend(names);
+                Form::Plain(blocks)
+            }
+            None => {
+                let (rest, lines) = blocks.rest();
+                let mut rows = Rows::new(rest, &path);
+                if !rows.read(&mut row)? {
+                    return Err(TableError::Empty { path: path.to_path_buf() });
+                }
+                Form::Any(rows, lines)
+            }
+        };
         let names: Vec<String> =
             row.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
         if names.iter().all(|name| name.parse::<f64>().is_ok()) {
             return Err(TableError::NoHeader { path: path.to_path_buf() });
         }
-        Ok(TextReader { rows, path, names, progress, row })
+        Ok(TextReader { form, path, names, progress, row })
     }
 
     pub(super) fn names(&self) -> &[String] {
@@ -52,10 +72,20 @@ impl TextReader {
         columns: &[(usize, Type)],
         schema: &SchemaRef,
     ) -> Result<Option<Batch>, TableError> {
-        let mut cells: Vec<Cells> = columns.iter().map(|&(_, kind)| Cells::new(kind)).collect();
+        if let Form::Plain(blocks) = &mut self.form {
+            match blocks.next(&self.names, columns, schema)? {
+                Next::Batch(batch) => return Ok(batch),
+                Next::Rest(rest, lines) => {
+                    self.form = Form::Any(Rows::behind(lines, rest, &self.path), lines);
+                }
+            }
+        }
+        let Form::Any(rows, before) = &mut self.form else { return Ok(None) };
+        let mut cells: Vec<Cells> =
+            columns.iter().map(|&(_, kind)| Cells::new(kind, BATCH_ROWS)).collect();
         let mut lines = Vec::with_capacity(BATCH_ROWS);
-        while lines.len() < BATCH_ROWS && self.rows.read(&mut self.row)? {
-            let line = self.row.position().map_or(0, csv::Position::line);
+        while lines.len() < BATCH_ROWS && rows.read(&mut self.row)? {
+            let line = *before + self.row.position().map_or(0, csv::Position::line);
             let place = || Place { path: Arc::clone(&self.path), at: At::Line(line) };
             if self.row.len() != self.names.len() {
                 let (found, expected) = (self.row.len(), self.names.len());
@@ -93,23 +123,24 @@ pub(super) fn shown(field: &[u8]) -> String {
 }
 
 /// One column under construction.
-enum Cells {
+pub(super) enum Cells {
     Float(Vec<f64>),
     Integer(Vec<i64>),
     Text(StringBuilder),
 }
 
 impl Cells {
-    fn new(kind: Type) -> Cells {
+    /// With room for so many rows.
+    pub(super) fn new(kind: Type, rows: usize) -> Cells {
         match kind {
-            Type::Float => Cells::Float(Vec::with_capacity(BATCH_ROWS)),
-            Type::Integer => Cells::Integer(Vec::with_capacity(BATCH_ROWS)),
+            Type::Float => Cells::Float(Vec::with_capacity(rows)),
+            Type::Integer => Cells::Integer(Vec::with_capacity(rows)),
             Type::Text => Cells::Text(StringBuilder::new()),
         }
     }
 
     /// Adds a field; an error says what it should have been.
-    fn push(&mut self, field: &[u8]) -> Result<(), &'static str> {
+    pub(super) fn push(&mut self, field: &[u8]) -> Result<(), &'static str> {
         let text = || str::from_utf8(field.trim_ascii()).ok();
         match self {
             Cells::Float(values) => match text() {
@@ -124,7 +155,7 @@ impl Cells {
         Ok(())
     }
 
-    fn finish(self) -> ArrayRef {
+    pub(super) fn finish(self) -> ArrayRef {
         match self {
             Cells::Float(values) => Arc::new(Float64Array::from(values)),
             Cells::Integer(values) => Arc::new(Int64Array::from(values)),
