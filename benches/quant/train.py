@@ -1,0 +1,156 @@
+"""Training beside pandas and scikit-learn, on a generated feature table, in one run.
+
+    FACTORD_BINARY=target/release/factord python benches/quant/train.py [--rows 5000000]
+
+Both sides read the same file and fit the same two models. pandas reads only the columns it needs;
+scikit-learn runs with its defaults. "fits" is that alone; "tests" adds five walk-forward tests, which
+`factord train` does by default, to both sides. Memory is that of the process at its peak. Each side
+runs `--rounds` times in turns; the best round of each is compared, the spread is printed.
+"""
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+MINUTE_NS = 60_000_000_000
+FEATURES = ["buy_rate", "large_buy", "large_sell"]
+
+SKLEARN = """
+import sys
+import numpy as np, pandas as pd
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+path, folds, engine = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+columns = ["buy_rate", "large_buy", "large_sell", "sell_rate"]
+if path.endswith(".parquet"):
+    frame = pd.read_parquet(path, columns=columns)
+else:
+    frame = pd.read_csv(path, usecols=columns, engine=engine)
+x, y = frame[columns[:3]].to_numpy(), frame["sell_rate"].to_numpy()
+def fit(x, y):
+    line = LinearRegression().fit(x, y)
+    label = y > np.median(y)
+    return line, make_pipeline(StandardScaler(), LogisticRegression()).fit(x, label)
+for train, test in TimeSeriesSplit(folds).split(x) if folds else []:
+    line, label = fit(x[train], y[train])
+    line.score(x[test], y[test])
+    label.score(x[test], y[test] > np.median(y[train]))
+line, label = fit(x, y)
+line.score(x, y)
+label.score(x, y > np.median(y))
+"""
+
+
+def generate(folder, rows):
+    """The same table as CSV and as Parquet: minutes of 500 symbols, made by numpy."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    csv, parquet = folder / f"t{rows}.csv", folder / f"t{rows}.parquet"
+    rng = np.random.default_rng(1)
+    writers = []
+    step = 500_000
+    for first in range(0, rows, step):
+        count = min(step, rows - first)
+        at = np.arange(first, first + count)
+        start = 1_700_000_000_000_000_000 + at // 500 * MINUTE_NS
+        buy = 1 / (1 + np.exp(-0.4 * rng.normal(size=count)))
+        sell = np.clip(0.5 - 0.2 * (buy - 0.5) + 0.1 * rng.normal(size=count), 0, 1)
+        table = pa.table(
+            {
+                "symbol": pa.array(np.char.add("S", (at % 500).astype(str))),
+                "start_ns": start,
+                "end_ns": start + MINUTE_NS,
+                "trades": rng.integers(1, 400, count),
+                "volume": np.round(rng.random(count) * 1e6),
+                "turnover": np.round(rng.random(count) * 1e8, 2),
+                "buy_rate": buy,
+                "sell_rate": sell,
+                "large_buy": rng.beta(2, 12, count),
+                "large_sell": rng.beta(2, 12, count),
+                "unclassified": np.zeros(count),
+            }
+        )
+        if not writers:
+            writers = [
+                pyarrow.csv.CSVWriter(csv, table.schema),
+                pyarrow.parquet.ParquetWriter(parquet, table.schema),
+            ]
+        for writer in writers:
+            writer.write_table(table)
+    for writer in writers:
+        writer.close()
+    return csv, parquet
+
+
+def run(command):
+    """Seconds and MiB at the peak of one process."""
+    began = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - began
+    if status != 0:
+        sys.exit(f"{command} ended with {status}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def compare(what, sides, rounds):
+    """Runs all sides in turns and prints a line each, beside the first."""
+    found = {name: [] for name, _ in sides}
+    for _ in range(rounds):
+        for name, command in sides:
+            found[name].append(run(command))
+    base = min(seconds for seconds, _ in found[sides[0][0]])
+    for name, all_rounds in found.items():
+        times = sorted(seconds for seconds, _ in all_rounds)
+        memory = max(mib for _, mib in all_rounds)
+        print(
+            f"train | {what} | {name} | {times[0]:.2f} to {times[-1]:.2f} s | {memory:.0f} MiB |"
+            f" {base / times[0]:.1f} x",
+            flush=True,
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=5_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    factord = os.environ["FACTORD_BINARY"]
+
+    def theirs(path, folds, engine="c"):
+        return [sys.executable, "-c", SKLEARN, str(path), str(folds), engine]
+
+    def ours(path, folds):
+        out = ["--out", str(path.parent / "out"), "--features", ",".join(FEATURES)]
+        return [factord, "train", str(path), *out, "--folds", str(folds)]
+
+    print("training | input | program | best to worst | memory | beside pandas", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        csv, parquet = generate(pathlib.Path(folder), given.rows)
+        million = given.rows / 1e6
+        for path in [csv, parquet]:
+            for folds, work in [(0, "fits"), (5, "fits and 5 tests")]:
+                sides = [("pandas, scikit-learn", theirs(path, folds))]
+                if path == csv:
+                    sides.append(("pandas (pyarrow engine), scikit-learn", theirs(path, folds, "pyarrow")))
+                sides.append(("factord train", ours(path, folds)))
+                compare(f"{path.suffix[1:]}, {million:g} M rows, {work}", sides, given.rounds)
+        csv.unlink()
+        parquet.unlink()
+        double, double_parquet = generate(pathlib.Path(folder), 2 * given.rows)
+        for path in [double, double_parquet]:
+            what = f"{path.suffix[1:]}, {2 * million:g} M rows, fits and 5 tests"
+            compare(what, [("factord train", ours(path, 5))], 1)
+
+
+if __name__ == "__main__":
+    main()
