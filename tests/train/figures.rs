@@ -11,6 +11,9 @@ fn rows(text: &str) -> Vec<Vec<f64>> {
     text.lines().skip(1).map(row).collect()
 }
 
+/// Features, and the target they are asked for.
+type Pair = ([f64; 3], f64);
+
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
 }
@@ -33,11 +36,10 @@ fn figures_on_tables_held_out_are_those_of_the_artifacts() {
     let cut = class.details().threshold.unwrap();
     assert_eq!(number(&json["cut"]), cut);
     let x = |row: &[f64]| [row[0], row[2], row[3]];
-    let pairs: Vec<([f64; 3], f64)> =
-        rows.windows(2).map(|pair| (x(&pair[0]), pair[1][1])).collect();
+    let pairs: Vec<Pair> = rows.windows(2).map(|pair| (x(&pair[0]), pair[1][1])).collect();
     let count = pairs.len() as f64;
     let mean = pairs.iter().map(|pair| pair.1).sum::<f64>() / count;
-    let sum = |f: &dyn Fn(&([f64; 3], f64)) -> f64| pairs.iter().map(f).sum::<f64>();
+    let sum = |f: &dyn Fn(&Pair) -> f64| pairs.iter().map(f).sum::<f64>();
     let sse = sum(&|(x, y)| (y - eval(line.model(), x).y).powi(2));
     let sst = sum(&|(_, y)| (y - mean).powi(2));
     let linear = &json["holdout"]["linear"];
