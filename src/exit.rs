@@ -8,6 +8,7 @@ use crate::config::ConfigError;
 use crate::control::ReloadError;
 use crate::control::listener::ListenError;
 use crate::daemon::ServeError;
+use crate::evaluate::EvaluateError;
 use crate::factors::SettingsError;
 use crate::http::HttpError;
 use crate::measure::engine::EngineError;
@@ -304,6 +305,18 @@ impl Coded for ScoreError {
         match self {
             ScoreError::Table(error) => error.code(),
             ScoreError::Header { .. } | ScoreError::Row { .. } => Code::Data,
+        }
+    }
+}
+
+impl Coded for EvaluateError {
+    fn code(&self) -> Code {
+        match self {
+            EvaluateError::Table(error) => error.code(),
+            EvaluateError::NoPredictions { .. }
+            | EvaluateError::Length { .. }
+            | EvaluateError::Twice { .. }
+            | EvaluateError::Nothing { .. } => Code::Data,
         }
     }
 }

@@ -59,6 +59,8 @@ pub mod control;
 #[cfg(all(feature = "daemon", not(loom)))]
 pub mod daemon;
 #[cfg(all(feature = "daemon", not(loom)))]
+pub mod evaluate;
+#[cfg(all(feature = "daemon", not(loom)))]
 pub mod exit;
 #[cfg(all(feature = "daemon", not(loom)))]
 pub mod http;

@@ -1,8 +1,8 @@
 //! The command line: its grammar, and the way from a sub-command to its file.
 
 use super::{
-    Failure, bench, check, completions, factors, http, import, model, ping, predict, replay, score,
-    serve, simulate, stat, train,
+    Failure, bench, check, completions, evaluate, factors, http, import, model, ping, predict,
+    replay, score, serve, simulate, stat, train,
 };
 use crate::config::Sources;
 use crate::exit;
@@ -92,6 +92,8 @@ pub enum Command {
     Predict(predict::PredictArgs),
     /// Score a feature table with models on all cores, without a daemon
     Score(score::ScoreArgs),
+    /// Compare predictions with outcomes: R2, AUC, calibration, by period and symbol
+    Evaluate(evaluate::EvaluateArgs),
     /// Measure the round trip through the ring, beside the floor of the same cores
     Ping(ping::PingArgs),
     /// Measure everything that matters on two cores: round trips, batches, channels, swaps
@@ -136,6 +138,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Model(args) => model::run(args, globals),
         Command::Predict(args) => predict::run(args, globals),
         Command::Score(args) => score::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
         Command::Ping(args) => ping::run(args, globals),
         Command::Bench(args) => bench::run(args, globals),
         Command::FloorEcho(args) => ping::run_floor_echo(args),

@@ -7,6 +7,7 @@ pub mod bench;
 pub mod check;
 mod cli;
 pub mod completions;
+pub mod evaluate;
 mod factor_flags;
 pub mod factors;
 mod failure;

@@ -1,6 +1,7 @@
 //! `factord score` and `factord evaluate`, by the real binary.
 
 mod bad;
+mod evaluate;
 #[path = "../cli/support.rs"]
 #[expect(dead_code, reason = "some of it serves the tests of the command line alone")]
 mod support;

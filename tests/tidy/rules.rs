@@ -7,7 +7,7 @@ pub(crate) const FLOORS: [&[&str]; 11] = [
     &["abi", "sync", "idle", "log", "plot"],
     &["sys"],
     &["region", "ring", "model", "table", "factors"],
-    &["channel", "score"],
+    &["channel", "score", "evaluate"],
     &["counters"],
     &["client"],
     &["worker", "config", "measure", "simulate", "trades"],

@@ -1,0 +1,247 @@
+//! `factord evaluate`: predictions against outcomes.
+
+use super::{Failure, print};
+use crate::evaluate::{self, BIN_COUNT, By, Classifier, Figures, Job, Join, Regression, Report};
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  factord evaluate scored.parquet --cut 0.5
+  factord evaluate scored.parquet outcomes.csv --target sell_rate --cut 0.5 --by day --by symbol
+  factord evaluate scored.csv labels.csv --target sell_rate --class rose --rows --json
+
+Predictions are the columns regression, probability and class, as factord score writes them; where
+there is no class it is 1 for a probability above 0.5. The outcome is a column of the same table or
+of a second one, which is joined by symbol and start_ns where both have them, else by row order.
+The classifier is evaluated when --cut (class 1 is an outcome above it) or --class (a column of 0
+and 1) tells what was right. Rows without a prediction or an outcome are counted and left out.
+R2, RMSE and MAE; accuracy, precision, recall, F1, AUC (ties count half), Brier score and expected
+calibration error are those of scikit-learn; a figure that is not defined is shown as -.
+An R2 near 1 on the window of the inputs is an identity and no skill: sell_rate = 1 - buy_rate.";
+
+/// The flags of `factord evaluate`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct EvaluateArgs {
+    /// The table with the predictions: CSV, gzipped CSV or Parquet
+    #[arg(value_name = "PREDICTIONS")]
+    predictions: PathBuf,
+    /// The table with the outcomes (default: the predictions' own)
+    #[arg(value_name = "OUTCOMES")]
+    outcomes: Option<PathBuf>,
+    /// The column of the outcome
+    #[arg(long, value_name = "COLUMN", default_value = "sell_rate")]
+    target: String,
+    /// Above this outcome the class is 1
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true, conflicts_with = "class")]
+    cut: Option<f64>,
+    /// The column of the class, 0 or 1
+    #[arg(long, value_name = "COLUMN")]
+    class: Option<String>,
+    /// Group by this, too; may be repeated
+    #[arg(long, value_enum, value_name = "WHAT")]
+    by: Vec<What>,
+    /// Join the two tables by row order
+    #[arg(long, requires = "outcomes", conflicts_with = "key")]
+    rows: bool,
+    /// Join the two tables by symbol and start_ns, and by nothing else
+    #[arg(long, requires = "outcomes")]
+    key: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What to group by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// The column symbol
+    Symbol,
+    /// The day of `start_ns`, UTC
+    Day,
+    /// The hour of `start_ns`, UTC
+    Hour,
+    /// The minute of `start_ns`, UTC
+    Minute,
+}
+
+impl From<What> for By {
+    fn from(what: What) -> By {
+        match what {
+            What::Symbol => By::Symbol,
+            What::Day => By::Day,
+            What::Hour => By::Hour,
+            What::Minute => By::Minute,
+        }
+    }
+}
+
+/// Compares and prints.
+///
+/// # Errors
+///
+/// [`Failure`] when a table cannot be read or holds nothing to compare.
+pub fn run(args: &EvaluateArgs) -> Result<(), Failure> {
+    let mut by: Vec<By> = Vec::new();
+    for what in args.by.iter().map(|&what| By::from(what)) {
+        if !by.contains(&what) {
+            by.push(what);
+        }
+    }
+    let report = evaluate::run(&Job {
+        predictions: &args.predictions,
+        outcomes: args.outcomes.as_deref(),
+        join: match (args.rows, args.key) {
+            (true, _) => Join::Rows,
+            (_, true) => Join::Key,
+            _ => Join::Auto,
+        },
+        target: &args.target,
+        cut: args.cut,
+        class: args.class.as_deref(),
+        by: &by,
+    })?;
+    if args.json {
+        return print(format_args!("{}\n", as_json(&report)));
+    }
+    print(as_text(&report))
+}
+
+fn as_json(report: &Report) -> Value {
+    let groups = report.groups.iter().map(|(by, groups)| {
+        let groups = groups.iter().map(|(name, figures)| (name.clone(), figures_json(figures)));
+        (by.name().to_owned(), Value::Object(groups.collect()))
+    });
+    json!({
+        "rows": report.row_count,
+        "without_prediction": report.unpredicted_count,
+        "without_outcome": report.unknown_count,
+        "overall": figures_json(&report.overall),
+        "by": Value::Object(groups.collect()),
+    })
+}
+
+fn figures_json(figures: &Figures) -> Value {
+    let regression = figures.regression.as_ref().map(|figures| {
+        let Regression { row_count, r2, rmse, mae, mean } = figures;
+        json!({"rows": row_count, "r2": r2, "rmse": rmse, "mae": mae, "mean_outcome": mean})
+    });
+    let classifier = figures.classifier.as_ref().map(|figures| {
+        let bins = figures.bins.iter().map(|bin| {
+            json!({
+                "from": bin.low, "to": bin.low + 1.0 / BIN_COUNT as f64, "rows": bin.row_count,
+                "predicted": bin.predicted, "observed": bin.observed,
+            })
+        });
+        json!({
+            "rows": figures.row_count,
+            "positive_share": figures.positive_share,
+            "accuracy": figures.accuracy,
+            "precision": figures.precision,
+            "recall": figures.recall,
+            "f1": figures.f1,
+            "auc": figures.auc,
+            "brier": figures.brier,
+            "ece": figures.ece,
+            "calibration": bins.collect::<Vec<_>>(),
+        })
+    });
+    json!({"regression": regression, "classifier": classifier})
+}
+
+/// The tables for people.
+fn as_text(report: &Report) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        out,
+        "{} rows, {} without a prediction, {} without an outcome",
+        report.row_count, report.unpredicted_count, report.unknown_count
+    );
+    let overall = [("all".to_owned(), report.overall.clone())];
+    let mut tables: Vec<(&str, &[(String, Figures)])> = vec![("", &overall)];
+    tables.extend(report.groups.iter().map(|(by, groups)| (by.name(), groups.as_slice())));
+    if report.overall.regression.is_some() {
+        table(&mut out, "regression", &REGRESSION, &tables, |figures| {
+            figures.regression.as_ref().map(regression_cells)
+        });
+    }
+    if let Some(classifier) = &report.overall.classifier {
+        table(&mut out, "classifier", &CLASSIFIER, &tables, |figures| {
+            figures.classifier.as_ref().map(classifier_cells)
+        });
+        let _ = writeln!(
+            out,
+            "\n{:<20}{:>10}{:>10}{:>10}",
+            "calibration", "rows", "predicted", "observed"
+        );
+        for bin in &classifier.bins {
+            let to = bin.low + 1.0 / BIN_COUNT as f64;
+            let name = format!("{:.1} to {to:.1}", bin.low);
+            let (rows, predicted, observed) = (bin.row_count, bin.predicted, bin.observed);
+            let _ = writeln!(out, "{name:<20}{rows:>10}{predicted:>10.4}{observed:>10.4}");
+        }
+    }
+    out
+}
+
+const REGRESSION: [&str; 4] = ["rows", "R2", "RMSE", "MAE"];
+const CLASSIFIER: [&str; 9] =
+    ["rows", "accuracy", "precision", "recall", "F1", "AUC", "Brier", "ECE", "class 1"];
+
+fn table<const N: usize>(
+    out: &mut String,
+    title: &str,
+    heads: &[&str; N],
+    tables: &[(&str, &[(String, Figures)])],
+    cells: impl Fn(&Figures) -> Option<[String; N]>,
+) {
+    let row = |out: &mut String, name: &str, cells: &mut dyn Iterator<Item = &str>| {
+        let _ = write!(out, "{name:<20}");
+        cells.for_each(|cell| {
+            let _ = write!(out, "{cell:>10}");
+        });
+        out.push('\n');
+    };
+    out.push('\n');
+    row(out, title, &mut heads.iter().copied());
+    for (by, groups) in tables {
+        if !by.is_empty() {
+            let _ = writeln!(out, "by {by}");
+        }
+        for (name, figures) in *groups {
+            if let Some(cells) = cells(figures) {
+                row(out, name, &mut cells.iter().map(String::as_str));
+            }
+        }
+    }
+}
+
+fn four(value: f64) -> String {
+    format!("{value:.4}")
+}
+
+fn defined(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), four)
+}
+
+fn regression_cells(figures: &Regression) -> [String; 4] {
+    let Regression { row_count, r2, rmse, mae, .. } = figures;
+    [row_count.to_string(), defined(*r2), four(*rmse), four(*mae)]
+}
+
+fn classifier_cells(figures: &Classifier) -> [String; 9] {
+    [
+        figures.row_count.to_string(),
+        four(figures.accuracy),
+        defined(figures.precision),
+        defined(figures.recall),
+        defined(figures.f1),
+        defined(figures.auc),
+        four(figures.brier),
+        four(figures.ece),
+        four(figures.positive_share),
+    ]
+}
