@@ -1,6 +1,8 @@
 //! Exit codes: the one table of what the process reports to the shell, with the values of BSD's
 //! `sysexits.h`. Errors say which code they end the process with through [`Coded`]; everything
-//! that says so is in this file.
+//! that says so is in this module.
+
+mod tables;
 
 use crate::channel::{AttachError, CommandError, Refusal};
 use crate::client::PredictError;
@@ -8,7 +10,6 @@ use crate::config::ConfigError;
 use crate::control::ReloadError;
 use crate::control::listener::ListenError;
 use crate::daemon::ServeError;
-use crate::evaluate::EvaluateError;
 use crate::factors::SettingsError;
 use crate::http::HttpError;
 use crate::measure::engine::EngineError;
@@ -17,11 +18,7 @@ use crate::measure::stream::StreamError;
 use crate::model::catalogue::CatalogueError;
 use crate::model::file::ArtifactFileError;
 use crate::model::import::ImportFileError;
-use crate::score::ScoreError;
 use crate::simulate;
-use crate::table::{OutputError, TableError};
-use crate::trades::TradesError;
-use crate::train::TrainError;
 use std::io;
 
 /// How the process ends.
@@ -259,102 +256,6 @@ impl Coded for StreamError {
 impl Coded for simulate::SettingsError {
     fn code(&self) -> Code {
         Code::Usage
-    }
-}
-
-impl Coded for OutputError {
-    fn code(&self) -> Code {
-        match self {
-            OutputError::Create { error, .. } => Code::of_creating(error),
-            // Whoever read it has seen enough.
-            OutputError::Write { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => {
-                Code::Ok
-            }
-            OutputError::Write { .. } => Code::Io,
-        }
-    }
-}
-
-impl Coded for TrainError {
-    fn code(&self) -> Code {
-        match self {
-            TrainError::Settings { .. } => Code::Usage,
-            TrainError::Table(error) => error.code(),
-            TrainError::Backwards { .. }
-            | TrainError::Window { .. }
-            | TrainError::NotFinite { .. }
-            | TrainError::TooFew { .. }
-            | TrainError::ConstantTarget { .. }
-            | TrainError::OneClass { .. }
-            | TrainError::Separated { .. }
-            | TrainError::Model { .. }
-            | TrainError::Artifact { .. } => Code::Data,
-            TrainError::Scratch { error, .. } => match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
-                    Code::of_creating(error)
-                }
-                _ => Code::Io,
-            },
-            TrainError::Write { error, .. } => Code::of_creating(error),
-        }
-    }
-}
-
-impl Coded for ScoreError {
-    fn code(&self) -> Code {
-        match self {
-            ScoreError::Table(error) => error.code(),
-            ScoreError::Header { .. } | ScoreError::Row { .. } => Code::Data,
-        }
-    }
-}
-
-impl Coded for EvaluateError {
-    fn code(&self) -> Code {
-        match self {
-            EvaluateError::Table(error) => error.code(),
-            EvaluateError::NoPredictions { .. }
-            | EvaluateError::Length { .. }
-            | EvaluateError::Twice { .. }
-            | EvaluateError::Nothing { .. } => Code::Data,
-        }
-    }
-}
-
-impl Coded for TableError {
-    fn code(&self) -> Code {
-        match self {
-            TableError::Open { error, .. } => Code::of_reading(error),
-            TableError::Read { .. } => Code::Io,
-            TableError::Encode { .. } => Code::Internal,
-            TableError::Output(error) => error.code(),
-            TableError::Gzip { .. }
-            | TableError::Empty { .. }
-            | TableError::Parquet { .. }
-            | TableError::Pipe { .. }
-            | TableError::NoHeader { .. }
-            | TableError::NoColumn { .. }
-            | TableError::Twice { .. }
-            | TableError::Type { .. }
-            | TableError::FieldCount { .. }
-            | TableError::Missing { .. }
-            | TableError::NotANumber { .. }
-            | TableError::NoText { .. } => Code::Data,
-        }
-    }
-}
-
-impl Coded for TradesError {
-    fn code(&self) -> Code {
-        match self {
-            TradesError::Table(error) => error.code(),
-            TradesError::NoDate { .. } => Code::Usage,
-            TradesError::Value { .. }
-            | TradesError::Late { .. }
-            | TradesError::NoPreset { .. }
-            | TradesError::NoPosition { .. }
-            | TradesError::LongLine { .. } => Code::Data,
-        }
     }
 }
 

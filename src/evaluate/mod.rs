@@ -1,7 +1,7 @@
 //! Predictions against outcomes: how good were they, overall, by period and by symbol?
 //!
-//! Predictions are the columns `regression`, `probability` and `class` of a table, outcomes a column
-//! of the same table or of another one, joined by row order or by symbol and start. Rows without a
+//! Predictions are the columns `regression`, `probability` and `class` of a table, outcomes are a
+//! column of it or of another one, joined by row order or by symbol and start. Rows without a
 //! prediction or an outcome are counted and left out. Rows stream; what is held is one score and
 //! label a row, for the area under the curve, and the outcomes of a second table joined by key.
 //! This module never prints; `factord evaluate` does.

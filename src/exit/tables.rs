@@ -1,0 +1,105 @@
+//! The codes of errors in reading, writing and using tables.
+
+use super::{Code, Coded};
+use crate::evaluate::EvaluateError;
+use crate::score::ScoreError;
+use crate::table::{OutputError, TableError};
+use crate::trades::TradesError;
+use crate::train::TrainError;
+use std::io;
+
+impl Coded for OutputError {
+    fn code(&self) -> Code {
+        match self {
+            OutputError::Create { error, .. } => Code::of_creating(error),
+            // Whoever read it has seen enough.
+            OutputError::Write { error, .. } if error.kind() == io::ErrorKind::BrokenPipe => {
+                Code::Ok
+            }
+            OutputError::Write { .. } => Code::Io,
+        }
+    }
+}
+
+impl Coded for ScoreError {
+    fn code(&self) -> Code {
+        match self {
+            ScoreError::Table(error) => error.code(),
+            ScoreError::Header { .. } | ScoreError::Row { .. } => Code::Data,
+        }
+    }
+}
+
+impl Coded for EvaluateError {
+    fn code(&self) -> Code {
+        match self {
+            EvaluateError::Table(error) => error.code(),
+            EvaluateError::NoPredictions { .. }
+            | EvaluateError::Length { .. }
+            | EvaluateError::Twice { .. }
+            | EvaluateError::Nothing { .. } => Code::Data,
+        }
+    }
+}
+
+impl Coded for TableError {
+    fn code(&self) -> Code {
+        match self {
+            TableError::Open { error, .. } => Code::of_reading(error),
+            TableError::Read { .. } => Code::Io,
+            TableError::Encode { .. } => Code::Internal,
+            TableError::Output(error) => error.code(),
+            TableError::Gzip { .. }
+            | TableError::Empty { .. }
+            | TableError::Parquet { .. }
+            | TableError::Pipe { .. }
+            | TableError::NoHeader { .. }
+            | TableError::NoColumn { .. }
+            | TableError::Twice { .. }
+            | TableError::Type { .. }
+            | TableError::FieldCount { .. }
+            | TableError::Missing { .. }
+            | TableError::NotANumber { .. }
+            | TableError::NoText { .. } => Code::Data,
+        }
+    }
+}
+
+impl Coded for TrainError {
+    fn code(&self) -> Code {
+        match self {
+            TrainError::Settings { .. } => Code::Usage,
+            TrainError::Table(error) => error.code(),
+            TrainError::Backwards { .. }
+            | TrainError::Window { .. }
+            | TrainError::NotFinite { .. }
+            | TrainError::TooFew { .. }
+            | TrainError::ConstantTarget { .. }
+            | TrainError::OneClass { .. }
+            | TrainError::Separated { .. }
+            | TrainError::Model { .. }
+            | TrainError::Artifact { .. } => Code::Data,
+            TrainError::Scratch { error, .. } => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => {
+                    Code::of_creating(error)
+                }
+                _ => Code::Io,
+            },
+            TrainError::Write { error, .. } => Code::of_creating(error),
+        }
+    }
+}
+
+impl Coded for TradesError {
+    fn code(&self) -> Code {
+        match self {
+            TradesError::Table(error) => error.code(),
+            TradesError::NoDate { .. } => Code::Usage,
+            TradesError::Value { .. }
+            | TradesError::Late { .. }
+            | TradesError::NoPreset { .. }
+            | TradesError::NoPosition { .. }
+            | TradesError::LongLine { .. } => Code::Data,
+        }
+    }
+}
