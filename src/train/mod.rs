@@ -1,9 +1,9 @@
 //! Training: from feature tables to linear and logistic artifacts, with honest figures.
 //!
-//! A table is parsed once into a [`scratch`] file and then passed over: least squares by triangles
-//! ([`linear`]), logistic regression by Newton's method ([`logistic`]), walk-forward tests
-//! ([`split`]), figures beside baselines ([`figures`]), intervals by drawing blocks
-//! ([`bootstrap`]). Memory does not grow with the rows, and sums are merged in a fixed order: the
+//! A table is parsed once into a `scratch` file and then passed over: least squares by triangles
+//! (`linear`), logistic regression by Newton's method (`logistic`), walk-forward tests
+//! (`split`), figures beside baselines (`figures`), intervals by drawing blocks
+//! (`bootstrap`). Memory does not grow with the rows, and sums are merged in a fixed order: the
 //! same table gives the same bits with any number of threads. Nothing is ever fitted to rows that
 //! are tested, the label's cut included.
 //!
