@@ -139,7 +139,9 @@ fn a_print_far_off_the_market_is_counted_and_survived() {
     let file = "binance_usdm_btcusdt_20230405.csv.gz";
     let (rows, counts) = rows(folder.join(file), &Settings::default());
     assert_eq!(counts.outliers, 1);
-    assert_eq!(counts.by_flag, counts.trades);
+    // The print is the insurance fund's: flagged as having no aggressor.
+    assert_eq!((counts.auction_trades, counts.unclassified_trades), (1, 0));
+    assert_eq!(counts.by_flag + counts.auction_trades, counts.trades);
     assert!(!rows.is_empty());
     for (_, row) in rows {
         assert!((row.buy_rate + row.sell_rate - 1.0).abs() < 1e-12, "{row:?}");
