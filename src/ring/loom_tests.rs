@@ -21,15 +21,16 @@ impl AsRef<[Line]> for Memory {
     }
 }
 
-/// The four ends of a channel with one feature a request.
+/// The four ends of a channel.
 #[allow(clippy::type_complexity, reason = "named once, here")]
 fn channel(
+    feature_count: usize,
     slot_count: usize,
 ) -> (
     (RequestProducer<Memory>, ResponseConsumer<Memory>),
     (RequestConsumer<Memory>, ResponseProducer<Memory>),
 ) {
-    let geometry = Geometry::new(1, slot_count).unwrap();
+    let geometry = Geometry::new(feature_count, slot_count).unwrap();
     let req = Memory::zeroed(geometry.req_lines());
     let resp = Memory::zeroed(geometry.resp_lines());
     let client = (
@@ -47,6 +48,11 @@ fn meta(position: u64) -> u64 {
 
 fn feature(position: u64) -> f64 {
     position as f64 / 8.0
+}
+
+/// Three features have a path of their own.
+fn triple(position: u64) -> [f64; 3] {
+    [0.25, 0.5, 0.75].map(|more| feature(position) + more)
 }
 
 fn response(position: u64) -> Response {
@@ -79,7 +85,7 @@ fn take_request(requests: &mut RequestConsumer<Memory>) -> u64 {
 #[test]
 fn a_request_that_is_seen_is_whole() {
     loom::model(|| {
-        let ((mut requests, _), (mut looked_at, _)) = channel(2);
+        let ((mut requests, _), (mut looked_at, _)) = channel(1, 2);
         let client = thread::spawn(move || {
             for position in 1..=2 {
                 assert_eq!(requests.push(meta(position), &[feature(position)]), position);
@@ -93,12 +99,12 @@ fn a_request_that_is_seen_is_whole() {
 }
 
 #[test]
-fn requests_counted_ahead_are_whole() {
+fn triples_counted_ahead_are_whole() {
     loom::model(|| {
-        let ((mut requests, _), (mut looked_at, _)) = channel(2);
+        let ((mut requests, _), (mut looked_at, _)) = channel(3, 2);
         let client = thread::spawn(move || {
             for position in 1..=2 {
-                requests.push(meta(position), &[feature(position)]);
+                requests.push(meta(position), &triple(position));
             }
         });
         while looked_at.look() != Look::Ready {
@@ -107,7 +113,7 @@ fn requests_counted_ahead_are_whole() {
         for _ in 0..=looked_at.ready_behind(1) {
             let position = looked_at.position();
             let (found, x) = looked_at.read_triple(0);
-            assert_eq!((found, x[0]), (meta(position), feature(position).to_bits()));
+            assert_eq!((found, x), (meta(position), triple(position).map(f64::to_bits)));
             looked_at.advance(1);
         }
         client.join().unwrap();
@@ -117,7 +123,7 @@ fn requests_counted_ahead_are_whole() {
 #[test]
 fn an_answer_that_is_seen_is_whole() {
     loom::model(|| {
-        let ((_, mut answers), (_, mut responses)) = channel(2);
+        let ((_, mut answers), (_, mut responses)) = channel(1, 2);
         let worker = thread::spawn(move || responses.push(1, &response(1)));
         let taken = loop {
             match answers.pop() {
@@ -134,7 +140,7 @@ fn an_answer_that_is_seen_is_whole() {
 /// Sends `count` requests over `slot_count` slots, as many at once as there is room for.
 fn round_trips(slot_count: usize, count: u64) {
     loom::model(move || {
-        let ((mut requests, mut answers), (mut looked_at, mut responses)) = channel(slot_count);
+        let ((mut requests, mut answers), (mut looked_at, mut responses)) = channel(1, slot_count);
         let worker = thread::spawn(move || {
             for _ in 0..count {
                 let position = take_request(&mut looked_at);
