@@ -3,10 +3,11 @@
 //!
 //! The arithmetic is written once, over arrays of eight, in an order that gives every lane exactly
 //! the operations of the scalar form; the compiler turns it into vector instructions of the level
-//! chosen at start. Rust never fuses a product and a sum, so no level changes a bit.
+//! chosen at start. Rust never fuses a product and a sum, so no level changes a bit. The same holds
+//! of columns: [`decide`] and [`probabilities`] are [`super::eval`] row by row, for any width.
 
-use super::Kind;
 use super::eval::{Triple, probability};
+use super::{Kind, Model};
 
 /// Requests evaluated at once.
 // 8: one AVX-512 register a feature, or two of AVX.
@@ -51,6 +52,76 @@ impl Level {
     pub fn best() -> Level {
         Level::available().last().copied().unwrap_or(Level(Instructions::Baseline))
     }
+
+    /// Does some work in instructions of this level: all of it that is inlined into a closure that
+    /// is `#[inline(always)]` itself.
+    #[inline]
+    pub fn run<R>(self, work: impl FnOnce() -> R) -> R {
+        match self.0 {
+            Instructions::Baseline => work(),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a `Level` of AVX2 exists only where the processor has it.
+            Instructions::Avx2 => unsafe { work_avx2(work) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a `Level` of AVX-512 exists only where the processor has it.
+            Instructions::Avx512 => unsafe { work_avx512(work) },
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn work_avx2<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq")]
+fn work_avx512<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+/// Writes the decision values of rows, whose feature `j` is the column `x[j]`.
+pub fn decide(level: Level, model: &Model, x: &[&[f64]], decisions: &mut [f64]) {
+    level.run(
+        #[inline(always)]
+        || {
+            decisions.fill(0.0);
+            for (j, (x, &weight)) in x.iter().zip(model.weights()).enumerate() {
+                match model.kind() {
+                    Kind::Linear => add(j, decisions, x, |x| x * weight),
+                    Kind::Logistic => {
+                        let (mean, scale) = (model.mean()[j], model.scale()[j]);
+                        add(j, decisions, x, |x| (x - mean) / scale * weight);
+                    }
+                }
+            }
+            decisions.iter_mut().for_each(|sum| *sum += model.intercept());
+        },
+    );
+}
+
+/// Adds a term to each sum. The first one is put there: added to zero, -0.0 would lose its sign.
+#[inline(always)]
+fn add(j: usize, sums: &mut [f64], x: &[f64], term: impl Fn(f64) -> f64) {
+    let both = sums.iter_mut().zip(x);
+    if j == 0 {
+        both.for_each(|(sum, &x)| *sum = term(x));
+    } else {
+        both.for_each(|(sum, &x)| *sum += term(x));
+    }
+}
+
+/// Writes the probabilities of class 1 that belong to decision values.
+pub fn probabilities(level: Level, decisions: &[f64], probabilities: &mut [f64]) {
+    level.run(
+        #[inline(always)]
+        || {
+            for (p, &decision) in probabilities.iter_mut().zip(decisions) {
+                *p = probability(decision);
+            }
+        },
+    );
 }
 
 /// Evaluates eight requests: `x[i]` holds feature `i` of each. Returns decision values and first
@@ -118,6 +189,38 @@ mod tests {
             state ^= state << 25;
             state ^= state >> 27;
             state.wrapping_mul(0x2545_f491_4f6c_dd1d)
+        }
+    }
+
+    #[test]
+    fn columns_of_any_width_have_the_bits_of_one_row_at_a_time() {
+        let mut next = numbers();
+        let mut value = || (next() >> 11) as f64 / (1u64 << 53) as f64 * 4.0 - 1.5;
+        for width in [1, 2, 3, 7] {
+            let mut some = |count: usize| (0..count).map(|_| value()).collect::<Vec<f64>>();
+            let scale = some(width).into_iter().map(|x| 0.5 + x.abs()).collect();
+            let linear = Model::linear(some(width), 0.25).unwrap();
+            let logistic = Model::logistic(some(width), 0.25, some(width), scale).unwrap();
+            let columns: Vec<Vec<f64>> = (0..width).map(|_| some(100)).collect();
+            let x: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
+            for (model, level) in [linear, logistic]
+                .iter()
+                .flat_map(|m| Level::available().into_iter().map(move |l| (m, l)))
+            {
+                let (mut decisions, mut chances) = ([0.0; 100], [0.0; 100]);
+                decide(level, model, &x, &mut decisions);
+                probabilities(level, &decisions, &mut chances);
+                for row in 0..100 {
+                    let x: Vec<f64> = columns.iter().map(|column| column[row]).collect();
+                    let one = eval_one(model, &x);
+                    let found = match model.kind() {
+                        Kind::Linear => Output { y: decisions[row], second: 0.0 },
+                        Kind::Logistic => Output::logistic(decisions[row], chances[row]),
+                    };
+                    assert_eq!(found.y.to_bits(), one.y.to_bits(), "{level:?}, row {row}");
+                    assert_eq!(found.second, one.second, "{level:?}, row {row}");
+                }
+            }
         }
     }
 

@@ -1,13 +1,14 @@
 //! One pass that asks every model about the rows it was not fitted to, and the last ones about all.
 
 use super::TrainError;
-use super::figures::{BINS, Cell, ClassRow, LineRow, loss};
-use super::mark::{self, HOLDOUT, NONE};
+use super::figures::{BINS, Cell, ClassRow, LineRow};
+use super::mark::{self, HOLDOUT, Rows};
 use super::plots::{Frame, Plots};
 use super::scratch::{Chunk, Part, Scratch};
 use super::split::Split;
 use crate::model::Model;
-use crate::model::eval::eval;
+use crate::model::lanes::{self, Level};
+use std::borrow::Cow;
 
 /// The models of one training, and what its baselines need to know.
 #[derive(Clone, Debug)]
@@ -112,45 +113,122 @@ impl Answers {
     }
 }
 
-/// Adds one row to a gradient.
-fn steepen(gradient: &mut [f64], off: f64, x: &[f64], means: &[f64]) {
-    gradient[0] += off;
-    for ((sum, x), mean) in gradient[1..].iter_mut().zip(x).zip(means) {
-        *sum += off * (x - mean);
+/// What a model and its baselines are asked about some rows of a chunk, and what the models say.
+struct Asked<'a> {
+    trainee: &'a Trainee,
+    x: Vec<Cow<'a, [f64]>>,
+    y: Cow<'a, [f64]>,
+    marks: Cow<'a, [u64]>,
+    last: Cow<'a, [f64]>,
+    rolling: Cow<'a, [f64]>,
+    /// Predictions of the linear model; decision values and probabilities of the logistic one.
+    said: Option<Vec<f64>>,
+    classed: Option<(Vec<f64>, Vec<f64>)>,
+}
+
+impl<'a> Asked<'a> {
+    fn new(trainee: &'a Trainee, chunk: &'a Chunk, rows: &Rows, width: usize) -> Asked<'a> {
+        let x: Vec<Cow<[f64]>> = (0..width).map(|j| rows.values(chunk.x(j))).collect();
+        let columns: Vec<&[f64]> = x.iter().map(|x| &**x).collect();
+        let level = Level::best();
+        let decide = |model: &Model| {
+            let mut decisions = vec![0.0; rows.len()];
+            lanes::decide(level, model, &columns, &mut decisions);
+            decisions
+        };
+        let said = trainee.linear.as_ref().map(decide);
+        let classed = trainee.logistic.as_ref().map(decide).map(|decisions| {
+            let mut probabilities = vec![0.0; rows.len()];
+            lanes::probabilities(level, &decisions, &mut probabilities);
+            (decisions, probabilities)
+        });
+        Asked {
+            trainee,
+            x,
+            y: rows.values(chunk.y()),
+            marks: rows.values(chunk.marks()),
+            last: rows.values(chunk.last()),
+            rolling: rows.values(chunk.rolling()),
+            said,
+            classed,
+        }
     }
+
+    /// What came of a row.
+    fn answers(&self, row: usize, frame: &Frame) -> Answers {
+        let trainee = self.trainee;
+        let or_mean = |value: f64| if value.is_nan() { trainee.mean } else { value };
+        let (last, rolling) = (or_mean(self.last[row]), or_mean(self.rolling[row]));
+        let y = self.y[row];
+        let line = self.said.as_ref().map(|said| {
+            let baselines = [y - last, y - rolling, y - trainee.mean];
+            (LineRow { y: y - frame.mean, residual: y - said[row], baselines }, said[row])
+        });
+        let class = self.classed.as_ref().map(|(decisions, probabilities)| ClassRow {
+            label: y > trainee.cut,
+            class: decisions[row] > 0.0,
+            probability: probabilities[row],
+            share_loss: trainee.share_loss[usize::from(y > trainee.cut)],
+            last: last > trainee.cut,
+            majority: trainee.share > 0.5,
+            bin: bin(decisions[row], frame),
+        });
+        Answers { line, class }
+    }
+
+    /// Adds a row to a gradient.
+    fn steepen(&self, gradient: &mut [f64], off: f64, row: usize, means: &[f64]) {
+        gradient[0] += off;
+        for ((sum, x), mean) in gradient[1..].iter_mut().zip(&self.x).zip(means) {
+            *sum += off * (x[row] - mean);
+        }
+    }
+}
+
+/// The bin of a decision value, in units of the last classifier's.
+fn bin(decision: f64, frame: &Frame) -> usize {
+    let place = (decision - frame.decision_middle) / frame.decision_unit;
+    // Eight units to either side hold all but one row in 10^15.
+    let place = ((place + 8.0) / 16.0).clamp(0.0, 1.0);
+    ((place * BINS as f64) as usize).min(BINS - 1)
 }
 
 impl Examiner<'_> {
     /// Passes over all rows.
     pub(super) fn examine(&self, scratch: &Scratch) -> Result<Assessed, TrainError> {
-        let new = || Assessed::new(self.split, self.symbols, scratch.width());
+        let width = scratch.width();
+        let new = || Assessed::new(self.split, self.symbols, width);
         let mut total = new();
-        let add = |sums: &mut Assessed, chunk: &Chunk| self.chunk(scratch.width(), sums, chunk);
+        let add = |sums: &mut Assessed, chunk: &Chunk| {
+            let Some((last, others)) = self.trainees.split_last() else { return };
+            self.last(sums, &Asked::new(last, chunk, &Rows::All(chunk.y().len()), width));
+            for (test, trainee) in others.iter().enumerate() {
+                let rows = Rows::of(chunk.marks(), |mark| mark::test(mark) == test as u64);
+                if rows.len() > 0 {
+                    self.test(sums, test, &Asked::new(trainee, chunk, &rows, width));
+                }
+            }
+        };
         scratch.fold(Part::All, 1, new, add, |sums| total.merge(&sums))?;
         Ok(total)
     }
 
-    fn chunk(&self, width: usize, sums: &mut Assessed, chunk: &Chunk) {
-        let Some(last) = self.trainees.last() else { return };
-        let columns: Vec<&[f64]> = (0..width).map(|j| chunk.x(j)).collect();
-        let mut x = vec![0.0; width];
-        let given = chunk.y().iter().zip(chunk.marks()).zip(chunk.last()).zip(chunk.rolling());
-        for (row, (((&y, &mark), &before), &rolling)) in given.enumerate() {
-            x.iter_mut().zip(&columns).for_each(|(x, column)| *x = column[row]);
-            let known = [y, before, rolling];
-            let held_out = mark::group(mark) == HOLDOUT;
-            let (block, test) = (mark::block(mark), mark::test(mark));
-            let answers = self.ask(last, &x, known);
+    /// The models on all rows.
+    fn last(&self, sums: &mut Assessed, asked: &Asked) {
+        for (row, &mark) in asked.marks.iter().enumerate() {
+            let answers = asked.answers(row, &self.frame);
+            let (held_out, block) = (mark::group(mark) == HOLDOUT, mark::block(mark));
             if held_out {
                 answers.add(&mut sums.holdout[block]);
             } else {
                 answers.add(&mut sums.training);
-                if let Some((row, _)) = &answers.line {
-                    steepen(&mut sums.line_gradients[block], -row.residual, &x, self.means);
+                if let Some((line, _)) = &answers.line {
+                    let gradient = &mut sums.line_gradients[block];
+                    asked.steepen(gradient, -line.residual, row, self.means);
                 }
-                if let Some(row) = &answers.class {
-                    let off = row.probability - f64::from(u8::from(row.label));
-                    steepen(&mut sums.class_gradients[block], off, &x, self.means);
+                if let Some(class) = &answers.class {
+                    let off = class.probability - f64::from(u8::from(class.label));
+                    asked.steepen(&mut sums.class_gradients[block], off, row, self.means);
                 }
             }
             let shown = match self.shown {
@@ -159,15 +237,19 @@ impl Examiner<'_> {
                 Shown::WalkForward => false,
             };
             if shown {
-                self.show(sums, mark, y, &answers);
+                self.show(sums, mark, asked.y[row], &answers);
             }
-            if !held_out && test != NONE {
-                let answers = self.ask(&self.trainees[test as usize], &x, known);
-                answers.add(&mut sums.folds[test as usize]);
-                answers.add(&mut sums.tests[block]);
-                if self.shown == Shown::WalkForward {
-                    self.show(sums, mark, y, &answers);
-                }
+        }
+    }
+
+    /// The models of a fold on the rows that test it.
+    fn test(&self, sums: &mut Assessed, test: usize, asked: &Asked) {
+        for (row, &mark) in asked.marks.iter().enumerate() {
+            let answers = asked.answers(row, &self.frame);
+            answers.add(&mut sums.folds[test]);
+            answers.add(&mut sums.tests[mark::block(mark)]);
+            if self.shown == Shown::WalkForward {
+                self.show(sums, mark, asked.y[row], &answers);
             }
         }
     }
@@ -180,38 +262,5 @@ impl Examiner<'_> {
         if let Some(row) = &answers.class {
             sums.plots.add_class(row);
         }
-    }
-
-    fn ask(&self, trainee: &Trainee, x: &[f64], [y, last, rolling]: [f64; 3]) -> Answers {
-        let or_mean = |value: f64| if value.is_nan() { trainee.mean } else { value };
-        let (last, rolling) = (or_mean(last), or_mean(rolling));
-        let line = trainee.linear.as_ref().map(|model| {
-            let said = eval(model, x).y;
-            let baselines = [y - last, y - rolling, y - trainee.mean];
-            (LineRow { y: y - self.frame.mean, residual: y - said, baselines }, said)
-        });
-        let class = trainee.logistic.as_ref().map(|model| {
-            let output = eval(model, x);
-            let logarithms = [(1.0 - output.y).ln(), output.y.ln()];
-            ClassRow {
-                label: y > trainee.cut,
-                class: output.second > 0.0,
-                probability: output.y,
-                loss: loss(logarithms[usize::from(y > trainee.cut)]),
-                share_loss: trainee.share_loss[usize::from(y > trainee.cut)],
-                last: last > trainee.cut,
-                majority: trainee.share > 0.5,
-                bin: self.bin(logarithms[1] - logarithms[0]),
-            }
-        });
-        Answers { line, class }
-    }
-
-    /// The bin of a decision value, in units of the last classifier's.
-    fn bin(&self, decision: f64) -> usize {
-        let place = (decision - self.frame.decision_middle) / self.frame.decision_unit;
-        // Eight units to either side hold all but one row in 10^15.
-        let place = ((place + 8.0) / 16.0).clamp(0.0, 1.0);
-        ((place * BINS as f64) as usize).min(BINS - 1)
     }
 }

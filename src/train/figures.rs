@@ -106,8 +106,7 @@ pub(super) struct ClassRow {
     pub(super) label: bool,
     pub(super) class: bool,
     pub(super) probability: f64,
-    /// What the probability costs, and what the training's share of ones would.
-    pub(super) loss: f64,
+    /// What the training's share of ones costs.
     pub(super) share_loss: f64,
     /// The class by the last value, and the class most seen in training.
     pub(super) last: bool,
@@ -127,17 +126,26 @@ pub(super) struct Class {
     hits: f64,
     positives: f64,
     true_positives: f64,
+    /// The loss, but for the rows whose probabilities are multiplied in `likelihood`: a logarithm
+    /// of many costs as much as that of one.
     loss: f64,
+    likelihood: f64,
     share_loss: f64,
     baselines: [f64; 2],
     /// Rows of class 0 and of class 1 in each bin; empty where nobody asks for the area.
     bins: Vec<[f64; 2]>,
 }
 
-/// The loss of a row whose label has a probability of this logarithm; a certain mistake costs 36
-/// nats instead of all.
-pub(super) fn loss(logarithm: f64) -> f64 {
-    -logarithm.max(-36.0)
+/// What a label of probability 0 counts as: a certain mistake costs 36 nats instead of all.
+const PROBABILITY_MIN: f64 = 2.3e-16;
+
+/// A likelihood below this one becomes a loss. The product of two that are above and of one row
+/// is still far from underflow.
+const LIKELIHOOD_MIN: f64 = 1e-100;
+
+/// The loss of a row whose label has this probability.
+pub(super) fn loss(probability: f64) -> f64 {
+    -probability.max(PROBABILITY_MIN).ln()
 }
 
 impl Class {
@@ -149,6 +157,7 @@ impl Class {
             positives: 0.0,
             true_positives: 0.0,
             loss: 0.0,
+            likelihood: 1.0,
             share_loss: 0.0,
             baselines: [0.0; 2],
             bins: if with_bins { vec![[0.0; 2]; BINS] } else { Vec::new() },
@@ -162,7 +171,8 @@ impl Class {
         self.hits += one(row.class == row.label);
         self.positives += one(row.class);
         self.true_positives += one(row.class && row.label);
-        self.loss += row.loss;
+        let probability = if row.label { row.probability } else { 1.0 - row.probability };
+        self.multiply(probability.max(PROBABILITY_MIN));
         self.share_loss += row.share_loss;
         self.baselines[0] += one(row.last == row.label);
         self.baselines[1] += one(row.majority == row.label);
@@ -178,11 +188,20 @@ impl Class {
         self.positives += other.positives;
         self.true_positives += other.true_positives;
         self.loss += other.loss;
+        self.multiply(other.likelihood);
         self.share_loss += other.share_loss;
         self.baselines.iter_mut().zip(other.baselines).for_each(|(sum, more)| *sum += more);
         for (bin, more) in self.bins.iter_mut().zip(&other.bins) {
             bin[0] += more[0];
             bin[1] += more[1];
+        }
+    }
+
+    fn multiply(&mut self, likelihood: f64) {
+        self.likelihood *= likelihood;
+        if self.likelihood < LIKELIHOOD_MIN {
+            self.loss -= self.likelihood.ln();
+            self.likelihood = 1.0;
         }
     }
 
@@ -200,7 +219,7 @@ impl Class {
             recall,
             f1: ratio(2.0 * self.true_positives, self.positives + self.ones),
             auc: self.auc(),
-            log_loss: self.loss / self.count,
+            log_loss: (self.loss - self.likelihood.ln()) / self.count,
             share_log_loss: self.share_loss / self.count,
             baseline_accuracy: baselines,
             gain: self.hits / self.count - baselines[0].max(baselines[1]),
@@ -294,8 +313,7 @@ mod tests {
                 label,
                 class: bin >= 2,
                 probability: 0.5,
-                loss: loss(0.5f64.ln()),
-                share_loss: loss(0.5f64.ln()),
+                share_loss: loss(0.5),
                 last: true,
                 majority: false,
                 bin,

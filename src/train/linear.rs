@@ -5,6 +5,7 @@
 //! normal equations would square the condition number.
 
 use nalgebra::{DMatrix, DVector};
+use std::borrow::Cow;
 
 /// A column whose part that the columns before it do not explain is at most this share of it
 /// depends on them.
@@ -45,28 +46,22 @@ impl Triangle {
         Triangle { r: DMatrix::zeros(width + 2, width + 2) }
     }
 
-    /// Adds rows: `column(j)` gives feature `j`, or the target as `j = width`.
+    /// Adds so many rows: `column(j)` gives feature `j`, or the target as `j = width`.
     pub(super) fn add<'a>(
         &mut self,
         units: &Units,
-        rows: &[usize],
-        column: impl Fn(usize) -> &'a [f64],
+        count: usize,
+        column: impl Fn(usize) -> Cow<'a, [f64]>,
     ) {
         let size = self.r.ncols();
-        let mut stack = DMatrix::zeros(size + rows.len(), size);
+        let mut stack = DMatrix::zeros(size + count, size);
         stack.rows_mut(0, size).copy_from(&self.r);
-        stack.view_mut((size, 0), (rows.len(), 1)).fill(1.0);
+        stack.view_mut((size, 0), (count, 1)).fill(1.0);
         for j in 0..size - 1 {
             let (values, shift, scale) = (column(j), units.shift[j], 1.0 / units.scale[j]);
             let mut target = stack.column_mut(j + 1);
-            let target = &mut target.as_mut_slice()[size..];
-            if rows.len() == values.len() {
-                target.iter_mut().zip(values).for_each(|(to, x)| *to = (x - shift) * scale);
-            } else {
-                target.iter_mut().zip(rows).for_each(|(to, &row)| {
-                    *to = (values[row] - shift) * scale;
-                });
-            }
+            let target = target.as_mut_slice()[size..].iter_mut();
+            target.zip(&*values).for_each(|(to, x)| *to = (x - shift) * scale);
         }
         self.r = triangle(stack);
     }
@@ -237,10 +232,11 @@ mod tests {
         let std: Vec<f64> = columns.iter().map(|_| 1.0).collect();
         let units = Units::new(mean, &std);
         let mut whole = Triangle::new(columns.len() - 1);
-        let rows: Vec<usize> = (0..count).collect();
-        for piece in rows.chunks(count.div_ceil(pieces)) {
+        let len = count.div_ceil(pieces);
+        for first in (0..count).step_by(len) {
+            let piece = first..(first + len).min(count);
             let mut part = Triangle::new(columns.len() - 1);
-            part.add(&units, piece, |j| &columns[j]);
+            part.add(&units, piece.len(), |j| Cow::from(&columns[j][piece.clone()]));
             whole.merge(&part);
         }
         (whole, units)

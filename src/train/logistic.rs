@@ -6,10 +6,13 @@
 //! start from where two or three whole passes are enough.
 
 use super::TrainError;
-use super::mark;
+use super::mark::{self, Rows};
 use super::scratch::{CHUNK_ROWS, Chunk, Part, Scratch};
 use crate::model::exp::exp;
+use crate::model::lanes::{LANES, Level};
 use nalgebra::{DMatrix, DVector};
+use std::borrow::Cow;
+use std::ops::Range;
 
 /// Passes before a search is given up: a handful is usual.
 const PASSES_MAX: usize = 100;
@@ -20,6 +23,10 @@ const STEP_MIN: f64 = 2e-5;
 
 /// Chunks of the first search.
 const FIRST_CHUNKS: usize = 64;
+
+/// Rows that are worked on at once.
+// 512: four columns of them take half of the first-level cache.
+const BLOCK_ROWS: usize = 512;
 
 /// Columns from which on a general matrix product beats one dot product an entry.
 const PRODUCT_MIN: usize = 8;
@@ -71,19 +78,38 @@ impl Slope {
         self.wrong += other.wrong;
     }
 
-    /// Adds rows of which `z` are the features behind a one, by their residuals and curvatures.
-    fn add(&mut self, z: &DMatrix<f64>, residuals: &DVector<f64>, bends: &DVector<f64>) {
-        self.gradient.gemv_tr(1.0, z, residuals, 1.0);
+    /// Adds rows of which `z` are the features behind a one, by their decision values and targets.
+    #[inline(always)]
+    fn add(&mut self, z: &DMatrix<f64>, mut decisions: Vec<f64>, targets: &[f64], cut: f64) {
+        let mut bends = vec![0.0; targets.len()];
+        let mut wrong = 0.0;
+        for ((decision, bend), &target) in decisions.iter_mut().zip(&mut bends).zip(targets) {
+            let label = f64::from(u8::from(target > cut));
+            let class = f64::from(u8::from(*decision > 0.0));
+            wrong += (class - label).abs();
+            let probability = 1.0 / (1.0 + exp(-*decision));
+            *bend = probability * (1.0 - probability);
+            *decision = probability - label;
+        }
+        self.wrong += wrong as u64;
+        let residuals = decisions;
+        let column = |j: usize| &z.as_slice()[j * targets.len()..(j + 1) * targets.len()];
+        for j in 0..z.ncols() {
+            self.gradient[j] += dot(column(j), &residuals);
+        }
         if z.ncols() >= PRODUCT_MIN {
             let mut bent = z.clone();
-            bent.column_iter_mut().for_each(|mut column| column.component_mul_assign(bends));
+            let bends = DVector::from_vec(bends);
+            bent.column_iter_mut().for_each(|mut column| column.component_mul_assign(&bends));
             self.curvature.gemm(1.0, &z.transpose(), &bent, 1.0);
             return;
         }
+        let mut bent = residuals;
         for j in 0..z.ncols() {
-            let bent = z.column(j).component_mul(bends);
+            let both = column(j).iter().zip(&bends);
+            bent.iter_mut().zip(both).for_each(|(to, (z, bend))| *to = z * bend);
             for i in 0..=j {
-                let sum = z.column(i).dot(&bent);
+                let sum = dot(column(i), &bent);
                 self.curvature[(i, j)] += sum;
                 if i < j {
                     self.curvature[(j, i)] += sum;
@@ -91,39 +117,51 @@ impl Slope {
             }
         }
     }
-
-    /// Adds rows to a logistic model's sums.
-    fn add_logistic(&mut self, z: &DMatrix<f64>, theta: &DVector<f64>, labels: &[bool]) {
-        let mut residuals = z * theta;
-        let mut bends = DVector::zeros(labels.len());
-        for ((residual, bend), &label) in residuals.iter_mut().zip(bends.iter_mut()).zip(labels) {
-            let decision = *residual;
-            self.wrong += u64::from((decision > 0.0) != label);
-            let probability = 1.0 / (1.0 + exp(-decision));
-            *bend = probability * (1.0 - probability);
-            *residual = probability - f64::from(u8::from(label));
-        }
-        self.add(z, &residuals, &bends);
-    }
 }
 
-/// The features of some rows, standardised, behind a one.
-fn standardised(chunk: &Chunk, rows: &[usize], task: &Task) -> DMatrix<f64> {
-    let mut z = DMatrix::zeros(rows.len(), task.kept.len() + 1);
-    z.column_mut(0).fill(1.0);
-    for (at, &feature) in task.kept.iter().enumerate() {
-        let (values, mean) = (chunk.x(feature), task.mean[feature]);
-        // One division instead of one a row; the last digit does not matter to the search.
-        let factor = 1.0 / task.scale[feature];
-        let mut column = z.column_mut(at + 1);
-        let column = column.as_mut_slice();
-        if rows.len() == values.len() {
-            column.iter_mut().zip(values).for_each(|(to, x)| *to = (x - mean) * factor);
-        } else {
-            column.iter_mut().zip(rows).for_each(|(to, &row)| *to = (values[row] - mean) * factor);
+/// The sum of products, in an order that is the same at every [`Level`].
+#[inline(always)]
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let (a, b) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut sums = [0.0; LANES];
+    for (a, b) in a.0.iter().zip(b.0) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
         }
     }
-    z
+    sums.iter_mut().zip(a.1.iter().zip(b.1)).for_each(|(sum, (a, b))| *sum += a * b);
+    sums.iter().sum()
+}
+
+/// Some rows of a chunk as a model sees them.
+struct Seen<'a> {
+    task: &'a Task,
+    /// The features that take part.
+    x: Vec<Cow<'a, [f64]>>,
+    y: Cow<'a, [f64]>,
+}
+
+impl Seen<'_> {
+    /// Adds a block of rows to the sums of a model's slope.
+    #[inline(always)]
+    fn add(&self, rows: Range<usize>, theta: &DVector<f64>, sums: &mut Slope) {
+        let mut z = DMatrix::zeros(rows.len(), self.x.len() + 1);
+        z.column_mut(0).fill(1.0);
+        let mut decisions = vec![theta[0]; rows.len()];
+        for (at, (x, &feature)) in self.x.iter().zip(&self.task.kept).enumerate() {
+            let mean = self.task.mean[feature];
+            // One division instead of one a row; the last digit does not matter to the search.
+            let factor = 1.0 / self.task.scale[feature];
+            let weight = theta[at + 1];
+            let mut column = z.column_mut(at + 1);
+            let both = column.as_mut_slice().iter_mut().zip(&mut decisions);
+            for ((to, decision), x) in both.zip(&x[rows.clone()]) {
+                *to = (x - mean) * factor;
+                *decision += *to * weight;
+            }
+        }
+        sums.add(&z, decisions, &self.y[rows], self.task.cut);
+    }
 }
 
 /// Where one model's search stands.
@@ -235,16 +273,20 @@ fn pass(
         .collect();
     let new = || tasks.iter().map(|task| Slope::new(task.kept.len() + 1)).collect::<Vec<_>>();
     let mut total = new();
+    let level = Level::best();
     let add = |sums: &mut Vec<Slope>, chunk: &Chunk| {
         for ((task, theta), sums) in tasks.iter().zip(&thetas).zip(sums) {
             let Some(theta) = theta else { continue };
-            let rows = mark::of_groups(chunk.marks(), task.group);
-            if rows.is_empty() {
-                continue;
+            let rows = Rows::of(chunk.marks(), |mark| mark::group(mark) <= task.group);
+            let x = task.kept.iter().map(|&feature| rows.values(chunk.x(feature))).collect();
+            let seen = Seen { task, x, y: rows.values(chunk.y()) };
+            for first in (0..rows.len()).step_by(BLOCK_ROWS) {
+                let block = first..rows.len().min(first + BLOCK_ROWS);
+                level.run(
+                    #[inline(always)]
+                    || seen.add(block, theta, sums),
+                );
             }
-            let z = standardised(chunk, &rows, task);
-            let labels: Vec<bool> = rows.iter().map(|&row| chunk.y()[row] > task.cut).collect();
-            sums.add_logistic(&z, theta, &labels);
         }
     };
     scratch.fold(Part::Fit, every, new, add, |sums| {

@@ -3,6 +3,8 @@
 //! Bits 0 to 31: the symbol. 32 to 39: the group, the first training that holds the row, where
 //! [`HOLDOUT`] is in none. 40 to 47: the fold that tests it, or [`NONE`]. 48 to 55: the block.
 
+use std::borrow::Cow;
+
 /// The group of rows that nothing is fitted to.
 pub(super) const HOLDOUT: u64 = 255;
 
@@ -39,8 +41,38 @@ pub(super) fn block(mark: u64) -> usize {
     (mark >> 48 & 255) as usize
 }
 
-/// The rows of a group and of those below it.
-pub(super) fn of_groups(marks: &[u64], most: u64) -> Vec<usize> {
-    let held = |(row, &mark): (usize, &u64)| (group(mark) <= most).then_some(row);
-    marks.iter().enumerate().filter_map(held).collect()
+/// Some rows of a chunk.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Rows {
+    /// All of them.
+    All(usize),
+    /// Those of these numbers.
+    These(Vec<usize>),
+}
+
+impl Rows {
+    /// The rows whose marks are wanted.
+    pub(super) fn of(marks: &[u64], wanted: impl Fn(u64) -> bool) -> Rows {
+        if marks.iter().all(|&mark| wanted(mark)) {
+            return Rows::All(marks.len());
+        }
+        let held = |(row, &mark): (usize, &u64)| wanted(mark).then_some(row);
+        Rows::These(marks.iter().enumerate().filter_map(held).collect())
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Rows::All(count) => *count,
+            Rows::These(rows) => rows.len(),
+        }
+    }
+
+    /// A column's values in these rows.
+    pub(super) fn values<'a, T: Copy>(&self, column: &'a [T]) -> Cow<'a, [T]> {
+        match self {
+            Rows::All(_) => Cow::Borrowed(column),
+            Rows::These(rows) => rows.iter().map(|&row| column[row]).collect(),
+        }
+    }
 }

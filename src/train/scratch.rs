@@ -62,27 +62,22 @@ pub(super) struct Row<'a> {
 pub(super) struct Chunk {
     width: usize,
     loaded: Range<usize>,
-    floats: Vec<f64>,
     words: Vec<u64>,
-    bytes: Vec<u8>,
     rows: usize,
 }
 
 impl Chunk {
     fn new(width: usize) -> Chunk {
-        let (floats, words, bytes) = (Vec::new(), Vec::new(), Vec::new());
-        Chunk { width, loaded: 0..0, floats, words, bytes, rows: 0 }
-    }
-
-    fn float(&self, column: usize) -> &[f64] {
-        let at = (column - self.loaded.start) * STRIDE;
-        &self.floats[at..at + self.rows]
+        Chunk { width, loaded: 0..0, words: Vec::new(), rows: 0 }
     }
 
     fn word(&self, column: usize) -> &[u64] {
-        let first = self.loaded.start.max(self.width + FLOATS_BEFORE + 1);
-        let at = (column - first) * STRIDE;
+        let at = (column - self.loaded.start) * STRIDE;
         &self.words[at..at + self.rows]
+    }
+
+    fn float(&self, column: usize) -> &[f64] {
+        bytemuck::cast_slice(self.word(column))
     }
 
     /// One feature.
@@ -129,10 +124,9 @@ pub(super) struct Scratch {
     width: usize,
     rows: usize,
     threads: usize,
-    /// Columns of the chunk that is being filled, its rows, and room for it as bytes.
+    /// Columns of the chunk that is being filled, and its rows.
     filling: Vec<u64>,
     filled: usize,
-    bytes: Vec<u8>,
 }
 
 impl Scratch {
@@ -150,9 +144,8 @@ impl Scratch {
         // Without a name from now on, it cannot be left behind.
         fs::remove_file(&path).map_err(failed)?;
         let filling = vec![0; (FLOATS_BEFORE + width + 1 + WORDS) * STRIDE];
-        let bytes = vec![0; filling.len() * 8];
         let folder = folder.to_owned();
-        Ok(Scratch { file, folder, width, rows: 0, threads, filling, filled: 0, bytes })
+        Ok(Scratch { file, folder, width, rows: 0, threads, filling, filled: 0 })
     }
 
     /// Adds a row.
@@ -177,9 +170,8 @@ impl Scratch {
     /// Writes the chunk that is being filled; after the last row it must be called once.
     pub(super) fn flush(&mut self) -> Result<(), TrainError> {
         if self.filled > 0 {
-            let places = self.bytes.as_chunks_mut().0.iter_mut();
-            places.zip(&self.filling).for_each(|(bytes, word)| *bytes = word.to_ne_bytes());
-            self.file.write_all(&self.bytes).map_err(|error| self.failed(error))?;
+            let bytes = bytemuck::cast_slice(&self.filling);
+            self.file.write_all(bytes).map_err(|error| self.failed(error))?;
             self.filled = 0;
         }
         Ok(())
@@ -225,15 +217,10 @@ impl Scratch {
     fn load(&self, index: usize, part: Part, chunk: &mut Chunk) -> io::Result<()> {
         let columns = self.columns(part);
         chunk.rows = (self.rows - index * CHUNK_ROWS).min(CHUNK_ROWS);
-        chunk.bytes.resize(columns.len() * STRIDE * 8, 0);
+        chunk.words.resize(columns.len() * STRIDE, 0);
         let at = index * self.chunk_len() + columns.start * STRIDE * 8;
-        self.file.read_exact_at(&mut chunk.bytes, at as u64)?;
-        let floats = (FLOATS_BEFORE + self.width + 1).saturating_sub(columns.start);
-        let (floats, words) = chunk.bytes.split_at(floats * STRIDE * 8);
-        chunk.floats.clear();
-        chunk.floats.extend(floats.as_chunks().0.iter().map(|&bytes| f64::from_ne_bytes(bytes)));
-        chunk.words.clear();
-        chunk.words.extend(words.as_chunks().0.iter().map(|&bytes| u64::from_ne_bytes(bytes)));
+        let bytes = bytemuck::cast_slice_mut(&mut chunk.words);
+        self.file.read_exact_at(bytes, at as u64)?;
         chunk.loaded = columns;
         Ok(())
     }
@@ -247,11 +234,10 @@ impl Scratch {
         let write = |chunk: &Chunk, index: usize| {
             let times = chunk.starts_ns().zip(chunk.purges_ns());
             let marks = chunk.marks().iter().zip(times);
-            let bytes: Vec<u8> = marks
-                .flat_map(|(&old, (start, purge))| mark(old, start, purge).to_ne_bytes())
-                .collect();
+            let marks: Vec<u64> =
+                marks.map(|(&old, (start, purge))| mark(old, start, purge)).collect();
             let at = index * self.chunk_len() + column * STRIDE * 8;
-            self.file.write_all_at(&bytes, at as u64)
+            self.file.write_all_at(bytemuck::cast_slice(&marks), at as u64)
         };
         let mut ended = Ok(());
         self.pass(

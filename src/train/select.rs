@@ -4,7 +4,7 @@
 //! keys that share what is known of an answer; when few are left they are collected and sorted.
 
 use super::TrainError;
-use super::scratch::{Chunk, Part, Scratch};
+use super::scratch::{CHUNK_ROWS, Chunk, Part, Scratch};
 
 /// Bits learnt a pass, and the number of keys that are few enough to sort.
 const DIGIT_BITS: u32 = 11;
@@ -55,14 +55,14 @@ impl Known {
     }
 }
 
-/// The keys asked for, in the order of the queries. `keys` hands the class and key of each row that
-/// counts to its second argument. All keys are within `range`.
+/// The keys asked for, in the order of the queries. `keys` adds the class and key of each row that
+/// counts. All keys are within `range`.
 pub(super) fn select(
     scratch: &Scratch,
     part: Part,
     queries: &[Query],
     range: (u64, u64),
-    keys: impl Fn(&Chunk, &mut dyn FnMut(usize, u64)) + Sync,
+    keys: impl Fn(&Chunk, &mut Vec<(usize, u64)>) + Sync,
 ) -> Result<Vec<u64>, TrainError> {
     let bits = 64 - (range.1 - range.0).leading_zeros();
     let known =
@@ -75,13 +75,14 @@ pub(super) fn select(
     let new = || vec![Vec::new(); all.len()];
     let mut found = new();
     let add = |found: &mut Vec<Vec<u64>>, chunk: &Chunk| {
-        keys(chunk, &mut |class, key| {
-            for (known, found) in all.iter().zip(found.iter_mut()) {
-                if known.bits > 0 && known.query.class >= class && known.holds(key) {
-                    found.push(key);
-                }
-            }
-        });
+        let mut rows = Vec::with_capacity(CHUNK_ROWS);
+        keys(chunk, &mut rows);
+        for (known, found) in all.iter().zip(found).filter(|(known, _)| known.bits > 0) {
+            let held = |&(class, key): &(usize, u64)| {
+                (known.query.class >= class && known.holds(key)).then_some(key)
+            };
+            found.extend(rows.iter().filter_map(held));
+        }
     };
     if all.iter().any(|known| known.bits > 0) {
         scratch.fold(part, 1, new, add, |more| {
@@ -96,49 +97,97 @@ pub(super) fn select(
     Ok(answers.map(|(known, found)| answer((known, found)).unwrap_or(known.low)).collect())
 }
 
+/// Counts of the next digits of the keys in one interval.
+struct Table {
+    interval: Known,
+    /// The classes that are asked about, ascending: a row counts for the first that holds it, and
+    /// the counts of those before it are added later.
+    classes: Vec<usize>,
+    /// Where the counts of the first class begin, in digits.
+    first: usize,
+}
+
+/// One table for each interval that is not few enough.
+fn tables(all: &[Known]) -> Vec<Table> {
+    let mut tables: Vec<Table> = Vec::new();
+    for known in all.iter().filter(|known| known.bits > 0 && known.count > FEW) {
+        let class = known.query.class;
+        match tables.iter_mut().find(|table| table.is_of(known)) {
+            Some(table) => table.classes.push(class),
+            None => tables.push(Table { interval: *known, classes: vec![class], first: 0 }),
+        }
+    }
+    let mut first = 0;
+    for table in &mut tables {
+        table.classes.sort_unstable();
+        table.classes.dedup();
+        table.first = first;
+        first += table.classes.len();
+    }
+    tables
+}
+
+impl Table {
+    fn is_of(&self, known: &Known) -> bool {
+        (self.interval.low, self.interval.bits) == (known.low, known.bits)
+    }
+
+    /// Bits behind the digit.
+    fn rest(&self) -> u32 {
+        self.interval.bits.saturating_sub(DIGIT_BITS)
+    }
+
+    fn add(&self, rows: &[(usize, u64)], counts: &mut [u64]) {
+        for &(class, key) in rows.iter().filter(|row| self.interval.holds(row.1)) {
+            let place = self.classes.partition_point(|&asked| asked < class);
+            if place < self.classes.len() {
+                let digit = (key - self.interval.low) >> self.rest();
+                counts[((self.first + place) << DIGIT_BITS) + digit as usize] += 1;
+            }
+        }
+    }
+
+    /// The counts of a class and those below it.
+    fn counts(&self, class: usize, counts: &[u64]) -> Vec<u64> {
+        let mut sums = vec![0; 1 << DIGIT_BITS];
+        let asked = self.classes.iter().take_while(|&&asked| asked <= class).count();
+        for place in self.first..self.first + asked {
+            let counts = &counts[place << DIGIT_BITS..(place + 1) << DIGIT_BITS];
+            sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        }
+        sums
+    }
+}
+
 /// One pass: every answer loses its next digit.
 fn narrow(
     scratch: &Scratch,
     part: Part,
     all: &mut [Known],
-    keys: &(impl Fn(&Chunk, &mut dyn FnMut(usize, u64)) + Sync),
+    keys: &(impl Fn(&Chunk, &mut Vec<(usize, u64)>) + Sync),
 ) -> Result<(), TrainError> {
-    // Queries that know the same share one table of counts.
-    let same =
-        |a: &Known, b: &Known| (a.query.class, a.low, a.bits) == (b.query.class, b.low, b.bits);
-    let mut tables: Vec<Known> = Vec::new();
-    for known in all.iter().filter(|known| known.bits > 0 && known.count > FEW) {
-        if !tables.iter().any(|table| same(table, known)) {
-            tables.push(*known);
-        }
-    }
-    let shift = |bits: u32| bits.saturating_sub(DIGIT_BITS);
-    let new = || vec![0u64; tables.len() << DIGIT_BITS];
+    let tables = tables(all);
+    let places: usize = tables.iter().map(|table| table.classes.len()).sum();
+    let new = || vec![0u64; places << DIGIT_BITS];
     let mut counts = new();
     let add = |counts: &mut Vec<u64>, chunk: &Chunk| {
-        keys(chunk, &mut |class, key| {
-            for (at, table) in tables.iter().enumerate() {
-                if table.query.class >= class && table.holds(key) {
-                    let digit = (key - table.low) >> shift(table.bits);
-                    counts[(at << DIGIT_BITS) + digit as usize] += 1;
-                }
-            }
-        });
+        let mut rows = Vec::with_capacity(CHUNK_ROWS);
+        keys(chunk, &mut rows);
+        tables.iter().for_each(|table| table.add(&rows, counts));
     };
     scratch.fold(part, 1, new, add, |more| {
         counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
     })?;
     for known in all.iter_mut().filter(|known| known.bits > 0 && known.count > FEW) {
-        let Some(at) = tables.iter().position(|table| same(table, known)) else { continue };
-        let table = &counts[at << DIGIT_BITS..(at + 1) << DIGIT_BITS];
+        let Some(table) = tables.iter().find(|table| table.is_of(known)) else { continue };
+        let counts = table.counts(known.query.class, &counts);
         let mut digit = 0;
-        while digit + 1 < table.len() && known.rank >= table[digit] {
-            known.rank -= table[digit];
+        while digit + 1 < counts.len() && known.rank >= counts[digit] {
+            known.rank -= counts[digit];
             digit += 1;
         }
-        let rest = shift(known.bits);
-        known.low += (digit as u64) << rest;
-        (known.bits, known.count) = (rest, table[digit]);
+        known.low += (digit as u64) << table.rest();
+        (known.bits, known.count) = (table.rest(), counts[digit]);
     }
     Ok(())
 }
@@ -158,8 +207,8 @@ mod tests {
         let range = (key_of(sorted[0]), key_of(*sorted.last().unwrap()));
         let ranks = [0, 1, sorted.len() / 3, sorted.len() / 2, sorted.len() - 1];
         let queries = ranks.map(|rank| Query { class: 0, rank: rank as u64 });
-        let found = select(&scratch, Part::Target, &queries, range, |chunk, take| {
-            chunk.y().iter().for_each(|&y| take(0, key_of(y)));
+        let found = select(&scratch, Part::Target, &queries, range, |chunk, rows| {
+            rows.extend(chunk.y().iter().map(|&y| (0, key_of(y))));
         });
         let found: Vec<f64> = found.unwrap().into_iter().map(value_of).collect();
         assert_eq!(found, ranks.map(|rank| sorted[rank]));

@@ -78,12 +78,10 @@ fn starts_at(
     let query = |&rank: &usize| Query { class: 0, rank: rank as u64 };
     let queries: Vec<Query> = ranks.iter().map(query).collect();
     let range = (key_of_time(loaded.starts_ns.0), key_of_time(loaded.starts_ns.1));
-    let keys = select(scratch, Part::Times, &queries, range, |chunk, take| {
-        for (&mark, start) in chunk.marks().iter().zip(chunk.starts_ns()) {
-            if (mark::group(mark) == HOLDOUT) == held_out {
-                take(0, key_of_time(start));
-            }
-        }
+    let keys = select(scratch, Part::Times, &queries, range, |chunk, rows| {
+        let both = chunk.marks().iter().zip(chunk.starts_ns());
+        let meant = both.filter(|both| (mark::group(*both.0) == HOLDOUT) == held_out);
+        rows.extend(meant.map(|(_, start)| (0, key_of_time(start))));
     })?;
     Ok(keys.into_iter().map(time_of).collect())
 }

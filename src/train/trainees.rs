@@ -7,7 +7,7 @@ use super::figures::loss;
 use super::linear::{LinearFit, Moments, Triangle, Units};
 use super::load::Loaded;
 use super::logistic::{self, LogisticFit, Task};
-use super::mark;
+use super::mark::{self, Rows};
 use super::plots::Frame;
 use super::scratch::{Chunk, Part, Scratch};
 use super::select::{Query, key_of, select, value_of};
@@ -80,7 +80,7 @@ impl Trainees {
                 let models = models(linear, logistic[at].as_ref(), &tasks[at])?;
                 let (linear, logistic) = models;
                 let (mean, cut, share) = (moments[at].mean[width], cuts[at], shares[at]);
-                let share_loss = [1.0 - share, share].map(|share| loss(share.ln()));
+                let share_loss = [1.0 - share, share].map(loss);
                 Ok(Trainee { linear, logistic, mean, cut, share, share_loss })
             })
             .collect::<Result<Vec<_>, TrainError>>()?;
@@ -209,11 +209,11 @@ fn triangles(scratch: &Scratch, split: &Split, units: &Units) -> Result<Vec<Tria
     let mut total: Vec<Option<Triangle>> = new();
     let add = |sums: &mut Vec<Option<Triangle>>, chunk: &Chunk| {
         for (sum, &group) in sums.iter_mut().zip(&groups) {
-            let held = |(row, &mark): (usize, &u64)| (mark::group(mark) == group).then_some(row);
-            let rows: Vec<usize> = chunk.marks().iter().enumerate().filter_map(held).collect();
-            if !rows.is_empty() {
+            let rows = Rows::of(chunk.marks(), |mark| mark::group(mark) == group);
+            if rows.len() > 0 {
                 let sum = sum.get_or_insert_with(|| Triangle::new(width));
-                sum.add(units, &rows, |j| if j == width { chunk.y() } else { chunk.x(j) });
+                let column = |j| if j == width { chunk.y() } else { chunk.x(j) };
+                sum.add(units, rows.len(), |j| rows.values(column(j)));
             }
         }
     };
@@ -251,12 +251,10 @@ fn medians(
     let target = &loaded.seen[scratch.width()];
     let range = (key_of(target.min), key_of(target.max));
     let folds = split.cuts_ns.len();
-    let keys = select(scratch, Part::Target, &queries, range, |chunk, take| {
-        for (&mark, &y) in chunk.marks().iter().zip(chunk.y()) {
-            if mark::group(mark) != mark::HOLDOUT {
-                take((mark::group(mark) as usize).min(folds), key_of(y));
-            }
-        }
+    let keys = select(scratch, Part::Target, &queries, range, |chunk, rows| {
+        let both = chunk.marks().iter().map(|&mark| mark::group(mark)).zip(chunk.y());
+        let meant = both.filter(|both| both.0 != mark::HOLDOUT);
+        rows.extend(meant.map(|(group, &y)| ((group as usize).min(folds), key_of(y))));
     })?;
     Ok(keys.chunks(2).map(|pair| 0.5 * (value_of(pair[0]) + value_of(pair[1]))).collect())
 }
