@@ -33,6 +33,7 @@ mod output;
 mod parquet_reader;
 mod reader;
 mod rows;
+mod scan;
 mod text_blocks;
 mod text_reader;
 mod text_writer;

@@ -155,10 +155,8 @@ pub(crate) fn is_number(kind: &DataType) -> bool {
 fn converted(array: &ArrayRef, kind: Type) -> Result<ArrayRef, usize> {
     match kind {
         Type::Float => Ok(Arc::new(floats(array))),
-        Type::Integer => match (0..array.len()).find(|&row| array.is_null(row)) {
-            Some(row) => Err(row),
-            None => Ok(Arc::new(integers(array))),
-        },
+        Type::Integer if array.null_count() == 0 => Ok(Arc::new(integers(array))),
+        Type::Integer => Err((0..array.len()).find(|&row| array.is_null(row)).unwrap_or(0)),
         Type::Text if array.null_count() == 0 => Ok(Arc::clone(array)),
         Type::Text => {
             let texts = array.as_string::<i32>().iter().map(|text| text.unwrap_or(""));

@@ -2,13 +2,15 @@
 //!
 //! A block ends with a line, and is cut into a piece a thread. Rows come out in the order of the
 //! file and with its line numbers, whatever the number of threads. A field may stand in quotes; the
-//! first block with more than that (quotes inside of a field, lines that go on inside of quotes,
-//! carriage returns) hands what is left to the csv crate: only it knows what they mean.
+//! first block with more than that (quotes inside of quotes, lines that go on inside of them, or
+//! that end with a carriage return) hands what is left to the csv crate: only it knows what they
+//! mean.
 
 use super::batch::{At, Batch, Place, RowNumbers};
 use super::error::TableError;
 use super::input::unreadable;
 use super::reader::{BATCH_ROWS, Type, record};
+use super::scan;
 use super::text_reader::{Cells, shown};
 use arrow_schema::SchemaRef;
 use std::collections::VecDeque;
@@ -28,8 +30,10 @@ const PIECE_LEN_MIN: usize = 128 << 10;
 pub(super) struct Blocks {
     input: Option<Box<dyn Read + Send>>,
     path: Arc<Path>,
-    /// Text that was read and not parsed; only the last line may be open.
+    /// Room for text, of which so many bytes were read and not parsed; only the last line may be
+    /// open.
     text: Vec<u8>,
+    len: usize,
     /// Lines parsed so far.
     lines: u64,
     failed: Option<io::Error>,
@@ -67,6 +71,7 @@ impl Blocks {
             input: Some(input),
             path: Arc::clone(path),
             text: Vec::new(),
+            len: 0,
             lines: 0,
             failed: None,
             ready: VecDeque::new(),
@@ -79,55 +84,59 @@ impl Blocks {
     pub(super) fn header(&mut self) -> Option<Vec<Vec<u8>>> {
         // Bounded by the text.
         loop {
-            let end = memchr::memchr(b'\n', &self.text)?;
-            if end > 0 {
+            let text = &self.text[..self.len];
+            memchr::memchr(b'\n', text)?;
+            if text[0] != b'\n' {
                 let mut ends = Vec::new();
-                let plain = self.is_plain() && split(&self.text[..end], &mut ends);
-                let names = ends.iter().map(|&(from, to)| self.text[from..to].to_vec()).collect();
-                if plain {
-                    self.text.drain(..=end);
-                    self.lines += 1;
-                }
-                return Some(names).filter(|_| plain);
+                let end = split(text, 0, &mut ends)?;
+                let names = ends.iter().map(|&(from, to)| text[from..to].to_vec()).collect();
+                self.drop_lines(end + 1, 1);
+                return Some(names);
             }
-            self.text.drain(..=end);
-            self.lines += 1;
+            self.drop_lines(1, 1);
         }
+    }
+
+    /// Forgets bytes at the front, which hold so many lines.
+    fn drop_lines(&mut self, bytes: usize, lines: u64) {
+        self.text.copy_within(bytes..self.len, 0);
+        self.len -= bytes;
+        self.lines += lines;
     }
 
     /// The text from where it is not parsed, and the number of lines before.
     pub(super) fn rest(&mut self) -> (Box<dyn Read + Send>, u64) {
+        self.text.truncate(self.len);
         let text = Cursor::new(std::mem::take(&mut self.text));
         let failed = Failed(self.failed.take());
         let rest = self.input.take().unwrap_or_else(|| Box::new(io::empty()));
         (Box::new(text.chain(failed).chain(rest)), self.lines)
     }
 
-    fn is_plain(&self) -> bool {
-        memchr::memchr(b'\r', &self.text).is_none()
-    }
-
     /// Reads until there is a block that holds a whole line, or no more text.
     fn fill(&mut self) {
         let mut wanted = BLOCK_LEN;
         while let Some(input) = &mut self.input {
-            let have = self.text.len();
-            if have >= wanted {
-                if memchr::memrchr(b'\n', &self.text).is_some() {
+            if self.len >= wanted {
+                if memchr::memrchr(b'\n', &self.text[..self.len]).is_some() {
                     return;
                 }
                 wanted *= 2;
             }
-            let more = (wanted - have) as u64;
-            self.text.reserve(wanted - have);
-            match input.by_ref().take(more).read_to_end(&mut self.text) {
+            if self.text.len() <= wanted {
+                // One byte more, for the end of the last line.
+                self.text.resize(wanted + 1, 0);
+            }
+            match input.read(&mut self.text[self.len..wanted]) {
                 Ok(0) => {
                     self.input = None;
-                    if self.text.last().is_some_and(|&last| last != b'\n') {
-                        self.text.push(b'\n');
+                    if self.len > 0 && self.text[self.len - 1] != b'\n' {
+                        self.text[self.len] = b'\n';
+                        self.len += 1;
                     }
                 }
-                Ok(_) => {}
+                Ok(more) => self.len += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.failed = Some(error);
                     self.input = None;
@@ -151,11 +160,7 @@ impl Blocks {
             if self.input.is_some() {
                 self.fill();
             }
-            if !self.is_plain() {
-                let (rest, lines) = self.rest();
-                return Ok(Next::Rest(rest, lines));
-            }
-            let Some(last) = memchr::memrchr(b'\n', &self.text) else {
+            let Some(last) = memchr::memrchr(b'\n', &self.text[..self.len]) else {
                 return match self.failed.take() {
                     Some(error) => Err(unreadable(&self.path, self.lines + 1, error)),
                     None => Ok(Next::Batch(None)),
@@ -166,7 +171,7 @@ impl Blocks {
                 let (rest, lines) = self.rest();
                 return Ok(Next::Rest(rest, lines));
             }
-            self.text.drain(..=last);
+            self.drop_lines(last + 1, 0);
             self.take(found, names, schema)?;
         }
     }
@@ -249,34 +254,29 @@ fn pieces(block: &[u8], fields: usize, columns: &[(usize, Type)]) -> Vec<Piece> 
     })
 }
 
-/// Finds the fields of a line; false when it takes the csv crate to tell them.
-fn split(line: &[u8], ends: &mut Vec<(usize, usize)>) -> bool {
+/// Finds the fields of the line that starts at a place of a text of whole lines, and where it ends;
+/// `None` when it takes the csv crate to tell.
+fn split(text: &[u8], from: usize, ends: &mut Vec<(usize, usize)>) -> Option<usize> {
     ends.clear();
-    let mut from = 0;
-    if memchr::memchr(b'"', line).is_none() {
-        for comma in memchr::memchr_iter(b',', line) {
-            ends.push((from, comma));
-            from = comma + 1;
-        }
-        ends.push((from, line.len()));
-        return true;
-    }
-    // Bounded by the line: every turn takes a field of it.
+    let mut from = from;
+    // Bounded by the text: every turn takes a field of it.
     loop {
-        let end = if line.get(from) == Some(&b'"') {
-            let Some(len) = memchr::memchr(b'"', &line[from + 1..]) else { return false };
-            ends.push((from + 1, from + 1 + len));
-            from + len + 2
+        let end = if text[from] == b'"' {
+            let quote = scan::find(text, from + 1, b'"');
+            ends.push((from + 1, quote));
+            if text[quote] != b'"' || !matches!(text[quote + 1], b',' | b'\n') {
+                return None;
+            }
+            quote + 1
         } else {
-            let len = memchr::memchr2(b',', b'"', &line[from..]).unwrap_or(line.len() - from);
-            ends.push((from, from + len));
-            from + len
+            let end = scan::find(text, from, b',');
+            ends.push((from, end));
+            end
         };
-        match line.get(end) {
-            None => return true,
-            Some(b',') => from = end + 1,
-            Some(_) => return false,
+        if text[end] == b'\n' {
+            return Some(end).filter(|&end| end == 0 || text[end - 1] != b'\r');
         }
+        from = end + 1;
     }
 }
 
@@ -290,24 +290,24 @@ fn piece(text: &[u8], fields: usize, columns: &[(usize, Type)]) -> Piece {
     let fresh = || columns.iter().map(|&(_, kind)| Cells::new(kind, rows)).collect::<Vec<_>>();
     let (mut cells, mut lines) = (fresh(), Vec::with_capacity(rows));
     let mut at = 0;
-    for end in memchr::memchr_iter(b'\n', text) {
-        let line = &text[at..end];
-        at = end + 1;
+    while at < text.len() {
         done.lines += 1;
-        if line.is_empty() {
+        if text[at] == b'\n' {
+            at += 1;
             continue;
         }
-        if !split(line, &mut ends) {
+        let Some(end) = split(text, at, &mut ends) else {
             return Piece { odd: true, ..done };
-        }
+        };
+        at = end + 1;
         if ends.len() != fields {
             done.fault = Some((done.lines, Fault::FieldCount(ends.len())));
             return done;
         }
         for (cells, &(column, _)) in cells.iter_mut().zip(columns) {
             let (from, to) = ends[column];
-            if let Err(expected) = cells.push(&line[from..to]) {
-                let fault = Fault::Field(column, line[from..to].to_vec(), expected);
+            if let Err(expected) = cells.push(&text[from..to]) {
+                let fault = Fault::Field(column, text[from..to].to_vec(), expected);
                 done.fault = Some((done.lines, fault));
                 return done;
             }
@@ -330,9 +330,10 @@ mod tests {
     #[test]
     fn fields_may_stand_in_quotes_and_what_is_odd_is_left_to_the_csv_crate() {
         let fields = |line: &str| {
-            let mut ends = Vec::new();
-            let plain = split(line.as_bytes(), &mut ends);
-            plain.then(|| ends.iter().map(|&(from, to)| line[from..to].to_owned()).collect())
+            let (text, mut ends) = (format!("{line}\n"), Vec::new());
+            let end = split(text.as_bytes(), 0, &mut ends)?;
+            assert_eq!(end, line.len());
+            Some(ends.iter().map(|&(from, to)| text[from..to].to_owned()).collect())
         };
         let are = |line: &str, expected: &[&str]| {
             let expected: Vec<String> = expected.iter().map(|&field| field.to_owned()).collect();
@@ -342,7 +343,8 @@ mod tests {
         are(",", &["", ""]);
         are("\"a\",1,\"\"", &["a", "1", ""]);
         are("1,\"a,b\",", &["1", "a,b", ""]);
-        for odd in ["\"a\"\"b\",1", "\"open,1", "a\"b,1", "\"a\" ,1", "a\""] {
+        are("a\"b,1\"", &["a\"b", "1\""]);
+        for odd in ["\"a\"\"b\",1", "\"open,1", "\"a\" ,1", "\"a\"b", "1,\"", "1,2\r", "\r"] {
             assert_eq!(fields(odd), None::<Vec<String>>, "{odd}");
         }
     }

@@ -5,6 +5,7 @@ use super::error::TableError;
 use super::input::{Input, Progress};
 use super::reader::{BATCH_ROWS, Type};
 use super::rows::Rows;
+use super::scan;
 use super::text_blocks::{Blocks, Next};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, Float64Array, Int64Array};
@@ -143,14 +144,19 @@ impl Cells {
     pub(super) fn push(&mut self, field: &[u8]) -> Result<(), &'static str> {
         let text = || str::from_utf8(field.trim_ascii()).ok();
         match self {
-            Cells::Float(values) => match text() {
-                Some("") => values.push(f64::NAN),
-                text => values.push(text.and_then(|t| t.parse().ok()).ok_or("a number")?),
+            Cells::Float(values) => values.push(match scan::float(field) {
+                Some(value) => value,
+                None if field.trim_ascii().is_empty() => f64::NAN,
+                None => text().and_then(|t| t.parse().ok()).ok_or("a number")?,
+            }),
+            Cells::Integer(values) => values.push(match scan::integer(field) {
+                Some(value) => value,
+                None => text().and_then(|t| t.parse().ok()).ok_or("an integer")?,
+            }),
+            Cells::Text(texts) => match str::from_utf8(field) {
+                Ok(text) => texts.append_value(text),
+                Err(_) => texts.append_value(String::from_utf8_lossy(field)),
             },
-            Cells::Integer(values) => {
-                values.push(text().and_then(|t| t.parse().ok()).ok_or("an integer")?);
-            }
-            Cells::Text(texts) => texts.append_value(String::from_utf8_lossy(field)),
         }
         Ok(())
     }
