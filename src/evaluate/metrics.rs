@@ -16,6 +16,8 @@ pub struct Regression {
     pub mae: f64,
     /// Mean of the outcomes.
     pub mean: f64,
+    /// Their deviation, which is the error of always saying that mean.
+    pub deviation: f64,
 }
 
 /// How good predictions of a class are.
@@ -88,6 +90,7 @@ impl Values {
             rmse: (self.squared / count).sqrt(),
             mae: self.absolute / count,
             mean: self.mean,
+            deviation: (self.spread / count).sqrt(),
         })
     }
 }
@@ -193,6 +196,7 @@ mod tests {
         near(found.rmse, (1.25f64 / 4.0).sqrt());
         near(found.mae, 0.375);
         near(found.mean, 3.0);
+        near(found.deviation, 3.5f64.sqrt());
         assert_eq!(values(&[(1.0, 2.0), (3.0, 2.0)]).unwrap().r2, None);
         assert_eq!(values(&[]), None);
     }

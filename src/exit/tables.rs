@@ -34,7 +34,9 @@ impl Coded for EvaluateError {
     fn code(&self) -> Code {
         match self {
             EvaluateError::Table(error) => error.code(),
+            EvaluateError::NoLabels { .. } => Code::Usage,
             EvaluateError::NoPredictions { .. }
+            | EvaluateError::Backwards { .. }
             | EvaluateError::Length { .. }
             | EvaluateError::Twice { .. }
             | EvaluateError::Nothing { .. } => Code::Data,

@@ -1,9 +1,13 @@
 //! `factord evaluate`: predictions against outcomes.
 
+mod page;
+
 use super::{Failure, print};
 use crate::evaluate::{self, BIN_COUNT, By, Classifier, Figures, Job, Join, Regression, Report};
+use crate::table::{Output, OutputError};
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -11,12 +15,16 @@ Examples:
   factord evaluate scored.parquet --cut 0.5
   factord evaluate scored.parquet outcomes.csv --target sell_rate --cut 0.5 --by day --by symbol
   factord evaluate scored.csv labels.csv --target sell_rate --class rose --rows --json
+  factord evaluate scored.parquet --horizon 1 --cut 0.5 --by hour --by symbol --html evaluation.html
 
 Predictions are the columns regression, probability and class, as factord score writes them; where
 there is no class it is 1 for a probability above 0.5. The outcome is a column of the same table or
 of a second one, which is joined by symbol and start_ns where both have them, else by row order.
 The classifier is evaluated when --cut (class 1 is an outcome above it) or --class (a column of 0
 and 1) tells what was right. Rows without a prediction or an outcome are counted and left out.
+A model trained with --horizon 1 predicts the next window: --horizon 1 compares with the outcome of
+the row 1 later of the same symbol, within a session, as training does. Windows of a symbol follow
+each other in the table; the last of a session have no outcome.
 R2, RMSE and MAE; accuracy, precision, recall, F1, AUC (ties count half), Brier score and expected
 calibration error are those of scikit-learn; a figure that is not defined is shown as -.
 An R2 near 1 on the window of the inputs is an identity and no skill: sell_rate = 1 - buy_rate.";
@@ -34,6 +42,13 @@ pub struct EvaluateArgs {
     /// The column of the outcome
     #[arg(long, value_name = "COLUMN", default_value = "sell_rate")]
     target: String,
+    /// How many windows later the outcome is, in the same session; 0 is the prediction's own
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    horizon: u32,
+    /// The longest pause between windows of one session, in seconds [default: anything shorter than
+    /// the window before it]
+    #[arg(long, value_name = "SECONDS", value_parser = super::train::not_negative)]
+    pause: Option<f64>,
     /// Above this outcome the class is 1
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true, conflicts_with = "class")]
     cut: Option<f64>,
@@ -49,9 +64,22 @@ pub struct EvaluateArgs {
     /// Join the two tables by symbol and start_ns, and by nothing else
     #[arg(long, requires = "outcomes")]
     key: bool,
+    /// Write a page with calibration, periods and tables, too
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+impl EvaluateArgs {
+    /// The outcome as artifacts name it: `sell_rate`, or `sell_rate[+1]` a window later.
+    fn outcome(&self) -> String {
+        match self.horizon {
+            0 => self.target.clone(),
+            later => format!("{}[+{later}]", self.target),
+        }
+    }
 }
 
 /// What to group by.
@@ -90,6 +118,9 @@ pub fn run(args: &EvaluateArgs) -> Result<(), Failure> {
             by.push(what);
         }
     }
+    // What cannot be written is told before everything is read.
+    let page = args.html.as_ref().map(|path| Output::create(path).map(|file| (file, path)));
+    let page = page.transpose()?;
     let report = evaluate::run(&Job {
         predictions: &args.predictions,
         outcomes: args.outcomes.as_deref(),
@@ -101,20 +132,29 @@ pub fn run(args: &EvaluateArgs) -> Result<(), Failure> {
         target: &args.target,
         cut: args.cut,
         class: args.class.as_deref(),
+        horizon: args.horizon as usize,
+        // Longer pauses than the whole of time make no difference.
+        pause_ns: args.pause.map(|seconds| (seconds * 1e9) as i64),
         by: &by,
     })?;
-    if args.json {
-        return print(format_args!("{}\n", as_json(&report)));
+    if let Some((mut file, path)) = page {
+        let failed = |error| OutputError::Write { path: path.clone(), error };
+        file.write_all(page::page(args, &report).as_bytes()).map_err(failed)?;
+        file.finish()?;
     }
-    print(as_text(&report))
+    if args.json {
+        return print(format_args!("{}\n", as_json(args, &report)));
+    }
+    print(as_text(args, &report))
 }
 
-fn as_json(report: &Report) -> Value {
+fn as_json(args: &EvaluateArgs, report: &Report) -> Value {
     let groups = report.groups.iter().map(|(by, groups)| {
         let groups = groups.iter().map(|(name, figures)| (name.clone(), figures_json(figures)));
         (by.name().to_owned(), Value::Object(groups.collect()))
     });
     json!({
+        "outcome": args.outcome(),
         "rows": report.row_count,
         "without_prediction": report.unpredicted_count,
         "without_outcome": report.unknown_count,
@@ -125,8 +165,9 @@ fn as_json(report: &Report) -> Value {
 
 fn figures_json(figures: &Figures) -> Value {
     let regression = figures.regression.as_ref().map(|figures| {
-        let Regression { row_count, r2, rmse, mae, mean } = figures;
-        json!({"rows": row_count, "r2": r2, "rmse": rmse, "mae": mae, "mean_outcome": mean})
+        let Regression { row_count, r2, rmse, mae, mean, deviation } = figures;
+        json!({"rows": row_count, "r2": r2, "rmse": rmse, "mae": mae, "mean_outcome": mean,
+            "std_outcome": deviation})
     });
     let classifier = figures.classifier.as_ref().map(|figures| {
         let bins = figures.bins.iter().map(|bin| {
@@ -152,13 +193,16 @@ fn figures_json(figures: &Figures) -> Value {
 }
 
 /// The tables for people.
-fn as_text(report: &Report) -> String {
+fn as_text(args: &EvaluateArgs, report: &Report) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = writeln!(
         out,
-        "{} rows, {} without a prediction, {} without an outcome",
-        report.row_count, report.unpredicted_count, report.unknown_count
+        "{} rows against {}, {} without a prediction, {} without an outcome",
+        report.row_count,
+        args.outcome(),
+        report.unpredicted_count,
+        report.unknown_count
     );
     let overall = [("all".to_owned(), report.overall.clone())];
     let mut tables: Vec<(&str, &[(String, Figures)])> = vec![("", &overall)];

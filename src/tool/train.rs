@@ -125,7 +125,7 @@ fn finite(text: &str) -> Result<f64, String> {
     value.ok_or_else(|| "give a finite number".to_owned())
 }
 
-fn not_negative(text: &str) -> Result<f64, String> {
+pub(super) fn not_negative(text: &str) -> Result<f64, String> {
     let value = finite(text).ok().filter(|&value| value >= 0.0);
     value.ok_or_else(|| "give a number of 0 or more".to_owned())
 }

@@ -39,6 +39,7 @@ pub use report::page;
 pub use summary::{date_time, json, text};
 
 use crate::model::file::Artifact;
+use crate::table;
 use assess::{Assessed, Examiner};
 use figures::Cell;
 use load::{Loaded, Loader};
@@ -94,12 +95,7 @@ pub struct Settings {
 impl Settings {
     /// Tells whether a window that starts at `start_ns` goes on from the one before it.
     fn goes_on(&self, before: (i64, i64), start_ns: i64) -> bool {
-        let pause = start_ns.saturating_sub(before.1);
-        pause <= 0
-            || match self.pause_ns {
-                Some(most) => pause <= most,
-                None => pause < before.1.saturating_sub(before.0),
-            }
+        table::goes_on(before, start_ns, self.pause_ns)
     }
 
     /// The target as artifacts and reports name it: `sell_rate`, or `sell_rate[+1]` a window later.

@@ -2,6 +2,7 @@
 
 mod bad;
 mod evaluate;
+mod later;
 #[path = "../cli/support.rs"]
 #[expect(dead_code, reason = "some of it serves the tests of the command line alone")]
 mod support;

@@ -1,6 +1,7 @@
 //! [`Tally`]: predictions against what the windows turned out to be, as they come.
 
 use crate::factors::Row;
+use crate::table;
 use std::collections::{HashMap, VecDeque};
 
 /// One window's two answers.
@@ -60,15 +61,6 @@ struct Session {
     waiting: VecDeque<Answers>,
 }
 
-impl Session {
-    /// Tells whether a window goes on from the last one: it starts before as much time has passed
-    /// as that one took. The rule of `factord train`.
-    fn goes_on(&self, start_ns: i64) -> bool {
-        let pause_ns = start_ns.saturating_sub(self.last.1);
-        pause_ns <= 0 || pause_ns < self.last.1.saturating_sub(self.last.0)
-    }
-}
-
 /// Figures of the window itself, and of the one some windows later in the same session.
 #[derive(Debug)]
 pub(super) struct Tally {
@@ -94,7 +86,7 @@ impl Tally {
             self.sessions.insert(symbol.to_owned(), Session::default());
         }
         let Some(session) = self.sessions.get_mut(symbol) else { return };
-        if !session.goes_on(row.start_ns) {
+        if !table::goes_on(session.last, row.start_ns, None) {
             session.waiting.clear();
         }
         session.last = (row.start_ns, row.end_ns);

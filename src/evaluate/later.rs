@@ -1,0 +1,72 @@
+//! [`Later`]: predictions that wait for the window they are about.
+
+use super::EvaluateError;
+use super::tally::{Said, Tally};
+use crate::table::{self, Place};
+use std::collections::{HashMap, VecDeque};
+
+/// Outcome and label of a prediction whose window is in no table.
+const UNKNOWN: (f64, f64) = (f64::NAN, f64::NAN);
+
+/// One symbol's windows, the oldest first, and when the last of them started and ended.
+#[derive(Debug, Default)]
+struct Session {
+    last: Option<(i64, i64)>,
+    waiting: VecDeque<Said>,
+}
+
+/// The windows of all symbols that wait for the one `horizon` later in their session.
+#[derive(Debug)]
+pub(super) struct Later {
+    horizon: usize,
+    pause_ns: Option<i64>,
+    sessions: HashMap<String, Session>,
+}
+
+impl Later {
+    pub(super) fn new(horizon: usize, pause_ns: Option<i64>) -> Later {
+        Later { horizon, pause_ns, sessions: HashMap::new() }
+    }
+
+    /// Takes the next window of a symbol with its outcome, which is that of the prediction
+    /// `horizon` windows before.
+    pub(super) fn add(
+        &mut self,
+        symbol: &str,
+        said: Said,
+        outcome: (f64, f64),
+        tally: &mut Tally<'_>,
+        place: impl FnOnce() -> Place,
+    ) -> Result<(), EvaluateError> {
+        if !self.sessions.contains_key(symbol) {
+            self.sessions.insert(symbol.to_owned(), Session::default());
+        }
+        let session = self.sessions.get_mut(symbol).expect("it was put there if it was not");
+        // A table without these columns was refused when it was opened.
+        let found = said.start_ns.unwrap_or_default();
+        let end_ns = said.end_ns.unwrap_or_default();
+        match session.last {
+            Some((before, _)) if found < before => {
+                let (place, symbol) = (place().to_string(), symbol.to_owned());
+                return Err(EvaluateError::Backwards { place, symbol, before, found });
+            }
+            Some(last) if table::goes_on(last, found, self.pause_ns) => {}
+            _ => session.waiting.drain(..).for_each(|said| tally.add(&said, symbol, UNKNOWN)),
+        }
+        session.last = Some((found, end_ns));
+        session.waiting.push_back(said);
+        if session.waiting.len() > self.horizon
+            && let Some(earlier) = session.waiting.pop_front()
+        {
+            tally.add(&earlier, symbol, outcome);
+        }
+        Ok(())
+    }
+
+    /// Counts what still waits: its outcome is in no table.
+    pub(super) fn end(self, tally: &mut Tally<'_>) {
+        for (symbol, session) in self.sessions {
+            session.waiting.iter().for_each(|said| tally.add(said, &symbol, UNKNOWN));
+        }
+    }
+}

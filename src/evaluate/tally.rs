@@ -1,0 +1,157 @@
+//! [`Tally`]: everything that is being counted.
+
+use super::metrics::{Classes, Values};
+use super::{By, EvaluateError, Figures, Job, Report};
+use std::collections::BTreeMap;
+
+/// What one row says, and of which window.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said {
+    pub(super) start_ns: Option<i64>,
+    pub(super) end_ns: Option<i64>,
+    pub(super) regression: Option<f64>,
+    pub(super) probability: Option<f64>,
+    pub(super) class: Option<f64>,
+}
+
+/// The figures of a group under construction.
+#[derive(Default)]
+struct Group {
+    values: Values,
+    classes: Classes,
+}
+
+impl Group {
+    fn figures(self) -> Figures {
+        Figures { regression: self.values.figures(), classifier: self.classes.figures() }
+    }
+}
+
+/// Everything that is being counted.
+pub(super) struct Tally<'a> {
+    job: &'a Job<'a>,
+    has_symbols: bool,
+    row_count: u64,
+    unpredicted_count: u64,
+    unknown_count: u64,
+    overall: Group,
+    by_symbol: BTreeMap<String, Group>,
+    by_period: Vec<(By, BTreeMap<i64, Group>)>,
+}
+
+impl<'a> Tally<'a> {
+    pub(super) fn new(job: &'a Job<'a>, has_symbols: bool) -> Tally<'a> {
+        let periods = job.by.iter().filter(|by| **by != By::Symbol);
+        Tally {
+            job,
+            has_symbols,
+            row_count: 0,
+            unpredicted_count: 0,
+            unknown_count: 0,
+            overall: Group::default(),
+            by_symbol: BTreeMap::new(),
+            by_period: periods.map(|by| (*by, BTreeMap::new())).collect(),
+        }
+    }
+
+    /// Adds a row with its outcome and label, each NaN when it is not known.
+    pub(super) fn add(&mut self, said: &Said, symbol: &str, (outcome, label): (f64, f64)) {
+        self.row_count += 1;
+        let Said { start_ns, regression, probability, class, .. } = *said;
+        let class = class.or(probability.map(|p| f64::from(u8::from(p > 0.5))));
+        let missing = |value: Option<f64>| value.is_some_and(|value| !value.is_finite());
+        if missing(regression) || missing(probability) || missing(class) {
+            self.unpredicted_count += 1;
+            return;
+        }
+        let known = if regression.is_some() { outcome } else { label };
+        if !known.is_finite() {
+            self.unknown_count += 1;
+            return;
+        }
+        let add = |group: &mut Group| {
+            if let Some(predicted) = regression {
+                group.values.add(predicted, outcome);
+            }
+            if let (Some(probability), Some(class), true) = (probability, class, label.is_finite())
+            {
+                group.classes.add(probability, class > 0.5, label > 0.5);
+            }
+        };
+        add(&mut self.overall);
+        if self.has_symbols && self.job.by.contains(&By::Symbol) {
+            match self.by_symbol.get_mut(symbol) {
+                Some(group) => add(group),
+                None => add(self.by_symbol.entry(symbol.to_owned()).or_default()),
+            }
+        }
+        if let Some(start) = start_ns {
+            for (by, groups) in &mut self.by_period {
+                add(groups.entry(start.div_euclid(by.period_ns())).or_default());
+            }
+        }
+    }
+
+    pub(super) fn report(self) -> Result<Report, EvaluateError> {
+        let overall = self.overall.figures();
+        if overall.regression.is_none() && overall.classifier.is_none() {
+            return Err(EvaluateError::Nothing { row_count: self.row_count });
+        }
+        let mut groups = Vec::new();
+        if self.job.by.contains(&By::Symbol) {
+            let symbols = self.by_symbol.into_iter();
+            let symbols = symbols.map(|(symbol, group)| (symbol, group.figures())).collect();
+            groups.push((By::Symbol, symbols));
+        }
+        for (by, periods) in self.by_period {
+            let name = |period: i64| moment(period.saturating_mul(by.period_ns()), by);
+            let periods = periods.into_iter();
+            let periods = periods.map(|(period, group)| (name(period), group.figures())).collect();
+            groups.push((by, periods));
+        }
+        Ok(Report {
+            row_count: self.row_count,
+            unpredicted_count: self.unpredicted_count,
+            unknown_count: self.unknown_count,
+            overall,
+            groups,
+        })
+    }
+}
+
+/// A moment of UTC as a date, with hours and minutes where the period has them.
+fn moment(ns: i64, by: By) -> String {
+    let (days, seconds) = (ns.div_euclid(86_400_000_000_000), ns.rem_euclid(86_400_000_000_000));
+    let seconds = seconds / 1_000_000_000;
+    // Howard Hinnant's civil_from_days: years start in March, eras have 400 years.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let leaps = day_of_era / 1_460 - day_of_era / 36_524 + day_of_era / 146_096;
+    let year_of_era = (day_of_era - leaps) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march + 2) / 5 + 1;
+    let month = if march < 10 { march + 3 } else { march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    match by {
+        By::Symbol | By::Day => date,
+        By::Hour | By::Minute => {
+            format!("{date}T{:02}:{:02}Z", seconds / 3600, seconds / 60 % 60)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_are_named_by_their_start() {
+        let ns = |seconds: i64| seconds * 1_000_000_000;
+        assert_eq!(moment(0, By::Day), "1970-01-01");
+        assert_eq!(moment(ns(951_782_400), By::Day), "2000-02-29");
+        assert_eq!(moment(ns(1_675_215_000), By::Minute), "2023-02-01T01:30Z");
+        assert_eq!(moment(ns(-86_400), By::Hour), "1969-12-31T00:00Z");
+    }
+}
