@@ -233,14 +233,20 @@ impl Chart {
         );
     }
 
-    /// Writes words above a point, from the left edge on.
+    /// The share of the width that words take at the left edge, at most a half.
+    pub fn share_of_words(text: &str) -> f64 {
+        // 10: a wide letter of the largest type on a page.
+        (text.chars().count() as f64 * 10.0 / (RIGHT - LEFT)).min(0.5)
+    }
+
+    /// Writes words at a height, from the left edge on.
     pub fn words(&mut self, height: f64, text: &str) {
         let (_, y) = self.at((0.0, height));
         let _ = write!(
             self.body,
             "<text class=\"value\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
             LEFT + 6.0,
-            y - 6.0,
+            y + 5.0,
             escaped(text)
         );
     }

@@ -240,18 +240,21 @@ fn forest(class: &str, all: &[Coefficient], title: &str) -> String {
     let values = || sorted.iter().flat_map(|one| [ends(one).0, ends(one).1, 0.0]);
     let low = values().fold(f64::INFINITY, f64::min);
     let high = values().fold(f64::NEG_INFINITY, f64::max);
-    let room = 0.08 * (high - low);
+    // Dozens of names would lie upon each other.
+    let named = sorted.len() <= 12;
+    let words = sorted.iter().map(|one| Chart::share_of_words(&one.name)).fold(0.0, f64::max);
+    let left = if named { words + 0.04 } else { 0.04 };
+    let width = (high - low) / (1.0 - left - 0.04);
     let count = sorted.len() as f64;
     let y = Axis::of(vec![(0.4, String::new()), (count + 1.0, String::new())], "");
-    let x = Axis::between(low - room, high + room, title);
+    let x = Axis::between(low - left * width, high + 0.04 * width, title);
     let mut chart = Chart::new(x, y, title);
     chart.segment("floor dash", (0.0, 0.4), (0.0, count + 1.0));
     for (at, one) in sorted.iter().enumerate() {
         let y = count - at as f64;
         let (low, high) = ends(one);
         chart.segment(class, (low, y), (high, y));
-        // Dozens of names would lie upon each other.
-        if sorted.len() <= 12 {
+        if named {
             chart.words(y, &one.name);
         }
         chart.dots(&format!("{class} big"), std::iter::once((one.per_deviation, y)));

@@ -66,7 +66,7 @@ fn warnings(trained: &Trained, out: &mut String) -> Result {
             Warning::Overlap { .. } => "Look-ahead. ",
             _ => "",
         };
-        let text = escaped(&warning.to_string());
+        let text = escaped(&capital(&warning.to_string()));
         writeln!(out, "<div class=\"warn\"><b>{head}</b>{text}.</div>")?;
     }
     Ok(())
