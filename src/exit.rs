@@ -109,6 +109,8 @@ impl Code {
     pub fn of_creating(error: &io::Error) -> Code {
         match error.kind() {
             io::ErrorKind::PermissionDenied => Code::Permission,
+            // Met on the way, whatever the file was being made for.
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::Io,
             _ => Code::CannotCreate,
         }
     }
@@ -301,6 +303,14 @@ mod tests {
     #[test]
     fn codes_are_unique_and_in_order() {
         assert!(Code::ALL.windows(2).all(|pair| pair[0].number() < pair[1].number()));
+    }
+
+    #[test]
+    fn a_full_disk_has_one_code_whatever_met_it() {
+        let of = |kind: io::ErrorKind| Code::of_creating(&kind.into());
+        assert_eq!(of(io::ErrorKind::StorageFull), Code::Io);
+        assert_eq!(of(io::ErrorKind::NotFound), Code::CannotCreate);
+        assert_eq!(of(io::ErrorKind::PermissionDenied), Code::Permission);
     }
 
     #[test]

@@ -6,6 +6,8 @@ pub(crate) mod epoll;
 #[cfg(feature = "daemon")]
 pub(crate) mod hidden;
 pub mod memory;
+#[cfg(feature = "table")]
+pub(crate) mod nameless;
 #[cfg(feature = "daemon")]
 pub mod process;
 pub mod sched;

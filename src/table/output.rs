@@ -1,5 +1,6 @@
 //! [`Output`]: a file that appears under its name only when it is whole.
 
+use crate::sys::nameless;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -62,35 +63,71 @@ impl Flusher {
     }
 }
 
-/// The temporary file; dropping it removes it.
+/// The temporary file; dropping it removes it. It has no name before it is whole, so that a process
+/// that is killed leaves nothing, unless the file system knows only files with names.
 struct Temporary {
-    path: PathBuf,
+    /// Its name, if it has one.
+    path: Option<PathBuf>,
     file: File,
 }
 
 impl Temporary {
-    /// Creates a file in the folder of the target, under a name that nobody else has.
+    /// Creates a file in the folder of the target.
     fn beside(target: &Path) -> io::Result<Temporary> {
-        let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-        let mut tries = 0;
-        loop {
-            let path = target.with_file_name(format!(".{name}.{}-{tries}", std::process::id()));
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(file) => return Ok(Temporary { path, file }),
-                // Left by a run that was killed and had the same process id.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < 16 => {
-                    tries += 1;
-                }
-                Err(error) => return Err(error),
-            }
+        let folder = match target.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        match nameless::create_in(folder) {
+            Ok(file) => Ok(Temporary { path: None, file }),
+            Err(_) => Temporary::named(target),
+        }
+    }
+
+    /// Creates a file with a name in the folder of the target.
+    fn named(target: &Path) -> io::Result<Temporary> {
+        let create = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
+        let (path, file) = fresh_name(target, create)?;
+        Ok(Temporary { path: Some(path), file })
+    }
+
+    /// Gives the file the name of the target, and replaces what had it.
+    fn rename(&mut self, target: &Path) -> io::Result<()> {
+        let path = match self.path.take() {
+            Some(path) => path,
+            None => fresh_name(target, |path| nameless::name(&self.file, path))?.0,
+        };
+        let renamed = fs::rename(&path, target);
+        if renamed.is_err() {
+            self.path = Some(path);
+        }
+        renamed
+    }
+}
+
+/// Does something under a name beside the target that nobody else has.
+fn fresh_name<T>(
+    target: &Path,
+    attempt: impl Fn(&Path) -> io::Result<T>,
+) -> io::Result<(PathBuf, T)> {
+    let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
+    let mut tries = 0;
+    loop {
+        let path = target.with_file_name(format!(".{name}.{}-{tries}", std::process::id()));
+        match attempt(&path) {
+            Ok(done) => return Ok((path, done)),
+            // Left by a run that was killed and had the same process id.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < 16 => tries += 1,
+            Err(error) => return Err(error),
         }
     }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // After a rename there is nothing under this name any more.
-        let _ = fs::remove_file(&self.path);
+        if let Some(path) = &self.path {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
@@ -160,16 +197,17 @@ impl Output {
     ///
     /// [`OutputError::Write`].
     pub fn finish_as(mut self, path: &Path) -> Result<Option<PathBuf>, OutputError> {
-        let failed = |error| OutputError::Write { path: self.target.clone(), error };
+        let target = self.target.clone();
+        let failed = |error| OutputError::Write { path: target.clone(), error };
         self.writer.flush().map_err(&failed)?;
         if let Some(Flusher { call, thread }) = self.flusher.take() {
             drop(call);
             // It cannot panic, and what it did not do is done below.
             let _ = thread.join();
         }
-        if let Some(temporary) = &self.temporary {
+        if let Some(temporary) = &mut self.temporary {
             temporary.file.sync_all().map_err(&failed)?;
-            fs::rename(&temporary.path, path).map_err(&failed)?;
+            temporary.rename(path).map_err(&failed)?;
             return Ok(Some(path.to_owned()));
         }
         Ok(None)
@@ -189,5 +227,64 @@ impl Write for Output {
 
     fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn names(folder: &Path) -> Vec<OsString> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    #[test]
+    fn a_process_that_is_killed_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out");
+        let mut output = Output::create(&target).unwrap();
+        output.write_all(b"half").unwrap();
+        output.flush().unwrap();
+        if nameless::create_in(folder.path()).is_err() {
+            eprintln!("skipped: the file system has no files without names");
+            return;
+        }
+        assert!(names(folder.path()).is_empty());
+        output.write_all(b" and whole").unwrap();
+        output.finish().unwrap();
+        assert_eq!(names(folder.path()), ["out"]);
+        assert_eq!(fs::read(&target).unwrap(), b"half and whole");
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_is_so_at_once_and_keeps_who_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out");
+        for named in [false, true] {
+            fs::write(&target, "old").unwrap();
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
+            let mut output = Output::create(&target).unwrap();
+            if named {
+                // As where the file system knows only files with names.
+                let temporary = Temporary::named(&target).unwrap();
+                temporary.file.set_permissions(fs::Permissions::from_mode(0o640)).unwrap();
+                let file = temporary.file.try_clone().unwrap();
+                output.writer = BufWriter::new(Box::new(file));
+                output.temporary = Some(temporary);
+            }
+            output.write_all(b"new").unwrap();
+            assert_eq!(fs::read(&target).unwrap(), b"old");
+            output.finish().unwrap();
+            assert_eq!(names(folder.path()), ["out"]);
+            assert_eq!(fs::read(&target).unwrap(), b"new");
+            assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o640);
+        }
+        // Dropped unfinished, neither kind leaves anything.
+        drop(Output::create(&target).unwrap());
+        drop(Temporary::named(&target).unwrap());
+        assert_eq!(names(folder.path()), ["out"]);
     }
 }

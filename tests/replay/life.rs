@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::support::{Daemon, factord, ran};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -21,6 +21,20 @@ fn trades(count: u64, apart_ms: u64) -> String {
         text += &format!("{ts_ns},TEST,10.5,{},{side},flag,,,{id}\n", 100 * (1 + id % 7));
     }
     text
+}
+
+/// Waits until a replay has its output open, which has no name of its own yet.
+fn wait_for_output(child: &Child) {
+    let started = Instant::now();
+    let is_output = |entry: io::Result<fs::DirEntry>| {
+        let file = entry.and_then(|entry| fs::read_link(entry.path())).unwrap_or_default();
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.starts_with('#') || name.starts_with(".rows.csv.")
+    };
+    while !fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap().any(is_output) {
+        assert!(started.elapsed() < SOON);
+        sleep(Duration::from_millis(10));
+    }
 }
 
 fn interrupt(child: &Child) {
@@ -70,11 +84,7 @@ fn ctrl_c_ends_a_replay_with_its_summary_and_no_table_that_looks_whole() {
     assert_eq!(output.status.code(), Some(0), "{err}");
     assert!(err.starts_with("interrupted: "), "{err}");
     let child = spawn("rows.csv");
-    let started = Instant::now();
-    while !daemon.names().iter().any(|name| name.starts_with(".rows.csv.")) {
-        assert!(started.elapsed() < SOON);
-        sleep(Duration::from_millis(10));
-    }
+    wait_for_output(&child);
     interrupt(&child);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
@@ -127,18 +137,12 @@ fn an_engine_that_stays_away_ends_the_replay_with_a_clear_error() {
     let mut command = factord(&["replay", "--window", "100ms", "--speed", "1"]);
     command.args(["--deadline-ms", "300", "--out"]).arg(&out).arg(&input);
     let mut child = command.arg("--socket").arg(&socket).stderr(Stdio::piped()).spawn().unwrap();
-    let started = Instant::now();
-    let temporary =
-        |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with(".rows.csv.");
-    while !fs::read_dir(folder.path()).unwrap().any(|entry| temporary(entry.unwrap())) {
-        assert!(started.elapsed() < SOON);
-        sleep(Duration::from_millis(10));
-    }
+    wait_for_output(&child);
     engine.kill();
     let mut err = String::new();
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(69), "{err}");
     assert!(err.contains("TEST at 17000000"), "{err}");
-    assert!(err.contains("not connected to a daemon"), "{err}");
+    assert!(err.contains("not connected to a daemon: start it with `factord serve`"), "{err}");
     assert!(!out.exists() && fs::read_dir(folder.path()).unwrap().count() <= 2);
 }
