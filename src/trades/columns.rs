@@ -94,7 +94,8 @@ impl Columns {
             Some(preset) => preset,
             None => {
                 let found = columns.names.join(",").chars().take(200).collect();
-                return Err(TradesError::NoPreset { path: path.to_owned(), found });
+                let nearly = Preset::nearly(&columns.names).unwrap_or_default();
+                return Err(TradesError::NoPreset { path: path.to_owned(), found, nearly });
             }
         };
         if preset == Preset::Lobster {

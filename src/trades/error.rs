@@ -45,14 +45,16 @@ pub enum TradesError {
     },
     /// The header is that of no preset.
     #[error(
-        "{}: no preset fits the columns {found}: name one with --preset, or say which column is \
-         which with --columns ts=..,price=..,qty=..", path.display()
+        "{}: no preset fits the columns {found}{nearly}: name one with --preset, or say which \
+         column is which with --columns ts=..,price=..,qty=..", path.display()
     )]
     NoPreset {
         /// The file.
         path: PathBuf,
         /// The first line.
         found: String,
+        /// The one column that is missing, if that is all; else nothing.
+        nearly: String,
     },
     /// A mapping by numbers names a column that is not there.
     #[error("{}: no column {column}: there are {columns}", path.display())]

@@ -104,14 +104,35 @@ impl Preset {
 
     /// The preset that a header makes itself known by.
     pub(super) fn of_header(names: &[String]) -> Option<Preset> {
-        // Contracts, not coins, are the quantity there: price times quantity is no turnover.
-        let in_contracts = names.iter().any(|name| name == "base_qty");
-        let there = |column: &Column| {
-            !column.needed || column.names.iter().any(|name| names.iter().any(|n| n == name))
-        };
-        let fits = |preset: &Preset| preset.columns().iter().all(there) && !in_contracts;
+        let fits = |preset: &Preset| preset.missing(names).next().is_none() && !in_contracts(names);
         Preset::ALL.into_iter().filter(|preset| *preset != Preset::Lobster).find(fits)
     }
+
+    /// The columns that a header lacks.
+    fn missing(self, names: &[String]) -> impl Iterator<Item = &'static str> {
+        let there =
+            |column: &Column| column.names.iter().any(|name| names.iter().any(|n| n == name));
+        let needed = self.columns().iter().filter(|column| column.needed);
+        needed.filter(move |column| !there(column)).map(|column| column.names[0])
+    }
+
+    /// A word on the one column that a header lacks to be a preset's, if there is such a preset.
+    pub(super) fn nearly(names: &[String]) -> Option<String> {
+        if in_contracts(names) {
+            return None;
+        }
+        Preset::ALL.into_iter().find_map(|preset| {
+            match *preset.missing(names).collect::<Vec<_>>() {
+                [column] => Some(format!(" (with {column} it would be {})", preset.name())),
+                _ => None,
+            }
+        })
+    }
+}
+
+/// Tells whether the quantity is in contracts, not in coins: price times quantity is no turnover.
+fn in_contracts(names: &[String]) -> bool {
+    names.iter().any(|name| name == "base_qty")
 }
 
 impl FromStr for Preset {

@@ -101,7 +101,8 @@ fn a_bad_file_ends_with_its_code_and_leaves_nothing_that_looks_whole() {
     for (file, code, message) in [
         ("text.csv", 65, "text.csv:4: column 3 (price): `ten` is not a number"),
         ("late.csv", 65, "late.csv:4: column 1 (ts_ns): the time of A goes back"),
-        ("column.csv", 65, "column.csv: no preset fits the columns ts_ns,symbol,cost"),
+        ("column.csv", 65, "column.csv: no preset fits the columns ts_ns,symbol,cost,qty"),
+        ("column.csv", 65, "(with price it would be common)"),
         ("empty.csv", 65, "empty.csv: the file is empty"),
         ("cut.csv.gz", 65, "cut.csv.gz:"),
         ("absent.csv", 66, "cannot read absent.csv"),
