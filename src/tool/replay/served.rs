@@ -95,6 +95,13 @@ impl Served {
         let start = clock.raw();
         let answer = self.client.predict(self.id, &self.x, deadline);
         let ns = clock.delta_as_nanos(start, clock.raw());
-        Ok((answer.map_err(|error| Failure::from(error).about(self.name))?, ns))
+        let answer = answer.map_err(|error| {
+            let mut failure = Failure::from(error).about(self.name);
+            if failure.code == Code::Unavailable {
+                failure.message += ": start it with `factord serve`, or wait longer, --deadline-ms";
+            }
+            failure
+        })?;
+        Ok((answer, ns))
     }
 }
