@@ -108,7 +108,7 @@ pub enum Command {
     Simulate(simulate::SimulateArgs),
     /// Tell whether model files would be served
     Check(check::CheckArgs),
-    /// Turn a scikit-learn pickle into an artifact, without executing it
+    /// Turn a scikit-learn pickle or an ONNX model into an artifact, without executing it
     Import(import::ImportArgs),
     /// Explain a model, or have the daemon read its models again
     Model(model::ModelArgs),
