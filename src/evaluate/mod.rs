@@ -168,8 +168,10 @@ pub enum EvaluateError {
         found: i64,
     },
     /// No row has both a prediction and an outcome.
-    #[error("none of {row_count} rows has both a prediction and an outcome")]
+    #[error("{}: none of {row_count} rows has both a prediction and an outcome", path.display())]
     Nothing {
+        /// The table.
+        path: PathBuf,
         /// Rows of the predictions.
         row_count: u64,
     },

@@ -95,7 +95,8 @@ impl<'a> Tally<'a> {
     pub(super) fn report(self) -> Result<Report, EvaluateError> {
         let overall = self.overall.figures();
         if overall.regression.is_none() && overall.classifier.is_none() {
-            return Err(EvaluateError::Nothing { row_count: self.row_count });
+            let path = self.job.predictions.to_owned();
+            return Err(EvaluateError::Nothing { path, row_count: self.row_count });
         }
         let mut groups = Vec::new();
         if self.job.by.contains(&By::Symbol) {

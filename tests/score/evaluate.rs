@@ -147,7 +147,7 @@ fn bad_predictions_are_named_by_line_and_column() {
     fs::write(folder.path().join("e.csv"), "regression,sell_rate\n,\n").unwrap();
     let ran = evaluate(folder.path(), &["e.csv"]);
     assert_eq!(ran.code, 65);
-    assert!(ran.err.contains("none of 1 rows has both"), "{}", ran.err);
+    assert!(ran.err.contains("e.csv: none of 1 rows has both"), "{}", ran.err);
     let ran = evaluate(folder.path(), &["none.csv"]);
     assert_eq!(ran.code, 66);
 }
