@@ -5,6 +5,12 @@ use super::row::Counts;
 /// Orders a table has room for from the start; it grows by doubling.
 const ORDERS_MIN: usize = 64;
 
+/// Numbers that share so many upper bits stand side by side in the index: new orders have numbers
+/// near each other, whose places are then in the cache.
+// 8: 2 KiB of the index, so that a group of sparse numbers has a page, and one of dense numbers a
+// run that is short enough to be walked when another group meets it.
+const GROUP_BITS: u32 = 8;
+
 /// A moment in units of 2^24 ns, 17 ms: fine enough to tell orders by age, and 32 bits of it are
 /// two years.
 pub(super) fn moment(ts_ns: i64) -> u32 {
@@ -12,7 +18,13 @@ pub(super) fn moment(ts_ns: i64) -> u32 {
     (ts_ns >> 24) as u32
 }
 
-/// One order; number 0 is a free place.
+/// How long an order is without a fill, in moments.
+fn age(order: &Order, now: u32) -> i32 {
+    // Signed: a late fill may be older than the last one.
+    now.wrapping_sub(order.seen) as i32
+}
+
+/// One order.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Order {
     pub(super) id: u64,
@@ -30,11 +42,14 @@ pub(super) struct Order {
     pub(super) sample: u32,
 }
 
-/// Orders by number: linear probing in a power of two of places, at most half of them taken.
+/// Orders by number. They stand in the order in which they came, so that those of the moment share
+/// the cache; an index finds them by linear probing.
 pub(super) struct OrderTable {
-    places: Vec<Order>,
+    orders: Vec<Order>,
+    /// A power of two of places, at most half of them taken: 0, or the low half of a number above
+    /// the order's position, counted from 1.
+    index: Vec<u64>,
     shift: u32,
-    len: usize,
     len_max: usize,
     idle: i32,
 }
@@ -43,48 +58,64 @@ impl OrderTable {
     /// Makes a table of at most `len_max` orders, which forgets those without a fill for longer.
     pub(super) fn new(len_max: usize, idle_ns: u64) -> OrderTable {
         let idle = i32::try_from(idle_ns >> 24).unwrap_or(i32::MAX);
-        let mut table = OrderTable { places: Vec::new(), shift: 0, len: 0, len_max, idle };
+        let (orders, index) = (Vec::new(), Vec::new());
+        let mut table = OrderTable { orders, index, shift: 0, len_max, idle };
         table.allocate(2 * ORDERS_MIN);
         table
     }
 
-    fn allocate(&mut self, places: usize) -> Vec<Order> {
+    /// Makes an empty index of so many places, and room for the orders that it can hold.
+    fn allocate(&mut self, places: usize) {
         self.shift = 64 - places.trailing_zeros();
-        std::mem::replace(&mut self.places, vec![Order::default(); places])
+        self.index = vec![0; places];
+        self.orders.reserve_exact(self.room() - self.orders.len());
     }
 
-    /// Where an order of that number belongs, were every place free.
+    /// Orders that the index can hold.
+    fn room(&self) -> usize {
+        self.len_max.min(self.index.len() / 2)
+    }
+
+    /// Where an order of that number belongs in the index, were every place free.
+    #[inline]
     fn home(&self, id: u64) -> usize {
-        // 2^64 over the golden ratio: spreads numbers in a row evenly.
-        (id.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
+        // 2^64 over the golden ratio: spreads groups in a row evenly.
+        let group = (id >> GROUP_BITS).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift;
+        (group as usize + (id % (1 << GROUP_BITS)) as usize) & (self.index.len() - 1)
     }
 
-    /// The place of an order, or the free place where it would go.
-    fn find(&self, id: u64) -> usize {
-        let mask = self.places.len() - 1;
+    /// The position of an order, or the free place of the index where it would go.
+    #[inline]
+    fn find(&self, id: u64) -> Result<usize, usize> {
+        let mask = self.index.len() - 1;
         let mut place = self.home(id);
         // Ends: half of the places are free.
-        while self.places[place].id != id && self.places[place].id != 0 {
+        loop {
+            let entry = self.index[place];
+            if entry == 0 {
+                return Err(place);
+            }
+            // Positions are below 2^30, so that the low half holds one.
+            let position = (entry as u32 - 1) as usize;
+            if (entry >> 32) as u32 == id as u32 && self.orders[position].id == id {
+                return Ok(position);
+            }
             place = (place + 1) & mask;
         }
-        place
     }
 
     /// The order of that number, and whether it is new here. The number is not 0.
+    #[inline]
     pub(super) fn entry(&mut self, id: u64, now: u32, counts: &mut Counts) -> (&mut Order, bool) {
-        let mut place = self.find(id);
-        let mut new = self.places[place].id == 0;
-        if new {
-            if self.len >= self.len_max.min(self.places.len() / 2) {
-                self.make_room(now, counts);
-                place = self.find(id);
+        let (position, new) = match self.find(id) {
+            Ok(position) => {
+                let idle = age(&self.orders[position], now) > self.idle;
+                counts.orders_idle += u64::from(idle);
+                (position, idle)
             }
-            self.len += 1;
-        } else if self.age(place, now) > self.idle {
-            counts.orders_idle += 1;
-            new = true;
-        }
-        let order = &mut self.places[place];
+            Err(place) => (self.add(id, place, now, counts), true),
+        };
+        let order = &mut self.orders[position];
         if new {
             *order = Order { id, ..Order::default() };
         }
@@ -92,96 +123,84 @@ impl OrderTable {
         (order, new)
     }
 
-    /// Forgets every order.
-    pub(super) fn clear(&mut self) -> usize {
-        if self.len > 0 {
-            self.places.fill(Order::default());
+    /// Makes room for an order, which goes to this free place of the index; returns its position.
+    fn add(&mut self, id: u64, mut place: usize, now: u32, counts: &mut Counts) -> usize {
+        if self.orders.len() >= self.room() {
+            self.make_room(now, counts);
+            place = self.find(id).unwrap_or_else(|free| free);
         }
-        std::mem::take(&mut self.len)
+        self.orders.push(Order::default());
+        self.index[place] = id << 32 | self.orders.len() as u64;
+        self.orders.len() - 1
     }
 
-    fn age(&self, place: usize, now: u32) -> i32 {
-        // Signed: a late fill may be older than the last one.
-        now.wrapping_sub(self.places[place].seen) as i32
+    /// Forgets every order.
+    pub(super) fn clear(&mut self) -> usize {
+        let before = self.orders.len();
+        if before > 0 {
+            self.orders.clear();
+            self.index.fill(0);
+        }
+        before
     }
 
     /// Forgets idle orders; if they were few, grows, or at the bound forgets the older half.
     fn make_room(&mut self, now: u32, counts: &mut Counts) {
+        let room = self.room();
         let idle = self.forget_older(self.idle, now);
         counts.orders_idle += idle as u64;
-        if 4 * idle >= self.len_max.min(self.places.len() / 2) {
-            return;
-        }
-        if self.places.len() / 2 < self.len_max {
-            let old = self.allocate(2 * self.places.len());
-            for order in old.into_iter().filter(|order| order.id != 0) {
-                let place = self.find(order.id);
-                self.places[place] = order;
+        if 4 * idle < room {
+            if self.index.len() / 2 < self.len_max {
+                self.allocate(2 * self.index.len());
+            } else {
+                let age = self.middle_age(now);
+                counts.orders_evicted += self.forget_older(age - 1, now) as u64;
             }
-            return;
         }
-        let age = self.middle_age(now);
-        counts.orders_evicted += self.forget_older(age - 1, now) as u64;
+        self.index_all();
     }
 
     /// The greatest age that at least half of the orders have reached, by bisection: it needs no
     /// memory, and is far rarer than fills.
     fn middle_age(&self, now: u32) -> i32 {
-        let older = |age: i32| {
-            let old = |&place: &usize| self.places[place].id != 0 && self.age(place, now) >= age;
-            (0..self.places.len()).filter(old).count()
-        };
+        let older = |limit| self.orders.iter().filter(|order| age(order, now) >= limit).count();
         // A late fill's age is below 0.
         let (mut low, mut high) = (i32::MIN + 1, self.idle);
         while low < high {
             let middle = (i64::from(low) + i64::from(high) + 1).div_euclid(2);
             // Between two i32, both of them included.
             let middle = i32::try_from(middle).unwrap_or(high);
-            if 2 * older(middle) >= self.len { low = middle } else { high = middle - 1 }
+            if 2 * older(middle) >= self.orders.len() { low = middle } else { high = middle - 1 }
         }
         low
     }
 
-    /// Forgets the orders older than `age`, and says how many they were.
-    fn forget_older(&mut self, age: i32, now: u32) -> usize {
-        let mask = self.places.len() - 1;
-        // From a free place on, no run of orders wraps around the start of the walk.
-        let start = (0..=mask).find(|&place| self.places[place].id == 0).unwrap_or(0);
-        let before = self.len;
-        for step in 1..=mask {
-            let place = (start + step) & mask;
-            // Ends: every removal takes one order out.
-            while self.places[place].id != 0 && self.age(place, now) > age {
-                self.remove(place);
-            }
-        }
-        before - self.len
+    /// Forgets the orders older than `limit`, and says how many they were. The others move up, and
+    /// the index is wrong until they are indexed anew.
+    fn forget_older(&mut self, limit: i32, now: u32) -> usize {
+        let before = self.orders.len();
+        self.orders.retain(|order| age(order, now) <= limit);
+        before - self.orders.len()
     }
 
-    /// Takes an order out and moves up those behind it that may stand nearer to their home.
-    fn remove(&mut self, place: usize) {
-        let mask = self.places.len() - 1;
-        let (mut gap, mut next) = (place, place);
-        self.len -= 1;
-        loop {
-            // Ends at a free place: half of them are.
-            next = (next + 1) & mask;
-            if self.places[next].id == 0 {
-                break;
+    /// Indexes all orders anew.
+    fn index_all(&mut self) {
+        self.index.fill(0);
+        let mask = self.index.len() - 1;
+        for (order, position) in self.orders.iter().zip(1..) {
+            let mut place = self.home(order.id);
+            // Ends: half of the places are free.
+            while self.index[place] != 0 {
+                place = (place + 1) & mask;
             }
-            let home = self.home(self.places[next].id);
-            if next.wrapping_sub(home) & mask >= next.wrapping_sub(gap) & mask {
-                self.places[gap] = self.places[next];
-                gap = next;
-            }
+            self.index[place] = order.id << 32 | position;
         }
-        self.places[gap] = Order::default();
     }
 
     /// Orders in the table.
     #[cfg(test)]
     fn len(&self) -> usize {
-        self.len
+        self.orders.len()
     }
 }
 
@@ -190,22 +209,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_finds_what_a_map_finds() {
-        let mut counts = Counts::default();
-        let mut table = OrderTable::new(1 << 12, 1 << 60);
-        let mut map = std::collections::HashMap::new();
-        let mut id = 1_u64;
-        for step in 0..20_000_u32 {
-            id = id.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let number = (id >> 33) % 3_000 * 1_024 + 1;
-            let (order, _) = table.entry(number, step, &mut counts);
-            order.total += 1.0;
-            let total = map.entry(number).or_insert(0.0);
-            *total += 1.0;
-            assert_eq!(order.total, *total);
+    fn a_table_finds_what_a_map_finds_however_numbers_are_spaced() {
+        for spacing in [1, 5, 256, 1_000, 1_024, 1 << 32, 1 << 40] {
+            let mut counts = Counts::default();
+            let mut table = OrderTable::new(1 << 12, 1 << 60);
+            let mut map = std::collections::HashMap::new();
+            let mut id = 1_u64;
+            for step in 0..20_000_u32 {
+                id = id.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+                let number = (id >> 33) % 3_000 * spacing + 1;
+                let (order, _) = table.entry(number, step, &mut counts);
+                order.total += 1.0;
+                let total = map.entry(number).or_insert(0.0);
+                *total += 1.0;
+                assert_eq!(order.total, *total);
+            }
+            assert_eq!(table.len(), map.len());
+            assert_eq!(counts, Counts::default());
         }
-        assert_eq!(table.len(), map.len());
-        assert_eq!(counts, Counts::default());
     }
 
     #[test]
@@ -224,11 +245,11 @@ mod tests {
     fn idle_orders_make_room_before_the_table_grows() {
         let mut counts = Counts::default();
         let mut table = OrderTable::new(1 << 20, 10 << 24);
-        let places = table.places.len();
+        let places = table.index.len();
         for id in 1..=100_000_u64 {
             table.entry(id, id as u32, &mut counts);
         }
-        assert_eq!(table.places.len(), places);
+        assert_eq!(table.index.len(), places);
         assert_eq!(counts.orders_idle + table.len() as u64, 100_000);
         assert_eq!(counts.orders_evicted, 0);
     }
