@@ -26,10 +26,9 @@ impl Ahead {
             // Bounded by the stream.
             loop {
                 let mut block = spare.try_recv().unwrap_or_default();
-                block.clear();
-                // What was read before an error is given before it.
-                let read = input.by_ref().take(BLOCK_LEN as u64).read_to_end(&mut block);
+                let read = fill(&mut input, &mut block);
                 let last = block.is_empty() || read.is_err();
+                // What was read before an error is given before it.
                 if !block.is_empty() && full.send(Ok(block)).is_err() {
                     return;
                 }
@@ -55,4 +54,22 @@ impl Ahead {
         let _ = self.empty.try_send(block);
         Ok(true)
     }
+}
+
+/// Fills a block, but for the stream's end or an error. `read_to_end` would ask for a little at a
+/// time, and each answer costs a copy of the decoder's window.
+fn fill(input: &mut dyn Read, block: &mut Vec<u8>) -> io::Result<()> {
+    // Writes nothing to a block that was full before.
+    block.resize(BLOCK_LEN, 0);
+    let mut len = 0;
+    let ended = loop {
+        match input.read(&mut block[len..]) {
+            Ok(0) => break Ok(()),
+            Ok(more) => len += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Err(error),
+        }
+    };
+    block.truncate(len);
+    ended
 }
