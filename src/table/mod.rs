@@ -33,7 +33,7 @@ mod output;
 mod parquet_reader;
 mod reader;
 mod rows;
-mod scan;
+pub(crate) mod scan;
 mod session;
 mod text_blocks;
 mod text_reader;

@@ -1,10 +1,10 @@
 //! Where fields of plain text end, and the numbers in them, eight bytes at a time.
 //!
 //! Numbers are what the standard library says they are: what is not told here, rounded once, is
-//! left to it. Pure functions over bytes; the text's readers call them.
+//! left to it. Pure functions over bytes; the readers of text call them, `trades` among them.
 
 /// Digits whose number always fits 64 bits.
-const DIGITS_MAX: usize = 19;
+pub(crate) const DIGITS_MAX: usize = 19;
 
 /// The powers of ten of 64 bits.
 const TENS: [u64; DIGITS_MAX + 1] = {
@@ -24,7 +24,7 @@ const fn eight(byte: u8) -> u64 {
 
 /// Where the first `stop` or line feed is from a place on; the end of the text if there is none.
 #[inline]
-pub(super) fn find(text: &[u8], from: usize, stop: u8) -> usize {
+pub(crate) fn find(text: &[u8], from: usize, stop: u8) -> usize {
     // The lowest byte found is right; those above it may be borrowed from.
     let zeros = |word: u64| word.wrapping_sub(eight(1)) & !word & eight(0x80);
     let mut at = from;
@@ -43,7 +43,7 @@ pub(super) fn find(text: &[u8], from: usize, stop: u8) -> usize {
 /// Appends the digits at the start of a text to a number; says how many there are. Beyond
 /// [`DIGITS_MAX`] the number is not one.
 #[inline(always)]
-fn digits(text: &[u8], mut number: u64) -> (u64, usize) {
+pub(crate) fn digits(text: &[u8], mut number: u64) -> (u64, usize) {
     let mut len = 0;
     while let Some(bytes) = text[len..].first_chunk::<8>() {
         let word = u64::from_le_bytes(*bytes);
@@ -86,7 +86,7 @@ pub(super) fn integer(field: &[u8]) -> Option<i64> {
 
 /// The number that a field is; `None` when it takes the standard library to tell.
 #[inline]
-pub(super) fn float(field: &[u8]) -> Option<f64> {
+pub(crate) fn float(field: &[u8]) -> Option<f64> {
     let negative = field.first() == Some(&b'-');
     let text = &field[usize::from(negative)..];
     let (whole, before) = digits(text, 0);

@@ -2,6 +2,7 @@
 
 use super::ahead::Ahead;
 use super::error::TradesError;
+use super::fields::{field, fields};
 use crate::table::{At, Input, Place, TableError, unreadable};
 use std::path::Path;
 use std::sync::Arc;
@@ -84,11 +85,14 @@ impl Lines {
     pub(super) fn first_fields(&mut self) -> Result<Vec<String>, TradesError> {
         // Bounded by the file: every turn passes a line.
         while self.more()? {
-            let line = String::from_utf8_lossy(self.line()).into_owned();
-            let text = line.trim_start_matches('\u{feff}').trim();
+            let line = self.line();
+            let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
             if !text.is_empty() {
-                let unquoted = |field: &str| field.trim().trim_matches('"').to_owned();
-                return Ok(text.split(',').map(unquoted).collect());
+                let unquoted = |raw: &[u8]| {
+                    let inside = field(raw).map_or(raw, |(inside, _)| inside);
+                    String::from_utf8_lossy(inside).trim().trim_matches('"').to_owned()
+                };
+                return Ok(fields(text).into_iter().map(unquoted).collect());
             }
             self.pass(self.line().len() + 1);
         }

@@ -12,6 +12,7 @@ mod ahead;
 mod columns;
 mod error;
 mod features;
+mod fields;
 mod filter;
 mod lines;
 mod mapping;

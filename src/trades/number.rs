@@ -1,9 +1,11 @@
 //! Numbers from bytes: decimals to the nearest `f64`, times to the nanosecond.
 
-/// Powers of ten that `f64` holds exactly.
-const TENS: [f64; 23] = [
+use crate::table::scan::{self, DIGITS_MAX};
+
+/// Powers of ten, all of which `f64` holds exactly.
+const TENS: [f64; DIGITS_MAX + 1] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
-    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+    1e17, 1e18, 1e19,
 ];
 
 /// What a time is given in.
@@ -42,42 +44,57 @@ impl TimeUnit {
 
 /// Up to 18 digits as an integer.
 fn digits(bytes: &[u8]) -> Option<u64> {
-    let mut value = 0_u64;
-    for byte in bytes {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value * 10 + u64::from(digit);
-    }
-    (bytes.len() <= 18).then_some(value)
+    let (value, len) = scan::digits(bytes, 0);
+    (len == bytes.len() && len <= 18).then_some(value)
 }
 
-/// A decimal number: exact, which for few digits is one division.
+/// Whether a field ends there.
 #[inline]
-pub(super) fn decimal(bytes: &[u8]) -> Option<f64> {
-    let mut value = 0_u64;
-    let mut point = None;
-    for (index, &byte) in bytes.iter().enumerate() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit <= 9 {
-            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-        } else if byte == b'.' && point.is_none() {
-            point = Some(index);
-        } else {
-            return slow_decimal(bytes);
-        }
-    }
-    // 18 digits at most, so that nothing wrapped; the quotient of two exact numbers is the nearest.
-    let places = point.map_or(0, |point| bytes.len() - point - 1);
-    let short = bytes.len() <= 18 && value <= 1 << 53 && bytes.len() > usize::from(point.is_some());
-    if short { Some(value as f64 / TENS[places]) } else { slow_decimal(bytes) }
+fn ends(bytes: &[u8], len: usize) -> bool {
+    matches!(bytes.get(len), Some(b',' | b'\n'))
 }
 
-/// What the fast path leaves: signs, exponents, many digits.
-fn slow_decimal(bytes: &[u8]) -> Option<f64> {
-    let value: f64 = std::str::from_utf8(bytes).ok()?.trim().parse().ok()?;
-    value.is_finite().then_some(value)
+/// The decimal number that a line starts with, and the length of its field, if it is of few digits
+/// and nothing else: [`decimal`] reads the others.
+#[inline]
+pub(super) fn plain_decimal(bytes: &[u8]) -> Option<(f64, usize)> {
+    let (mut value, mut count) = scan::digits(bytes, 0);
+    let (mut len, mut places) = (count, 0);
+    if bytes.get(len) == Some(&b'.') {
+        (value, places) = scan::digits(&bytes[len + 1..], value);
+        count += places;
+        len += 1 + places;
+    }
+    // Nothing wrapped, and the quotient of two exact numbers is the nearest.
+    let short = (1..=DIGITS_MAX).contains(&count) && value <= 1 << 53;
+    (short && ends(bytes, len)).then(|| (value as f64 / TENS[places], len))
+}
+
+/// The order number that a line starts with, and the length of its field, if it is digits or
+/// nothing: [`order`] reads the others.
+#[inline]
+pub(super) fn plain_order(bytes: &[u8]) -> Option<(u64, usize)> {
+    let (value, len) = scan::digits(bytes, 0);
+    (len <= DIGITS_MAX && ends(bytes, len)).then_some((value, len))
+}
+
+/// The time that a line starts with, and the length of its field, if it is digits: [`time`] reads
+/// the others.
+#[inline]
+pub(super) fn plain_time(bytes: &[u8], unit: TimeUnit) -> Option<(i64, usize)> {
+    let (value, len) = scan::digits(bytes, 0);
+    if !(1..=DIGITS_MAX).contains(&len) || !ends(bytes, len) {
+        return None;
+    }
+    Some((unit.whole(i64::try_from(value).ok()?)?, len))
+}
+
+/// A decimal number: the nearest one. The standard library reads what is not plain.
+pub(super) fn decimal(bytes: &[u8]) -> Option<f64> {
+    scan::float(bytes).or_else(|| {
+        let value: f64 = std::str::from_utf8(bytes).ok()?.trim().parse().ok()?;
+        value.is_finite().then_some(value)
+    })
 }
 
 /// An order number; nothing, 0 and negative numbers are 0, which is none.
@@ -138,6 +155,39 @@ mod tests {
         fn a_decimal_is_what_the_standard_library_reads(text in "[0-9]{0,20}\\.?[0-9]{0,12}") {
             let expected = text.parse::<f64>().ok();
             prop_assert_eq!(decimal(text.as_bytes()).map(f64::to_bits), expected.map(f64::to_bits));
+        }
+
+        #[test]
+        fn what_is_read_at_the_start_of_a_line_is_what_its_field_holds(
+            text in "-?[0-9]{0,22}(\\.[0-9]{0,12})?[ \r]?", rest in "[,\n][0-9,]{0,9}",
+        ) {
+            let (field, line) = (text.as_bytes(), format!("{text}{rest}"));
+            if let Some((value, len)) = plain_decimal(line.as_bytes()) {
+                let expected = decimal(field).map(f64::to_bits);
+                prop_assert_eq!((Some(value.to_bits()), len), (expected, field.len()));
+            }
+            if let Some((value, len)) = plain_order(line.as_bytes()) {
+                prop_assert_eq!((Some(value), len), (order(field), field.len()));
+            }
+            for unit in [TimeUnit::Nanoseconds, TimeUnit::Seconds, TimeUnit::Any] {
+                if let Some((value, len)) = plain_time(line.as_bytes(), unit) {
+                    prop_assert_eq!((Some(value), len), (time(field, unit), field.len()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn plain_numbers_need_no_second_look() {
+        let ns = 1_675_214_700_940_000_000;
+        assert_eq!(plain_decimal(b"1850.48,100\n"), Some((1_850.48, 7)));
+        assert_eq!(plain_decimal(b"100\n"), Some((100.0, 3)));
+        assert_eq!(plain_order(b",1\n"), Some((0, 0)));
+        assert_eq!(plain_order(b"12345678901234,"), Some((12_345_678_901_234, 14)));
+        assert_eq!(plain_time(b"1675214700940000000,A", TimeUnit::Nanoseconds), Some((ns, 19)));
+        assert_eq!(plain_time(b"1675214700940,A", TimeUnit::Any), Some((ns, 13)));
+        for other in [&b".,"[..], b",", b"1", b"1\r\n", b"1e3,", b"99999999999999999999,"] {
+            assert_eq!(plain_decimal(other), None, "{}", String::from_utf8_lossy(other));
         }
     }
 

@@ -2,9 +2,10 @@
 
 use super::columns::{Columns, Role};
 use super::error::TradesError;
+use super::fields::{end, field, fields};
 use super::filter::Filter;
 use super::lines::Lines;
-use super::number::{decimal, order, time};
+use super::number::{decimal, order, plain_decimal, plain_order, plain_time, time};
 use super::reader::{BATCH_TRADES, Options, Rows};
 use super::symbols::Symbols;
 use crate::factors::{Quote, Side, Trade};
@@ -35,6 +36,8 @@ struct Row {
 enum Fault {
     /// A column, counted from 0, does not hold what it should.
     Value(usize),
+    /// A column, counted from 0, has quotes inside of quotes, or text behind them.
+    Quotes(usize),
     /// There are more or fewer fields.
     Count,
 }
@@ -85,39 +88,25 @@ impl TextReader {
     /// What is wrong with the next line.
     #[cold]
     fn failure(&self, fault: &Fault) -> TradesError {
-        let fields = || self.lines.line().split(|byte| *byte == b',');
-        let place = self.lines.place();
-        match *fault {
+        let (place, roles) = (self.lines.place(), &self.columns.roles);
+        let fields = fields(self.lines.line());
+        let (column, expected) = match *fault {
             Fault::Count => {
-                let (found, expected) = (fields().count(), self.columns.roles.len());
-                TableError::FieldCount { place, found, expected }.into()
+                let (found, expected) = (fields.len(), roles.len());
+                return TableError::FieldCount { place, found, expected }.into();
             }
-            Fault::Value(column) => {
-                let text = String::from_utf8_lossy(fields().nth(column).unwrap_or(b""));
-                TradesError::Value {
-                    place,
-                    column: column + 1,
-                    name: self.columns.names[column].clone(),
-                    value: text.trim().chars().take(40).collect(),
-                    expected: self.columns.roles[column].expected(),
-                }
-            }
+            Fault::Value(column) => (column, roles[column].expected()),
+            Fault::Quotes(column) => (column, "a field in one pair of quotes"),
+        };
+        let text = String::from_utf8_lossy(fields.get(column).unwrap_or(&&b""[..]));
+        TradesError::Value {
+            place,
+            column: column + 1,
+            name: self.columns.names[column].clone(),
+            value: text.trim().chars().take(40).collect(),
+            expected,
         }
     }
-}
-
-/// The next field: its bytes without quotes, and the length up to what ends it.
-#[inline]
-fn field(bytes: &[u8]) -> (&[u8], usize) {
-    if let [b'"', rest @ ..] = bytes {
-        let close = rest.iter().position(|byte| matches!(byte, b'"' | b'\n')).unwrap_or(0);
-        let end = rest[close..].iter().position(|byte| matches!(byte, b',' | b'\n')).unwrap_or(0);
-        return (&rest[..close], 1 + close + end);
-    }
-    let end = bytes.iter().position(|byte| matches!(byte, b',' | b'\n')).unwrap_or(bytes.len());
-    let field = &bytes[..end];
-    // The carriage return of a CRLF stands in the last field.
-    (field.strip_suffix(b"\r").unwrap_or(field), end)
 }
 
 /// Reads a line, which a line feed ends; returns its length.
@@ -131,12 +120,20 @@ fn parse(
     let mut at = 0;
     let last = columns.roles.len() - 1;
     for (index, role) in columns.roles.iter().enumerate() {
-        let (field, len) = field(&bytes[at..]);
-        if (bytes[at + len] == b'\n') != (index == last) {
-            return Err(Fault::Count);
-        }
-        row.set(*role, field, symbols).ok_or(Fault::Value(index))?;
-        at += len + 1;
+        let rest = &bytes[at..];
+        let fits = |len: usize| (rest[len] == b'\n') == (index == last);
+        at += 1 + match row.set_plain(*role, rest) {
+            Some(len) if fits(len) => len,
+            Some(_) => return Err(Fault::Count),
+            None => {
+                let (field, len) = field(rest).ok_or(Fault::Quotes(index))?;
+                if !fits(len) {
+                    return Err(Fault::Count);
+                }
+                row.set(*role, field, symbols).ok_or(Fault::Value(index))?;
+                len
+            }
+        };
     }
     Ok(at)
 }
@@ -146,6 +143,26 @@ impl Row {
         let trade = Trade::new(0, 0.0, 0.0, Side::Unknown);
         let (bid, ask) = (f64::NAN, f64::NAN);
         Row { trade, bid, ask, symbol, kind: b'4', resting: Side::Unknown, resting_id: 0 }
+    }
+
+    /// Takes a field as most of them are written, and returns its length; `None` leaves it to
+    /// [`Row::set`]. The field need not be found first: what is in it shows where it ends.
+    #[inline]
+    fn set_plain(&mut self, role: Role, bytes: &[u8]) -> Option<usize> {
+        let len;
+        match role {
+            Role::Time(unit) => (self.trade.ts_ns, len) = plain_time(bytes, unit)?,
+            Role::Price => (self.trade.price, len) = plain_decimal(bytes)?,
+            Role::Qty => (self.trade.qty, len) = plain_decimal(bytes)?,
+            Role::BuyId => (self.trade.buy_id, len) = plain_order(bytes)?,
+            Role::SellId => (self.trade.sell_id, len) = plain_order(bytes)?,
+            Role::Bid => (self.bid, len) = plain_decimal(bytes)?,
+            Role::Ask => (self.ask, len) = plain_decimal(bytes)?,
+            Role::RestingId => (self.resting_id, len) = plain_order(bytes)?,
+            Role::Skip if bytes[0] != b'"' => len = end(bytes),
+            _ => return None,
+        }
+        Some(len)
     }
 
     /// Takes a field; `None` if it does not hold what it should.

@@ -73,6 +73,26 @@ fn the_common_schema_is_known_by_its_header() {
 }
 
 #[test]
+fn a_comma_in_quotes_ends_no_field_and_other_quotes_are_refused_by_name() {
+    let header = "\"a, b\",ts_ns,symbol,\"price\",qty\n";
+    let text = format!("{header}\"1,2\",10,\"A,B\",\"1.5\",3\nx,11,\"A\",2,\"4\"\n");
+    let trades = of("x.csv", text, &Options::default());
+    let first = Trade::new(10, 1.5, 3.0, Side::Unknown);
+    assert_eq!(trades[0], ("A,B".to_owned(), first));
+    assert_eq!(trades[1], ("A".to_owned(), Trade::new(11, 2.0, 4.0, Side::Unknown)));
+    for (row, expected) in [
+        ("\"1,2\",10,A,x,3", "column 4 (price): `x` is not a number"),
+        ("\"1,2\",10,A,1", "4 fields, the header has 5"),
+        ("1,10,\"A\"\"B\",1,3", "column 3 (symbol): `\"A\"\"B\"` is not a field in one pair"),
+        ("1,10,\"A,1,3", "column 3 (symbol): `\"A` is not a field in one pair of quotes"),
+        ("\"1\"x,10,A,1,3", "column 1 (a, b): `\"1\"x` is not a field in one pair of quotes"),
+    ] {
+        let found = error("x.csv", format!("{header}{row}\n"), &Options::default());
+        assert!(found.starts_with(&format!("x.csv:2: {expected}")), "{found}");
+    }
+}
+
+#[test]
 fn columns_are_named_or_numbered_by_the_caller() {
     let text = "px;T;n,T,px,n,bid,ask\nx,1675214700940,1.5,3,1.4,1.6\nx,1675214700941,1.5,3,,\n";
     let options = Options {
