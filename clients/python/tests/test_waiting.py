@@ -97,7 +97,9 @@ def test_a_batch_lives_through_the_engines_death(own_engine: Engine) -> None:
 
 
 WAITING = """
-import sys, numpy as np, factord
+import signal, sys, numpy as np, factord
+# As in a terminal: what a shell starts in the background ignores Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 what, socket = sys.argv[1:]
 client = factord.Client(socket, feature_count=3)
 print("attached", flush=True)
