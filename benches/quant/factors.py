@@ -13,8 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
+from apart import apart
 
 CUT = 200_000.0
 COLUMNS = ["symbol", "start_ns", "trades", "turnover", "buy_rate", "sell_rate", "large_buy", "large_sell"]
@@ -22,6 +21,9 @@ COLUMNS = ["symbol", "start_ns", "trades", "turnover", "buy_rate", "sell_rate", 
 
 def generate(path, rows, symbols=5):
     """Writes trades of some symbols, in order of time: aggressing orders of a few fills each."""
+    import numpy as np
+    import pandas as pd
+
     random = np.random.default_rng(1)
     first = 1_675_214_700_000_000_000
     with gzip.open(path, "wt", compresslevel=6) as file:
@@ -61,6 +63,8 @@ def generate(path, rows, symbols=5):
 
 def by_pandas(source, target):
     """The same table by pandas: read_csv and groupby, as a quant would write it."""
+    import pandas as pd
+
     trades = pd.read_csv(
         source,
         usecols=["ts_ns", "symbol", "price", "qty", "side", "buy_id", "sell_id"],
@@ -92,8 +96,8 @@ def by_pandas(source, target):
 def timed(command):
     """Runs a command; returns its seconds and its largest memory in MiB."""
     start = time.perf_counter()
-    pid = os.posix_spawn(command[0], command, os.environ)
-    _, status, usage = os.wait4(pid, 0)
+    child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - start
     if status != 0:
         raise SystemExit(f"{command[:3]} ended with {status}")
@@ -101,6 +105,9 @@ def timed(command):
 
 
 def same(ours, theirs):
+    """Compares the tables of both sides; returns their rows."""
+    import pandas as pd
+
     ours, theirs = (
         pd.read_csv(path)[COLUMNS].sort_values(["symbol", "start_ns"]).reset_index(drop=True)
         for path in (ours, theirs)
@@ -113,8 +120,8 @@ def measure(factord, folder, rows=5_000_000, rounds=3):
     """Returns lines of (what, factord, rival, ratio) as text."""
     folder = Path(folder)
     small, large = folder / "trades.csv.gz", folder / "trades2.csv.gz"
-    generate(small, rows)
-    generate(large, 2 * rows)
+    apart(generate, small, rows)
+    apart(generate, large, 2 * rows)
     ours, theirs = folder / "factord.csv", folder / "pandas.csv"
     run = [str(factord), "factors", "--out", str(ours)]
     rival = [sys.executable, __file__, "--pandas", str(small), str(theirs)]
@@ -123,7 +130,7 @@ def measure(factord, folder, rows=5_000_000, rounds=3):
         mine, memory = timed([*run, str(small)])
         other, other_memory = timed(rival)
         times.append((mine, other))
-    table_rows = same(ours, theirs)
+    table_rows = apart(same, ours, theirs)
     ratios = sorted(other / mine for mine, other in times)
     mine, other = (statistics.median(column) for column in zip(*times))
     doubled, doubled_memory = timed([*run, str(large)])

@@ -10,7 +10,6 @@ factord the whole process is timed, of the rival only what it does after its imp
 
 import argparse
 import json
-import multiprocessing
 import os
 import pathlib
 import statistics
@@ -18,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from apart import apart
 
 FEATURES = ["buy_rate", "large_buy", "large_sell"]
 
@@ -126,12 +127,6 @@ def same(ours, theirs):
     if not worst < 1e-9:
         sys.exit(f"the answers differ by {worst}")
     return worst
-
-
-def apart(function, *arguments):
-    """Calls in a process of its own: a child's peak memory counts what its parent held at its start."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, arguments)
 
 
 def main():

@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 
+from apart import apart
+
 MINUTE_NS = 60_000_000_000
 FEATURES = ["buy_rate", "large_buy", "large_sell"]
 
@@ -135,7 +137,7 @@ def main():
 
     print("training | input | program | best to worst | memory | beside pandas", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        csv, parquet = generate(pathlib.Path(folder), given.rows)
+        csv, parquet = apart(generate, pathlib.Path(folder), given.rows)
         million = given.rows / 1e6
         for path in [csv, parquet]:
             for folds, work in [(0, "fits"), (5, "fits and 5 tests")]:
@@ -146,7 +148,7 @@ def main():
                 compare(f"{path.suffix[1:]}, {million:g} M rows, {work}", sides, given.rounds)
         csv.unlink()
         parquet.unlink()
-        double, double_parquet = generate(pathlib.Path(folder), 2 * given.rows)
+        double, double_parquet = apart(generate, pathlib.Path(folder), 2 * given.rows)
         for path in [double, double_parquet]:
             what = f"{path.suffix[1:]}, {2 * million:g} M rows, fits and 5 tests"
             compare(what, [("factord train", ours(path, 5))], 1)
