@@ -91,7 +91,7 @@ mod tests {
             Ok((next <= count).then_some(next - 1))
         };
         let work = |piece: u64| {
-            sleep(Duration::from_micros(if piece % 3 == 0 { 300 } else { 10 }));
+            sleep(Duration::from_micros(if piece.is_multiple_of(3) { 300 } else { 10 }));
             if bad.is_some_and(|bad| piece >= bad) { Err(piece) } else { Ok(2 * piece) }
         };
         let result = ordered(threads, source, work, |piece| {
