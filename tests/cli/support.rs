@@ -45,6 +45,37 @@ fn checked(command: &str, output: &Output) -> Ran {
     Ran { code, out: String::from_utf8_lossy(&output.stdout).into_owned(), err }
 }
 
+/// Starts an engine without HTTP and waits until it is ready.
+pub(crate) fn engine(socket: &Path, more: &[&str], patience: Duration) -> Child {
+    let mut child = factord(&["serve", "--no-http", "--idle", "backoff", "--socket"])
+        .arg(socket)
+        .args(more)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (ready, wait) = mpsc::channel();
+    let stdout = child.stdout.take().unwrap();
+    std::thread::spawn(move || {
+        // Read to the end, so that the engine never writes into a closed pipe.
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let _ = ready.send(line);
+        }
+    });
+    let line = wait.recv_timeout(patience).expect("the engine says it is ready");
+    assert!(line.contains("ready"), "{line}");
+    child
+}
+
+/// The names in a folder, in order.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into()).collect();
+    names.sort();
+    names
+}
+
 /// An engine without HTTP, in a folder of its own.
 pub(crate) struct Daemon {
     child: Child,
@@ -55,23 +86,7 @@ impl Daemon {
     /// Starts one and waits until it is ready.
     pub(crate) fn start() -> Daemon {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = factord(&["serve", "--no-http", "--idle", "backoff"])
-            .arg("--socket")
-            .arg(folder.path().join("factord.sock"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let (ready, wait) = mpsc::channel();
-        let stdout = child.stdout.take().unwrap();
-        std::thread::spawn(move || {
-            // Read to the end, so that the daemon never writes into a closed pipe.
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let _ = ready.send(line);
-            }
-        });
-        let line = wait.recv_timeout(Duration::from_secs(20)).expect("the daemon says it is ready");
-        assert!(line.contains("ready"), "{line}");
+        let child = engine(&folder.path().join("factord.sock"), &[], Duration::from_secs(20));
         Daemon { child, folder }
     }
 
@@ -97,11 +112,7 @@ impl Daemon {
 
     /// The names in the daemon's folder.
     pub(crate) fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.folder.path()).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into()).collect();
-        names.sort();
-        names
+        names(self.folder.path())
     }
 }
 

@@ -1,10 +1,8 @@
 //! An engine whose socket outlives it, so that another one can take its place.
 
-use crate::support::factord;
-use std::io::{BufRead, BufReader};
+use crate::support;
 use std::path::Path;
-use std::process::{Child, Stdio};
-use std::sync::mpsc;
+use std::process::Child;
 use std::time::Duration;
 
 /// A running engine; ends with the test.
@@ -13,24 +11,7 @@ pub(crate) struct Engine(Child);
 impl Engine {
     /// Starts one and waits until it is ready.
     pub(crate) fn start(socket: &Path, more: &[&str]) -> Engine {
-        let mut child = factord(&["serve", "--no-http", "--idle", "backoff", "--socket"])
-            .arg(socket)
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let (ready, wait) = mpsc::channel();
-        let stdout = child.stdout.take().unwrap();
-        std::thread::spawn(move || {
-            // Read to the end, so that the engine never writes into a closed pipe.
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let _ = ready.send(line);
-            }
-        });
-        let line = wait.recv_timeout(Duration::from_secs(60)).expect("the engine says it is ready");
-        assert!(line.contains("ready"), "{line}");
-        Engine(child)
+        Engine(support::engine(socket, more, Duration::from_secs(60)))
     }
 
     /// Kills it by SIGKILL.

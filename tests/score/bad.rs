@@ -2,18 +2,10 @@
 //! looks whole is left.
 
 use crate::score;
+use crate::support::names;
 use crate::tables::{Rows, generated, parquet, read_csv, read_parquet};
 use std::fs;
-use std::path::{Path, PathBuf};
-
-/// The names in a folder.
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into()).collect();
-    names.sort();
-    names
-}
+use std::path::PathBuf;
 
 /// Scores a file of these bytes to both formats; both must end with the code and the message, and
 /// leave nothing.

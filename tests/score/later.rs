@@ -1,10 +1,9 @@
 //! `factord evaluate --horizon` and its page: predictions of a later window.
 
 use crate::evaluate::{evaluate, json, near};
-use crate::support::{factord, ran};
+use crate::support::{factord, names, ran};
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
 
 const MINUTE: i64 = 60_000_000_000;
 
@@ -123,15 +122,6 @@ fn what_training_says_of_its_rows_evaluation_says_of_their_scores() {
             near(&ours["classifier"][name], theirs["logistic"][name].as_f64().unwrap());
         }
     }
-}
-
-/// The names in a folder.
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into()).collect();
-    names.sort();
-    names
 }
 
 #[test]
