@@ -2,13 +2,15 @@
 
 use super::TrainError;
 use super::figures::{BINS, Cell, ClassRow, LineRow};
+use super::logistic::dot;
 use super::mark::{self, HOLDOUT, Rows};
-use super::plots::{Frame, Plots};
+use super::plots::{Frame, Plots, Scales};
 use super::scratch::{Chunk, Part, Scratch};
 use super::split::Split;
 use crate::model::Model;
 use crate::model::lanes::{self, Level};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// The models of one training, and what its baselines need to know.
 #[derive(Clone, Debug)]
@@ -113,56 +115,53 @@ impl Answers {
     }
 }
 
-/// What a model and its baselines are asked about some rows of a chunk, and what the models say.
-struct Asked<'a> {
-    trainee: &'a Trainee,
+/// Columns of some rows of a chunk.
+struct Columns<'a> {
     x: Vec<Cow<'a, [f64]>>,
     y: Cow<'a, [f64]>,
     marks: Cow<'a, [u64]>,
     last: Cow<'a, [f64]>,
     rolling: Cow<'a, [f64]>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(chunk: &'a Chunk, rows: &Rows, width: usize) -> Columns<'a> {
+        Columns {
+            x: (0..width).map(|j| rows.values(chunk.x(j))).collect(),
+            y: rows.values(chunk.y()),
+            marks: rows.values(chunk.marks()),
+            last: rows.values(chunk.last()),
+            rolling: rows.values(chunk.rolling()),
+        }
+    }
+}
+
+/// What the models of one training and its baselines say of some rows.
+struct Asked<'a> {
+    trainee: &'a Trainee,
+    scales: &'a Scales,
+    /// Mean of the target.
+    middle: f64,
+    x: Vec<&'a [f64]>,
+    y: &'a [f64],
+    marks: &'a [u64],
+    last: &'a [f64],
+    rolling: &'a [f64],
     /// Predictions of the linear model; decision values and probabilities of the logistic one.
     said: Option<Vec<f64>>,
     classed: Option<(Vec<f64>, Vec<f64>)>,
 }
 
-impl<'a> Asked<'a> {
-    fn new(trainee: &'a Trainee, chunk: &'a Chunk, rows: &Rows, width: usize) -> Asked<'a> {
-        let x: Vec<Cow<[f64]>> = (0..width).map(|j| rows.values(chunk.x(j))).collect();
-        let columns: Vec<&[f64]> = x.iter().map(|x| &**x).collect();
-        let level = Level::best();
-        let decide = |model: &Model| {
-            let mut decisions = vec![0.0; rows.len()];
-            lanes::decide(level, model, &columns, &mut decisions);
-            decisions
-        };
-        let said = trainee.linear.as_ref().map(decide);
-        let classed = trainee.logistic.as_ref().map(decide).map(|decisions| {
-            let mut probabilities = vec![0.0; rows.len()];
-            lanes::probabilities(level, &decisions, &mut probabilities);
-            (decisions, probabilities)
-        });
-        Asked {
-            trainee,
-            x,
-            y: rows.values(chunk.y()),
-            marks: rows.values(chunk.marks()),
-            last: rows.values(chunk.last()),
-            rolling: rows.values(chunk.rolling()),
-            said,
-            classed,
-        }
-    }
-
+impl Asked<'_> {
     /// What came of a row.
-    fn answers(&self, row: usize, frame: &Frame) -> Answers {
+    fn answers(&self, row: usize) -> Answers {
         let trainee = self.trainee;
         let or_mean = |value: f64| if value.is_nan() { trainee.mean } else { value };
         let (last, rolling) = (or_mean(self.last[row]), or_mean(self.rolling[row]));
         let y = self.y[row];
         let line = self.said.as_ref().map(|said| {
             let baselines = [y - last, y - rolling, y - trainee.mean];
-            (LineRow { y: y - frame.mean, residual: y - said[row], baselines }, said[row])
+            (LineRow { y: y - self.middle, residual: y - said[row], baselines }, said[row])
         });
         let class = self.classed.as_ref().map(|(decisions, probabilities)| ClassRow {
             label: y > trainee.cut,
@@ -171,26 +170,28 @@ impl<'a> Asked<'a> {
             share_loss: trainee.share_loss[usize::from(y > trainee.cut)],
             last: last > trainee.cut,
             majority: trainee.share > 0.5,
-            bin: bin(decisions[row], frame),
+            bin: self.scales.decision.place(decisions[row], BINS),
         });
         Answers { line, class }
     }
 
-    /// Adds a row to a gradient.
-    fn steepen(&self, gradient: &mut [f64], off: f64, row: usize, means: &[f64]) {
-        gradient[0] += off;
-        for ((sum, x), mean) in gradient[1..].iter_mut().zip(&self.x).zip(means) {
-            *sum += off * (x[row] - mean);
+    /// Runs of rows that are for the same, by their first row's mark.
+    fn runs(&self) -> impl Iterator<Item = (u64, Range<usize>)> {
+        let mut first = 0;
+        self.marks.chunk_by(|&a, &b| mark::purpose(a) == mark::purpose(b)).map(move |run| {
+            let rows = first..first + run.len();
+            first = rows.end;
+            (run[0], rows)
+        })
+    }
+
+    /// Adds rows to a gradient, by what each is off.
+    fn steepen(&self, gradient: &mut [f64], rows: Range<usize>, off: &[f64], means: &[f64]) {
+        gradient[0] += off.iter().sum::<f64>();
+        for ((sum, x), &mean) in gradient[1..].iter_mut().zip(&self.x).zip(means) {
+            *sum += dot(off, &x[rows.clone()], mean);
         }
     }
-}
-
-/// The bin of a decision value, in units of the last classifier's.
-fn bin(decision: f64, frame: &Frame) -> usize {
-    let place = (decision - frame.decision_middle) / frame.decision_unit;
-    // Eight units to either side hold all but one row in 10^15.
-    let place = ((place + 8.0) / 16.0).clamp(0.0, 1.0);
-    ((place * BINS as f64) as usize).min(BINS - 1)
 }
 
 impl Examiner<'_> {
@@ -199,13 +200,16 @@ impl Examiner<'_> {
         let width = scratch.width();
         let new = || Assessed::new(self.split, self.symbols, width);
         let mut total = new();
+        let scales = Scales::new(&self.frame);
         let add = |sums: &mut Assessed, chunk: &Chunk| {
             let Some((last, others)) = self.trainees.split_last() else { return };
-            self.last(sums, &Asked::new(last, chunk, &Rows::All(chunk.y().len()), width));
+            let columns = Columns::of(chunk, &Rows::All(chunk.y().len()), width);
+            self.last(sums, &self.ask(last, &scales, &columns));
             for (test, trainee) in others.iter().enumerate() {
                 let rows = Rows::of(chunk.marks(), |mark| mark::test(mark) == test as u64);
                 if rows.len() > 0 {
-                    self.test(sums, test, &Asked::new(trainee, chunk, &rows, width));
+                    let columns = Columns::of(chunk, &rows, width);
+                    self.test(sums, test, &self.ask(trainee, &scales, &columns));
                 }
             }
         };
@@ -213,31 +217,53 @@ impl Examiner<'_> {
         Ok(total)
     }
 
+    fn ask<'a>(&self, trainee: &'a Trainee, scales: &'a Scales, columns: &'a Columns) -> Asked<'a> {
+        let x: Vec<&[f64]> = columns.x.iter().map(|x| &**x).collect();
+        let level = Level::best();
+        let decide = |model: &Model| {
+            let mut decisions = vec![0.0; columns.y.len()];
+            lanes::decide(level, model, &x, &mut decisions);
+            decisions
+        };
+        let said = trainee.linear.as_ref().map(decide);
+        let classed = trainee.logistic.as_ref().map(decide).map(|decisions| {
+            let mut probabilities = vec![0.0; decisions.len()];
+            lanes::probabilities(level, &decisions, &mut probabilities);
+            (decisions, probabilities)
+        });
+        let Columns { y, marks, last, rolling, .. } = columns;
+        let middle = self.frame.mean;
+        Asked { trainee, scales, middle, x, y, marks, last, rolling, said, classed }
+    }
+
     /// The models on all rows.
     fn last(&self, sums: &mut Assessed, asked: &Asked) {
-        for (row, &mark) in asked.marks.iter().enumerate() {
-            let answers = asked.answers(row, &self.frame);
+        let (mut line_off, mut class_off) = (Vec::new(), Vec::new());
+        for (mark, rows) in asked.runs() {
             let (held_out, block) = (mark::group(mark) == HOLDOUT, mark::block(mark));
-            if held_out {
-                answers.add(&mut sums.holdout[block]);
-            } else {
-                answers.add(&mut sums.training);
-                if let Some((line, _)) = &answers.line {
-                    let gradient = &mut sums.line_gradients[block];
-                    asked.steepen(gradient, -line.residual, row, self.means);
-                }
-                if let Some(class) = &answers.class {
-                    let off = class.probability - f64::from(u8::from(class.label));
-                    asked.steepen(&mut sums.class_gradients[block], off, row, self.means);
-                }
-            }
             let shown = match self.shown {
                 Shown::Holdout => held_out,
                 Shown::Training => !held_out,
                 Shown::WalkForward => false,
             };
-            if shown {
-                self.show(sums, mark, asked.y[row], &answers);
+            line_off.clear();
+            class_off.clear();
+            for row in rows.clone() {
+                let answers = asked.answers(row);
+                answers.add(if held_out { &mut sums.holdout[block] } else { &mut sums.training });
+                line_off.extend(answers.line.as_ref().map(|(line, _)| -line.residual));
+                let off = |class: &ClassRow| class.probability - f64::from(u8::from(class.label));
+                class_off.extend(answers.class.as_ref().map(off));
+                if shown {
+                    show(sums, asked, row, &answers);
+                }
+            }
+            if !held_out && !line_off.is_empty() {
+                let gradient = &mut sums.line_gradients[block];
+                asked.steepen(gradient, rows.clone(), &line_off, self.means);
+            }
+            if !held_out && !class_off.is_empty() {
+                asked.steepen(&mut sums.class_gradients[block], rows, &class_off, self.means);
             }
         }
     }
@@ -245,22 +271,22 @@ impl Examiner<'_> {
     /// The models of a fold on the rows that test it.
     fn test(&self, sums: &mut Assessed, test: usize, asked: &Asked) {
         for (row, &mark) in asked.marks.iter().enumerate() {
-            let answers = asked.answers(row, &self.frame);
+            let answers = asked.answers(row);
             answers.add(&mut sums.folds[test]);
             answers.add(&mut sums.tests[mark::block(mark)]);
             if self.shown == Shown::WalkForward {
-                self.show(sums, mark, asked.y[row], &answers);
+                show(sums, asked, row, &answers);
             }
         }
     }
+}
 
-    fn show(&self, sums: &mut Assessed, mark: u64, y: f64, answers: &Answers) {
-        answers.add(&mut sums.symbols[mark::symbol(mark)]);
-        if let Some((_, said)) = answers.line {
-            sums.plots.add_line(&self.frame, y, said);
-        }
-        if let Some(row) = &answers.class {
-            sums.plots.add_class(row);
-        }
+fn show(sums: &mut Assessed, asked: &Asked, row: usize, answers: &Answers) {
+    answers.add(&mut sums.symbols[mark::symbol(asked.marks[row])]);
+    if let Some((_, said)) = answers.line {
+        sums.plots.add_line(asked.scales, asked.y[row], said);
+    }
+    if let Some(row) = &answers.class {
+        sums.plots.add_class(asked.scales, row);
     }
 }

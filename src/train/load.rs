@@ -3,6 +3,7 @@
 
 use super::mark;
 use super::scratch::{Row, Scratch};
+use super::seen::Seen;
 use super::{Settings, TrainError};
 use crate::table::{Batch, Reader, TableError, Want};
 use std::collections::{HashMap, VecDeque};
@@ -15,44 +16,6 @@ const SYMBOL: usize = 0;
 const START: usize = 1;
 const END: usize = 2;
 const FIRST: usize = 3;
-
-/// What was seen of a column: enough to choose units.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Seen {
-    first: f64,
-    sum: f64,
-    squares: f64,
-    pub(super) min: f64,
-    pub(super) max: f64,
-}
-
-impl Seen {
-    const NOTHING: Seen = Seen {
-        first: f64::NAN,
-        sum: 0.0,
-        squares: 0.0,
-        min: f64::INFINITY,
-        max: f64::NEG_INFINITY,
-    };
-
-    fn add(&mut self, value: f64) {
-        if self.first.is_nan() {
-            self.first = value;
-        }
-        let moved = value - self.first;
-        self.sum += moved;
-        self.squares += moved * moved;
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-    }
-
-    /// Mean and deviation, to a few digits.
-    pub(super) fn moments(&self, count: u64) -> (f64, f64) {
-        let mean = self.sum / count as f64;
-        let variance = self.squares / count as f64 - mean * mean;
-        (self.first + mean, variance.max(0.0).sqrt())
-    }
-}
 
 /// What came of the tables, besides the rows.
 #[derive(Clone, Debug)]
@@ -210,8 +173,8 @@ impl<'a> Loader<'a> {
     }
 
     /// What came of everything that was read.
-    pub(super) fn finish(self) -> Result<Loaded, TrainError> {
-        self.scratch.flush()?;
+    pub(super) fn finish(mut self) -> Result<Loaded, TrainError> {
+        self.pass_on()?;
         Ok(self.loaded)
     }
 
@@ -371,8 +334,6 @@ impl<'a> Loader<'a> {
             self.loaded.held_out += 1;
         } else {
             self.loaded.used += 1;
-            let values = self.x.iter().chain([&y]);
-            self.loaded.seen.iter_mut().zip(values).for_each(|(seen, &value)| seen.add(value));
         }
         self.loaded.in_order &= row.start_ns >= self.latest_ns;
         self.latest_ns = row.start_ns;
@@ -380,7 +341,7 @@ impl<'a> Loader<'a> {
         self.loaded.starts_ns = (first.min(row.start_ns), last.max(row.start_ns));
         let embargo_ns = row.end_ns.saturating_sub(row.start_ns);
         let embargo_ns = embargo_ns.saturating_mul(self.settings.horizon as i64);
-        self.scratch.push(&Row {
+        let is_full = self.scratch.push(&Row {
             x: &self.x,
             y,
             last: row.last,
@@ -388,6 +349,18 @@ impl<'a> Loader<'a> {
             mark: mark::new(symbol, held_out),
             start_ns: row.start_ns,
             purge_ns: end_ns.saturating_add(embargo_ns),
-        })
+        });
+        if is_full { self.pass_on() } else { Ok(()) }
+    }
+
+    /// Looks over the chunk that was filled, and writes it.
+    fn pass_on(&mut self) -> Result<(), TrainError> {
+        // Rows held out come last of all.
+        let rows = self.scratch.filled().end.min(self.loaded.used as usize);
+        let rows = rows.saturating_sub(self.scratch.filled().start);
+        for (feature, seen) in self.loaded.seen.iter_mut().enumerate() {
+            seen.add(&self.scratch.filling(feature)[..rows]);
+        }
+        self.scratch.flush()
     }
 }

@@ -95,7 +95,7 @@ impl Slope {
         let residuals = decisions;
         let column = |j: usize| &z.as_slice()[j * targets.len()..(j + 1) * targets.len()];
         for j in 0..z.ncols() {
-            self.gradient[j] += dot(column(j), &residuals);
+            self.gradient[j] += dot(&residuals, column(j), 0.0);
         }
         if z.ncols() >= PRODUCT_MIN {
             let mut bent = z.clone();
@@ -109,7 +109,7 @@ impl Slope {
             let both = column(j).iter().zip(&bends);
             bent.iter_mut().zip(both).for_each(|(to, (z, bend))| *to = z * bend);
             for i in 0..=j {
-                let sum = dot(column(i), &bent);
+                let sum = dot(&bent, column(i), 0.0);
                 self.curvature[(i, j)] += sum;
                 if i < j {
                     self.curvature[(j, i)] += sum;
@@ -119,17 +119,17 @@ impl Slope {
     }
 }
 
-/// The sum of products, in an order that is the same at every [`Level`].
+/// The sum of products of `a` and `b` less `mean`, in an order that is the same at every [`Level`].
 #[inline(always)]
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64], mean: f64) -> f64 {
     let (a, b) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let mut sums = [0.0; LANES];
     for (a, b) in a.0.iter().zip(b.0) {
         for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
+            sums[lane] += a[lane] * (b[lane] - mean);
         }
     }
-    sums.iter_mut().zip(a.1.iter().zip(b.1)).for_each(|(sum, (a, b))| *sum += a * b);
+    sums.iter_mut().zip(a.1.iter().zip(b.1)).for_each(|(sum, (a, b))| *sum += a * (b - mean));
     sums.iter().sum()
 }
 

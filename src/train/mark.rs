@@ -21,6 +21,16 @@ pub(super) fn with(old: u64, group: u64, test: u64, block: u64) -> u64 {
     old & 0xffff_ffff | group << 32 | test << 40 | block << 48
 }
 
+/// The mark with its own symbol and all the rest of another one.
+pub(super) fn as_of(old: u64, other: u64) -> u64 {
+    old & 0xffff_ffff | other >> 32 << 32
+}
+
+/// All but the symbol.
+pub(super) fn purpose(mark: u64) -> u64 {
+    mark >> 32
+}
+
 /// The symbol's number.
 pub(super) fn symbol(mark: u64) -> usize {
     (mark & 0xffff_ffff) as usize

@@ -23,6 +23,7 @@ mod outputs;
 mod plots;
 mod report;
 mod scratch;
+mod seen;
 mod select;
 mod split;
 mod summary;

@@ -40,10 +40,52 @@ pub(super) struct Plots {
     pub(super) class: Vec<[f64; 3]>,
 }
 
-/// The place of a value among `count` of a range; values outside go to its ends.
-fn place(value: f64, (low, high): (f64, f64), count: usize) -> usize {
-    let share = if high > low { (value - low) / (high - low) } else { 0.5 };
-    ((share.clamp(0.0, 1.0) * count as f64) as usize).min(count - 1)
+/// A range of values, ready to find places in it without a division.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scale {
+    from: f64,
+    factor: f64,
+}
+
+impl Scale {
+    /// A range without length puts everything in the middle.
+    pub(super) fn new((low, high): (f64, f64)) -> Scale {
+        match high > low {
+            true => Scale { from: low, factor: 1.0 / (high - low) },
+            false => Scale { from: low - 0.5, factor: 1.0 },
+        }
+    }
+
+    /// The place of a value among `count`; values outside go to the ends.
+    pub(super) fn place(&self, value: f64, count: usize) -> usize {
+        let share = ((value - self.from) * self.factor).clamp(0.0, 1.0);
+        // As a signed integer: one instruction.
+        ((share * count as f64) as i64 as usize).min(count - 1)
+    }
+}
+
+/// The scales of a [`Frame`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scales {
+    said: Scale,
+    target: Scale,
+    residual: Scale,
+    probability: Scale,
+    pub(super) decision: Scale,
+}
+
+impl Scales {
+    pub(super) fn new(frame: &Frame) -> Scales {
+        let around = |middle: f64, span: f64| Scale::new((middle - span, middle + span));
+        Scales {
+            said: Scale::new(frame.said),
+            target: Scale::new(frame.target),
+            residual: around(0.0, RESIDUALS_SPAN * frame.residual),
+            probability: Scale::new((0.0, 1.0)),
+            // Eight units to either side hold all but one row in 10^15.
+            decision: around(frame.decision_middle, 8.0 * frame.decision_unit),
+        }
+    }
 }
 
 impl Plots {
@@ -56,17 +98,16 @@ impl Plots {
         }
     }
 
-    pub(super) fn add_line(&mut self, frame: &Frame, y: f64, said: f64) {
-        let (across, up) = (place(said, frame.said, ACROSS), place(y, frame.target, UP));
+    pub(super) fn add_line(&mut self, scales: &Scales, y: f64, said: f64) {
+        let (across, up) = (scales.said.place(said, ACROSS), scales.target.place(y, UP));
         self.boxes[up * ACROSS + across] += 1;
-        let span = RESIDUALS_SPAN * frame.residual;
-        self.residuals[place(y - said, (-span, span), RESIDUALS)] += 1;
-        let sums = &mut self.line[place(said, frame.said, PLACES)];
+        self.residuals[scales.residual.place(y - said, RESIDUALS)] += 1;
+        let sums = &mut self.line[scales.said.place(said, PLACES)];
         sums.iter_mut().zip([1.0, said, y]).for_each(|(sum, more)| *sum += more);
     }
 
-    pub(super) fn add_class(&mut self, row: &ClassRow) {
-        let sums = &mut self.class[place(row.probability, (0.0, 1.0), PLACES)];
+    pub(super) fn add_class(&mut self, scales: &Scales, row: &ClassRow) {
+        let sums = &mut self.class[scales.probability.place(row.probability, PLACES)];
         let more = [1.0, row.probability, f64::from(u8::from(row.label))];
         sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
     }

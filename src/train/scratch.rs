@@ -148,8 +148,9 @@ impl Scratch {
         Ok(Scratch { file, folder, width, rows: 0, threads, filling, filled: 0 })
     }
 
-    /// Adds a row.
-    pub(super) fn push(&mut self, row: &Row<'_>) -> Result<(), TrainError> {
+    /// Adds a row; says whether the chunk is full and must be flushed.
+    #[must_use]
+    pub(super) fn push(&mut self, row: &Row<'_>) -> bool {
         let at = self.filled;
         let mut put = |column: usize, word: u64| self.filling[column * STRIDE + at] = word;
         put(0, row.last.to_bits());
@@ -164,7 +165,18 @@ impl Scratch {
         put(behind + 3, row.purge_ns.cast_unsigned());
         self.filled += 1;
         self.rows += 1;
-        if self.filled == CHUNK_ROWS { self.flush() } else { Ok(()) }
+        self.filled == CHUNK_ROWS
+    }
+
+    /// Which rows are in the chunk that is being filled.
+    pub(super) fn filled(&self) -> Range<usize> {
+        self.rows - self.filled..self.rows
+    }
+
+    /// A feature of these, or the target as the one behind the last.
+    pub(super) fn filling(&self, feature: usize) -> &[f64] {
+        let at = (FLOATS_BEFORE + feature) * STRIDE;
+        bytemuck::cast_slice(&self.filling[at..at + self.filled])
     }
 
     /// Writes the chunk that is being filled; after the last row it must be called once.
@@ -225,13 +237,15 @@ impl Scratch {
         Ok(())
     }
 
-    /// Writes the marks of all rows again, as `mark` says for each from its old one and its times.
-    pub(super) fn mark(
+    /// Writes the marks of all rows again, as a `marker` made for the chunk says for each from its
+    /// old one and its times.
+    pub(super) fn mark<M: FnMut(u64, i64, i64) -> u64>(
         &self,
-        mark: impl Fn(u64, i64, i64) -> u64 + Sync,
+        marker: impl Fn() -> M + Sync,
     ) -> Result<(), TrainError> {
         let column = FLOATS_BEFORE + self.width + 1;
         let write = |chunk: &Chunk, index: usize| {
+            let mut mark = marker();
             let times = chunk.starts_ns().zip(chunk.purges_ns());
             let marks = chunk.marks().iter().zip(times);
             let marks: Vec<u64> =

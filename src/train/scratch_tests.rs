@@ -11,7 +11,9 @@ pub(in crate::train) fn filled(rows: &[(Vec<f64>, f64)], threads: usize) -> Scra
         let time = index as i64;
         let row =
             Row { x, y: *y, last: 0.0, rolling: 0.0, mark: 0, start_ns: time, purge_ns: time };
-        scratch.push(&row).unwrap();
+        if scratch.push(&row) {
+            scratch.flush().unwrap();
+        }
     }
     scratch.flush().unwrap();
     scratch
@@ -24,7 +26,7 @@ fn every_row_comes_back_in_order_for_any_number_of_threads() {
         (0..count).map(|i| (vec![i as f64, -(i as f64)], 0.5 + i as f64)).collect();
     for threads in [1, 2, 3, 7] {
         let scratch = filled(&rows, threads);
-        scratch.mark(|old, start, purge| old + 3 * (start + purge).cast_unsigned()).unwrap();
+        scratch.mark(|| |old, start, purge| old + 3 * (start + purge).cast_unsigned()).unwrap();
         let mut seen = Vec::new();
         let add = |sums: &mut Vec<(f64, f64, f64, u64)>, chunk: &Chunk| {
             for row in 0..chunk.y().len() {

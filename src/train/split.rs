@@ -47,7 +47,7 @@ pub(super) fn split(scratch: &Scratch, loaded: &Loaded, folds: usize) -> Result<
     let wanted: Vec<usize> = ranks(held_out, blocks(held_out)).collect();
     let holdout_cuts = starts_at(scratch, loaded, true, count, &wanted)?;
     let before = |cuts: &[i64], time: i64| cuts.partition_point(|&cut| cut <= time) as u64;
-    scratch.mark(|old, start, purge| {
+    let mark = |old: u64, start, purge| {
         if mark::group(old) == HOLDOUT {
             return mark::with(old, HOLDOUT, NONE, before(&holdout_cuts, start));
         }
@@ -55,6 +55,21 @@ pub(super) fn split(scratch: &Scratch, loaded: &Loaded, folds: usize) -> Result<
         let group = if group < folds { group as u64 } else { LAST_GROUP };
         let test = before(cuts, start).checked_sub(1).unwrap_or(NONE);
         mark::with(old, group, test, before(block_cuts, start))
+    };
+    scratch.mark(|| {
+        // Symbols share windows: what was said of the row before mostly holds again.
+        let mut same = None;
+        move |old, start, purge| {
+            let asked = (mark::purpose(old), start, purge);
+            match same {
+                Some((before, mark)) if before == asked => mark::as_of(old, mark),
+                _ => {
+                    let new = mark(old, start, purge);
+                    same = Some((asked, new));
+                    new
+                }
+            }
+        }
     })?;
     let (blocks, holdout_blocks) = (block_cuts.len() + 1, holdout_cuts.len() + 1);
     Ok(Split { cuts_ns: cuts.to_vec(), blocks, holdout_blocks })
