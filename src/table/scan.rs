@@ -54,11 +54,8 @@ pub(crate) fn digits(text: &[u8], mut number: u64) -> (u64, usize) {
         if count == 0 {
             return (number, len);
         }
-        // The digits as the upper bytes, zeros before them; then pairs, fours, all.
-        let word = (word & eight(0x0f)) << (64 - 8 * count);
-        let word = word.wrapping_mul(1 + (10 << 8)) >> 8 & 0x00ff_00ff_00ff_00ff;
-        let word = word.wrapping_mul(1 + (100 << 16)) >> 16 & 0x0000_ffff_0000_ffff;
-        let word = word.wrapping_mul(1 + (10_000 << 32)) >> 32;
+        // The digits as the upper bytes, zeros before them.
+        let word = eight_digits((word & eight(0x0f)) << (64 - 8 * count));
         number = number.wrapping_mul(TENS[count as usize]).wrapping_add(word);
         len += count as usize;
         if count < 8 {
@@ -72,16 +69,77 @@ pub(crate) fn digits(text: &[u8], mut number: u64) -> (u64, usize) {
     (number, len)
 }
 
-/// The integer that a field is; `None` when it takes the standard library to tell.
-#[inline]
-pub(super) fn integer(field: &[u8]) -> Option<i64> {
-    let negative = field.first() == Some(&b'-');
-    let (number, len) = digits(&field[usize::from(negative)..], 0);
-    if len == 0 || len > DIGITS_MAX || usize::from(negative) + len != field.len() {
+/// Bytes that hold any number of [`DIGITS_MAX`] digits.
+const TAIL: usize = 24;
+
+/// The number that the last digits of some bytes are, at most [`DIGITS_MAX`]; `None` when they are
+/// no digits. The same steps for any count of digits: there is nothing to guess wrong.
+#[inline(always)]
+fn last_digits(tail: &[u8; TAIL], count: usize) -> Option<u64> {
+    let kept = 8 * count as u32;
+    let (high, middle, low) = (word(tail, 0, kept), word(tail, 8, kept), word(tail, 16, kept));
+    // Six below the upper half of a byte's values, ten is the first to reach it.
+    let over = |word: u64| word.wrapping_add(eight(0x76)) | word;
+    if (over(high) | over(middle) | over(low)) & eight(0x80) != 0 {
         return None;
     }
-    let number = i64::try_from(number).ok()?;
+    let (high, middle, low) = (eight_digits(high), eight_digits(middle), eight_digits(low));
+    Some((high.wrapping_mul(TENS[8]).wrapping_add(middle)).wrapping_mul(TENS[8]).wrapping_add(low))
+}
+
+/// Eight bytes of a tail as digits; what is before the last bits of the tail is zeros.
+#[inline(always)]
+fn word(tail: &[u8; TAIL], at: usize, last: u32) -> u64 {
+    let bytes = tail.as_chunks::<8>().0[at / 8];
+    let word = u64::from_le_bytes(bytes) ^ eight(b'0');
+    let end = 8 * (TAIL - at) as u32;
+    word & u64::MAX.unbounded_shl(end.saturating_sub(last.max(end - 64)))
+}
+
+/// The number of eight digits, the first one in the lowest byte.
+#[inline(always)]
+fn eight_digits(word: u64) -> u64 {
+    // Pairs, fours, all.
+    let word = word.wrapping_mul(1 + (10 << 8)) >> 8 & 0x00ff_00ff_00ff_00ff;
+    let word = word.wrapping_mul(1 + (100 << 16)) >> 16 & 0x0000_ffff_0000_ffff;
+    word.wrapping_mul(1 + (10_000 << 32)) >> 32
+}
+
+/// The integer that a field of a text is, from a place to another; `None` when it takes the
+/// standard library to tell.
+#[inline(always)]
+pub(super) fn integer_at(text: &[u8], from: usize, to: usize) -> Option<i64> {
+    let negative = text[from] == b'-';
+    let count = to.wrapping_sub(from + usize::from(negative));
+    let tail = text[..to].last_chunk::<TAIL>()?;
+    if count.wrapping_sub(1) >= DIGITS_MAX {
+        return None;
+    }
+    let number = i64::try_from(last_digits(tail, count)?).ok()?;
     Some(if negative { -number } else { number })
+}
+
+/// The number that a field of a text is, likewise; in the fast way where one digit stands before
+/// the point.
+#[inline(always)]
+pub(super) fn float_at(text: &[u8], from: usize, to: usize) -> Option<f64> {
+    one_before_the_point(text, from, to).or_else(|| float(&text[from..to]))
+}
+
+#[inline(always)]
+fn one_before_the_point(text: &[u8], from: usize, to: usize) -> Option<f64> {
+    let negative = text[from] == b'-';
+    let first = from + usize::from(negative);
+    let tail = text[..to].last_chunk::<TAIL>()?;
+    let behind = to.wrapping_sub(first + 2);
+    let whole = u64::from(text[first].wrapping_sub(b'0'));
+    // With the digit before them, as many as always fit.
+    if behind.wrapping_sub(1) >= DIGITS_MAX - 1 || text[first + 1] != b'.' || whole > 9 {
+        return None;
+    }
+    let number = whole * TENS[behind] + last_digits(tail, behind)?;
+    let value = if number == 0 { 0.0 } else { quotient(number, behind) };
+    Some(if negative { -value } else { value })
 }
 
 /// The number that a field is; `None` when it takes the standard library to tell.
@@ -105,20 +163,44 @@ pub(crate) fn float(field: &[u8]) -> Option<f64> {
     let value = match number {
         // Both are exact, so that the division rounds once.
         0..=0x20_0000_0000_0000 if behind < 16 => number as f64 / TENS[behind] as f64,
-        _ => quotient(number, TENS[behind]),
+        _ => quotient(number, behind),
     };
     Some(if negative { -value } else { value })
 }
 
-/// A quotient, rounded once, to even. Neither is 0.
+/// The powers of ten, shifted up to 64 bits, and the `2^128 / d - 2^64` of each.
+const INVERSES: [(u64, u64); DIGITS_MAX + 1] = {
+    let mut all = [(0, 0); DIGITS_MAX + 1];
+    let mut at = 0;
+    while at < all.len() {
+        let divisor = TENS[at] << TENS[at].leading_zeros();
+        all[at] = (divisor, (u128::MAX / divisor as u128 - (1 << 64)) as u64);
+        at += 1;
+    }
+    all
+};
+
+/// A number but 0 by a power of ten, rounded once, to even.
 #[inline]
-fn quotient(dividend: u64, divisor: u64) -> f64 {
-    let (up, down) = (dividend.leading_zeros(), divisor.leading_zeros());
+fn quotient(number: u64, tens: usize) -> f64 {
+    let (up, down) = (number.leading_zeros(), TENS[tens].leading_zeros());
+    let (divisor, inverse) = INVERSES[tens];
     // Both of 64 bits: their quotient is above 1/2 and below 2, and takes 63 or 64 bits here.
-    let (dividend, divisor) = (u128::from(dividend << up) << 63, u128::from(divisor << down));
-    let whole = dividend / divisor;
+    let dividend = u128::from(number << up) << 63;
+    // Moeller and Granlund, Improved division by invariant integers (2011), algorithm 4.
+    let guess = u128::from(inverse) * (dividend >> 64) + dividend;
+    let mut whole = ((guess >> 64) as u64).wrapping_add(1);
+    let mut rest = (dividend as u64).wrapping_sub(whole.wrapping_mul(divisor));
+    if rest > guess as u64 {
+        whole = whole.wrapping_sub(1);
+        rest = rest.wrapping_add(divisor);
+    }
+    if rest >= divisor {
+        whole = whole.wrapping_add(1);
+        rest -= divisor;
+    }
     // The last bit stands for all that is cut off, so that rounding to 53 bits sees it.
-    let rounded = (whole as u64 | u64::from(whole * divisor != dividend)) as f64;
+    let rounded = (whole | u64::from(rest != 0)) as f64;
     // The power of two as bits; it rounds nothing, as no result is near the ends of the range.
     rounded * f64::from_bits(u64::from(1023 - 63 + down - up) << 52)
 }
@@ -138,10 +220,17 @@ mod tests {
         }
     }
 
+    /// What a field is behind others.
+    fn at(text: &str) -> (Option<f64>, Option<i64>) {
+        let (line, from) = (format!("12345678901234567890,12345,{text},1\n"), 27);
+        let to = from + text.len();
+        (float_at(line.as_bytes(), from, to), integer_at(line.as_bytes(), from, to))
+    }
+
     #[test]
     fn numbers_have_the_bits_that_the_standard_library_gives_them() {
         let mut next = numbers();
-        let mut told = 0;
+        let (mut told, mut at_once, mut whole) = (0, 0, 0);
         for round in 0..1_000_000 {
             let (bits, places) = (next(), next() as usize % 22);
             let unit = (bits >> 11) as f64 / (1u64 << 53) as f64;
@@ -158,11 +247,21 @@ mod tests {
                 assert_eq!(found.to_bits(), expected.to_bits(), "{text}");
                 told += 1;
             }
-            if let Some(found) = integer(text.as_bytes()) {
-                assert_eq!(Ok(found), text.parse(), "{text}");
+            // Whatever stands around it.
+            for around in ["", "7,", "1234567890123456789012345,", "\"a\",-1.5,2026.125,."] {
+                let (line, from) = (format!("{around}{text},1\n"), around.len());
+                let to = from + text.len();
+                if let Some(found) = float_at(line.as_bytes(), from, to) {
+                    assert_eq!(found.to_bits(), expected.to_bits(), "{line}");
+                    at_once += usize::from(from > 24);
+                }
+                if let Some(found) = integer_at(line.as_bytes(), from, to) {
+                    assert_eq!(Ok(found), text.parse(), "{line}");
+                    whole += 1;
+                }
             }
         }
-        assert!(told > 600_000, "{told}");
+        assert!(told > 600_000 && at_once > 600_000 && whole > 150_000, "{told} {at_once} {whole}");
     }
 
     #[test]
@@ -189,11 +288,9 @@ mod tests {
             "123456789.0123456789",
         ] {
             let expected: f64 = text.parse().unwrap();
-            assert_eq!(
-                float(text.as_bytes()).map(f64::to_bits),
-                Some(expected.to_bits()),
-                "{text}"
-            );
+            for found in [float(text.as_bytes()), at(text).0] {
+                assert_eq!(found.map(f64::to_bits), Some(expected.to_bits()), "{text}");
+            }
         }
     }
 
@@ -203,14 +300,14 @@ mod tests {
             "", "-", ".", ".5", "-.5", "+1", "1e5", "1.5e-7", "nan", "inf", " 1", "1 ", "1,5",
             "--1", "1-",
         ] {
-            assert_eq!((float(text.as_bytes()), integer(text.as_bytes())), (None, None), "{text}");
+            assert_eq!((float(text.as_bytes()), at(text)), (None, (None, None)), "{text}");
         }
         let long = ["10000000000000000000", "00000000000000000000", "0.00000000000000000000"];
         assert_eq!(long.map(|text| float(text.as_bytes())), [None; 3]);
-        assert_eq!(integer(b"9223372036854775807"), Some(i64::MAX));
-        assert_eq!(integer(b"9223372036854775808"), None);
-        assert_eq!(integer(b"-1700000000000000000"), Some(-1_700_000_000_000_000_000));
-        assert_eq!(integer(b"1.0"), None);
+        assert_eq!(at("9223372036854775807").1, Some(i64::MAX));
+        assert_eq!(at("9223372036854775808").1, None);
+        assert_eq!(at("-1700000000000000000").1, Some(-1_700_000_000_000_000_000));
+        assert_eq!(at("1.0").1, None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use arrow_schema::SchemaRef;
 use csv::ByteRecord;
 use std::io::Read;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// A text whose header was read.
@@ -95,14 +96,7 @@ impl TextReader {
             for (cells, &(column, _)) in cells.iter_mut().zip(columns) {
                 let field = &self.row[column];
                 cells.push(field).map_err(|expected| {
-                    let (column, name) = (column + 1, self.names[column].clone());
-                    match field.trim_ascii() {
-                        [] => TableError::Missing { place: place(), column, name },
-                        field => {
-                            let value = shown(field);
-                            TableError::NotANumber { place: place(), column, name, value, expected }
-                        }
-                    }
+                    refused(place(), (column, &self.names[column]), field, expected)
                 })?;
             }
             lines.push(line);
@@ -117,14 +111,45 @@ impl TextReader {
     }
 }
 
+/// The error of a field that is not what its column, counted from 0, should hold.
+pub(super) fn refused(
+    place: Place,
+    (column, name): (usize, &str),
+    field: &[u8],
+    expected: &'static str,
+) -> TableError {
+    let (column, name) = (column + 1, name.to_owned());
+    match field.trim_ascii() {
+        [] => TableError::Missing { place, column, name },
+        field => TableError::NotANumber { place, column, name, value: shown(field), expected },
+    }
+}
+
 /// A field as it may stand in a message.
-pub(super) fn shown(field: &[u8]) -> String {
+fn shown(field: &[u8]) -> String {
     let text = String::from_utf8_lossy(field);
     text.chars().take(40).flat_map(char::escape_debug).collect()
 }
 
+/// A number; NaN where it is missing. The error says what it should have been.
+pub(super) fn as_float(field: &[u8]) -> Result<f64, &'static str> {
+    match field.trim_ascii() {
+        [] => Ok(f64::NAN),
+        field => scan::float(field).or_else(|| parsed(field)).ok_or("a number"),
+    }
+}
+
+/// An integer, likewise; none may be missing.
+pub(super) fn as_integer(field: &[u8]) -> Result<i64, &'static str> {
+    parsed(field.trim_ascii()).ok_or("an integer")
+}
+
+fn parsed<T: FromStr>(field: &[u8]) -> Option<T> {
+    str::from_utf8(field).ok().and_then(|text| text.parse().ok())
+}
+
 /// One column under construction.
-pub(super) enum Cells {
+enum Cells {
     Float(Vec<f64>),
     Integer(Vec<i64>),
     Text(StringBuilder),
@@ -132,7 +157,7 @@ pub(super) enum Cells {
 
 impl Cells {
     /// With room for so many rows.
-    pub(super) fn new(kind: Type, rows: usize) -> Cells {
+    fn new(kind: Type, rows: usize) -> Cells {
         match kind {
             Type::Float => Cells::Float(Vec::with_capacity(rows)),
             Type::Integer => Cells::Integer(Vec::with_capacity(rows)),
@@ -141,27 +166,16 @@ impl Cells {
     }
 
     /// Adds a field; an error says what it should have been.
-    pub(super) fn push(&mut self, field: &[u8]) -> Result<(), &'static str> {
-        let text = || str::from_utf8(field.trim_ascii()).ok();
+    fn push(&mut self, field: &[u8]) -> Result<(), &'static str> {
         match self {
-            Cells::Float(values) => values.push(match scan::float(field) {
-                Some(value) => value,
-                None if field.trim_ascii().is_empty() => f64::NAN,
-                None => text().and_then(|t| t.parse().ok()).ok_or("a number")?,
-            }),
-            Cells::Integer(values) => values.push(match scan::integer(field) {
-                Some(value) => value,
-                None => text().and_then(|t| t.parse().ok()).ok_or("an integer")?,
-            }),
-            Cells::Text(texts) => match str::from_utf8(field) {
-                Ok(text) => texts.append_value(text),
-                Err(_) => texts.append_value(String::from_utf8_lossy(field)),
-            },
+            Cells::Float(values) => values.push(as_float(field)?),
+            Cells::Integer(values) => values.push(as_integer(field)?),
+            Cells::Text(texts) => texts.append_value(String::from_utf8_lossy(field)),
         }
         Ok(())
     }
 
-    pub(super) fn finish(self) -> ArrayRef {
+    fn finish(self) -> ArrayRef {
         match self {
             Cells::Float(values) => Arc::new(Float64Array::from(values)),
             Cells::Integer(values) => Arc::new(Int64Array::from(values)),
