@@ -122,7 +122,7 @@ fn verdicts(trained: &Trained, out: &mut String) -> Result {
         let interval = intervals.line_gain;
         writeln!(
             out,
-            "<p class=\"note\">{}: the linear model {} its best baseline, the {}: an RMSE lower by {} \
+            "<p class=\"note\">{}: the linear model {} its best baseline, the {}: a gain in RMSE of {} \
              (95 %: {}).</p>",
             capital(name),
             verdict(interval),
@@ -135,7 +135,7 @@ fn verdicts(trained: &Trained, out: &mut String) -> Result {
         let interval = intervals.class_gain;
         writeln!(
             out,
-            "<p class=\"note\">{}: the classifier {} its best baseline: an accuracy higher by {} \
+            "<p class=\"note\">{}: the classifier {} its best baseline: a gain in accuracy of {} \
              (95 %: {}).</p>",
             capital(name),
             verdict(interval),
