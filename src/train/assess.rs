@@ -1,7 +1,8 @@
 //! One pass that asks every model about the rows it was not fitted to, and the last ones about all.
 
 use super::TrainError;
-use super::figures::{BINS, Cell, ClassRow, LineRow};
+use super::columns::{ClassColumns, Known, LineColumns};
+use super::figures::Cell;
 use super::logistic::dot;
 use super::mark::{self, HOLDOUT, Rows};
 use super::plots::{Frame, Plots, Scales};
@@ -98,23 +99,6 @@ pub(super) struct Examiner<'a> {
     pub(super) frame: Frame,
 }
 
-/// A row's answers.
-struct Answers {
-    line: Option<(LineRow, f64)>,
-    class: Option<ClassRow>,
-}
-
-impl Answers {
-    fn add(&self, cell: &mut Cell) {
-        if let Some((row, _)) = &self.line {
-            cell.line.add(row);
-        }
-        if let Some(row) = &self.class {
-            cell.class.add(row);
-        }
-    }
-}
-
 /// Columns of some rows of a chunk.
 struct Columns<'a> {
     x: Vec<Cow<'a, [f64]>>,
@@ -138,43 +122,16 @@ impl<'a> Columns<'a> {
 
 /// What the models of one training and its baselines say of some rows.
 struct Asked<'a> {
-    trainee: &'a Trainee,
     scales: &'a Scales,
-    /// Mean of the target.
-    middle: f64,
+    level: Level,
     x: Vec<&'a [f64]>,
     y: &'a [f64],
     marks: &'a [u64],
-    last: &'a [f64],
-    rolling: &'a [f64],
-    /// Predictions of the linear model; decision values and probabilities of the logistic one.
-    said: Option<Vec<f64>>,
-    classed: Option<(Vec<f64>, Vec<f64>)>,
+    line: Option<LineColumns>,
+    class: Option<ClassColumns>,
 }
 
 impl Asked<'_> {
-    /// What came of a row.
-    fn answers(&self, row: usize) -> Answers {
-        let trainee = self.trainee;
-        let or_mean = |value: f64| if value.is_nan() { trainee.mean } else { value };
-        let (last, rolling) = (or_mean(self.last[row]), or_mean(self.rolling[row]));
-        let y = self.y[row];
-        let line = self.said.as_ref().map(|said| {
-            let baselines = [y - last, y - rolling, y - trainee.mean];
-            (LineRow { y: y - self.middle, residual: y - said[row], baselines }, said[row])
-        });
-        let class = self.classed.as_ref().map(|(decisions, probabilities)| ClassRow {
-            label: y > trainee.cut,
-            class: decisions[row] > 0.0,
-            probability: probabilities[row],
-            share_loss: trainee.share_loss[usize::from(y > trainee.cut)],
-            last: last > trainee.cut,
-            majority: trainee.share > 0.5,
-            bin: self.scales.decision.place(decisions[row], BINS),
-        });
-        Answers { line, class }
-    }
-
     /// Runs of rows that are for the same, by their first row's mark.
     fn runs(&self) -> impl Iterator<Item = (u64, Range<usize>)> {
         let mut first = 0;
@@ -185,8 +142,46 @@ impl Asked<'_> {
         })
     }
 
+    /// Adds rows to cells, all of which have bins.
+    fn add<const N: usize>(&self, rows: &Range<usize>, mut cells: [&mut Cell; N]) {
+        if let Some(line) = &self.line {
+            let sums = self.level.run(
+                #[inline(always)]
+                || line.sums(rows.clone()),
+            );
+            cells.iter_mut().for_each(|cell| cell.line.merge(&sums));
+        }
+        if let Some(class) = &self.class {
+            let sums = self.level.run(
+                #[inline(always)]
+                || class.sums(rows.clone()),
+            );
+            for cell in &mut cells {
+                cell.class.merge(&sums);
+                class.count(rows.clone(), &mut cell.class);
+            }
+        }
+    }
+
+    /// Adds rows to the cells of their symbols, and draws them.
+    fn show(&self, rows: &Range<usize>, sums: &mut Assessed) {
+        for row in rows.clone() {
+            let cell = &mut sums.symbols[mark::symbol(self.marks[row])];
+            if let Some(line) = &self.line {
+                cell.line.add(&line.row(row));
+                sums.plots.add_line(self.scales, self.y[row], line.said[row]);
+            }
+            if let Some(class) = &self.class {
+                let class = class.row(row);
+                cell.class.add(&class);
+                sums.plots.add_class(self.scales, &class);
+            }
+        }
+    }
+
     /// Adds rows to a gradient, by what each is off.
-    fn steepen(&self, gradient: &mut [f64], rows: Range<usize>, off: &[f64], means: &[f64]) {
+    fn steepen(&self, gradient: &mut [f64], rows: &Range<usize>, off: &[f64], means: &[f64]) {
+        let off = &off[rows.clone()];
         gradient[0] += off.iter().sum::<f64>();
         for ((sum, x), &mean) in gradient[1..].iter_mut().zip(&self.x).zip(means) {
             *sum += dot(off, &x[rows.clone()], mean);
@@ -217,76 +212,68 @@ impl Examiner<'_> {
         Ok(total)
     }
 
-    fn ask<'a>(&self, trainee: &'a Trainee, scales: &'a Scales, columns: &'a Columns) -> Asked<'a> {
+    fn ask<'a>(&self, trainee: &Trainee, scales: &'a Scales, columns: &'a Columns) -> Asked<'a> {
+        let Columns { y, marks, last, rolling, .. } = columns;
         let x: Vec<&[f64]> = columns.x.iter().map(|x| &**x).collect();
         let level = Level::best();
         let decide = |model: &Model| {
-            let mut decisions = vec![0.0; columns.y.len()];
+            let mut decisions = vec![0.0; y.len()];
             lanes::decide(level, model, &x, &mut decisions);
             decisions
         };
-        let said = trainee.linear.as_ref().map(decide);
-        let classed = trainee.logistic.as_ref().map(decide).map(|decisions| {
+        let known = Known { y, last, rolling };
+        let line = trainee.linear.as_ref().map(decide).map(|said| {
+            level.run(
+                #[inline(always)]
+                || LineColumns::new(said, known, trainee, self.frame.mean),
+            )
+        });
+        let class = trainee.logistic.as_ref().map(decide).map(|decisions| {
             let mut probabilities = vec![0.0; decisions.len()];
             lanes::probabilities(level, &decisions, &mut probabilities);
-            (decisions, probabilities)
+            let both = (decisions, probabilities);
+            level.run(
+                #[inline(always)]
+                || ClassColumns::new(both, known, trainee, scales.decision),
+            )
         });
-        let Columns { y, marks, last, rolling, .. } = columns;
-        let middle = self.frame.mean;
-        Asked { trainee, scales, middle, x, y, marks, last, rolling, said, classed }
+        Asked { scales, level, x, y, marks, line, class }
     }
 
     /// The models on all rows.
     fn last(&self, sums: &mut Assessed, asked: &Asked) {
-        let (mut line_off, mut class_off) = (Vec::new(), Vec::new());
         for (mark, rows) in asked.runs() {
             let (held_out, block) = (mark::group(mark) == HOLDOUT, mark::block(mark));
+            asked
+                .add(&rows, [if held_out { &mut sums.holdout[block] } else { &mut sums.training }]);
+            if !held_out {
+                if let Some(line) = &asked.line {
+                    let gradient = &mut sums.line_gradients[block];
+                    asked.steepen(gradient, &rows, &line.off, self.means);
+                }
+                if let Some(class) = &asked.class {
+                    let gradient = &mut sums.class_gradients[block];
+                    asked.steepen(gradient, &rows, &class.off, self.means);
+                }
+            }
             let shown = match self.shown {
                 Shown::Holdout => held_out,
                 Shown::Training => !held_out,
                 Shown::WalkForward => false,
             };
-            line_off.clear();
-            class_off.clear();
-            for row in rows.clone() {
-                let answers = asked.answers(row);
-                answers.add(if held_out { &mut sums.holdout[block] } else { &mut sums.training });
-                line_off.extend(answers.line.as_ref().map(|(line, _)| -line.residual));
-                let off = |class: &ClassRow| class.probability - f64::from(u8::from(class.label));
-                class_off.extend(answers.class.as_ref().map(off));
-                if shown {
-                    show(sums, asked, row, &answers);
-                }
-            }
-            if !held_out && !line_off.is_empty() {
-                let gradient = &mut sums.line_gradients[block];
-                asked.steepen(gradient, rows.clone(), &line_off, self.means);
-            }
-            if !held_out && !class_off.is_empty() {
-                asked.steepen(&mut sums.class_gradients[block], rows, &class_off, self.means);
+            if shown {
+                asked.show(&rows, sums);
             }
         }
     }
 
     /// The models of a fold on the rows that test it.
     fn test(&self, sums: &mut Assessed, test: usize, asked: &Asked) {
-        for (row, &mark) in asked.marks.iter().enumerate() {
-            let answers = asked.answers(row);
-            answers.add(&mut sums.folds[test]);
-            answers.add(&mut sums.tests[mark::block(mark)]);
+        for (mark, rows) in asked.runs() {
+            asked.add(&rows, [&mut sums.folds[test], &mut sums.tests[mark::block(mark)]]);
             if self.shown == Shown::WalkForward {
-                show(sums, asked, row, &answers);
+                asked.show(&rows, sums);
             }
         }
-    }
-}
-
-fn show(sums: &mut Assessed, asked: &Asked, row: usize, answers: &Answers) {
-    answers.add(&mut sums.symbols[mark::symbol(asked.marks[row])]);
-    if let Some((_, said)) = answers.line {
-        sums.plots.add_line(asked.scales, asked.y[row], said);
-    }
-    if let Some(row) = &answers.class {
-        sums.plots.add_class(asked.scales, row);
     }
 }

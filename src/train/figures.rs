@@ -19,13 +19,13 @@ pub const BASELINES: [&str; 3] = ["last value", "rolling mean", "training mean"]
 /// Sums of the squares that a linear model and its baselines are off by.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Line {
-    count: f64,
-    sum: f64,
-    squares: f64,
-    residual: f64,
-    model: f64,
-    absolute: f64,
-    baselines: [f64; 3],
+    pub(super) count: f64,
+    pub(super) sum: f64,
+    pub(super) squares: f64,
+    pub(super) residual: f64,
+    pub(super) model: f64,
+    pub(super) absolute: f64,
+    pub(super) baselines: [f64; 3],
 }
 
 impl Line {
@@ -106,13 +106,13 @@ pub(super) struct ClassRow {
     pub(super) label: bool,
     pub(super) class: bool,
     pub(super) probability: f64,
+    /// The probability of the label, but for certain mistakes.
+    pub(super) likelihood: f64,
     /// What the training's share of ones costs.
     pub(super) share_loss: f64,
     /// The class by the last value, and the class most seen in training.
     pub(super) last: bool,
     pub(super) majority: bool,
-    /// The bin of the decision value.
-    pub(super) bin: usize,
 }
 
 /// The baselines of a classifier.
@@ -121,23 +121,23 @@ pub const CLASS_BASELINES: [&str; 2] = ["last class", "majority class"];
 /// Sums over what a classifier and its baselines said.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Class {
-    count: f64,
-    ones: f64,
-    hits: f64,
-    positives: f64,
-    true_positives: f64,
+    pub(super) count: f64,
+    pub(super) ones: f64,
+    pub(super) hits: f64,
+    pub(super) positives: f64,
+    pub(super) true_positives: f64,
     /// The loss, but for the rows whose probabilities are multiplied in `likelihood`: a logarithm
     /// of many costs as much as that of one.
-    loss: f64,
-    likelihood: f64,
-    share_loss: f64,
-    baselines: [f64; 2],
+    pub(super) loss: f64,
+    pub(super) likelihood: f64,
+    pub(super) share_loss: f64,
+    pub(super) baselines: [f64; 2],
     /// Rows of class 0 and of class 1 in each bin; empty where nobody asks for the area.
-    bins: Vec<[f64; 2]>,
+    pub(super) bins: Vec<[f64; 2]>,
 }
 
 /// What a label of probability 0 counts as: a certain mistake costs 36 nats instead of all.
-const PROBABILITY_MIN: f64 = 2.3e-16;
+pub(super) const PROBABILITY_MIN: f64 = 2.3e-16;
 
 /// A likelihood below this one becomes a loss. The product of two that are above and of one row
 /// is still far from underflow.
@@ -164,6 +164,7 @@ impl Class {
         }
     }
 
+    /// Adds a row, but to no bin.
     pub(super) fn add(&mut self, row: &ClassRow) {
         let one = |condition: bool| f64::from(u8::from(condition));
         self.count += 1.0;
@@ -171,14 +172,10 @@ impl Class {
         self.hits += one(row.class == row.label);
         self.positives += one(row.class);
         self.true_positives += one(row.class && row.label);
-        let probability = if row.label { row.probability } else { 1.0 - row.probability };
-        self.multiply(probability.max(PROBABILITY_MIN));
+        self.multiply(row.likelihood);
         self.share_loss += row.share_loss;
         self.baselines[0] += one(row.last == row.label);
         self.baselines[1] += one(row.majority == row.label);
-        if let Some(bin) = self.bins.get_mut(row.bin) {
-            bin[usize::from(row.label)] += 1.0;
-        }
     }
 
     pub(super) fn merge(&mut self, other: &Class) {
@@ -197,7 +194,8 @@ impl Class {
         }
     }
 
-    fn multiply(&mut self, likelihood: f64) {
+    /// Multiplies the likelihood.
+    pub(super) fn multiply(&mut self, likelihood: f64) {
         self.likelihood *= likelihood;
         if self.likelihood < LIKELIHOOD_MIN {
             self.loss -= self.likelihood.ln();
@@ -313,12 +311,13 @@ mod tests {
                 label,
                 class: bin >= 2,
                 probability: 0.5,
+                likelihood: 0.5,
                 share_loss: loss(0.5),
                 last: true,
                 majority: false,
-                bin,
             };
             class.add(&row);
+            class.bins[bin][usize::from(label)] += 1.0;
         }
         let figures = class.figures().unwrap();
         assert_eq!(figures.auc, 3.5 / 4.0);

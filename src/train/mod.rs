@@ -13,6 +13,7 @@ mod affine;
 mod artifacts;
 mod assess;
 mod bootstrap;
+mod columns;
 mod error;
 mod figures;
 mod linear;
