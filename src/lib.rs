@@ -31,6 +31,7 @@ pub mod factors;
 pub mod model;
 pub mod ring;
 pub mod sync;
+mod vectors;
 
 #[cfg(not(loom))]
 pub mod channel;

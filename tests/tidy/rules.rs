@@ -4,7 +4,7 @@ use crate::source::Source;
 
 /// The floors of the house, lowest first: a module names only modules of lower floors.
 pub(crate) const FLOORS: [&[&str]; 11] = [
-    &["abi", "sync", "idle", "log", "plot"],
+    &["abi", "sync", "vectors", "idle", "log", "plot"],
     &["sys"],
     &["region", "ring", "model", "table", "factors"],
     &["channel", "score", "evaluate"],
@@ -24,6 +24,7 @@ const UNSAFE: &[&str] = &[
     "src/ring.rs",
     "src/model/cell.rs",
     // Vector instructions can only be called so, once the processor is known to have them.
+    "src/vectors.rs",
     "src/model/lanes.rs",
     "tests/",
     "benches/rivals/",
