@@ -27,6 +27,7 @@
 //! [`RecordBatch`]: arrow_array::RecordBatch
 
 mod batch;
+mod digits;
 mod error;
 mod input;
 mod output;

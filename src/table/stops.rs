@@ -10,8 +10,10 @@ const STEP: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Stops {
     /// The comma or line feed behind each field, behind the place before the first field, which
-    /// wraps.
+    /// wraps; then room.
     ends: Vec<u32>,
+    /// How many of them are fields.
+    fields: usize,
     /// How many fields there are up to the end of each line.
     lines: Vec<u32>,
 }
@@ -34,12 +36,7 @@ impl Stops {
         if i32::try_from(text.len()).is_err() {
             return false;
         }
-        if !self.find_steps(text) && !self.find_fields(text) {
-            return false;
-        }
-        // The line feed of a CRLF is the csv crate's.
-        let ends = self.lines.iter().map(|&fields| self.ends[fields as usize] as usize);
-        ends.into_iter().all(|end| end == 0 || text[end - 1] != b'\r')
+        self.find_steps(text) || self.find_fields(text)
     }
 
     /// The first field of each line, and one behind its last.
@@ -62,30 +59,39 @@ impl Stops {
     }
 
     fn clear(&mut self) {
-        self.ends.clear();
-        self.ends.push(u32::MAX);
+        if self.ends.is_empty() {
+            self.ends.push(u32::MAX);
+        }
+        self.fields = 0;
         self.lines.clear();
     }
 
-    /// Finds them step by step; false when a quote is not at the end of a field.
+    /// Finds them step by step; false when a quote is not at the end of a field, or a carriage
+    /// return at that of a line.
     fn find_steps(&mut self, text: &[u8]) -> bool {
         self.clear();
         let mut carry = Carry { quoted: 0, closed: 0, ended: 1 };
         let (steps, rest) = text.as_chunks::<STEP>();
         let mut at = 0;
         for bytes in steps {
-            if !self.step(places(bytes), at, &mut carry) {
+            if !self.step(text, places(bytes), at, &mut carry) {
                 return false;
             }
-            at += STEP as u32;
+            at += STEP;
         }
         let mut last = [0; STEP];
         last[..rest.len()].copy_from_slice(rest);
-        self.step(places(&last), at, &mut carry) && carry.quoted == 0
+        self.step(text, places(&last), at, &mut carry) && carry.quoted == 0
     }
 
     #[inline]
-    fn step(&mut self, [commas, feeds, quotes]: [u64; 3], at: u32, carry: &mut Carry) -> bool {
+    fn step(
+        &mut self,
+        text: &[u8],
+        [commas, feeds, quotes]: [u64; 3],
+        at: usize,
+        carry: &mut Carry,
+    ) -> bool {
         let mut ends = commas | feeds;
         if quotes | carry.quoted | carry.closed != 0 {
             // Each bit becomes the parity of the quotes up to its place.
@@ -105,25 +111,46 @@ impl Stops {
             carry.closed = closing >> 63;
         }
         carry.ended = ends >> 63;
-        // The one place that wraps is no field.
-        let before = self.ends.len() as u32 - 1;
         let mut left = feeds & ends;
         while left != 0 {
             let up_to = left ^ (left - 1);
-            self.lines.push(before + (ends & up_to).count_ones());
+            self.lines.push((self.fields as u32) + (ends & up_to).count_ones());
+            if returns(text, at + left.trailing_zeros() as usize) {
+                return false;
+            }
             left &= left - 1;
         }
-        let mut left = ends;
-        while left != 0 {
-            self.ends.push(at + left.trailing_zeros());
-            left &= left - 1;
-        }
+        self.add(ends, at as u32);
         true
     }
 
-    /// Finds them field by field; false when a field's quotes hold more than commas.
+    /// Adds the places of bits behind a place.
+    #[inline]
+    fn add(&mut self, places: u64, at: u32) {
+        let room = self.fields + 1;
+        if self.ends.len() < room + STEP {
+            self.ends.resize(2 * room + STEP, 0);
+        }
+        let Some(room) = self.ends[room..].first_chunk_mut::<STEP>() else { return };
+        let mut left = places;
+        // Eight at a time, of which the last may be none: no branch to guess for most steps.
+        for eight in room.as_chunks_mut::<8>().0 {
+            for end in eight {
+                *end = at + left.trailing_zeros();
+                left &= left.wrapping_sub(1);
+            }
+            if left == 0 {
+                break;
+            }
+        }
+        self.fields += places.count_ones() as usize;
+    }
+
+    /// Finds them field by field; false when a field's quotes hold more than commas, or a line ends
+    /// with a carriage return.
     fn find_fields(&mut self, text: &[u8]) -> bool {
         self.clear();
+        self.ends.truncate(1);
         let mut from = 0;
         while from < text.len() {
             let end = if text[from] == b'"' {
@@ -136,13 +163,23 @@ impl Stops {
                 scan::find(text, from, b',')
             };
             self.ends.push(end as u32);
+            self.fields += 1;
             if text[end] == b'\n' {
-                self.lines.push(self.ends.len() as u32 - 1);
+                self.lines.push(self.fields as u32);
+                if returns(text, end) {
+                    return false;
+                }
             }
             from = end + 1;
         }
         true
     }
+}
+
+/// Whether a line feed is that of a CRLF, which is the csv crate's.
+#[inline]
+fn returns(text: &[u8], feed: usize) -> bool {
+    feed > 0 && text[feed - 1] == b'\r'
 }
 
 /// The places of commas, line feeds and quotes, as bits.
@@ -169,7 +206,8 @@ mod tests {
         stops.find(text.as_bytes()).then_some(())?;
         // Both ways find the same.
         assert!(slow.find_fields(text.as_bytes()));
-        assert_eq!((&stops.ends, &stops.lines), (&slow.ends, &slow.lines), "{text}");
+        let ends = |stops: &Stops| stops.ends[..=stops.fields].to_vec();
+        assert_eq!((ends(&stops), &stops.lines), (ends(&slow), &slow.lines), "{text}");
         let field = |at: usize| {
             let (from, to) = stops.field(text.as_bytes(), at);
             text[from..to].to_owned()

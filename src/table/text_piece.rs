@@ -1,11 +1,12 @@
 //! [`Piece`]: rows of plain text, column by column.
 
 use super::batch::Place;
+use super::digits::{Digits, ROWS};
 use super::error::TableError;
 use super::reader::{BATCH_ROWS, Type};
-use super::scan;
 use super::stops::Stops;
 use super::text_reader::{as_float, as_integer, refused};
+use crate::vectors::Level;
 use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use std::sync::Arc;
@@ -103,59 +104,101 @@ fn arrays(
     let mut arrays = Vec::with_capacity(columns.len());
     let mut fault = None;
     let mut firsts = firsts;
+    let level = Level::best();
     for &(column, kind) in columns {
-        let fields = firsts.iter().map(|first| stops.field(text, first + column));
-        let made = match kind {
-            Type::Float => numbers(text, fields, scan::float_at, as_float).map(float_array),
-            Type::Integer => numbers(text, fields, scan::integer_at, as_integer).map(integer_array),
-            Type::Text => Ok(texts(text, fields)),
+        let fields = Fields { text, stops, firsts, column };
+        let made: Result<ArrayRef, Refused> = match kind {
+            Type::Float => floats(fields, level).map(|v| Arc::new(Float64Array::from(v)) as _),
+            Type::Integer => integers(fields, level).map(|v| Arc::new(Int64Array::from(v)) as _),
+            Type::Text => Ok(texts(fields)),
         };
         match made {
             Ok(array) => arrays.push(array),
-            Err((row, (from, to), expected)) => {
+            Err((row, field, expected)) => {
                 // Columns behind it are of interest for the rows before it.
                 firsts = &firsts[..row];
-                fault = Some((row, Fault::Field(column, text[from..to].to_vec(), expected)));
+                fault = Some((row, Fault::Field(column, field, expected)));
             }
         }
     }
     fault.map_or(Ok(arrays), Err)
 }
 
-fn float_array(values: Vec<f64>) -> ArrayRef {
-    Arc::new(Float64Array::from(values))
+/// One column of some rows.
+#[derive(Clone, Copy)]
+struct Fields<'a> {
+    text: &'a [u8],
+    stops: &'a Stops,
+    firsts: &'a [usize],
+    column: usize,
 }
 
-fn integer_array(values: Vec<i64>) -> ArrayRef {
-    Arc::new(Int64Array::from(values))
-}
-
-/// A field that is none of what it should have been: its row, its place, and what that is.
-type Refused = (usize, (usize, usize), &'static str);
-
-/// A column of numbers: `plain` tells most of them, `any` the others.
-#[inline(always)]
-fn numbers<T>(
-    text: &[u8],
-    fields: impl ExactSizeIterator<Item = (usize, usize)>,
-    plain: impl Fn(&[u8], usize, usize) -> Option<T>,
-    any: impl Fn(&[u8]) -> Result<T, &'static str>,
-) -> Result<Vec<T>, Refused> {
-    let mut values = Vec::with_capacity(fields.len());
-    for (row, (from, to)) in fields.enumerate() {
-        values.push(match plain(text, from, to) {
-            Some(value) => value,
-            None => any(&text[from..to]).map_err(|expected| (row, (from, to), expected))?,
-        });
+impl<'a> Fields<'a> {
+    /// From where to where each of them is.
+    fn places(&self) -> impl Iterator<Item = (usize, usize)> + use<'a> {
+        let Fields { text, stops, firsts, column } = *self;
+        firsts.iter().map(move |first| stops.field(text, first + column))
     }
-    Ok(values)
+
+    /// As many as are worked on at once.
+    fn blocks(self) -> impl Iterator<Item = Fields<'a>> {
+        self.firsts.chunks(ROWS).map(move |firsts| Fields { firsts, ..self })
+    }
+
+    /// Adds the values of some of them, but for those that are not told, which are parsed anew.
+    fn add<T: Copy>(
+        &self,
+        (values, told): (&[T; ROWS], &[u64; ROWS]),
+        any: impl Fn(&[u8]) -> Result<T, &'static str>,
+        all: &mut Vec<T>,
+    ) -> Result<(), Refused> {
+        let first = all.len();
+        all.extend_from_slice(&values[..self.firsts.len()]);
+        if told[..self.firsts.len()].iter().all(|&told| told == 1) {
+            return Ok(());
+        }
+        for (row, (from, to)) in self.places().enumerate().filter(|(row, _)| told[*row] == 0) {
+            let field = &self.text[from..to];
+            let refused = |expected| (first + row, field.to_vec(), expected);
+            all[first + row] = any(field).map_err(refused)?;
+        }
+        Ok(())
+    }
+}
+
+/// A field that is none of what it should have been: its row, itself, and what that is.
+type Refused = (usize, Vec<u8>, &'static str);
+
+fn floats(fields: Fields, level: Level) -> Result<Vec<f64>, Refused> {
+    let (mut all, mut digits) = (Vec::with_capacity(fields.firsts.len()), Digits::new());
+    for block in fields.blocks() {
+        for (row, place) in block.places().enumerate() {
+            digits.put_float(row, block.text, place);
+        }
+        let (values, told) = digits.floats(level);
+        block.add((&values, &told), as_float, &mut all)?;
+    }
+    Ok(all)
+}
+
+fn integers(fields: Fields, level: Level) -> Result<Vec<i64>, Refused> {
+    let (mut all, mut digits) = (Vec::with_capacity(fields.firsts.len()), Digits::new());
+    for block in fields.blocks() {
+        for (row, place) in block.places().enumerate() {
+            digits.put_integer(row, block.text, place);
+        }
+        let (values, told) = digits.integers(level);
+        block.add((&values, &told), as_integer, &mut all)?;
+    }
+    Ok(all)
 }
 
 /// A column of texts; what is not UTF-8 is replaced.
-fn texts(text: &[u8], fields: impl ExactSizeIterator<Item = (usize, usize)> + Clone) -> ArrayRef {
-    let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(fields.len() + 1));
+fn texts(fields: Fields) -> ArrayRef {
+    let text = fields.text;
+    let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(fields.firsts.len() + 1));
     ends.push(0);
-    for (from, to) in fields.clone() {
+    for (from, to) in fields.places() {
         match text[from..].first_chunk::<8>() {
             // Eight bytes are copied in one step.
             Some(more) if to - from <= more.len() => {
@@ -170,7 +213,7 @@ fn texts(text: &[u8], fields: impl ExactSizeIterator<Item = (usize, usize)> + Cl
     match StringArray::try_new(offsets, Buffer::from_vec(bytes), None) {
         Ok(array) => Arc::new(array),
         Err(_) => {
-            let lossy = fields.map(|(from, to)| String::from_utf8_lossy(&text[from..to]));
+            let lossy = fields.places().map(|(from, to)| String::from_utf8_lossy(&text[from..to]));
             Arc::new(StringArray::from_iter_values(lossy))
         }
     }
