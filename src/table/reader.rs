@@ -219,6 +219,11 @@ impl Reader {
         &self.schema
     }
 
+    /// Whether threads of its own parse what comes next while the caller works on a batch.
+    pub(crate) fn parses_ahead(&self) -> bool {
+        matches!(&self.current, Some((Source::Text(text), _)) if text.is_plain())
+    }
+
     /// Reads the next batch; `None` after the last one.
     ///
     /// # Errors

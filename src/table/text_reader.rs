@@ -64,6 +64,11 @@ impl TextReader {
         &self.names
     }
 
+    /// Whether the csv crate is not needed, so far.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.form, Form::Plain(_))
+    }
+
     pub(super) fn progress(&self) -> Option<f64> {
         self.progress.fraction()
     }

@@ -178,7 +178,7 @@ impl<'a> Loader<'a> {
         Ok(self.loaded)
     }
 
-    /// One thread parses while this one joins.
+    /// Other threads parse while this one joins.
     fn table(&mut self, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<(), TrainError> {
         let mut wanted =
             vec![Want::text("symbol"), Want::integer("start_ns"), Want::integer("end_ns")];
@@ -188,6 +188,13 @@ impl<'a> Loader<'a> {
             wanted.push(Want::float(&self.settings.target));
         }
         let mut reader = Reader::open(path, &wanted)?;
+        if reader.parses_ahead() {
+            while let Some(batch) = reader.next_batch()? {
+                self.batch(&batch)?;
+                progress(batch.len() as u64);
+            }
+            return Ok(());
+        }
         thread::scope(|scope| {
             let (send, receive) = mpsc::sync_channel(2);
             scope.spawn(move || {
