@@ -4,13 +4,15 @@
 
 Both sides read the same file and fit the same two models. pandas reads only the columns it needs;
 scikit-learn runs with its defaults. "fits" is that alone; "tests" adds five walk-forward tests, which
-`factord train` does by default, to both sides. Memory is that of the process at its peak. Each side
-runs `--rounds` times in turns; the best round of each is compared, the spread is printed.
+`factord train` does by default, to both sides. Whole processes are timed, and of the rival also what
+it does after its imports. Each side runs `--rounds` times in turns; of its seconds and ratios the
+median and the spread are printed. Memory is that of the process at its peak.
 """
 
 import argparse
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,12 +24,13 @@ MINUTE_NS = 60_000_000_000
 FEATURES = ["buy_rate", "large_buy", "large_sell"]
 
 SKLEARN = """
-import sys
+import sys, time
 import numpy as np, pandas as pd
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+began = time.perf_counter()
 path, folds, engine = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 columns = ["buy_rate", "large_buy", "large_sell", "sell_rate"]
 if path.endswith(".parquet"):
@@ -46,6 +49,7 @@ for train, test in TimeSeriesSplit(folds).split(x) if folds else []:
 line, label = fit(x, y)
 line.score(x, y)
 label.score(x, y > np.median(y))
+print(time.perf_counter() - began)
 """
 
 
@@ -94,31 +98,44 @@ def generate(folder, rows):
 
 
 def run(command):
-    """Seconds and MiB at the peak of one process."""
+    """Seconds, MiB at the peak and the output of one process."""
     began = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - began
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        said = child.stdout.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - began
+        child.returncode = status
     if status != 0:
         sys.exit(f"{command} ended with {status}")
-    return seconds, usage.ru_maxrss / 1024
+    return seconds, usage.ru_maxrss / 1024, said
 
 
-def compare(what, sides, rounds):
-    """Runs all sides in turns and prints a line each, beside the first."""
-    found = {name: [] for name, _ in sides}
+def spread(values, unit):
+    """The median, the least and the largest."""
+    form = "{:.2f} to {:.2f}" if unit == "s" else "{:.1f} to {:.1f}"
+    middle = "{:.2f}" if unit == "s" else "{:.1f}"
+    return f"{middle} {unit} ({form})".format(statistics.median(values), min(values), max(values))
+
+
+def measured(what, name, rounds):
+    """One line of the table, without its end."""
+    seconds = spread([seconds for seconds, *_ in rounds], "s")
+    return f"train | {what} | {name} | {seconds} | {max(mib for _, mib, _ in rounds):.0f} MiB"
+
+
+def compare(what, ours, rivals, rounds):
+    """Runs all in turns and prints a line each, with what factord is beside the rival."""
+    found = {name: [] for name in ["factord train", *rivals]}
     for _ in range(rounds):
-        for name, command in sides:
+        for name, command in {**rivals, "factord train": ours}.items():
             found[name].append(run(command))
-    base = min(seconds for seconds, _ in found[sides[0][0]])
-    for name, all_rounds in found.items():
-        times = sorted(seconds for seconds, _ in all_rounds)
-        memory = max(mib for _, mib in all_rounds)
-        print(
-            f"train | {what} | {name} | {times[0]:.2f} to {times[-1]:.2f} s | {memory:.0f} MiB |"
-            f" {base / times[0]:.1f} x",
-            flush=True,
-        )
+    mine = found.pop("factord train")
+    print(measured(what, "factord train", mine), flush=True)
+    for name, theirs in found.items():
+        pairs = list(zip(theirs, mine))
+        whole = spread([rival[0] / own[0] for rival, own in pairs], "x")
+        work = spread([float(rival[2]) / own[0] for rival, own in pairs], "x")
+        print(f"{measured(what, name, theirs)} | {whole} | {work} after its imports", flush=True)
 
 
 def main():
@@ -135,23 +152,23 @@ def main():
         out = ["--out", str(path.parent / "out"), "--features", ",".join(FEATURES)]
         return [factord, "train", str(path), *out, "--folds", str(folds)]
 
-    print("training | input | program | best to worst | memory | beside pandas", flush=True)
+    print("training | input | program | time | memory | factord beside it", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         csv, parquet = apart(generate, pathlib.Path(folder), given.rows)
         million = given.rows / 1e6
         for path in [csv, parquet]:
             for folds, work in [(0, "fits"), (5, "fits and 5 tests")]:
-                sides = [("pandas, scikit-learn", theirs(path, folds))]
+                rivals = {"pandas, scikit-learn": theirs(path, folds)}
                 if path == csv:
-                    sides.append(("pandas (pyarrow engine), scikit-learn", theirs(path, folds, "pyarrow")))
-                sides.append(("factord train", ours(path, folds)))
-                compare(f"{path.suffix[1:]}, {million:g} M rows, {work}", sides, given.rounds)
+                    rivals["pandas (pyarrow engine), scikit-learn"] = theirs(path, folds, "pyarrow")
+                what = f"{path.suffix[1:]}, {million:g} M rows, {work}"
+                compare(what, ours(path, folds), rivals, given.rounds)
         csv.unlink()
         parquet.unlink()
         double, double_parquet = apart(generate, pathlib.Path(folder), 2 * given.rows)
         for path in [double, double_parquet]:
             what = f"{path.suffix[1:]}, {2 * million:g} M rows, fits and 5 tests"
-            compare(what, [("factord train", ours(path, 5))], 1)
+            compare(what, ours(path, 5), {}, 1)
 
 
 if __name__ == "__main__":
