@@ -5,15 +5,11 @@ order, by what is known at each minute's close. Their tables are compared before
 """
 
 import gzip
-import os
-import resource
 import statistics
-import subprocess
 import sys
-import time
 from pathlib import Path
 
-from apart import apart
+from process import apart, run, spread
 
 CUT = 200_000.0
 COLUMNS = ["symbol", "start_ns", "trades", "turnover", "buy_rate", "sell_rate", "large_buy", "large_sell"]
@@ -93,17 +89,6 @@ def by_pandas(source, target):
     table.reset_index()[COLUMNS].to_csv(target, index=False)
 
 
-def timed(command):
-    """Runs a command; returns its seconds and its largest memory in MiB."""
-    start = time.perf_counter()
-    child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - start
-    if status != 0:
-        raise SystemExit(f"{command[:3]} ended with {status}")
-    return seconds, usage.ru_maxrss / 1024
-
-
 def same(ours, theirs):
     """Compares the tables of both sides; returns their rows."""
     import pandas as pd
@@ -123,22 +108,22 @@ def measure(factord, folder, rows=5_000_000, rounds=3):
     apart(generate, small, rows)
     apart(generate, large, 2 * rows)
     ours, theirs = folder / "factord.csv", folder / "pandas.csv"
-    run = [str(factord), "factors", "--out", str(ours)]
+    command = [str(factord), "factors", "--out", str(ours)]
     rival = [sys.executable, __file__, "--pandas", str(small), str(theirs)]
     times = []
     for _ in range(rounds):
-        mine, memory = timed([*run, str(small)])
-        other, other_memory = timed(rival)
+        mine, memory, _ = run([*command, str(small)])
+        other, other_memory, _ = run(rival)
         times.append((mine, other))
     table_rows = apart(same, ours, theirs)
-    ratios = sorted(other / mine for mine, other in times)
+    ratios = [other / mine for mine, other in times]
     mine, other = (statistics.median(column) for column in zip(*times))
-    doubled, doubled_memory = timed([*run, str(large)])
+    _, doubled_memory, _ = run([*command, str(large)])
     yield (
         f"factors, {rows:,} trades of csv.gz to {table_rows:,} rows",
         f"{mine:.2f} s",
         f"pandas {other:.2f} s",
-        f"{statistics.median(ratios):.1f} x ({ratios[0]:.1f} to {ratios[-1]:.1f})",
+        spread(ratios, "x"),
     )
     yield (
         "memory at once, and for twice the input",

@@ -12,13 +12,11 @@ import argparse
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
-from apart import apart
+from process import apart, run, spread
 
 FEATURES = ["buy_rate", "large_buy", "large_sell"]
 
@@ -98,18 +96,6 @@ def coefficients(factord):
         }
 
 
-def run(command):
-    """Seconds of a process, or those it prints, and its MiB at the peak."""
-    began = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    said = child.stdout.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - began
-    if status != 0:
-        sys.exit(f"{command[:2]} ended with {status}")
-    return float(said or seconds), usage.ru_maxrss / 1024
-
-
 def same(ours, theirs):
     """Compares the answers of both sides; returns the largest difference."""
     import numpy as np
@@ -150,25 +136,24 @@ def main():
             for _ in range(given.rounds):
                 for path in (ours, theirs):
                     path.unlink(missing_ok=True)
-                mine, memory = run(command)
-                other, other_memory = run(rival)
-                times.append((mine, other))
+                mine, memory, _ = run(command)
+                _, other_memory, other = run(rival)
+                times.append((mine, float(other)))
             worst = apart(same, ours, theirs)
             theirs.unlink()
-            mine, other = (sorted(column) for column in zip(*times))
-            rates = [given.rows / 1e6 / seconds for seconds in reversed(mine)]
-            ratios = sorted(theirs / ours for ours, theirs in times)
+            rates = [given.rows / 1e6 / seconds for seconds, _ in times]
+            ratios = [other / mine for mine, other in times]
             apart(generate, twice, 2 * given.rows, whole)
             once.unlink()
             ours.unlink()
-            _, double = run([factord, "score", str(twice), "--out", str(ours)])
+            _, double, _ = run([factord, "score", str(twice), "--out", str(ours)])
             ours.unlink()
             twice.unlink()
             print(
                 f"score | {what}, {given.rows / 1e6:g} M rows |"
-                f" {statistics.median(rates):.1f} M rows/s ({rates[0]:.1f} to {rates[-1]:.1f}) |"
-                f" {statistics.median(other):.2f} s ({other[0]:.2f} to {other[-1]:.2f}) |"
-                f" {statistics.median(ratios):.1f} x ({ratios[0]:.1f} to {ratios[-1]:.1f}) |"
+                f" {spread(rates, 'M rows/s')} |"
+                f" {spread([other for _, other in times], 's', 2)} |"
+                f" {spread(ratios, 'x')} |"
                 f" {memory:.0f} MiB, twice the input {double:.0f}, pandas {other_memory:.0f};"
                 f" answers within {worst:.0e}",
                 flush=True,

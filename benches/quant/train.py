@@ -12,13 +12,10 @@ median and the spread are printed. Memory is that of the process at its peak.
 import argparse
 import os
 import pathlib
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 
-from apart import apart
+from process import apart, run, spread
 
 MINUTE_NS = 60_000_000_000
 FEATURES = ["buy_rate", "large_buy", "large_sell"]
@@ -97,39 +94,19 @@ def generate(folder, rows):
     return csv, parquet
 
 
-def run(command):
-    """Seconds, MiB at the peak and the output of one process."""
-    began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        said = child.stdout.read()
-        _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - began
-        child.returncode = status
-    if status != 0:
-        sys.exit(f"{command} ended with {status}")
-    return seconds, usage.ru_maxrss / 1024, said
-
-
-def spread(values, unit):
-    """The median, the least and the largest."""
-    form = "{:.2f} to {:.2f}" if unit == "s" else "{:.1f} to {:.1f}"
-    middle = "{:.2f}" if unit == "s" else "{:.1f}"
-    return f"{middle} {unit} ({form})".format(statistics.median(values), min(values), max(values))
-
-
 def measured(what, name, rounds):
     """One line of the table, without its end."""
-    seconds = spread([seconds for seconds, *_ in rounds], "s")
+    seconds = spread([seconds for seconds, *_ in rounds], "s", 2)
     return f"train | {what} | {name} | {seconds} | {max(mib for _, mib, _ in rounds):.0f} MiB"
 
 
 def compare(what, ours, rivals, rounds):
     """Runs all in turns and prints a line each, with what factord is beside the rival."""
-    found = {name: [] for name in ["factord train", *rivals]}
+    mine, found = [], {name: [] for name in rivals}
     for _ in range(rounds):
-        for name, command in {**rivals, "factord train": ours}.items():
+        for name, command in rivals.items():
             found[name].append(run(command))
-    mine = found.pop("factord train")
+        mine.append(run(ours))
     print(measured(what, "factord train", mine), flush=True)
     for name, theirs in found.items():
         pairs = list(zip(theirs, mine))
