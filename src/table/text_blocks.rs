@@ -117,6 +117,25 @@ impl Source {
         (end > 0).then_some(self.blocks - 1)
     }
 
+    /// Takes the first line that is not blank, and says how many lines there are up to it.
+    fn header(&mut self) -> Option<(Vec<Vec<u8>>, u64)> {
+        let text = &self.open;
+        let blank = text.iter().take_while(|&&byte| byte == b'\n').count();
+        let end = blank + memchr::memchr(b'\n', &text[blank..])? + 1;
+        let line = &text[blank..end];
+        let mut stops = Stops::default();
+        if !stops.find(line) {
+            return None;
+        }
+        let name = |field| {
+            let (from, to) = stops.field(line, field);
+            line[from..to].to_vec()
+        };
+        let names = stops.lines().flat_map(|(first, behind)| first..behind).map(name).collect();
+        self.open.drain(..end);
+        Some((names, blank as u64 + 1))
+    }
+
     /// Everything that was not taken.
     fn rest(&mut self) -> Box<dyn Read + Send> {
         let open = Cursor::new(std::mem::take(&mut self.open));
@@ -230,22 +249,8 @@ impl Blocks {
 
     /// Takes the first line that is not blank; `None` when the text is not plain or has none.
     pub(super) fn header(&mut self) -> Option<Vec<Vec<u8>>> {
-        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = &source.open;
-        let blank = text.iter().take_while(|&&byte| byte == b'\n').count();
-        let end = blank + memchr::memchr(b'\n', &text[blank..])? + 1;
-        let line = &text[blank..end];
-        let mut stops = Stops::default();
-        if !stops.find(line) {
-            return None;
-        }
-        let name = |field| {
-            let (from, to) = stops.field(line, field);
-            line[from..to].to_vec()
-        };
-        let names = stops.lines().flat_map(|(first, behind)| first..behind).map(name).collect();
-        source.open.drain(..end);
-        self.lines = blank as u64 + 1;
+        let (names, lines) = locked(&self.source, Source::header)?;
+        self.lines = lines;
         Some(names)
     }
 

@@ -27,7 +27,7 @@ pub(super) struct TextReader {
 
 /// What the text is like from where it stands.
 enum Form {
-    /// So far without quotes and carriage returns.
+    /// So far as [`Blocks`] can parse it.
     Plain(Blocks),
     /// Read by the csv crate, behind so many lines.
     Any(Rows<Box<dyn Read + Send>>, u64),
