@@ -1,11 +1,10 @@
 //! Columns of plain numbers, in the widest vectors there are.
 //!
 //! The digits of some fields are put into columns of words, each in the same few steps however many
-//! digits there are; numbers are then made of them eight at a time. Every
-//! [`Level`] gives what the standard library gives, rounded once; fields that take more to tell are
-//! left to the caller.
+//! digits there are; numbers are then made of them eight at a time. Every [`Level`] gives what the
+//! standard library gives, rounded once; fields that take more to tell are left to the caller.
 
-use super::scan::{TENS, eight, eight_digits};
+use super::scan::{DIGITS_MAX, TENS, eight, eight_digits};
 use crate::vectors::Level;
 
 /// Fields that are worked on at once.
@@ -14,9 +13,6 @@ pub(super) const ROWS: usize = 64;
 
 /// Bytes that hold any number of 19 digits.
 const TAIL: usize = 24;
-
-/// Digits whose number always fits 64 bits.
-const DIGITS_MAX: usize = 19;
 
 /// The digits of some fields.
 pub(super) struct Digits {

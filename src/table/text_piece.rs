@@ -108,8 +108,14 @@ fn arrays(
     for &(column, kind) in columns {
         let fields = Fields { text, stops, firsts, column };
         let made: Result<ArrayRef, Refused> = match kind {
-            Type::Float => floats(fields, level).map(|v| Arc::new(Float64Array::from(v)) as _),
-            Type::Integer => integers(fields, level).map(|v| Arc::new(Int64Array::from(v)) as _),
+            Type::Float => {
+                numbers(fields, Digits::put_float, |digits| digits.floats(level), as_float)
+                    .map(|values| Arc::new(Float64Array::from(values)) as _)
+            }
+            Type::Integer => {
+                numbers(fields, Digits::put_integer, |digits| digits.integers(level), as_integer)
+                    .map(|values| Arc::new(Int64Array::from(values)) as _)
+            }
             Type::Text => Ok(texts(fields)),
         };
         match made {
@@ -169,26 +175,21 @@ impl<'a> Fields<'a> {
 /// A field that is none of what it should have been: its row, itself, and what that is.
 type Refused = (usize, Vec<u8>, &'static str);
 
-fn floats(fields: Fields, level: Level) -> Result<Vec<f64>, Refused> {
+/// A column of numbers: how a field is put among digits, what is made of those, and what is made of
+/// a field that they do not tell.
+fn numbers<T: Copy>(
+    fields: Fields,
+    put: impl Fn(&mut Digits, usize, &[u8], (usize, usize)),
+    make: impl Fn(&Digits) -> ([T; ROWS], [u64; ROWS]),
+    any: impl Fn(&[u8]) -> Result<T, &'static str>,
+) -> Result<Vec<T>, Refused> {
     let (mut all, mut digits) = (Vec::with_capacity(fields.firsts.len()), Digits::new());
     for block in fields.blocks() {
         for (row, place) in block.places().enumerate() {
-            digits.put_float(row, block.text, place);
+            put(&mut digits, row, block.text, place);
         }
-        let (values, told) = digits.floats(level);
-        block.add((&values, &told), as_float, &mut all)?;
-    }
-    Ok(all)
-}
-
-fn integers(fields: Fields, level: Level) -> Result<Vec<i64>, Refused> {
-    let (mut all, mut digits) = (Vec::with_capacity(fields.firsts.len()), Digits::new());
-    for block in fields.blocks() {
-        for (row, place) in block.places().enumerate() {
-            digits.put_integer(row, block.text, place);
-        }
-        let (values, told) = digits.integers(level);
-        block.add((&values, &told), as_integer, &mut all)?;
+        let (values, told) = make(&digits);
+        block.add((&values, &told), &any, &mut all)?;
     }
     Ok(all)
 }
