@@ -6,7 +6,7 @@ package factord;
 final class Abi {
     static final long MAGIC = 0x0144524f54434146L;
     static final long ABI_WORD = 0x0000000000010000L;
-    static final long LAYOUT_HASH = 0x357d29f812cd62fdL;
+    static final long LAYOUT_HASH = 0xab27c0e7440bdc21L;
     static final long FLAG_STAMP = 0x0000000000010000L;
     static final long MODEL_MASK = 0x000000000000ffffL;
     static final long ECHO_MULTIPLIER = 0x9e3779b97f4a7c15L;
