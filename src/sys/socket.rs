@@ -48,6 +48,18 @@ pub fn connect_to(path: &Path) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Connects to the socket at `path` without ever waiting.
+///
+/// # Errors
+///
+/// As [`connect_to`]; `EAGAIN` when the listener's queue is full.
+pub fn connect_at_once(path: &Path) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket)
+}
+
 /// Listens at `path`, without blocking on accept.
 ///
 /// # Errors

@@ -6,9 +6,11 @@
 use crate::engine::Engine;
 use crate::fault::{During, Fault, ensure, fail};
 use crate::impostor::Impostor;
-use crate::models::Variant;
+use crate::models::{Set, Variant};
+use crate::untrusted::Place;
 use factord::counters::Observer;
-use std::io::{BufRead, BufReader, Write};
+use factord::sys::socket;
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -53,6 +55,7 @@ impl Conductor {
             folder: folder.to_owned(),
             impostors: Vec::new(),
             impostor_count: 0,
+            places: Vec::new(),
             due: None,
             saboteur,
         };
@@ -126,11 +129,12 @@ pub(crate) fn call(socket: &Path, words: &[String]) -> Result<String, Fault> {
     Ok(line.to_owned())
 }
 
-/// A restart that waits for answers.
-struct Due {
-    observer: Observer,
-    answers: u64,
-    forgotten: Instant,
+/// What waits for its time.
+enum Due {
+    /// A restart, for so many answers, or until it is forgotten.
+    Restart { observer: Observer, answers: u64, forgotten: Instant },
+    /// A start.
+    Start { at: Instant },
 }
 
 /// What the owning thread holds.
@@ -140,8 +144,24 @@ struct Stage {
     folder: PathBuf,
     impostors: Vec<Impostor>,
     impostor_count: u32,
+    places: Vec<Place>,
     due: Option<Due>,
     saboteur: bool,
+}
+
+/// More connections than wait at any socket: net.core.somaxconn is 4,096.
+const BACKLOG_MAX: u32 = 10_000;
+
+/// Connects until nobody can any more; a connection that was closed waits like any other.
+fn fill_backlog(socket: &Path) -> Result<(), Fault> {
+    for _ in 0..BACKLOG_MAX {
+        match socket::connect_at_once(socket) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return fail(format!("fill-backlog: {error}")),
+        }
+    }
+    fail("fill-backlog: the daemon takes every connection: is it stopped?")
 }
 
 /// Answers that the daemon's workers have given.
@@ -166,7 +186,7 @@ impl Stage {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Err(fault) = self.restart_if_due() {
+                    if let Err(fault) = self.carry_out_due() {
                         eprintln!("conductor: {fault}");
                     }
                 }
@@ -175,28 +195,41 @@ impl Stage {
         }
     }
 
-    fn restart_if_due(&mut self) -> Result<(), Fault> {
-        let Some(due) = &self.due else { return Ok(()) };
-        if Instant::now() > due.forgotten {
-            self.due = None;
-        } else if answer_count(&due.observer) >= due.answers {
-            self.due = None;
-            self.engine.kill()?;
-            self.engine.start()?;
+    fn carry_out_due(&mut self) -> Result<(), Fault> {
+        let now = Instant::now();
+        match &self.due {
+            None => return Ok(()),
+            Some(Due::Start { at }) if now < *at => return Ok(()),
+            Some(Due::Start { .. }) => {}
+            Some(Due::Restart { forgotten, .. }) if now > *forgotten => {
+                self.due = None;
+                return Ok(());
+            }
+            Some(Due::Restart { observer, answers, .. }) => {
+                if answer_count(observer) < *answers {
+                    return Ok(());
+                }
+                self.engine.kill()?;
+            }
         }
-        Ok(())
+        self.due = None;
+        self.engine.start()
     }
 
     fn carry_out(&mut self, words: &[String]) -> Result<String, Fault> {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let done = |()| String::new();
         match words.as_slice() {
-            ["kill" | "stop" | "continue"] | ["restart-after", _] if self.saboteur => {
+            ["kill" | "stop" | "continue" | "fill-backlog"]
+            | ["restart-after" | "start-after", _]
+                if self.saboteur =>
+            {
                 Ok(String::new())
             }
             ["reset"] => {
                 self.due = None;
                 self.impostors.clear();
+                self.places.clear();
                 self.engine.reset().map(done)
             }
             ["kill"] => self.engine.kill().map(done),
@@ -210,8 +243,26 @@ impl Stage {
                 let count: u64 = count.parse().during("restart-after")?;
                 let answers = answer_count(&observer) + count;
                 let forgotten = Instant::now() + DUE_WITHIN;
-                self.due = Some(Due { observer, answers, forgotten });
+                self.due = Some(Due::Restart { observer, answers, forgotten });
                 Ok(String::new())
+            }
+            ["start-after", ms] => {
+                let pause = Duration::from_millis(ms.parse().during("start-after")?);
+                self.due = Some(Due::Start { at: Instant::now() + pause });
+                Ok(String::new())
+            }
+            ["set", name] => {
+                self.engine.serve_next(Set::of(name)?);
+                Ok(String::new())
+            }
+            ["fill-backlog"] => fill_backlog(&self.engine.socket()).map(done),
+            ["untrusted", place] => {
+                let place = if self.saboteur { "own" } else { place };
+                let Some(place) = Place::make(place, &self.golden)? else {
+                    return Ok("-".to_owned());
+                };
+                self.places.push(place);
+                Ok(self.places.last().map_or_else(String::new, Place::socket))
             }
             ["impostor", name] => {
                 let name = if self.saboteur { "good" } else { name };

@@ -1,7 +1,7 @@
 //! The daemon under test: started, killed, halted and given other models.
 
 use crate::fault::{During, Fault, fail};
-use crate::models::{self, Variant};
+use crate::models::{self, Set, Variant};
 use factord::channel;
 use factord::counters::{Observer, State};
 use factord::sys::process;
@@ -26,6 +26,10 @@ pub(crate) struct Engine {
     child: Option<Child>,
     halted: bool,
     swing: Variant,
+    /// What it serves when it is started next: the usual models unless there is one.
+    set: Option<Set>,
+    /// Directories made for sets, which all have names of their own.
+    set_count: u32,
 }
 
 impl Engine {
@@ -48,6 +52,8 @@ impl Engine {
             child: None,
             halted: false,
             swing: Variant::A,
+            set: None,
+            set_count: 0,
         })
     }
 
@@ -68,13 +74,38 @@ impl Engine {
         if self.child.is_some() {
             return Ok(());
         }
+        let models = match self.set {
+            Some(set) => {
+                self.set_count += 1;
+                let folder = self.folder.join(format!("set-{}", self.set_count));
+                fs::create_dir(&folder).during("the directory of a set")?;
+                set.save(&folder)?;
+                folder
+            }
+            None => self.models(),
+        };
+        self.spawn(&models)?;
+        if let Some(set) = self.set
+            && set.save_later(&models)?
+        {
+            channel::reload(&self.socket()).during("the reload")?;
+        }
+        Ok(())
+    }
+
+    /// Names the set of models that the daemon serves when it is started next.
+    pub(crate) fn serve_next(&mut self, set: Set) {
+        self.set = Some(set);
+    }
+
+    fn spawn(&mut self, models: &Path) -> Result<(), Fault> {
         let log = File::options().create(true).append(true).open(self.log()).during("the log")?;
         let mut command = Command::new(&self.program);
         // The run is to be the same whatever the caller's environment says.
         command.env_clear().arg("--socket").arg(self.socket());
         command.args(["serve", "--no-http", "--log-level", "ERROR"]);
         command.args(["--channels-per-uid", CHANNELS_PER_UID]).args(&self.arguments);
-        command.arg("--models").arg(self.models());
+        command.arg("--models").arg(models);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let child = process::bind_to_parent(&mut command).spawn();
         self.child = Some(child.during(self.program.display())?);
@@ -153,6 +184,9 @@ impl Engine {
     pub(crate) fn reset(&mut self) -> Result<(), Fault> {
         if self.halted {
             self.go_on()?;
+        }
+        if self.set.take().is_some() {
+            self.kill()?;
         }
         if self.swing != Variant::A && self.child.is_none() {
             models::save_swing(Variant::A, &self.models())?;

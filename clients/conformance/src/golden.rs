@@ -110,6 +110,7 @@ fn files() -> Result<Vec<(String, String)>, Fault> {
         ("classification", answered(classification.model(), narrow_inputs())?),
         ("swing-a", answered(&swing(Variant::A)?, narrow_inputs())?),
         ("swing-b", answered(&swing(Variant::B)?, narrow_inputs())?),
+        ("bb", answered(&models::bound().during("bb")?, narrow_inputs())?),
         ("wide", answered(&wide_linear, wide())?),
         ("wide-logistic", answered(&wide_logistic, wide())?),
         ("image", image_rows()?),
@@ -138,14 +139,15 @@ pub(crate) fn write_all(folder: &Path) -> Result<usize, Fault> {
 }
 
 /// Writes golden files that no honest client agrees with: the last row of each is off by its last
-/// bit, of the model that is swapped every row, and the last bad row is a good one. The images
+/// bit, of the models that are swapped or move every row, and the last bad row is a good one. The images
 /// are as they should be.
 pub(crate) fn write_spoilt(folder: &Path) -> Result<(), Fault> {
     write_all(folder)?;
     let names = ["regression", "classification", "wide", "wide-logistic", "image"];
-    for name in names.into_iter().chain(["swing-a", "swing-b"]) {
+    for name in names.into_iter().chain(["swing-a", "swing-b", "bb"]) {
         let mut rows = read(folder, name)?;
-        let first = if name.starts_with("swing") { 0 } else { rows.len() - 1 };
+        let whole = name == "bb" || name.starts_with("swing");
+        let first = if whole { 0 } else { rows.len() - 1 };
         rows[first..].iter_mut().for_each(|row| row.y ^= 1);
         fs::write(folder.join(format!("{name}.golden")), text(&rows)).during(name)?;
     }

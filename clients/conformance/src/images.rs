@@ -167,6 +167,9 @@ fn wild_models() -> Sheet {
             .word("MODELS", slot + m::SLOT_SHAPE, linear)
             .words("MODELS", (0..3).map(|index| (slot + m::SLOT_WEIGHTS + index, one)));
     }
+    for id in 2..10 {
+        sheet = sheet.words("STATUS", plain_row(id, linear));
+    }
     let shape = |id: usize, shape: u64| (model_slot(id, 0) + m::SLOT_SHAPE, shape);
     sheet
         .word("MODELS", entry(0) + m::PUBLISHED, 1 << 32 | 3)
@@ -179,13 +182,21 @@ fn wild_models() -> Sheet {
         .words("MODELS", [shape(9, 2 | 3 << 32)])
 }
 
-/// A model table of rows that cannot be.
+/// A sound row of the model table, of generation 1: its name is one letter a model.
+fn plain_row(id: usize, shape: u64) -> [(usize, u64); 3] {
+    use status_region as s;
+    let name = u64::from(b'a') + id as u64;
+    [(s::ROW_NAME, name), (s::ROW_SHAPE, shape), (s::ROW_GENERATION, 1)]
+        .map(|(index, word)| (row(id) + index, word))
+}
+
+/// A model table of one row that a newer daemon could write, and of rows that cannot be.
 fn wild_status() -> Sheet {
     use status_region as s;
-    let about = "Rows of unknown kinds, impossible widths and impossible generations.";
+    let about = "One row of an unknown kind, 9; impossible widths and impossible generations.";
     let shapes = [
-        (0, 1),
-        (9 | 3 << 32, 1),
+        (9, 1),
+        (3 << 32, 0),
         (1, 1),
         (1 | 1025 << 32, 1),
         (2 | 0xFFFF_FFFF << 32, 1),
@@ -203,7 +214,7 @@ fn wild_status() -> Sheet {
             generation,
         );
     }
-    sheet
+    sheet.words("STATUS", plain_row(shapes.len(), 9 | 3 << 32))
 }
 
 fn half_made() -> Vec<(&'static str, Sheet)> {

@@ -17,11 +17,14 @@ mod runner;
 mod say;
 mod spoilt;
 mod table;
+mod untrusted;
 
 use fault::{Fault, fail};
+use impostor::Impostor;
 use say::say;
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 
 fn run(arguments: &[String]) -> Result<bool, Fault> {
     let [call, rest @ ..] = arguments else {
@@ -32,6 +35,14 @@ fn run(arguments: &[String]) -> Result<bool, Fault> {
     match (call.as_str(), rest) {
         ("drive", arguments) => drive::run(arguments),
         ("runner", arguments) => runner::run(arguments),
+        ("impostor", [name, golden, socket]) => {
+            let _impostor = Impostor::start(name, Path::new(golden), socket.into())?;
+            say(format_args!("ready"));
+            // Whoever started it ends it.
+            loop {
+                thread::park();
+            }
+        }
         ("conduct", [socket, words @ ..]) => {
             say(format_args!("{}", conductor::call(Path::new(socket), words)?));
             Ok(true)

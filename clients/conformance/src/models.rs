@@ -92,6 +92,62 @@ pub(crate) fn save_swing(variant: Variant, folder: &Path) -> Result<(), Fault> {
     save(&artifact("swing", swing(variant))?, folder)
 }
 
+/// The model whose bits tell that an answer is its own.
+pub(crate) fn bound() -> Result<Model, ModelError> {
+    Model::linear(vec![1.5, -0.5, 0.25], 1000.125)
+}
+
+/// Neighbours of `bb`: no answer of theirs has its bits.
+fn neighbour(name: &str) -> Result<Artifact, Fault> {
+    let intercept = name.bytes().map(f64::from).sum();
+    artifact(name, Model::linear(vec![-2.0, 0.75, 3.0], intercept))
+}
+
+/// Directories that number the model `bb` differently, or leave it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Set {
+    name: &'static str,
+    /// Served at the start, and put in by a reload afterwards.
+    first: &'static [&'static str],
+    later: &'static [&'static str],
+}
+
+const SETS: [Set; 6] = [
+    Set { name: "plain", first: &["bb"], later: &[] },
+    Set { name: "renumbered", first: &["aa", "bb"], later: &[] },
+    Set { name: "crowded", first: &["aa", "ab", "ac", "bb"], later: &[] },
+    Set { name: "without", first: &["aa", "cc"], later: &[] },
+    Set { name: "late", first: &["bb"], later: &["aa", "cc"] },
+    Set { name: "back", first: &["aa", "cc"], later: &["bb"] },
+];
+
+impl Set {
+    /// The set of a name.
+    pub(crate) fn of(name: &str) -> Result<Set, Fault> {
+        let set = SETS.into_iter().find(|set| set.name == name);
+        set.ok_or_else(|| Fault(format!("no set of models is called {name}")))
+    }
+
+    /// Fills a directory that does not hold it yet with what is served at the start.
+    pub(crate) fn save(self, folder: &Path) -> Result<(), Fault> {
+        save_named(self.first, folder)
+    }
+
+    /// Puts in what a reload brings; false when there is nothing.
+    pub(crate) fn save_later(self, folder: &Path) -> Result<bool, Fault> {
+        save_named(self.later, folder)?;
+        Ok(!self.later.is_empty())
+    }
+}
+
+fn save_named(names: &[&str], folder: &Path) -> Result<(), Fault> {
+    for &name in names {
+        let model = if name == "bb" { artifact(name, bound()) } else { neighbour(name) };
+        save(&model?, folder)?;
+    }
+    Ok(())
+}
+
 /// Fills a model directory.
 pub(crate) fn save_all(folder: &Path) -> Result<(), Fault> {
     for artifact in &built_in() {
