@@ -276,7 +276,8 @@ impl Client {
         None
     }
 
-    /// The daemon's model table, as it is now.
+    /// The daemon's model table, as it is now; empty when the daemon died in the middle of an
+    /// update, until the next engine is there.
     pub fn models(&self) -> Vec<ModelRow> {
         self.session.models()
     }

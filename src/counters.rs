@@ -7,7 +7,7 @@
 mod observer;
 mod snapshot;
 
-pub use observer::Observer;
+pub use observer::{Observer, Unsettled};
 pub use snapshot::{Histogram, LocalCounters, ModelRow, Snapshot, State, WorkerCounters};
 
 use crate::abi::{self, status_region as at};
@@ -107,7 +107,7 @@ fn row_words(row: &ModelRow) -> [u64; at::ROW_WORDS] {
     for (word, bytes) in words[at::ROW_NAME..].iter_mut().zip(name.as_chunks::<8>().0) {
         *word = u64::from_le_bytes(*bytes);
     }
-    words[at::ROW_SHAPE] = row.kind as u64 | (row.width as u64) << 32;
+    words[at::ROW_SHAPE] = u64::from(row.kind.0) | (row.width as u64) << 32;
     words[at::ROW_GENERATION] = row.generation.into();
     for (word, bytes) in words[at::ROW_SHA256..].iter_mut().zip(row.sha256.as_chunks::<8>().0) {
         *word = u64::from_le_bytes(*bytes);

@@ -103,7 +103,7 @@ impl Session {
     }
 
     pub(super) fn models(&self) -> Vec<ModelRow> {
-        self.observer.models()
+        self.observer.models().unwrap_or_default()
     }
 
     pub(super) fn models_sequence(&self) -> u64 {

@@ -145,7 +145,7 @@ impl Roster {
             Some(ModelRow {
                 id: u16::try_from(id).ok()?,
                 name: entry.name.clone(),
-                kind: served.artifact.kind(),
+                kind: served.artifact.kind().into(),
                 width: served.artifact.model().width(),
                 generation: entry.generation,
                 sha256: served.sha256,
@@ -166,7 +166,7 @@ impl Roster {
                 text,
                 "{} ({}, {} {unit}, generation {}, sha256 {hash}), {}",
                 row.name,
-                row.kind.name(),
+                row.kind,
                 row.width,
                 row.generation,
                 served.map_or("nowhere", |served| served.origin.as_str()),

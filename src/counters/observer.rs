@@ -5,12 +5,23 @@ use super::snapshot::{Histogram, LocalCounters, ModelRow, Snapshot, State, Worke
 use crate::abi::{self, status_region as at};
 use crate::channel::{self, AttachError};
 use crate::idle::IdleStrategy;
-use crate::model::Kind;
+use crate::model::KindCode;
 use crate::region::Mapping;
 use crate::sync::{Ordering, fence};
 use crate::sys::clock;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use thiserror::Error;
+
+/// Times that the model table is read before it is given up.
+// 1,000: an update takes some microseconds, a time slice on a busy CPU a few milliseconds.
+const READ_ATTEMPTS: usize = 1000;
+
+/// The model table was half written whenever it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the engine's model table stays half written: it died, or stands still, in an update")]
+pub struct Unsettled;
 
 /// A reader of STATUS.
 #[derive(Clone, Debug)]
@@ -65,32 +76,38 @@ impl Observer {
         }
     }
 
-    /// The model table, as it is now. Gives up after a thousand tries, with what it read last,
-    /// when the daemon died in the middle of an update.
-    pub fn models(&self) -> Vec<ModelRow> {
-        let sequence = &self.mapping.words()[at::MODELS_SEQUENCE];
-        let mut rows = Vec::new();
-        for _ in 0..1000 {
+    /// The model table, as it is now. Models of a kind that this build does not know are listed too.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsettled`] after a thousand tries: the daemon died, or stands still, in the middle of an
+    /// update.
+    pub fn models(&self) -> Result<Vec<ModelRow>, Unsettled> {
+        let sequence = self.mapping.words().get(at::MODELS_SEQUENCE).ok_or(Unsettled)?;
+        for _ in 0..READ_ATTEMPTS {
             // SYNC(status.rows): pairs with the Release store in `StatusWriter::write_models`. The
             // load is Relaxed with a fence, since the mapping is read-only.
             let before = get(sequence);
             fence(Ordering::Acquire);
-            rows = (0..abi::MODEL_COUNT_MAX).filter_map(|id| self.row(id)).collect();
+            if !before.is_multiple_of(2) {
+                // The writer may wait for this very CPU.
+                thread::yield_now();
+                continue;
+            }
+            let rows = (0..abi::MODEL_COUNT_MAX).filter_map(|id| self.row(id)).collect();
             // SYNC(status.models): pairs with the Release fence in `StatusWriter::write_models`.
             fence(Ordering::Acquire);
-            if before.is_multiple_of(2) && get(sequence) == before {
-                break;
+            if get(sequence) == before {
+                return Ok(rows);
             }
-            core::hint::spin_loop();
         }
-        rows
+        Err(Unsettled)
     }
 
     fn row(&self, id: usize) -> Option<ModelRow> {
         let start = at::ROWS + id * at::ROW_WORDS;
         let generation = u32::try_from(self.word(start + at::ROW_GENERATION)).ok()?;
         let shape = self.word(start + at::ROW_SHAPE);
-        let kind = Kind::from_code(shape as u32)?;
         let width = (shape >> 32) as usize;
         if generation == 0 || !(1..=abi::FEATURE_COUNT_MAX).contains(&width) {
             return None;
@@ -107,7 +124,7 @@ impl Observer {
         Some(ModelRow {
             id: u16::try_from(id).ok()?,
             name: String::from_utf8_lossy(&name).into_owned(),
-            kind,
+            kind: KindCode(shape as u32),
             width,
             generation,
             sha256,

@@ -1,8 +1,8 @@
 //! What STATUS says, as plain values.
 
-use super::bucket_upper;
+use super::{Unsettled, bucket_upper};
 use crate::idle::IdleStrategy;
-use crate::model::Kind;
+use crate::model::KindCode;
 
 /// One row of the daemon's model table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct ModelRow {
     /// The model's name, as in `/predict/NAME`; at most 32 bytes.
     pub name: String,
     /// What it computes.
-    pub kind: Kind,
+    pub kind: KindCode,
     /// Its number of features.
     pub width: usize,
     /// Counts the publications of this model in this epoch, from 1.
@@ -165,7 +165,7 @@ pub struct Snapshot {
     /// Ticks of the TSC a second; `None` before the daemon serves.
     pub tsc_hz: Option<u64>,
     /// The model table.
-    pub models: Vec<ModelRow>,
+    pub models: Result<Vec<ModelRow>, Unsettled>,
     /// One entry a worker.
     pub workers: Vec<WorkerCounters>,
 }

@@ -3,6 +3,7 @@
 
 use crate::channel::{self, CommandError};
 use crate::counters::ModelRow;
+use crate::model::Kind;
 use crate::model::file::{Artifact, ArtifactError};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -30,6 +31,8 @@ pub(super) enum CardError {
 /// What is known about one artifact.
 #[derive(Debug)]
 pub(super) struct Card {
+    /// What it computes.
+    pub(super) kind: Kind,
     /// One name a feature, in order.
     pub(super) feature_names: Vec<String>,
     /// What is predicted.
@@ -70,6 +73,7 @@ impl Cards {
         }
         let details = artifact.details();
         let card = Arc::new(Card {
+            kind: artifact.kind(),
             feature_names: details.feature_names.clone(),
             target: details.target.clone(),
             threshold: details.threshold,

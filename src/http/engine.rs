@@ -6,7 +6,7 @@
 use super::cards::{Card, CardError, Cards};
 use super::limits::{ATTACH_PAUSE, ENGINE_BATCH_DEADLINE, ENGINE_DEADLINE, ENGINE_HEALTH_DEADLINE};
 use crate::client::{Answer, AttachError, AttachOptions, Client, PredictError, Prediction};
-use crate::counters::{ModelRow, Observer};
+use crate::counters::{ModelRow, Observer, Unsettled};
 use crate::idle::IdleStrategy;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -38,6 +38,9 @@ pub(super) enum EngineError {
     /// The engine did not let this handler attach only just now.
     #[error("not attached; the next attempt follows within {} ms", ATTACH_PAUSE.as_millis())]
     Detached,
+    /// Its model table cannot be read.
+    #[error(transparent)]
+    Unsettled(#[from] Unsettled),
     /// It serves no model of the name.
     #[error("no such model")]
     NoSuchModel,
@@ -86,12 +89,12 @@ struct Table {
 }
 
 impl Table {
-    fn new(observer: Observer) -> Table {
+    fn new(observer: Observer) -> Result<Table, Unsettled> {
         let epoch = observer.snapshot().epoch;
         let (rows, served) = (Vec::new(), Vec::new());
         let mut table = Table { observer, epoch, sequence: 0, rows, served };
-        table.read();
-        table
+        table.read()?;
+        Ok(table)
     }
 
     fn is_current(&self) -> bool {
@@ -99,10 +102,11 @@ impl Table {
     }
 
     /// Reads the rows. An update that falls into it leaves a sequence that is not current.
-    fn read(&mut self) {
+    fn read(&mut self) -> Result<(), Unsettled> {
         self.sequence = self.observer.models_sequence();
-        self.rows = self.observer.models();
+        self.rows = self.observer.models()?;
         self.served.clear();
+        Ok(())
     }
 
     fn row(&self, name: &str) -> Result<&ModelRow, EngineError> {
@@ -156,7 +160,7 @@ impl Engine {
         };
         self.silent = false;
         if !table.is_current() && !self.hasty {
-            table.read();
+            table.read()?;
         }
         Ok(self.table.insert(table))
     }
@@ -165,7 +169,7 @@ impl Engine {
         let end = Instant::now() + ENGINE_DEADLINE;
         loop {
             match Observer::attach(Some(&self.socket)) {
-                Ok(observer) => return Ok(Table::new(observer)),
+                Ok(observer) => return Ok(Table::new(observer)?),
                 Err(AttachError::Unreachable { .. }) if !self.silent && Instant::now() < end => {
                     std::thread::sleep(LOOK_PAUSE);
                 }

@@ -209,7 +209,7 @@ impl Handler {
                 answer,
                 latency_ms: tell_latency.then_some(latency_ms),
             };
-            let (told, reply) = match served.row.kind {
+            let (told, reply) = match served.card.kind {
                 Kind::Linear => (answer.y, predicted.linear()),
                 Kind::Logistic => (f64::from(views::class(&answer)), predicted.logistic()),
             };
@@ -231,7 +231,7 @@ impl Handler {
         let generation = served.row.generation;
         let outputs = answers.iter().map(|answer| answer.y).collect();
         tracing::debug!(latency_ms, count, "batch");
-        Ok(match served.row.kind {
+        Ok(match served.card.kind {
             Kind::Linear => {
                 let predictions = outputs;
                 let view =
@@ -284,7 +284,7 @@ impl Handler {
         let snapshot =
             Observer::attach(Some(&self.shared.socket)).ok().map(|observer| observer.snapshot());
         let mut scores = Vec::new();
-        for row in snapshot.iter().flat_map(|snapshot| &snapshot.models) {
+        for row in snapshot.iter().flat_map(|snapshot| snapshot.models.iter().flatten()) {
             let card = self.shared.cards.get(row);
             let score = card.as_ref().ok().and_then(|card| {
                 let figures = &card.performance;

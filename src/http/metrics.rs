@@ -195,8 +195,8 @@ fn encode_snapshot(
         "factord_model_generation",
         "Publications of the model in this epoch",
         MetricType::Gauge,
-        snapshot.models.iter().map(|row| {
-            let labels = vec![("model", row.name.clone()), ("kind", row.kind.name().to_owned())];
+        snapshot.models.iter().flatten().map(|row| {
+            let labels = vec![("model", row.name.clone()), ("kind", row.kind.to_string())];
             (labels, ConstGauge::new(i64::from(row.generation)))
         }),
     )?;

@@ -17,6 +17,7 @@ pub mod exp;
 pub mod lanes;
 pub mod shared;
 
+use std::fmt;
 use thiserror::Error;
 
 /// The most inputs a model may take: those of the widest request.
@@ -47,6 +48,39 @@ impl Kind {
         match self {
             Kind::Linear => "linear",
             Kind::Logistic => "logistic",
+        }
+    }
+}
+
+/// A kind as shared memory tells it: a number, since an engine may serve kinds that this build does
+/// not know. Shown as the kind's name, or as `kind 7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KindCode(pub u32);
+
+impl KindCode {
+    /// The kind, if this build knows it.
+    pub fn known(self) -> Option<Kind> {
+        Kind::from_code(self.0)
+    }
+}
+
+impl From<Kind> for KindCode {
+    fn from(kind: Kind) -> KindCode {
+        KindCode(kind as u32)
+    }
+}
+
+impl PartialEq<Kind> for KindCode {
+    fn eq(&self, kind: &Kind) -> bool {
+        *self == KindCode::from(*kind)
+    }
+}
+
+impl fmt::Display for KindCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.known() {
+            Some(kind) => f.write_str(kind.name()),
+            None => write!(f, "kind {}", self.0),
         }
     }
 }

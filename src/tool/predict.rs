@@ -101,9 +101,10 @@ pub(super) fn served(client: &Client, name: &str) -> Result<ModelRow, Failure> {
 }
 
 fn as_text(row: &ModelRow, answer: &Prediction) -> String {
-    match row.kind {
-        Kind::Linear => format!("{:?}\n", answer.y),
-        Kind::Logistic => format!("class {}, probability {:?}\n", answer.second, answer.y),
+    match row.kind.known() {
+        Some(Kind::Linear) => format!("{:?}\n", answer.y),
+        Some(Kind::Logistic) => format!("class {}, probability {:?}\n", answer.second, answer.y),
+        None => format!("{}: first output {:?}, second {:?}\n", row.kind, answer.y, answer.second),
     }
 }
 
@@ -114,12 +115,13 @@ fn as_json(row: &ModelRow, features: &[f64], answer: &Prediction) -> String {
         "generation": answer.generation,
         "epoch": answer.epoch,
     });
-    match row.kind {
-        Kind::Linear => object["prediction"] = json!(answer.y),
-        Kind::Logistic => {
+    match row.kind.known() {
+        Some(Kind::Linear) => object["prediction"] = json!(answer.y),
+        Some(Kind::Logistic) => {
             object["prediction"] = json!(u8::from(answer.second > 0.0));
             object["probability"] = json!(answer.y);
         }
+        None => object["outputs"] = json!([answer.y, answer.second]),
     }
     format!("{object}\n")
 }

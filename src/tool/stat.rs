@@ -1,7 +1,7 @@
 //! `factord stat`: the counters of a running daemon, read from its shared memory.
 
 use super::{Failure, Globals, print};
-use crate::counters::{Histogram, Observer, Snapshot, WorkerCounters};
+use crate::counters::{Histogram, ModelRow, Observer, Snapshot, WorkerCounters};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;
@@ -55,16 +55,15 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn as_json(snapshot: &Snapshot) -> Value {
-    let models: Vec<Value> = snapshot
-        .models
-        .iter()
-        .map(|row| {
-            json!({
-                "id": row.id, "name": row.name, "kind": row.kind.name(), "width": row.width,
-                "generation": row.generation, "sha256": hex(&row.sha256),
-            })
+    let model = |row: &ModelRow| {
+        json!({
+            "id": row.id, "name": row.name, "kind": row.kind.to_string(), "width": row.width,
+            "generation": row.generation, "sha256": hex(&row.sha256),
         })
-        .collect();
+    };
+    // `null` when the table cannot be read.
+    let models = snapshot.models.as_ref().ok();
+    let models: Option<Vec<Value>> = models.map(|rows| rows.iter().map(model).collect());
     json!({
         "abi": format!("{}.{}", snapshot.abi.0, snapshot.abi.1),
         "epoch": snapshot.epoch,
@@ -153,8 +152,11 @@ fn as_text(snapshot: &Snapshot) -> String {
         statuses(local.ok, local.bad_input, local.unknown_model, local.width_mismatch),
     );
     line("abi", format!("{}.{}", snapshot.abi.0, snapshot.abi.1));
-    for row in &snapshot.models {
-        let kind = row.kind.name();
+    if let Err(error) = snapshot.models {
+        line("models", error.to_string());
+    }
+    for row in snapshot.models.iter().flatten() {
+        let kind = row.kind;
         let hash = hex(&row.sha256[..6]);
         line(
             &format!("model {}", row.id),

@@ -32,7 +32,7 @@ fn every_width_and_kind_is_answered_bit_for_bit() {
         let width = model.width();
         let mut client = engine.attach(width, 8);
         let row = client.model(name).unwrap_or_else(|| panic!("{name} is not served"));
-        assert_eq!((row.width, row.kind, row.generation), (width, model.kind(), 1));
+        assert_eq!((row.width, row.kind, row.generation), (width, model.kind().into(), 1));
         for _ in 0..50 {
             let x = random.row(width);
             let answer = client.predict(row.id, &x, SECOND);

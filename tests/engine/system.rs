@@ -257,7 +257,7 @@ fn an_observer_needs_no_help_of_the_daemon() {
     assert!(snapshot.heartbeat_age_ns >= 100_000_000, "{}", snapshot.heartbeat_age_ns);
     assert_eq!((snapshot.state, snapshot.pid), (State::Serving, engine.pid() as u32));
     assert_eq!((snapshot.channel_count, snapshot.workers[0].ok), (1, 5));
-    assert_eq!(snapshot.models.len(), 2);
+    assert_eq!(snapshot.models.unwrap().len(), 2);
     let program = env!("CARGO_BIN_EXE_factord");
     let (code, text) = run(&[], program, &["--socket", engine.socket().to_str().unwrap(), "stat"]);
     assert_eq!(code, Some(75), "a new observer is told by its deadline: {text}");

@@ -1,10 +1,12 @@
 //! Histograms and shared models.
 
 use factord::abi::{FEATURE_COUNT_MAX, MODEL_COUNT_MAX, models_region, status_region};
-use factord::counters::{bucket_index, bucket_upper};
-use factord::model::{Model, shared};
+use factord::counters::{ModelRow, Observer, StatusWriter, Unsettled, bucket_index, bucket_upper};
+use factord::model::{Kind, KindCode, Model, shared};
+use factord::region::{Access, Region};
 use factord::sync::{AtomicU64, Ordering};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 proptest! {
     #[test]
@@ -94,4 +96,47 @@ fn words_that_are_no_model_are_none_and_no_panic() {
         words[slot + models_region::SLOT_SHAPE].store(shape, Ordering::Relaxed);
         assert_eq!(shared::read(&words, 0), None, "shape {shape:x}");
     }
+}
+
+fn row(id: u16, kind: KindCode) -> ModelRow {
+    ModelRow { id, name: format!("m{id}"), kind, width: 4, generation: 1, sha256: [id as u8; 32] }
+}
+
+/// STATUS as its writer has it, and a reader of it.
+fn status() -> (Arc<Region>, Observer) {
+    let region = Region::create("status", status_region::LINES, Access::Write).unwrap();
+    let observer = Observer::new(region.map_head(status_region::LINES).unwrap());
+    (Arc::new(region), observer)
+}
+
+#[test]
+fn a_model_of_an_unknown_kind_is_listed_with_its_number_and_impossible_rows_are_not() {
+    let (region, observer) = status();
+    let rows = [row(0, Kind::Linear.into()), row(1, KindCode(7)), row(2, KindCode(0))];
+    StatusWriter::new(region.clone()).write_models(&rows);
+    assert_eq!(observer.models().unwrap(), rows);
+    let kinds = rows.map(|row| row.kind.to_string());
+    assert_eq!(kinds, ["linear", "kind 7", "kind 0"]);
+    let words = region.mapping().words();
+    let word = |id: usize, offset: usize| {
+        &words[status_region::ROWS + id * status_region::ROW_WORDS + offset]
+    };
+    for (id, offset, value) in [
+        (0, status_region::ROW_SHAPE, 1),
+        (1, status_region::ROW_SHAPE, 7 | 1025 << 32),
+        (2, status_region::ROW_GENERATION, 1 << 32),
+    ] {
+        word(id, offset).store(value, Ordering::Relaxed);
+        let left: Vec<usize> = observer.models().unwrap().iter().map(|row| row.id.into()).collect();
+        assert_eq!(left, (id + 1..3).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_model_table_that_stays_half_written_is_told_and_not_shown() {
+    let (region, observer) = status();
+    StatusWriter::new(region.clone()).write_models(&[row(0, Kind::Linear.into())]);
+    region.mapping().words()[status_region::MODELS_SEQUENCE].store(3, Ordering::Relaxed);
+    assert_eq!(observer.models(), Err(Unsettled));
+    assert_eq!(observer.snapshot().models, Err(Unsettled));
 }

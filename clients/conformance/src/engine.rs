@@ -175,7 +175,7 @@ impl Engine {
         models::save_swing(variant, &self.models())?;
         channel::reload(&self.socket()).during("the reload")?;
         self.swing = variant;
-        let rows = self.observer()?.models();
+        let rows = self.observer()?.models().during("the model table")?;
         let row = rows.into_iter().find(|row| row.name == "swing");
         row.map(|row| row.generation).ok_or_else(|| Fault("`swing` is not served".to_owned()))
     }

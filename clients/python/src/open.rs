@@ -18,8 +18,8 @@ pub(crate) struct ModelRow {
     id: u16,
     /// The model's name.
     name: String,
-    /// What it computes: "linear" or "logistic".
-    kind: &'static str,
+    /// What it computes: "linear", "logistic", or "kind 7" of an engine that is newer.
+    kind: String,
     /// Its number of features.
     width: usize,
     /// Counts the publications of this model in this epoch, from 1.
@@ -75,7 +75,7 @@ impl Open {
         let row = |row: factord::client::ModelRow| ModelRow {
             id: row.id,
             name: row.name,
-            kind: row.kind.name(),
+            kind: row.kind.to_string(),
             width: row.width,
             generation: row.generation,
             sha256: row.sha256.map(|byte| format!("{byte:02x}")).concat(),

@@ -44,7 +44,7 @@ pub(super) fn attach(suite: &Suite) -> Result<(), Fault> {
     ];
     for (name, kind, width) in models {
         let row = client.model(name).ok_or("not in the model table").during(name)?;
-        ensure((row.kind, row.width) == (kind, width), || format!("{row:?}"))?;
+        ensure(row.kind == kind && row.width == width, || format!("{row:?}"))?;
     }
     ensure(client.models().len() == models.len(), || format!("{:?}", client.models()))?;
     ensure(client.epoch() != 0, || "the epoch is 0".to_owned())?;
