@@ -1,16 +1,20 @@
 //! The HTTP sidecar as a child: started, watched, started again.
 //!
 //! The child ends on the end of its stdin, which is a pipe that only this process holds: an engine
-//! killed by SIGKILL leaves no orphan on the port. Its first line on stdout says where it listens.
+//! killed by SIGKILL leaves no orphan on the port; one that is stopped goes by the kernel's hand.
+//! Its first line on stdout says where it listens, and an empty line once a second that its guard
+//! moves. A child that gives no sign is killed, and started again like one that ended.
 
 use super::{Event, ServeError};
 use crate::config::ServeConfig;
+use crate::sys::socket;
 use crossbeam::channel::Sender;
 use serde::Deserialize;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, Read};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +24,17 @@ use tracing::warn;
 const SHORT_LIFE: Duration = Duration::from_secs(1);
 /// That pause: an operator notices a second, a port that is taken needs time.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// One look for a sign of life.
+const LOOK: Duration = Duration::from_millis(250);
+/// Looks without a sign after which a child that was ready is taken for dead.
+// 20: 5 s, five signs. Looks are counted and not the time, which also passes while both processes
+// are stopped.
+const SILENT_LOOKS_MAX: u32 = 20;
+/// The same for one that starts, which may have to wait for an address.
+const STARTING_LOOKS_MAX: u32 = 80;
+/// Bytes of the line that says where the child listens.
+const READY_LEN_MAX: usize = 256;
 
 #[derive(Deserialize)]
 struct Ready {
@@ -113,15 +128,22 @@ fn watch(
     loop {
         let started = Instant::now();
         let stdout = lock(current).as_mut().and_then(|child| child.stdout.take());
-        if let Some(url) = stdout.and_then(read_ready) {
+        let on_ready = |url: String| {
             // Port 0 was any free one; from now on it is this one.
             if let Some(bound) = url.strip_prefix("http://").and_then(|a| a.parse().ok()) {
                 listen = bound;
             }
-            if !was_ready {
-                was_ready = true;
+            if !std::mem::replace(&mut was_ready, true) {
                 let _ = events.send(Event::HttpReady(url));
             }
+        };
+        if let Some(stdout) = stdout
+            && listen_to(stdout, on_ready) == Ending::Silent
+            && let Some(child) = lock(current).as_mut()
+        {
+            warn!("the HTTP sidecar gives no sign of life: ending it");
+            // It may have ended by itself meanwhile.
+            let _ = child.kill();
         }
         let Some(status) = wait(current) else { return };
         if !was_ready {
@@ -149,13 +171,47 @@ fn watch(
     }
 }
 
-/// Reads the line that says where the child listens; `None` when it ended before.
-fn read_ready(stdout: std::process::ChildStdout) -> Option<String> {
-    let mut line = String::new();
-    let mut reader = BufReader::new(stdout);
-    reader.read_line(&mut line).ok()?;
-    let ready: Ready = serde_json::from_str(&line).ok()?;
-    Some(ready.ready)
+/// Why nothing more is read from a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// It closed its output, as it does when it ends.
+    Closed,
+    /// No sign of life came for too long.
+    Silent,
+}
+
+/// Reads a child's signs of life until there are no more; its first line goes to `on_ready`.
+fn listen_to(mut stdout: ChildStdout, on_ready: impl FnOnce(String)) -> Ending {
+    let mut on_ready = Some(on_ready);
+    let mut line = Vec::new();
+    let mut silent_looks = 0;
+    loop {
+        let looks_max = if on_ready.is_some() { STARTING_LOOKS_MAX } else { SILENT_LOOKS_MAX };
+        if silent_looks >= looks_max {
+            return Ending::Silent;
+        }
+        silent_looks += 1;
+        let mut bytes = [0; 64];
+        let len = match socket::wait_readable(stdout.as_fd(), LOOK) {
+            Ok(false) => continue,
+            Ok(true) => stdout.read(&mut bytes),
+            Err(error) => Err(error),
+        };
+        match len {
+            Ok(0) | Err(_) => return Ending::Closed,
+            Ok(_) if on_ready.is_none() => silent_looks = 0,
+            Ok(len) => line.extend_from_slice(&bytes[..len]),
+        }
+        if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
+            let ready = serde_json::from_slice(&line[..end]);
+            if let (Some(on_ready), Ok(Ready { ready })) = (on_ready.take(), ready) {
+                on_ready(ready);
+            }
+            (silent_looks, line) = (0, Vec::new());
+        } else if line.len() > READY_LEN_MAX {
+            return Ending::Silent;
+        }
+    }
 }
 
 /// Waits for the child's end; `None` when it must not be started again.

@@ -18,6 +18,10 @@ pub(crate) const REPLY_LEN_MAX: usize = 1024 * 1024;
 
 /// Connections that may wait or be served, health and metrics aside.
 pub(crate) const CONNECTION_COUNT_MAX: usize = 512;
+/// Connections that the system completes before they are accepted.
+// 1,024: a storm of that size loses nobody's first packet; with more, whoever comes last would wait
+// for seconds even where a thousand are accepted in each.
+pub(crate) const CONNECTION_BACKLOG: i32 = 1024;
 /// Connections beyond those, kept for /health and /metrics.
 pub(crate) const RESERVED_COUNT_MAX: usize = 64;
 /// Batch requests whose bodies and replies are held at once: 32 bodies fill 64 MiB.
@@ -40,6 +44,8 @@ pub(crate) const RESERVED_HEAD_DEADLINE: Duration = Duration::from_secs(1);
 pub(crate) const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// From the whole request to the whole answer of a handler.
 pub(crate) const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
+/// The same for /health and /metrics, so that whoever watches hears something within 2 s.
+pub(crate) const MONITOR_ANSWER_DEADLINE: Duration = Duration::from_millis(1800);
 /// For the client to take the reply.
 pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 /// A kept-alive connection without a request.
@@ -54,6 +60,14 @@ pub(crate) const LINGER_LEN_MAX: usize = 256 * 1024;
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// For the requests in flight when the sidecar is told to end.
 pub(crate) const STOP_DEADLINE: Duration = Duration::from_secs(1);
+/// From that moment to the end of the process, whatever holds it up.
+pub(crate) const END_DEADLINE: Duration = Duration::from_millis(1500);
+/// For an address that the child of a daemon that has just died still holds.
+pub(crate) const BIND_PATIENCE: Duration = Duration::from_secs(1);
+/// Between two signs of life for the daemon, which waits for five.
+pub(crate) const SIGN_PAUSE: Duration = Duration::from_secs(1);
+/// The longest sleep of the guard while somebody waits for its signs of life.
+pub(crate) const GUARD_PAUSE: Duration = Duration::from_millis(500);
 
 /// Bytes of a body that the guard looks at itself.
 // 1 KiB: three features take 30 to 90; reading a full one takes some 5 us.

@@ -13,6 +13,7 @@ mod engine;
 mod features;
 mod guard;
 mod handler;
+mod life;
 mod limits;
 mod lines;
 mod metrics;
@@ -23,21 +24,24 @@ mod wire;
 
 use crate::channel;
 use crate::counters::Observer;
-use crate::sys::{hidden, sched};
+use crate::sys::{hidden, process, sched, socket};
 use cards::Cards;
 use direct::Direct;
 use guard::{Guard, Parts};
 use handler::Shared;
-use limits::{CONNECTION_COUNT_MAX, HANDLER_COUNT, RESERVED_COUNT_MAX, SPARE_DESCRIPTOR_COUNT};
+use life::Pulse;
+use limits::{
+    BIND_PATIENCE, CONNECTION_BACKLOG, CONNECTION_COUNT_MAX, HANDLER_COUNT, RESERVED_COUNT_MAX,
+    SPARE_DESCRIPTOR_COUNT,
+};
 use metrics::Metrics;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::low_level::pipe;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::{Duration, Instant};
 use thiserror::Error;
 
 /// What the sidecar needs to know.
@@ -82,13 +86,17 @@ pub enum HttpError {
 ///
 /// [`HttpError`] when it cannot start, or the server behind the guard ends by itself.
 pub fn run(config: &HttpConfig) -> Result<(), HttpError> {
+    if config.supervised {
+        // One that is stopped would not see the end of its standard input, and keep the port.
+        process::die_with_parent()?;
+    }
+    let (stop, stopper) = UnixStream::pair()?;
+    life::watch_signals(config.supervised, stopper.try_clone()?)?;
     let socket = channel::socket_path(config.socket.as_deref());
     leave_hot_cores(&socket);
     let listen_error = |source| HttpError::Listen { listen: config.listen, source };
-    let listener = TcpListener::bind(config.listen).map_err(listen_error)?;
+    let listener = bind(config).map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
-    let (stop, stopper) = UnixStream::pair()?;
-    watch_signals(config.supervised, &stopper)?;
 
     let (hidden_listener, hidden_address) = hidden::listen()?;
     let server = tiny_http::Server::from_listener(hidden_listener, None)
@@ -99,6 +107,7 @@ pub fn run(config: &HttpConfig) -> Result<(), HttpError> {
     let ended = spawn_handlers(Arc::new(server), &shared, stopper)?;
 
     let direct = Direct::start(&shared)?;
+    let pulse = Pulse::start(config.supervised)?;
     let mut guard = Guard::new(Parts {
         listener,
         address: hidden_address,
@@ -107,10 +116,35 @@ pub fn run(config: &HttpConfig) -> Result<(), HttpError> {
         connection_count_max: connection_count_max(),
         metrics,
         direct,
+        pulse,
     })?;
     announce(address, config.supervised);
     guard.run()?;
     if ended.get().is_some() { Err(HttpError::ServerEnded) } else { Ok(()) }
+}
+
+/// Takes the public address. A child of a daemon that was started again at once may meet the last
+/// one's child, which is about to end.
+fn bind(config: &HttpConfig) -> io::Result<TcpListener> {
+    let end = Instant::now() + BIND_PATIENCE;
+    loop {
+        match TcpListener::bind(config.listen) {
+            Err(error)
+                if error.kind() == ErrorKind::AddrInUse
+                    && config.supervised
+                    && Instant::now() < end =>
+            {
+                thread::sleep(Duration::from_millis(10));
+            }
+            listener => {
+                let listener = listener?;
+                // The library's 128 overflow in a storm of connects, and whoever is left out
+                // comes again only after a second.
+                socket::listen_again(&listener, CONNECTION_BACKLOG)?;
+                return Ok(listener);
+            }
+        }
+    }
 }
 
 /// Starts the handlers. When one finds the server ended, it says so and stops the guard.
@@ -132,19 +166,6 @@ fn spawn_handlers(
         })?;
     }
     Ok(ended)
-}
-
-/// Turns SIGTERM and SIGINT into a byte for the guard. A supervised sidecar leaves SIGINT to its
-/// parent: a terminal sends it to both.
-fn watch_signals(supervised: bool, stopper: &UnixStream) -> io::Result<()> {
-    pipe::register(SIGTERM, stopper.try_clone()?).map_err(io::Error::other)?;
-    if supervised {
-        let (_, nobody) = UnixStream::pair()?;
-        pipe::register(SIGINT, nobody).map_err(io::Error::other)?;
-    } else {
-        pipe::register(SIGINT, stopper.try_clone()?).map_err(io::Error::other)?;
-    }
-    Ok(())
 }
 
 /// Leaves the cores of the engine's workers, if the engine is there and another core is allowed.
@@ -170,6 +191,9 @@ fn connection_count_max() -> usize {
 }
 
 fn announce(address: SocketAddr, supervised: bool) {
+    if !supervised && let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::warn!("the service manager was not told: {error}");
+    }
     let mut out = io::stdout().lock();
     let line = if supervised {
         format!("{{\"ready\":\"http://{address}\"}}")

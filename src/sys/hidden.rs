@@ -2,6 +2,7 @@
 //! left behind however the process ends.
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -38,9 +39,13 @@ fn bind_in(folder: &Path) -> io::Result<(UnixListener, HiddenAddress)> {
 }
 
 impl HiddenAddress {
-    /// Connects to the listener.
+    /// Connects to the listener, without waiting for it: `EAGAIN` when too many do.
     pub(crate) fn connect(&self) -> io::Result<UnixStream> {
-        UnixStream::connect(format!("/proc/self/fd/{}", self.inode.as_raw_fd()))
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        let path = format!("/proc/self/fd/{}", self.inode.as_raw_fd());
+        connect(&socket, &SocketAddrUnix::new(path)?)?;
+        Ok(socket.into())
     }
 }
 

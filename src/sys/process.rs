@@ -31,6 +31,15 @@ fn signal(child: &Child, signal: Signal) -> io::Result<()> {
     Ok(kill_process(pid.ok_or(io::ErrorKind::NotFound)?, signal)?)
 }
 
+/// Makes the kernel kill this process when the thread that started it ends, even if it is stopped.
+///
+/// # Errors
+///
+/// The system's error.
+pub fn die_with_parent() -> io::Result<()> {
+    Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
+}
+
 /// Makes the child that `command` starts die with the calling thread, however that ends, and keeps
 /// it out of the terminal's reach: Ctrl-C is the parent's to answer.
 pub fn bind_to_parent(command: &mut Command) -> &mut Command {

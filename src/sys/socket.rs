@@ -74,6 +74,25 @@ pub fn listen_at(path: &Path) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Changes how many connections a listening socket keeps waiting; the system may allow fewer.
+///
+/// # Errors
+///
+/// The system's error.
+pub fn listen_again(listener: impl AsFd, count: i32) -> io::Result<()> {
+    Ok(listen(listener, count)?)
+}
+
+/// Makes the connections that a TCP listener accepts from now on send at once what is written.
+///
+/// # Errors
+///
+/// The system's error.
+pub fn set_no_delay(listener: impl AsFd) -> io::Result<()> {
+    // Linux hands the option on from a listener to what it accepts.
+    Ok(sockopt::set_tcp_nodelay(listener, true)?)
+}
+
 /// Accepts a waiting connection, non-blocking; `None` when there is none.
 ///
 /// # Errors

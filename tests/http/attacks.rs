@@ -240,7 +240,8 @@ fn eleven_attacks_leave_engine_and_sidecar_as_they_were() {
     }
 
     witness.end();
-    assert_eq!(status_of(sidecar, "Threads"), threads);
+    // tiny_http begins with threads that it may not need, and ends them after 5 s.
+    assert!(status_of(sidecar, "Threads") <= threads);
     // Lingering connections of the last attacks end within their second.
     assert!(holds_within(PATIENCE, || descriptors_of(sidecar) <= descriptors));
     let rss_now = status_of(sidecar, "VmRSS");

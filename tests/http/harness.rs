@@ -54,6 +54,10 @@ impl Daemon {
         self.folder.path().join("factord.sock")
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The process that serves HTTP: the daemon's only child.
     pub(crate) fn sidecar(&self) -> u32 {
         let end = Instant::now() + PATIENCE;

@@ -10,3 +10,4 @@ mod limits;
 mod models;
 mod protocol;
 mod replay;
+mod stalls;

@@ -7,27 +7,24 @@ use super::conn::{Conn, Phase};
 use super::refusal::Refusal;
 use super::{Guard, LISTENER_KEY};
 use crate::sys::epoll::Interest;
-use std::io::{self, ErrorKind, Write};
+use crate::sys::socket;
+use std::io::{self, Write};
 use std::net::TcpStream;
+use std::os::fd::AsFd;
 use std::time::Instant;
 
-// 64: a storm of connects then still lets requests through between two batches.
-const ACCEPT_BATCH: usize = 64;
+// 256: some milliseconds; a storm of connects then still lets requests through between two batches.
+const ACCEPT_BATCH: usize = 256;
 
 impl Guard {
     /// Accepts a bounded number of connections.
     pub(super) fn accept(&mut self, now: Instant) -> io::Result<()> {
         for _ in 0..ACCEPT_BATCH {
             let Some(listener) = &self.listener else { return Ok(()) };
-            match listener.accept() {
-                Ok((stream, _)) => self.admit_connection(stream, now),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => {
-                    let harmless = [ErrorKind::Interrupted, ErrorKind::ConnectionAborted];
-                    if !harmless.contains(&error.kind()) {
-                        return self.pause_accept(now);
-                    }
-                }
+            match socket::accept(listener.as_fd()) {
+                Ok(Some(stream)) => self.admit_connection(stream.into(), now),
+                Ok(None) => return Ok(()),
+                Err(_) => return self.pause_accept(now),
             }
         }
         Ok(())
@@ -58,19 +55,14 @@ impl Guard {
     }
 
     fn admit_connection(&mut self, stream: TcpStream, now: Instant) {
-        if stream.set_nonblocking(true).is_err() || stream.set_nodelay(true).is_err() {
-            return;
-        }
         let full = self.public_count() >= self.connection_count_max && !self.evict_quiet(now);
         if full && self.reserved.len() >= RESERVED_COUNT_MAX && !self.evict_reserved() {
-            turn_away(stream);
-            return;
+            return turn_away(&stream);
         }
         let deadline = now + if full { RESERVED_HEAD_DEADLINE } else { HEAD_DEADLINE };
         let key = self.take_key();
         if self.epoll.add(&stream, key, Interest::Read).is_err() {
-            turn_away(stream);
-            return;
+            return turn_away(&stream);
         }
         self.conns.insert(key, Conn::new(stream, now, deadline, full));
         self.set_client_deadline(key, deadline);
@@ -114,9 +106,8 @@ impl Guard {
         let Some(key) = self.reserved.iter().copied().find(owed_nothing) else { return false };
         if let Some(conn) = self.conns.get(&key)
             && matches!(conn.phase, Phase::Head)
-            && let Ok(stream) = conn.stream.try_clone()
         {
-            turn_away(stream);
+            turn_away(&conn.stream);
         }
         self.close(key);
         true
@@ -124,7 +115,7 @@ impl Guard {
 }
 
 /// Says 503 as far as it can be said at once, and hangs up.
-fn turn_away(mut stream: TcpStream) {
+fn turn_away(mut stream: &TcpStream) {
     // The socket's buffer is empty, so the reply fits; a client that is gone does not matter.
     let _ = stream.write(&Refusal::Busy.render(false));
 }

@@ -2,7 +2,7 @@
 
 use super::super::limits::{
     ANSWER_DEADLINE, BATCH_COUNT_MAX, BODY_DEADLINE, HEAD_DEADLINE, IDLE_DEADLINE, LINGER_DEADLINE,
-    WRITE_DEADLINE,
+    MONITOR_ANSWER_DEADLINE, WRITE_DEADLINE,
 };
 use super::Guard;
 use super::answer::Answer;
@@ -21,6 +21,7 @@ impl Guard {
         }
         match conn.read(&mut self.scratch) {
             Ok(None) => return,
+            Ok(Some(0)) if !matches!(conn.phase, Phase::Linger(_)) => return self.end_input(key),
             Ok(Some(0)) | Err(_) => return self.close(key),
             Ok(Some(_)) => {}
         }
@@ -38,11 +39,23 @@ impl Guard {
         self.advance_client(key, now);
     }
 
+    /// The client sends no more: what is whole by now gets its turns, the rest never becomes whole.
+    fn end_input(&mut self, key: u64) {
+        let Some(conn) = self.conns.get_mut(&key) else { return };
+        conn.ended = true;
+        if conn.input.is_empty() || matches!(conn.phase, Phase::Body(_)) {
+            return self.close(key);
+        }
+        self.next_up.push(key);
+        self.mute_client(key);
+    }
+
     /// Takes the next step that the bytes read so far allow.
     fn advance_client(&mut self, key: u64, now: Instant) {
         let Some(conn) = self.conns.get_mut(&key) else { return };
         match &conn.phase {
             Phase::Head => match head::parse(&conn.input) {
+                Ok(None) if conn.ended => self.close(key),
                 Ok(None) => self.sync_client(key),
                 Ok(Some((head, len))) => {
                     conn.consume(len);
@@ -81,7 +94,7 @@ impl Guard {
         if conn.input.len() >= head.body_len {
             return self.enqueue(key, head, now);
         }
-        if head.expects_continue && conn.write_continue().is_err() {
+        if conn.ended || head.expects_continue && conn.write_continue().is_err() {
             return self.close(key);
         }
         conn.phase = Phase::Body(head);
@@ -101,13 +114,13 @@ impl Guard {
         }
         let request = head.canonical(body);
         conn.consume(head.body_len);
-        let queue = match head.lane() {
-            Lane::Monitor => &mut self.monitor_queue,
-            Lane::Batch | Lane::Public => &mut self.public_queue,
+        let (queue, patience) = match head.lane() {
+            Lane::Monitor => (&mut self.monitor_queue, MONITOR_ANSWER_DEADLINE),
+            Lane::Batch | Lane::Public => (&mut self.public_queue, ANSWER_DEADLINE),
         };
         queue.push_back(key);
         conn.phase = Phase::Queued { request, head };
-        self.set_client_deadline(key, now + ANSWER_DEADLINE);
+        self.set_client_deadline(key, now + patience);
         self.sync_client(key);
     }
 
@@ -169,6 +182,9 @@ impl Guard {
         }
         conn.phase = Phase::Head;
         if conn.input.is_empty() {
+            if conn.ended {
+                return self.close(key);
+            }
             conn.began = None;
             conn.quiet_since = Some(now);
             self.set_client_deadline(key, now + IDLE_DEADLINE);

@@ -66,6 +66,8 @@ pub(super) struct Conn {
     pub(super) reserved: bool,
     /// Holds one of the places for batches.
     pub(super) batch: bool,
+    /// The client sends no more; what is whole in `input` is still answered.
+    pub(super) ended: bool,
     pub(super) interest: Interest,
 }
 
@@ -83,6 +85,7 @@ impl Conn {
             quiet_since: Some(now),
             reserved,
             batch: false,
+            ended: false,
             interest: Interest::Read,
         }
     }
@@ -90,6 +93,8 @@ impl Conn {
     /// What the phase waits for.
     pub(super) fn wanted(&self) -> Interest {
         match self.phase {
+            // An end of input would be reported without end.
+            Phase::Head | Phase::Body(_) if self.ended => Interest::None,
             Phase::Head | Phase::Body(_) | Phase::Linger(_) => Interest::Read,
             Phase::Queued { .. } | Phase::Forwarded { .. } => Interest::None,
             Phase::Reply { .. } => Interest::Write,

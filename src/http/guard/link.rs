@@ -39,8 +39,10 @@ pub(super) struct Errand {
 pub(super) struct Link {
     pub(super) stream: UnixStream,
     pub(super) errand: Option<Errand>,
-    /// When the errand ends by force; the past when there is none.
+    /// When the client stops waiting; the past when there is none.
     pub(super) deadline: Instant,
+    /// The deadline has passed; nobody waits for the answer any more.
+    pub(super) overdue: bool,
     interest: Interest,
     output: Vec<u8>,
     written_len: usize,
@@ -48,11 +50,11 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(stream: UnixStream) -> io::Result<Link> {
-        stream.set_nonblocking(true)?;
+    pub(super) fn new(stream: UnixStream) -> Link {
         let (output, input) = (Vec::new(), Vec::new());
         let (deadline, interest) = (Instant::now(), Interest::Read);
-        Ok(Link { stream, errand: None, deadline, interest, output, written_len: 0, input })
+        let (errand, overdue, written_len) = (None, false, 0);
+        Link { stream, errand, deadline, overdue, interest, output, written_len, input }
     }
 
     /// Starts an errand with the request it carries.

@@ -14,8 +14,11 @@ mod conn;
 pub(super) mod head;
 mod link;
 mod refusal;
+#[cfg(test)]
+mod stall_tests;
 
 use super::direct::Direct;
+use super::life::Pulse;
 use super::limits::{
     ANSWER_DEADLINE, HANDLER_COUNT, HELD_LINES_PAUSE, PUBLIC_IN_FLIGHT_MAX, STOP_DEADLINE,
 };
@@ -23,6 +26,7 @@ use super::lines;
 use super::metrics::Metrics;
 use crate::sys::epoll::{Epoll, Interest, Ready};
 use crate::sys::hidden::HiddenAddress;
+use crate::sys::socket;
 use conn::{Conn, Phase};
 use link::{Errand, Link, LinkError};
 use refusal::Refusal;
@@ -57,6 +61,8 @@ pub(super) struct Parts {
     pub(super) metrics: Arc<Metrics>,
     /// The guard's own way to predictions.
     pub(super) direct: Direct,
+    /// Where the guard says that it moves.
+    pub(super) pulse: Pulse,
 }
 
 /// The front guard.
@@ -68,6 +74,7 @@ pub(super) struct Guard {
     stop: UnixStream,
     metrics: Arc<Metrics>,
     direct: Direct,
+    pulse: Pulse,
     connection_count_max: usize,
     conns: HashMap<u64, Conn>,
     links: HashMap<u64, Link>,
@@ -93,6 +100,7 @@ impl Guard {
     pub(super) fn new(parts: Parts) -> io::Result<Guard> {
         let epoll = Epoll::new()?;
         parts.listener.set_nonblocking(true)?;
+        socket::set_no_delay(&parts.listener)?;
         parts.stop.set_nonblocking(true)?;
         epoll.add(&parts.listener, LISTENER_KEY, Interest::Read)?;
         epoll.add(&parts.stop, STOP_KEY, Interest::Read)?;
@@ -106,6 +114,7 @@ impl Guard {
             stop: parts.stop,
             metrics: parts.metrics,
             direct: parts.direct,
+            pulse: parts.pulse,
             connection_count_max: parts.connection_count_max,
             conns: HashMap::new(),
             links: HashMap::new(),
@@ -142,7 +151,12 @@ impl Guard {
                 lines::release();
                 return Ok(());
             }
+            // With all handlers stuck the sidecar is of no use: whoever watches shall end it.
+            if self.links.values().filter(|link| link.overdue).count() < HANDLER_COUNT {
+                self.pulse.beat();
+            }
             let timeout = self.next_deadline().map(|at| at.saturating_duration_since(now));
+            let timeout = timeout.into_iter().chain(self.pulse.pause_max).min();
             // Replies are out by now; lines that stderr does not take wait for another turn.
             let timeout = match lines::release() {
                 true => timeout,
@@ -217,8 +231,11 @@ impl Guard {
             && at <= now
         {
             self.timers.pop_first();
-            if self.links.contains_key(&key) {
-                self.drop_link(key, Refusal::Busy, now);
+            if let Some(link) = self.links.get_mut(&key) {
+                // NB: its handler is busy until the answer comes, so the link keeps its place.
+                link.overdue = true;
+                let waiting = link.errand.as_ref().map(|errand| errand.client);
+                self.refuse_waiting(waiting, key, Refusal::Busy, now);
             } else {
                 self.expire_client(key, now);
             }
@@ -239,11 +256,13 @@ impl Guard {
             let errand = Errand { client, method: head.method, keep_alive, public };
             self.idle_links.pop();
             self.public_in_flight_count += usize::from(public);
+            // That of /health and /metrics runs from the whole request, as their promise does.
+            let deadline = if public { now + ANSWER_DEADLINE } else { conn.deadline };
             // The link's own deadline comes first; this one is for the client, should it fail.
             self.set_client_deadline(client, now + ANSWER_DEADLINE * 2);
             if let Some(link) = self.links.get_mut(&key) {
-                link.start(errand, request, now + ANSWER_DEADLINE);
-                self.timers.insert((now + ANSWER_DEADLINE, key));
+                link.start(errand, request, deadline);
+                self.timers.insert((deadline, key));
             }
             self.on_link(key, now);
         }
@@ -268,7 +287,7 @@ impl Guard {
     }
 
     fn open_link(&mut self) -> io::Result<()> {
-        let link = Link::new(self.address.connect()?)?;
+        let link = Link::new(self.address.connect()?);
         let key = self.take_key();
         self.epoll.add(&link.stream, key, Interest::Read)?;
         self.links.insert(key, link);
@@ -297,6 +316,7 @@ impl Guard {
             return;
         }
         let errand = link.errand.take();
+        link.overdue = false;
         self.timers.remove(&(link.deadline, key));
         self.idle_links.push(key);
         if let Some(errand) = errand {
@@ -309,16 +329,24 @@ impl Guard {
         tracing::error!("http: {error}");
     }
 
-    /// Gives up a link; whoever waits for its answer gets `refusal`.
+    /// Gives up a link that broke; whoever waits for its answer gets `refusal`.
     fn drop_link(&mut self, key: u64, refusal: Refusal, now: Instant) {
         let Some(link) = self.links.remove(&key) else { return };
         self.idle_links.retain(|idle| *idle != key);
         self.timers.remove(&(link.deadline, key));
         let Some(errand) = link.errand else { return };
         self.public_in_flight_count -= usize::from(errand.public);
-        let waits = |conn: &Conn| matches!(conn.phase, Phase::Forwarded { link } if link == key);
-        if self.conns.get(&errand.client).is_some_and(waits) {
-            self.refuse(errand.client, refusal, now);
+        self.refuse_waiting(Some(errand.client), key, refusal, now);
+    }
+
+    /// Refuses a client that still waits for the answer over `link`.
+    fn refuse_waiting(&mut self, client: Option<u64>, link: u64, refusal: Refusal, now: Instant) {
+        let waits =
+            |conn: &Conn| matches!(conn.phase, Phase::Forwarded { link: asked } if asked == link);
+        if let Some(client) = client
+            && self.conns.get(&client).is_some_and(waits)
+        {
+            self.refuse(client, refusal, now);
         }
     }
 
