@@ -1,7 +1,7 @@
 /* The C client of factord. See factord.h for the contract and docs/abi.md for the layout.
  *
- * From top to bottom: words and clocks, evaluation, regions, the handshake, the rings, what becomes
- * of a dead engine, waiting, the call shapes, the model table.
+ * From top to bottom: words and clocks, evaluation, regions, the model table, whom to trust, the
+ * handshake, the rings, the names of models, what becomes of a dead engine, waiting, the call shapes.
  *
  * Memory that the daemon can write is reached only as atomic words. What is read there is a claim: it
  * is compared, and never used as an index, a length or a pointer. Where the Rust client loads
@@ -13,12 +13,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,11 @@
 #endif
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "shared memory is little-endian"
+#endif
+
+#ifndef FACTORD_REFUSAL_NOT_PERMITTED
+#define FACTORD_REFUSAL_NOT_PERMITTED UINT64_C(10)
+#define FACTORD_REFUSAL_TOO_MANY UINT64_C(11)
 #endif
 
 /* A word of shared memory. */
@@ -248,6 +255,8 @@ static const char *const REGION_NAMES[REGION_COUNT] = {"STATUS", "MODELS", "REQ"
 struct mapping {
     word *words;
     size_t len;
+    /* Who mapped it: it is not there in a forked child, which may have something else in its place. */
+    pid_t owner;
 };
 
 /* Errors of an attach with their sentences. */
@@ -269,8 +278,8 @@ __attribute__((format(printf, 3, 4))) COLD static int say(struct why *why, int e
 
 static void unmap(struct mapping *mapping)
 {
-    if (mapping->words) munmap((void *)mapping->words, mapping->len);
-    *mapping = (struct mapping){NULL, 0};
+    if (mapping->words && mapping->owner == getpid()) munmap((void *)mapping->words, mapping->len);
+    *mapping = (struct mapping){NULL, 0, 0};
 }
 
 /* Advice of newer kernels than some headers: include/uapi/asm-generic/mman-common.h. */
@@ -279,22 +288,22 @@ static void unmap(struct mapping *mapping)
 #define MADV_POPULATE_WRITE 23
 #endif
 
-/* Maps what a descriptor names, after its size and its seals: nobody can cut it afterwards. */
+/* Maps what a descriptor names, after its seals and its size: nobody can cut it afterwards. */
 static int open_region(struct mapping *mapping, enum region region, int fd, size_t len,
                        struct why *why)
 {
     const char *name = REGION_NAMES[region];
     struct stat file;
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || (seals & (F_SEAL_SHRINK | F_SEAL_GROW)) != (F_SEAL_SHRINK | F_SEAL_GROW)) {
+        return say(why, FACTORD_ERROR_REGION,
+                   "attach failed: %s is not sealed: a peer could truncate it", name);
+    }
     if (fstat(fd, &file) != 0) return say(why, FACTORD_ERROR_REGION, "%s cannot be read", name);
     if (file.st_size < 0 || (uint64_t)file.st_size != len) {
         return say(why, FACTORD_ERROR_REGION,
                    "attach failed: %s has %lld bytes, the handshake says %zu", name,
                    (long long)file.st_size, len);
-    }
-    int seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || (seals & (F_SEAL_SHRINK | F_SEAL_GROW)) != (F_SEAL_SHRINK | F_SEAL_GROW)) {
-        return say(why, FACTORD_ERROR_REGION,
-                   "attach failed: %s is not sealed: a peer could truncate it", name);
     }
     /* RESP too, which is only read: through a read-only page the line of an answer would stay shared
      * and the worker's next store into it wait for it. */
@@ -304,7 +313,7 @@ static int open_region(struct mapping *mapping, enum region region, int fd, size
     if (start == MAP_FAILED) {
         return say(why, FACTORD_ERROR_REGION, "attach failed: %s cannot be mapped", name);
     }
-    *mapping = (struct mapping){start, len};
+    *mapping = (struct mapping){start, len, getpid()};
     int populate = writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
     /* Kernels before 5.14 do not know how to populate; pages then come as they are used. */
     if (madvise(start, len, MADV_DONTFORK) != 0 ||
@@ -314,13 +323,174 @@ static int open_region(struct mapping *mapping, enum region region, int fd, size
     return FACTORD_OK;
 }
 
-/* ---- The handshake ----------------------------------------------------------------------- */
+/* ---- The model table --------------------------------------------------------------------- */
+
+/* Tries to read the table before it counts as torn: the daemon may have died in the middle of an
+ * update. */
+#define TABLE_TRIES 1000
+
+/* A whole model table; the ids are the engine's. */
+struct table {
+    uint64_t sequence;
+    int count;
+    factord_model_row rows[FACTORD_MODEL_COUNT_MAX];
+};
+
+static bool read_row(const word *words, uint16_t id, factord_model_row *row)
+{
+    const word *from = words + FACTORD_STATUS_ROWS + id * FACTORD_STATUS_ROW_WORDS;
+    uint64_t generation = get_acquire(&from[FACTORD_STATUS_ROW_GENERATION]);
+    uint64_t shape = get_acquire(&from[FACTORD_STATUS_ROW_SHAPE]);
+    uint64_t width = shape >> 32;
+    uint32_t kind = (uint32_t)shape;
+    /* Kinds that this client does not know are rows like any other. */
+    bool sound = generation >= 1 && generation <= UINT32_MAX && width >= 1 &&
+                 width <= FACTORD_FEATURE_COUNT_MAX && kind >= 1 && kind <= UINT16_MAX;
+    if (!sound) return false;
+    *row = (factord_model_row){
+        .width = (uint32_t)width,
+        .generation = (uint32_t)generation,
+        .id = id,
+        .kind = (uint16_t)kind,
+    };
+    for (size_t i = 0; i < FACTORD_NAME_LEN / 8; i++) {
+        uint64_t part = get_acquire(&from[FACTORD_STATUS_ROW_NAME + i]);
+        memcpy(row->name + 8 * i, &part, 8);
+    }
+    for (size_t i = 0; i < sizeof row->sha256 / 8; i++) {
+        uint64_t part = get_acquire(&from[FACTORD_STATUS_ROW_SHA256 + i]);
+        memcpy(row->sha256 + 8 * i, &part, 8);
+    }
+    return row->name[0] != 0;
+}
+
+/* Reads the table of a STATUS region; false, with `table` as it was, when each of so many looks finds
+ * it being written. */
+static bool read_table(const word *words, int tries, struct table *table)
+{
+    for (int i = 0; i < tries; i++) {
+        struct table found = {.count = 0};
+        /* Acquire: pairs with the daemon's release store; the rows are read after it, and, loaded
+         * with acquire themselves, before the second look. */
+        found.sequence = get_acquire(&words[FACTORD_STATUS_MODELS_SEQUENCE]);
+        for (uint16_t id = 0; id < FACTORD_MODEL_COUNT_MAX; id++) {
+            if (read_row(words, id, &found.rows[found.count])) found.count++;
+        }
+        if (found.sequence % 2 == 0 &&
+            get(&words[FACTORD_STATUS_MODELS_SEQUENCE]) == found.sequence) {
+            *table = found;
+            return true;
+        }
+        pause_pipeline();
+    }
+    return false;
+}
+
+/* ---- Whom to trust ----------------------------------------------------------------------- */
 
 /* The shape of a channel. */
 struct shape {
     uint32_t feature_count;
     uint32_t slot_count;
 };
+
+/* Whom to attach to, and as what. */
+struct target {
+    struct sockaddr_un address;
+    socklen_t address_len;
+    /* The same, with an end. */
+    char path[sizeof((struct sockaddr_un *)0)->sun_path + 1];
+    struct shape shape;
+    char name[FACTORD_HELLO_NAME_LEN];
+    /* A user that is trusted like root and one's own. */
+    uid_t daemon_uid;
+    /* The socket lies where every user may make one. */
+    bool shared;
+};
+
+static bool is_trusted(const struct target *target, uid_t uid)
+{
+    return uid == 0 || uid == geteuid() || uid == target->daemon_uid;
+}
+
+static int untrusted(struct why *why, const struct target *target, const char *part, uid_t owner,
+                     const char *what)
+{
+    return say(why, FACTORD_ERROR_UNTRUSTED,
+               "attach failed: no trust in %s: %.108s, of user %u, %s; FACTORD_DAEMON_UID names a "
+               "daemon's user who is to be trusted",
+               target->path, part, (unsigned)owner, what);
+}
+
+/* Judges every part of a path below a folder in which all users make files. */
+static int judge_below(const struct target *target, const char *path, size_t root_len,
+                       struct why *why)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(path);
+    if (len >= sizeof part) return FACTORD_OK;
+    for (size_t end = root_len + 1; end <= len; end++) {
+        struct stat file;
+        if (path[end] != '/' && path[end] != 0) continue;
+        memcpy(part, path, end);
+        part[end] = 0;
+        /* What is not there is for the connect to say. */
+        if (lstat(part, &file) != 0) return FACTORD_OK;
+        if (S_ISLNK(file.st_mode)) {
+            return untrusted(why, target, part, file.st_uid, "is a symbolic link");
+        }
+        if (!is_trusted(target, file.st_uid)) {
+            return untrusted(why, target, part, file.st_uid, "belongs to another user");
+        }
+        if (S_ISDIR(file.st_mode) && (file.st_mode & (S_IWGRP | S_IWOTH))) {
+            return untrusted(why, target, part, file.st_uid, "may be written by others");
+        }
+    }
+    return FACTORD_OK;
+}
+
+/* Judges a path if it is below such a folder. */
+static int judge(struct target *target, const char *path, struct why *why)
+{
+    static const char *const SHARED[] = {"/tmp", "/var/tmp", "/dev/shm"};
+    for (size_t i = 0; i < sizeof SHARED / sizeof *SHARED; i++) {
+        size_t len = strlen(SHARED[i]);
+        if (strncmp(path, SHARED[i], len) != 0 || path[len] != '/') continue;
+        target->shared = true;
+        return judge_below(target, path, len, why);
+    }
+    return FACTORD_OK;
+}
+
+/* Judges the path as it is named, and where its folder really is: it may be named from elsewhere. */
+static int judge_path(struct target *target, struct why *why)
+{
+    char folder[PATH_MAX];
+    char real[PATH_MAX + sizeof target->path + 1];
+    const char *slash = strrchr(target->path, '/');
+    size_t len = slash ? (size_t)(slash - target->path) + 1 : 0;
+    target->shared = false;
+    int error = judge(target, target->path, why);
+    if (error) return error;
+    memcpy(real, target->path, len);
+    memcpy(real + len, ".", 2);
+    if (!realpath(real, folder)) return FACTORD_OK;
+    snprintf(real, sizeof real, "%s/%s", folder, target->path + len);
+    return strcmp(real, target->path) == 0 ? FACTORD_OK : judge(target, real, why);
+}
+
+/* Judges who listens, which is whoever did when the socket was made. */
+static int judge_peer(const struct target *target, int fd, struct why *why)
+{
+    struct ucred peer = {.uid = (uid_t)-1};
+    socklen_t len = sizeof peer;
+    if (!target->shared) return FACTORD_OK;
+    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+    if (is_trusted(target, peer.uid)) return FACTORD_OK;
+    return untrusted(why, target, "the listener", peer.uid, "is another user's");
+}
+
+/* ---- The handshake ----------------------------------------------------------------------- */
 
 static size_t stride_words(uint32_t feature_count)
 {
@@ -357,13 +527,6 @@ static bool is_shape(struct shape shape)
 /* What an attempt waits for. */
 enum step { NOTHING, ROOM, A_WELCOME, READINESS };
 
-/* Whom to attach to, and as what. */
-struct target {
-    struct sockaddr_un address;
-    struct shape shape;
-    char name[FACTORD_HELLO_NAME_LEN];
-};
-
 /* An attach under way. It never blocks, so that a call may carry it on between two looks. */
 struct attempt {
     enum step step;
@@ -372,6 +535,9 @@ struct attempt {
     uint64_t end_ns;
     uint64_t epoch;
     struct mapping regions[REGION_COUNT];
+    struct table table;
+    /* The daemon was there and hung up. */
+    bool hung_up;
     struct why why;
 };
 
@@ -388,19 +554,28 @@ static int unreachable(struct attempt *attempt, const struct target *target, int
 {
     const char *reason = number == ENOENT         ? "there is no such socket"
                          : number == ECONNREFUSED ? "nobody listens there"
-                         : number == EACCES       ? "this user may not open the socket"
                                                   : "the system refused";
+    if (number == EACCES || number == EPERM) {
+        return say(&attempt->why, FACTORD_ERROR_UNREACHABLE,
+                   "attach failed: user %u may not open %s: the daemon must allow this user "
+                   "(--allow-uid), and folder and socket let it in (--socket-mode, --socket-group)",
+                   (unsigned)geteuid(), target->path);
+    }
+    if (number == EAGAIN || number == EINTR) {
+        return say(&attempt->why, FACTORD_ERROR_ATTACH_DEADLINE,
+                   "attach failed: the daemon at %s took no connection within 1000 ms",
+                   target->path);
+    }
     return say(&attempt->why, FACTORD_ERROR_UNREACHABLE,
                "no daemon at %s: %s; start one with `factord serve`, or name its socket in "
                "FACTORD_SOCKET",
-               target->address.sun_path, reason);
+               target->path, reason);
 }
 
 static int misspoken(struct attempt *attempt, const struct target *target, const char *step)
 {
     return say(&attempt->why, FACTORD_ERROR_PROTOCOL,
-               "attach failed: the peer at %s does not speak the protocol (%s)",
-               target->address.sun_path, step);
+               "attach failed: the peer at %s does not speak the protocol (%s)", target->path, step);
 }
 
 /* A send that fails says nothing: the daemon may have refused already, and its words are read
@@ -457,6 +632,16 @@ static int refused(struct why *why, const uint64_t *words)
     case FACTORD_REFUSAL_BUSY:
         return say(why, FACTORD_ERROR_REFUSED_BUSY,
                    "attach refused: the daemon is busy: try again");
+    case FACTORD_REFUSAL_NOT_PERMITTED:
+        return say(why, FACTORD_ERROR_REFUSED_NOT_PERMITTED,
+                   "attach refused: user %llu may not do this: it takes root, the daemon's own user, or "
+                   "one of operator_uids",
+                   a);
+    case FACTORD_REFUSAL_TOO_MANY:
+        return say(why, FACTORD_ERROR_REFUSED_TOO_MANY,
+                   "attach refused: user has %llu of %llu connections or requests at once: close "
+                   "one, or try again",
+                   a, b);
     default:
         return say(why, FACTORD_ERROR_REFUSED_OTHER,
                    "attach refused: refused with code %llu: the daemon is newer than this client",
@@ -515,6 +700,7 @@ static int receive(struct attempt *attempt, const struct target *target, uint64_
         return say(&attempt->why, FACTORD_ERROR_ATTACH_DEADLINE,
                    "attach failed: no answer within 1000 ms");
     }
+    attempt->hung_up = len == 0 || (len < 0 && errno == ECONNRESET);
     if (len < 0) return misspoken(attempt, target, step);
     keep_descriptors(&message, descriptors);
     if ((size_t)len != bytes.iov_len || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
@@ -623,17 +809,21 @@ static int take_welcome(struct attempt *attempt, const struct target *target,
 static int reach(struct attempt *attempt, const struct target *target)
 {
     const struct sockaddr *address = (const struct sockaddr *)&target->address;
-    if (connect(attempt->fd, address, sizeof target->address) == 0 || errno == EISCONN) {
-        greet(attempt, target);
-        return 0;
+    if (connect(attempt->fd, address, target->address_len) == 0 || errno == EISCONN) {
+        int error = judge_peer(target, attempt->fd, &attempt->why);
+        if (error == FACTORD_OK) greet(attempt, target);
+        return error;
     }
     if ((errno == EAGAIN || errno == EINTR) && now_ns() < attempt->end_ns) return 0;
     return unreachable(attempt, target, errno);
 }
 
-static int start(struct attempt *attempt, const struct target *target)
+static int start(struct attempt *attempt, struct target *target)
 {
     abandon(attempt);
+    attempt->hung_up = false;
+    int error = judge_path(target, &attempt->why);
+    if (error) return error;
     attempt->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (attempt->fd < 0) {
         return say(&attempt->why, FACTORD_ERROR_SYSTEM,
@@ -668,32 +858,57 @@ static int carry_on(struct attempt *attempt, const struct target *target)
     if (words[1] != FACTORD_READY || strangers > 0) {
         return misspoken(attempt, target, "expected ready");
     }
+    if (!read_table(attempt->regions[STATUS].words, TABLE_TRIES, &attempt->table)) {
+        return say(&attempt->why, FACTORD_ERROR_REGION,
+                   "attach failed: the model table of STATUS is for ever being written");
+    }
     return 1;
 }
 
 /* The rule by which daemon and clients find the socket. */
-static int find_socket(struct sockaddr_un *address, const char *socket, struct why *why)
+static int find_socket(struct target *target, const char *socket, struct why *why)
 {
+    struct sockaddr_un *address = &target->address;
     const char *named = socket ? socket : getenv("FACTORD_SOCKET");
     const char *runtime = getenv("XDG_RUNTIME_DIR");
+    size_t room = sizeof target->path;
     int len;
-    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     if (named && (*named || socket)) {
-        len = snprintf(address->sun_path, sizeof address->sun_path, "%s", named);
+        len = snprintf(target->path, room, "%s", named);
     } else if (runtime && *runtime) {
-        len = snprintf(address->sun_path, sizeof address->sun_path, "%s/factord/factord.sock",
-                       runtime);
+        len = snprintf(target->path, room, "%s/factord/factord.sock", runtime);
     } else if (geteuid() == 0) {
-        len = snprintf(address->sun_path, sizeof address->sun_path, "/run/factord/factord.sock");
+        len = snprintf(target->path, room, "/run/factord/factord.sock");
     } else {
-        len = snprintf(address->sun_path, sizeof address->sun_path,
-                       "/tmp/factord-%u/factord.sock", (unsigned)geteuid());
+        len = snprintf(target->path, room, "/tmp/factord-%u/factord.sock", (unsigned)geteuid());
     }
-    if (len < 0 || (size_t)len >= sizeof address->sun_path) {
+    if (len < 0 || (size_t)len >= room) {
         return say(why, FACTORD_ERROR_OPTIONS,
-                   "the path of the socket is longer than %zu bytes: name a shorter one",
-                   sizeof address->sun_path - 1);
+                   "the path of the socket is longer than %zu bytes: name a shorter one", room - 1);
     }
+    /* The longest path fills its place, without a NUL: the length says where it ends. */
+    address->sun_family = AF_UNIX;
+    memcpy(address->sun_path, target->path, (size_t)len);
+    target->address_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)len);
+    return FACTORD_OK;
+}
+
+/* The user that an option or FACTORD_DAEMON_UID names; root, who is trusted anyway, when none. */
+static int find_daemon_uid(struct target *target, uint32_t told, struct why *why)
+{
+    const char *text = getenv("FACTORD_DAEMON_UID");
+    target->daemon_uid = told;
+    if (told != 0 || !text || !*text) return FACTORD_OK;
+    unsigned long uid = 0;
+    const char *at = text;
+    for (; *at >= '0' && *at <= '9' && uid < UINT32_MAX; at++) {
+        uid = 10 * uid + (unsigned long)(*at - '0');
+    }
+    if (*at || uid >= UINT32_MAX) {
+        return say(why, FACTORD_ERROR_OPTIONS,
+                   "FACTORD_DAEMON_UID is `%.40s`: it must be the number of a user", text);
+    }
+    target->daemon_uid = (uid_t)uid;
     return FACTORD_OK;
 }
 
@@ -704,6 +919,10 @@ struct early {
     uint64_t ticket;
     factord_prediction answer;
 };
+
+/* What stands for the engine's number of a model that it does not serve; on the wire, the engine answers
+ * it with "unknown model". */
+#define NO_NUMBER UINT16_MAX
 
 struct factord_client {
     /* The first slot of each ring; position n is in slot n & mask. */
@@ -719,6 +938,9 @@ struct factord_client {
     uint64_t base;
     uint64_t flags;
     uint64_t slot_count;
+    /* By the client's number of a model: the engine's in the present attachment, or NO_NUMBER. */
+    uint16_t *numbers;
+    uint32_t name_count;
     bool connected;
     int idle;
     uint32_t clock_mask;
@@ -737,6 +959,13 @@ struct factord_client {
     struct mapping regions[REGION_COUNT];
     int fd;
     uint64_t epoch;
+    /* The model table as it was last read whole. */
+    struct table table;
+    /* By the client's number of a model: its name. */
+    char (*names)[FACTORD_NAME_LEN + 1];
+    uint32_t name_room;
+    /* By the engine's number of a model: the client's. */
+    uint16_t owners[FACTORD_MODEL_COUNT_MAX];
 
     /* The heartbeat and the last answer as seen last, when they moved, when the socket was asked. */
     uint64_t beat_count;
@@ -879,6 +1108,115 @@ static inline bool take_next(factord_client *client, uint64_t *ticket, factord_p
     return false;
 }
 
+/* Keeps what is answered for factord_poll and drops what nobody waits for; for calls that wait for
+ * nothing themselves. */
+COLD static void set_aside(factord_client *client)
+{
+    uint64_t ticket;
+    factord_prediction answer;
+    while (take_next(client, &ticket, &answer)) keep_early(client, ticket, &answer);
+}
+
+/* ---- The names of models ----------------------------------------------------------------- */
+
+/* Names that are there from the start, in the order of their numbers. */
+static const char *const FIXED[] = {"regression", "classification"};
+
+static bool find_name(const factord_client *client, const char *name, uint16_t *number)
+{
+    for (uint32_t i = 0; i < client->name_count; i++) {
+        if (strcmp(client->names[i], name) != 0) continue;
+        *number = (uint16_t)i;
+        return true;
+    }
+    return false;
+}
+
+/* Makes room for one more name; false when there is none. */
+static bool has_name_room(factord_client *client)
+{
+    if (client->name_count < client->name_room) return true;
+    if (client->name_room >= NO_NUMBER) return false;
+    uint32_t room = client->name_room == 0 ? 2 * FACTORD_MODEL_COUNT_MAX : 2 * client->name_room;
+    if (room > NO_NUMBER) room = NO_NUMBER;
+    void *names = realloc(client->names, room * sizeof *client->names);
+    if (names) client->names = names;
+    void *numbers = realloc(client->numbers, room * sizeof *client->numbers);
+    if (numbers) client->numbers = numbers;
+    if (!names || !numbers) return false;
+    client->name_room = room;
+    return true;
+}
+
+/* Gives a name its number, if it has none yet; false when there is no room. */
+static bool enter_name(factord_client *client, const char *name, uint16_t *number)
+{
+    if (find_name(client, name, number)) return true;
+    if (!has_name_room(client)) return false;
+    *number = (uint16_t)client->name_count;
+    memcpy(client->names[*number], name, sizeof *client->names);
+    client->numbers[*number] = NO_NUMBER;
+    client->name_count++;
+    return true;
+}
+
+/* Notes the engine's number of each known name of the table. Within an epoch a number stays. */
+static void resolve(factord_client *client)
+{
+    for (int i = 0; i < client->table.count; i++) {
+        const factord_model_row *row = &client->table.rows[i];
+        uint16_t number;
+        if (!find_name(client, row->name, &number)) continue;
+        if (client->numbers[number] != NO_NUMBER) continue;
+        client->numbers[number] = row->id;
+        client->owners[row->id] = number;
+    }
+}
+
+/* Enters the names of the table; false when there is not room for all. */
+static bool enter_names(factord_client *client)
+{
+    bool room = true;
+    uint16_t number;
+    for (int i = 0; i < client->table.count; i++) {
+        room &= enter_name(client, client->table.rows[i].name, &number);
+    }
+    resolve(client);
+    return room;
+}
+
+/* Forgets the numbers of the engine before. */
+static void forget_numbers(factord_client *client)
+{
+    for (uint32_t i = 0; i < client->name_count; i++) client->numbers[i] = NO_NUMBER;
+    for (int i = 0; i < FACTORD_MODEL_COUNT_MAX; i++) client->owners[i] = NO_NUMBER;
+}
+
+/* Looks a model up again that the engine did not serve: a reload may have brought it back. */
+COLD static uint16_t look_up_again(factord_client *client, uint16_t model)
+{
+    const word *words = client->regions[STATUS].words;
+    if (model >= client->name_count) return NO_NUMBER;
+    if (get_acquire(&words[FACTORD_STATUS_MODELS_SEQUENCE]) != client->table.sequence &&
+        read_table(words, 1, &client->table)) {
+        resolve(client);
+    }
+    return client->numbers[model];
+}
+
+/* The engine's number of a model. */
+static inline uint16_t number_of(factord_client *client, uint16_t model)
+{
+    uint16_t number = LIKELY(model < client->name_count) ? client->numbers[model] : NO_NUMBER;
+    return LIKELY(number != NO_NUMBER) ? number : look_up_again(client, model);
+}
+
+/* The first word of a request. */
+static inline uint64_t meta_of(factord_client *client, uint16_t model)
+{
+    return number_of(client, model) | client->flags;
+}
+
 /* ---- What becomes of a dead engine ------------------------------------------------------- */
 
 /* A heartbeat that stands still for so long makes the client ask the socket whether the engine
@@ -890,9 +1228,9 @@ static inline bool take_next(factord_client *client, uint64_t *ticket, factord_p
 /* First and longest pause between two attempts to attach again. */
 #define RETRY_FIRST_NS (1 * FACTORD_MS)
 #define RETRY_LAST_NS (100 * FACTORD_MS)
-/* How long a call waits for a new engine when such calls come less than twice a second: the daemon
- * gives up on an attach that takes longer than a second. */
-#define PATIENCE_NS (20 * FACTORD_MS)
+/* How long a call that waits for nothing gives a handshake when such calls come less than twice a
+ * second: the daemon gives up on an attach that takes longer than a second. */
+#define PATIENCE_NS (2 * FACTORD_MS)
 
 static bool hung_up(int fd)
 {
@@ -910,6 +1248,7 @@ static void adopt(factord_client *client)
     memset(attempt->regions, 0, sizeof attempt->regions);
     client->fd = attempt->fd;
     client->epoch = attempt->epoch;
+    client->table = attempt->table;
     attempt->fd = -1;
     attempt->step = NOTHING;
     client->requests = client->regions[REQ].words + header_words();
@@ -926,28 +1265,50 @@ static void adopt(factord_client *client)
     client->connected = true;
 }
 
-/* Publishes every unanswered request in the new rings, in order. */
+/* The first word of a request as the new engine is to read it, for the same model by name. */
+static uint64_t renumbered(const factord_client *client, const uint16_t *owners, uint64_t meta)
+{
+    uint16_t old = (uint16_t)meta;
+    uint16_t owner = old < FACTORD_MODEL_COUNT_MAX ? owners[old] : NO_NUMBER;
+    uint16_t number = owner < client->name_count ? client->numbers[owner] : NO_NUMBER;
+    return (meta & ~(uint64_t)UINT16_MAX) | number;
+}
+
+/* Takes the new rings and publishes every unanswered request in them, in order. */
 static void publish_again(factord_client *client)
 {
-    word *fresh = client->attempt.regions[REQ].words + header_words();
+    struct attempt *attempt = &client->attempt;
+    word *fresh = attempt->regions[REQ].words + header_words();
     uint64_t count = in_flight(client);
+    uint64_t first = client->base + client->popped;
+    uint16_t owners[FACTORD_MODEL_COUNT_MAX];
+    memcpy(owners, client->owners, sizeof owners);
+    client->table = attempt->table;
+    forget_numbers(client);
+    /* Without memory a new name has no number: it could not be asked for before either. */
+    enter_names(client);
     for (uint64_t i = 0; i < count; i++) {
         const word *old = request_slot(client, client->popped + i);
         word *slot = fresh + ((1 + i) & client->mask) * client->stride;
-        for (size_t at = FACTORD_REQUEST_META; at < FACTORD_REQUEST_FEATURES + client->width; at++) {
+        uint64_t before = get(&old[FACTORD_REQUEST_META]);
+        uint64_t after = renumbered(client, owners, before);
+        put(&slot[FACTORD_REQUEST_META], after);
+        /* Whatever the old engine wrote over the request, its answer then has another echo. */
+        *hash_place(client, client->popped + i) ^= before ^ after;
+        for (size_t at = FACTORD_REQUEST_FEATURES; at < FACTORD_REQUEST_FEATURES + client->width;
+             at++) {
             put(&slot[at], get(&old[at]));
         }
         /* Release: as in push. */
         atomic_store_explicit(&slot[FACTORD_REQUEST_SEQUENCE], 1 + i, memory_order_release);
     }
-    uint64_t first = client->base + client->popped;
     adopt(client);
     client->base = first - client->popped;
     client->pushed = 1 + count;
 }
 
 /* Carries an attempt on, waiting for the daemon at most until `end_ns`. */
-static int carry_on_until(struct attempt *attempt, const struct target *target, uint64_t end_ns)
+static int carry_on_until(struct attempt *attempt, struct target *target, uint64_t end_ns)
 {
     for (;;) {
         int got = attempt->step == NOTHING ? start(attempt, target) : carry_on(attempt, target);
@@ -957,15 +1318,17 @@ static int carry_on_until(struct attempt *attempt, const struct target *target, 
             const struct timespec pause = {0, (long)FACTORD_MS};
             nanosleep(&pause, NULL);
         } else {
-            /* A millisecond more than is left, so that the deadline has passed when it ends. */
             uint64_t left_ns = since(least(end_ns, attempt->end_ns), now);
+            const struct timespec left = {(time_t)(left_ns / FACTORD_S),
+                                          (long)(left_ns % FACTORD_S)};
             struct pollfd set = {.fd = attempt->fd, .events = POLLIN};
-            poll(&set, 1, (int)(left_ns / FACTORD_MS + 1));
+            ppoll(&set, 1, &left, NULL);
         }
     }
 }
 
-static void attach_again(factord_client *client, uint64_t now)
+/* Begins an attempt to attach, or carries it on; waits for its steps no longer than it is told to. */
+static void attach_again(factord_client *client, uint64_t now, uint64_t patience_ns)
 {
     struct attempt *attempt = &client->attempt;
     uint64_t end_ns = 0;
@@ -975,7 +1338,7 @@ static void attach_again(factord_client *client, uint64_t now)
     if (attempt->step != NOTHING && since(now, client->looked_at_ns) > HANDSHAKE_NS / 2) {
         /* Called so rarely, no attempt would ever get through. */
         abandon(attempt);
-        end_ns = added(now, PATIENCE_NS);
+        end_ns = added(now, patience_ns);
     }
     client->looked_at_ns = now;
     int got = carry_on_until(attempt, &client->target, end_ns);
@@ -990,7 +1353,7 @@ static void attach_again(factord_client *client, uint64_t now)
 
 /* Notices a dead engine and attaches again, without ever waiting for it; called about once a
  * microsecond of waiting. */
-COLD static void look_after_engine(factord_client *client)
+COLD static void look_after_engine(factord_client *client, uint64_t patience_ns)
 {
     int number = errno;
     uint64_t now = now_ns();
@@ -1013,7 +1376,7 @@ COLD static void look_after_engine(factord_client *client)
             client->retry_at_ns = now;
         }
     }
-    if (!client->connected) attach_again(client, now);
+    if (!client->connected) attach_again(client, now, patience_ns);
     errno = number;
 }
 
@@ -1077,7 +1440,7 @@ COLD static int wait_for(factord_client *client, uint64_t ticket, uint64_t deadl
                 give_up_on(client, ticket);
                 return fail(out, late(client));
             }
-            look_after_engine(client);
+            look_after_engine(client, 0);
         }
         wait_once(client->idle, &turn);
     }
@@ -1085,23 +1448,31 @@ COLD static int wait_for(factord_client *client, uint64_t ticket, uint64_t deadl
 
 /* ---- The call shapes --------------------------------------------------------------------- */
 
+/* Makes room in the ring and looks after the engine, as far as that goes without waiting. */
+COLD static int make_ready(factord_client *client, uint64_t patience_ns)
+{
+    set_aside(client);
+    if (!client->connected) look_after_engine(client, patience_ns);
+    if (!has_room(client)) return FACTORD_ERROR_BACK_PRESSURE;
+    return client->connected ? FACTORD_OK : FACTORD_ERROR_NOT_CONNECTED;
+}
+
 static inline int submit(factord_client *client, uint16_t model, const double *x, size_t x_count,
-                         uint64_t *ticket)
+                         uint64_t patience_ns, uint64_t *ticket)
 {
     if (UNLIKELY(x_count != client->width)) return FACTORD_ERROR_WIDTH_MISMATCH;
-    if (UNLIKELY(!has_room(client))) return FACTORD_ERROR_BACK_PRESSURE;
-    if (UNLIKELY(!client->connected)) {
-        look_after_engine(client);
-        if (!client->connected) return FACTORD_ERROR_NOT_CONNECTED;
+    if (UNLIKELY(!has_room(client) || !client->connected)) {
+        int error = make_ready(client, patience_ns);
+        if (error) return error;
     }
-    *ticket = client->base + push(client, model | client->flags, x);
+    *ticket = client->base + push(client, meta_of(client, model), x);
     return FACTORD_OK;
 }
 
 int factord_submit(factord_client *client, uint16_t model, const double *x, size_t x_count,
                    uint64_t *ticket)
 {
-    return submit(client, model, x, x_count, ticket);
+    return submit(client, model, x, x_count, PATIENCE_NS, ticket);
 }
 
 /* Waits for room in the ring, or for the engine, then predicts. */
@@ -1112,20 +1483,18 @@ COLD static int predict_late(factord_client *client, uint16_t model, const doubl
     uint32_t turn = 0;
     for (;;) {
         uint64_t ticket;
-        int error = submit(client, model, x, x_count, &ticket);
+        int error = submit(client, model, x, x_count, 0, &ticket);
         if (error == FACTORD_OK) {
             return wait_for(client, ticket, since(end_ns, now_ns()), out);
         }
         if (error != FACTORD_ERROR_BACK_PRESSURE && error != FACTORD_ERROR_NOT_CONNECTED) {
             return fail(out, error);
         }
-        /* Only answers that nobody waits for are dropped to make room. */
-        if (take_next(client, &ticket, out)) keep_early(client, ticket, out);
         if (now_ns() >= end_ns) {
             return fail(out, client->connected ? FACTORD_ERROR_BACK_PRESSURE
                                                : FACTORD_ERROR_NOT_CONNECTED);
         }
-        look_after_engine(client);
+        look_after_engine(client, 0);
         wait_once(client->idle, &turn);
     }
 }
@@ -1133,12 +1502,11 @@ COLD static int predict_late(factord_client *client, uint16_t model, const doubl
 int factord_predict(factord_client *client, uint16_t model, const double *x, size_t x_count,
                     uint64_t deadline_ns, factord_prediction *out)
 {
-    uint64_t ticket;
-    int error = submit(client, model, x, x_count, &ticket);
-    if (UNLIKELY(error != FACTORD_OK)) {
-        if (error == FACTORD_ERROR_WIDTH_MISMATCH) return fail(out, error);
+    if (UNLIKELY(x_count != client->width)) return fail(out, FACTORD_ERROR_WIDTH_MISMATCH);
+    if (UNLIKELY(!has_room(client) || !client->connected)) {
         return predict_late(client, model, x, x_count, deadline_ns, out);
     }
+    uint64_t ticket = client->base + push(client, meta_of(client, model), x);
     /* With nothing else under way the next answer is this one's and needs no sorting. */
     if (LIKELY(in_flight(client) == 1)) {
         for (int look = 0; look < QUICK_LOOKS; look++) {
@@ -1161,7 +1529,7 @@ int factord_poll(factord_client *client, uint64_t *ticket, factord_prediction *o
     }
     if (take_next(client, ticket, out)) return 1;
     if (UNLIKELY((++client->empty_looks & client->clock_mask) == 0 || !client->connected)) {
-        look_after_engine(client);
+        look_after_engine(client, PATIENCE_NS);
     }
     return LIKELY(client->connected) ? 0 : FACTORD_ERROR_NOT_CONNECTED;
 }
@@ -1172,6 +1540,7 @@ int factord_poll(factord_client *client, uint64_t *ticket, factord_prediction *o
 
 /* A batch under way. */
 struct batch {
+    uint16_t model;
     const double *rows;
     size_t row_count;
     factord_prediction *out;
@@ -1180,8 +1549,10 @@ struct batch {
     uint64_t first_ticket;
 };
 
-static inline void push_burst(factord_client *client, uint64_t meta, struct batch *batch)
+static inline void push_burst(factord_client *client, struct batch *batch)
 {
+    /* Anew for each burst: another engine may have given the model another number. */
+    uint64_t meta = meta_of(client, batch->model);
     for (int i = 0; i < BURST && batch->submitted < batch->row_count; i++) {
         if (!has_room(client) || !client->connected) return;
         uint64_t position = push(client, meta, batch->rows + batch->submitted * client->width);
@@ -1221,14 +1592,13 @@ COLD static int give_up_batch(factord_client *client, const struct batch *batch)
 int factord_predict_batch(factord_client *client, uint16_t model, const double *rows,
                           size_t row_count, uint64_t deadline_ns, factord_prediction *out)
 {
-    struct batch batch = {.rows = rows, .row_count = row_count, .out = out};
-    uint64_t meta = model | client->flags;
+    struct batch batch = {.model = model, .rows = rows, .row_count = row_count, .out = out};
     uint64_t end_ns = added(now_ns(), deadline_ns);
     uint32_t turn = 0;
     uint32_t looks = 0;
     while (batch.taken < row_count) {
         size_t before = batch.submitted + batch.taken;
-        push_burst(client, meta, &batch);
+        push_burst(client, &batch);
         take_burst(client, &batch);
         if (LIKELY(batch.submitted + batch.taken != before)) {
             turn = 0;
@@ -1236,7 +1606,7 @@ int factord_predict_batch(factord_client *client, uint16_t model, const double *
         }
         if ((++looks & client->clock_mask) == 0) {
             if (now_ns() >= end_ns) return give_up_batch(client, &batch);
-            look_after_engine(client);
+            look_after_engine(client, 0);
         }
         wait_once(client->idle, &turn);
     }
@@ -1252,10 +1622,11 @@ int factord_predict_batch(factord_client *client, uint16_t model, const double *
 /* Local evaluations between two looks at the engine: every 20 us at some 5 ns each. */
 #define LOCAL_CALLS_PER_LOOK 4096
 
-static inline const word *entry_of(const factord_client *client, uint16_t model)
+/* The engine's number counts here. */
+static inline const word *entry_of(const factord_client *client, uint16_t number)
 {
     return client->regions[MODELS].words + FACTORD_MODELS_ENTRIES +
-           (size_t)model * FACTORD_MODELS_ENTRY_WORDS;
+           (size_t)number * FACTORD_MODELS_ENTRY_WORDS;
 }
 
 /* Copies the parameters of a slot; false when no sound model is there. Acquire loads: whatever is
@@ -1310,8 +1681,11 @@ static inline int finish_local(factord_client *client, int error, uint64_t statu
     word *count = &client->regions[REQ].words[FACTORD_REQ_HEADER_LOCAL_BY_STATUS + status];
     uint64_t counted = get(count) + 1;
     put(count, counted);
-    if (UNLIKELY(counted % LOCAL_CALLS_PER_LOOK == 0)) look_after_engine(client);
     out->epoch = client->epoch;
+    if (UNLIKELY(counted % LOCAL_CALLS_PER_LOOK == 0)) {
+        if (!client->connected) set_aside(client);
+        look_after_engine(client, PATIENCE_NS);
+    }
     return error;
 }
 
@@ -1329,9 +1703,10 @@ COLD static int predict_anew(factord_client *client, uint16_t model, const doubl
                              size_t x_count, factord_prediction *out)
 {
     int error = FACTORD_ERROR_UNKNOWN_MODEL;
-    if (model >= FACTORD_MODEL_COUNT_MAX) return refuse_local(client, error, out);
-    struct copy *copy = &client->copies[model];
-    const word *entry = entry_of(client, model);
+    uint16_t number = number_of(client, model);
+    if (number >= FACTORD_MODEL_COUNT_MAX) return refuse_local(client, error, out);
+    struct copy *copy = &client->copies[number];
+    const word *entry = entry_of(client, number);
     for (int i = 0; i < SWAPS_MAX; i++) {
         refresh(copy, entry);
         error = copy->kind ? evaluate(copy, x, x_count, out) : FACTORD_ERROR_UNKNOWN_MODEL;
@@ -1344,11 +1719,12 @@ COLD static int predict_anew(factord_client *client, uint16_t model, const doubl
 int factord_predict_local(factord_client *client, uint16_t model, const double *x, size_t x_count,
                           factord_prediction *out)
 {
-    if (UNLIKELY(model >= FACTORD_MODEL_COUNT_MAX)) {
+    uint16_t number = LIKELY(model < client->name_count) ? client->numbers[model] : NO_NUMBER;
+    if (UNLIKELY(number >= FACTORD_MODEL_COUNT_MAX)) {
         return predict_anew(client, model, x, x_count, out);
     }
-    const struct copy *copy = &client->copies[model];
-    const word *published = &entry_of(client, model)[FACTORD_MODELS_PUBLISHED];
+    const struct copy *copy = &client->copies[number];
+    const word *published = &entry_of(client, number)[FACTORD_MODELS_PUBLISHED];
     if (LIKELY(copy->kind != 0 && get(published) == copy->published)) {
         int error = evaluate(copy, x, x_count, out);
         if (LIKELY(get(published) == copy->published)) {
@@ -1360,6 +1736,8 @@ int factord_predict_local(factord_client *client, uint16_t model, const double *
 }
 
 /* ---- Attach and close -------------------------------------------------------------------- */
+
+#define NO_MEMORY "attach failed: this process has no memory left"
 
 /* Fills in what stays the same over all attachments. */
 static int prepare(factord_client *client, const factord_options *options, struct why *why)
@@ -1387,10 +1765,44 @@ static int prepare(factord_client *client, const factord_options *options, struc
     client->hashes = calloc(shape.slot_count, sizeof *client->hashes);
     client->early = calloc(shape.slot_count, sizeof *client->early);
     client->abandoned = calloc(shape.slot_count, sizeof *client->abandoned);
-    if (!client->hashes || !client->early || !client->abandoned) {
-        return say(why, FACTORD_ERROR_SYSTEM, "attach failed: this process has no memory left");
+    bool room = client->hashes && client->early && client->abandoned;
+    for (size_t i = 0; i < sizeof FIXED / sizeof *FIXED && room; i++) {
+        char fixed[FACTORD_NAME_LEN + 1] = "";
+        uint16_t number;
+        snprintf(fixed, sizeof fixed, "%s", FIXED[i]);
+        room = enter_name(client, fixed, &number);
     }
-    return find_socket(&client->target.address, options->socket, why);
+    forget_numbers(client);
+    if (!room) return say(why, FACTORD_ERROR_SYSTEM, NO_MEMORY);
+    int error = find_daemon_uid(&client->target, options->daemon_uid, why);
+    return error ? error : find_socket(&client->target, options->socket, why);
+}
+
+/* Whether waiting may mend why an attach failed. */
+static bool may_pass(const struct attempt *attempt)
+{
+    int error = attempt->why.error;
+    return error == FACTORD_ERROR_UNREACHABLE || error == FACTORD_ERROR_ATTACH_DEADLINE ||
+           error == FACTORD_ERROR_REFUSED_BUSY || attempt->hung_up;
+}
+
+/* Attaches for the first time, again and again until the wait is over. Every attempt ends by itself:
+ * each of its steps has a deadline. */
+static int attach_within(factord_client *client, uint64_t wait_ns)
+{
+    struct attempt *attempt = &client->attempt;
+    uint64_t end_ns = added(now_ns(), wait_ns);
+    uint64_t pause_ns = RETRY_FIRST_NS;
+    for (;;) {
+        int got = carry_on_until(attempt, &client->target, UINT64_MAX);
+        uint64_t now = now_ns();
+        if (got > 0 || !may_pass(attempt) || now >= end_ns) return got;
+        abandon(attempt);
+        pause_ns = least(pause_ns, end_ns - now);
+        const struct timespec pause = {0, (long)pause_ns};
+        nanosleep(&pause, NULL);
+        pause_ns = least(2 * pause_ns, RETRY_LAST_NS);
+    }
 }
 
 int factord_attach(factord_client **client, const factord_options *options, char *why,
@@ -1400,15 +1812,23 @@ int factord_attach(factord_client **client, const factord_options *options, char
     int number = errno;
     factord_client *made = calloc(1, sizeof *made);
     *client = NULL;
-    if (!made) return FACTORD_ERROR_SYSTEM;
+    if (!options) options = &defaults;
+    if (!made) {
+        if (why && why_len > 0) snprintf(why, why_len, "%s", NO_MEMORY);
+        errno = number;
+        return FACTORD_ERROR_SYSTEM;
+    }
     made->fd = -1;
-    int error = prepare(made, options ? options : &defaults, &made->attempt.why);
-    /* The attempt ends by itself: each of its steps has a deadline. */
-    if (error == FACTORD_OK) error = carry_on_until(&made->attempt, &made->target, UINT64_MAX);
-    if (error >= 0) {
+    made->attempt.fd = -1;
+    int error = prepare(made, options, &made->attempt.why);
+    if (error == FACTORD_OK) error = attach_within(made, options->wait_ns);
+    if (error > 0) {
         adopt(made);
+        error = enter_names(made) ? FACTORD_OK
+                                  : say(&made->attempt.why, FACTORD_ERROR_SYSTEM, NO_MEMORY);
+    }
+    if (error == FACTORD_OK) {
         *client = made;
-        error = FACTORD_OK;
     } else {
         if (why && why_len > 0) snprintf(why, why_len, "%s", made->attempt.why.text);
         factord_close(made);
@@ -1426,62 +1846,28 @@ void factord_close(factord_client *client)
     free(client->hashes);
     free(client->early);
     free(client->abandoned);
+    free(client->names);
+    free(client->numbers);
     free(client);
 }
 
-/* ---- The model table and the rest -------------------------------------------------------- */
+/* ---- The rest ---------------------------------------------------------------------------- */
 
-/* Tries to read the table before what was read last must do: the daemon may have died in the
- * middle of an update. */
-#define TABLE_TRIES 1000
-
-static bool read_row(const word *words, uint16_t id, factord_model_row *row)
+int factord_models(factord_client *client, factord_model_row rows[FACTORD_MODEL_COUNT_MAX])
 {
-    const word *from = words + FACTORD_STATUS_ROWS + id * FACTORD_STATUS_ROW_WORDS;
-    uint64_t generation = get_acquire(&from[FACTORD_STATUS_ROW_GENERATION]);
-    uint64_t shape = get_acquire(&from[FACTORD_STATUS_ROW_SHAPE]);
-    uint64_t width = shape >> 32;
-    uint32_t kind = (uint32_t)shape;
-    bool sound = generation >= 1 && generation <= UINT32_MAX && width >= 1 &&
-                 width <= FACTORD_FEATURE_COUNT_MAX &&
-                 (kind == FACTORD_LINEAR || kind == FACTORD_LOGISTIC);
-    if (!sound) return false;
-    *row = (factord_model_row){
-        .width = (uint32_t)width,
-        .generation = (uint32_t)generation,
-        .id = id,
-        .kind = (uint16_t)kind,
-    };
-    for (size_t i = 0; i < FACTORD_NAME_LEN / 8; i++) {
-        uint64_t part = get_acquire(&from[FACTORD_STATUS_ROW_NAME + i]);
-        memcpy(row->name + 8 * i, &part, 8);
-    }
-    for (size_t i = 0; i < sizeof row->sha256 / 8; i++) {
-        uint64_t part = get_acquire(&from[FACTORD_STATUS_ROW_SHA256 + i]);
-        memcpy(row->sha256 + 8 * i, &part, 8);
-    }
-    return true;
-}
-
-int factord_models(const factord_client *client, factord_model_row rows[FACTORD_MODEL_COUNT_MAX])
-{
-    const word *words = client->regions[STATUS].words;
     int count = 0;
-    for (int i = 0; i < TABLE_TRIES; i++) {
-        /* Acquire: pairs with the daemon's release store; the rows are read after it, and, loaded
-         * with acquire themselves, before the second look. */
-        uint64_t before = get_acquire(&words[FACTORD_STATUS_MODELS_SEQUENCE]);
-        count = 0;
-        for (uint16_t id = 0; id < FACTORD_MODEL_COUNT_MAX; id++) {
-            if (read_row(words, id, &rows[count])) count++;
-        }
-        if (before % 2 == 0 && get(&words[FACTORD_STATUS_MODELS_SEQUENCE]) == before) break;
-        pause_pipeline();
+    read_table(client->regions[STATUS].words, TABLE_TRIES, &client->table);
+    enter_names(client);
+    for (int i = 0; i < client->table.count; i++) {
+        uint16_t number;
+        if (!find_name(client, client->table.rows[i].name, &number)) continue;
+        rows[count] = client->table.rows[i];
+        rows[count++].id = number;
     }
     return count;
 }
 
-int factord_model(const factord_client *client, const char *name, factord_model_row *row)
+int factord_model(factord_client *client, const char *name, factord_model_row *row)
 {
     factord_model_row rows[FACTORD_MODEL_COUNT_MAX];
     int count = factord_models(client, rows);
@@ -1545,6 +1931,7 @@ const char *factord_strerror(int error)
     case FACTORD_ERROR_ATTACH_DEADLINE: return "the daemon did not answer in time";
     case FACTORD_ERROR_OPTIONS: return "an option is out of range";
     case FACTORD_ERROR_SYSTEM: return "this process has no memory or no files left";
+    case FACTORD_ERROR_UNTRUSTED: return "the socket's path or its listener may be a stranger's";
     case FACTORD_ERROR_REFUSED_GREETING: return "refused: the greeting was not understood";
     case FACTORD_ERROR_REFUSED_GEOMETRY: return "refused: no ring has this shape";
     case FACTORD_ERROR_REFUSED_CHANNEL_QUOTA: return "refused: the user has too many channels";
@@ -1555,6 +1942,9 @@ const char *factord_strerror(int error)
         return "refused: the user is not on the daemon's allow-list";
     case FACTORD_ERROR_REFUSED_SEALED: return "refused: the request region was sealed too early";
     case FACTORD_ERROR_REFUSED_BUSY: return "refused: the daemon is busy: try again";
+    case FACTORD_ERROR_REFUSED_NOT_PERMITTED: return "refused: the user may not do this";
+    case FACTORD_ERROR_REFUSED_TOO_MANY:
+        return "refused: the user has too many connections or requests at once";
     case FACTORD_ERROR_REFUSED_OTHER: return "refused: the daemon is newer than this client";
     default: return "no code of factord";
     }

@@ -13,12 +13,21 @@
  * caller sees an error only past its own deadline. Every answer is delivered once, in the order of
  * submission, and is checked to be for the words that were submitted.
  *
+ * A model's number is the client's own: it is given to a name when the client first sees it, and stays
+ * for the client's life, whatever engine it is attached to. After a restart every name is looked up
+ * again, and what was under way goes to the model of the same name or says UNKNOWN_MODEL. 0 is always
+ * `regression` and 1 `classification`.
+ *
  * Functions return FACTORD_OK, a count, or a negative code of enum factord_error; errno carries
  * nothing. A client is for one thread at a time; several clients are independent. A forked child
- * must not use its parent's client: its memory is not there.
+ * may close its parent's client and attach one of its own, in either order, and do nothing else with
+ * its parent's: the rings are not there.
  *
  * Build the source with -ffp-contract=off and never with -ffast-math: the bits of
- * factord_predict_local are those of the ring. The Makefile does so. */
+ * factord_predict_local are those of the ring. The Makefile does so. They are also those of the
+ * calling thread's floating-point environment: it must round to nearest and keep subnormal numbers, as
+ * every thread does from its start. A library that sets FTZ or DAZ (-ffast-math does where a shared
+ * object is linked with it) or another rounding changes them, and nobody notices. */
 #ifndef FACTORD_H
 #define FACTORD_H
 
@@ -36,7 +45,7 @@ extern "C" {
 /* Bytes of a model's name, without the final NUL; a client's name is one shorter. */
 #define FACTORD_NAME_LEN 32
 /* A buffer of this many bytes holds every sentence of factord_attach. */
-#define FACTORD_WHY_LEN 320
+#define FACTORD_WHY_LEN 384
 
 /* Units of a deadline, which is in nanoseconds from the call. */
 #define FACTORD_US UINT64_C(1000)
@@ -64,6 +73,8 @@ enum factord_error {
     FACTORD_ERROR_ATTACH_DEADLINE = -20,
     FACTORD_ERROR_OPTIONS = -21,
     FACTORD_ERROR_SYSTEM = -22,
+    /* Below /tmp: the socket's path, or who listens there, may be a stranger's. */
+    FACTORD_ERROR_UNTRUSTED = -23,
 
     /* The daemon's refusals. */
     FACTORD_ERROR_REFUSED_GREETING = -32,
@@ -74,7 +85,9 @@ enum factord_error {
     FACTORD_ERROR_REFUSED_NOT_ALLOWED = -37,
     FACTORD_ERROR_REFUSED_SEALED = -38,
     FACTORD_ERROR_REFUSED_BUSY = -39,
-    FACTORD_ERROR_REFUSED_OTHER = -40
+    FACTORD_ERROR_REFUSED_OTHER = -40,
+    FACTORD_ERROR_REFUSED_NOT_PERMITTED = -41,
+    FACTORD_ERROR_REFUSED_TOO_MANY = -42
 };
 
 /* What a waiting call does between two looks at shared memory. */
@@ -89,7 +102,8 @@ enum factord_idle {
     FACTORD_IDLE_BACKOFF = 3
 };
 
-/* What a model computes. */
+/* What a model computes; a newer daemon may serve kinds that are not here. They are asked through the
+ * ring like any other; factord_predict_local says UNKNOWN_MODEL. */
 enum factord_kind { FACTORD_LINEAR = 1, FACTORD_LOGISTIC = 2 };
 
 /* How to attach; start from FACTORD_OPTIONS_DEFAULT. */
@@ -106,9 +120,15 @@ typedef struct factord_options {
     uint32_t slot_count;
     /* A code of enum factord_idle. */
     int idle;
+    /* The user whom the daemon may run as, beside root and this process's own user, where the socket
+     * lies below /tmp, /var/tmp or /dev/shm. 0: FACTORD_DAEMON_UID, else nobody. */
+    uint32_t daemon_uid;
+    /* Nanoseconds in which factord_attach tries again while no daemon is there, or it is busy or does
+     * not answer. 0: one try. */
+    uint64_t wait_ns;
 } factord_options;
 
-#define FACTORD_OPTIONS_DEFAULT {NULL, NULL, 3, 8, FACTORD_IDLE_SPIN}
+#define FACTORD_OPTIONS_DEFAULT {NULL, NULL, 3, 8, FACTORD_IDLE_SPIN, 0, 0}
 
 /* One answer. With an error, y and second are NaN. */
 typedef struct factord_prediction {
@@ -134,8 +154,9 @@ typedef struct factord_prediction {
 typedef struct factord_model_row {
     uint32_t width;
     uint32_t generation;
+    /* The client's own number of the name. */
     uint16_t id;
-    /* A code of enum factord_kind. */
+    /* A code of enum factord_kind, or of a kind that is newer than this client. */
     uint16_t kind;
     /* NUL-terminated. */
     char name[FACTORD_NAME_LEN + 1];
@@ -154,7 +175,8 @@ typedef struct factord_client factord_client;
 
 /* Attaches to the daemon and stores the client. `options` NULL means the defaults. On an error
  * *client is NULL, and `why`, unless it is NULL, receives the whole sentence with what to do next, cut
- * to `why_len` bytes. Waits at most a second for each of the daemon's two messages. */
+ * to `why_len` bytes. Waits at most a second for room in the daemon's queue and for each of its two
+ * messages, and as long as options->wait_ns says for a daemon that is not there. */
 FACTORD_API int factord_attach(factord_client **client, const factord_options *options, char *why,
                                size_t why_len);
 
@@ -172,14 +194,17 @@ FACTORD_API int factord_predict(factord_client *client, uint16_t model, const do
 
 /* Publishes one request without waiting and stores its ticket; tickets count up from 1.
  * BACK_PRESSURE when as many requests are under way, or answered and not polled, as there are
- * slots; NOT_CONNECTED when the engine is gone; WIDTH_MISMATCH when x_count is not the channel's. */
+ * slots (answers of calls that ran out of time are dropped first); NOT_CONNECTED when the engine is
+ * gone; WIDTH_MISMATCH when x_count is not the channel's. */
 FACTORD_API int factord_submit(factord_client *client, uint16_t model, const double *x,
                                size_t x_count, uint64_t *ticket);
 
 /* Takes the next answer, in the order of submission, without waiting: 1 when there was one (whose
  * own error is in out->error), 0 when it is not there yet, NOT_CONNECTED while the engine is gone.
  * Requests under way are then kept and published again once it is back, so polling on is right. With
- * FACTORD_IDLE_SPIN or _NOOP every 64th empty poll looks after the engine, otherwise each. */
+ * FACTORD_IDLE_SPIN or _NOOP every 64th empty poll looks after the engine, otherwise each. A program
+ * that calls submit, poll or predict_local less than twice a second while an engine comes back gives
+ * the handshake 2 ms of such a call, and no more. */
 FACTORD_API int factord_poll(factord_client *client, uint64_t *ticket, factord_prediction *out);
 
 /* Predicts row_count rows through a full ring. `rows` is row-major with the channel's number of
@@ -199,13 +224,13 @@ FACTORD_API int factord_predict_local(factord_client *client, uint16_t model, co
 /* Asks for the engine's time stamps with every later request, or (0) no longer. */
 FACTORD_API void factord_stamp(factord_client *client, int wanted);
 
-/* Fills `rows` with the model table as it is now and returns how many there are. */
-FACTORD_API int factord_models(const factord_client *client,
+/* Fills `rows` with the model table as it is now and returns how many there are. Names that are new get
+ * their numbers. While the daemon writes the table, or died in the middle of it: as it was before. */
+FACTORD_API int factord_models(factord_client *client,
                                factord_model_row rows[FACTORD_MODEL_COUNT_MAX]);
 
 /* Finds one model by name; UNKNOWN_MODEL when none of that name is served. */
-FACTORD_API int factord_model(const factord_client *client, const char *name,
-                              factord_model_row *row);
+FACTORD_API int factord_model(factord_client *client, const char *name, factord_model_row *row);
 
 /* Changes whenever the model table does. */
 FACTORD_API uint64_t factord_models_sequence(const factord_client *client);

@@ -77,6 +77,7 @@ void hostile_answers(void)
     answers_ahead();
     hostile_rings();
     factord_client *client = channel_at(impostor("models-wild"));
+    REQUIRE(factord_models(client, table) == 10, "models-wild: not ten models");
     for (uint16_t model = 0; model < 10; model++) {
         int error = factord_predict_local(client, model, ROW, 3, &answer);
         same_error(error, FACTORD_ERROR_UNKNOWN_MODEL, "models-wild");
@@ -87,9 +88,16 @@ void hostile_answers(void)
     took(start, 0, 5 * FACTORD_S);
     client = channel_at(impostor("status-wild"));
     int count = factord_models(client, table);
-    REQUIRE(count == 0, "status-wild: %d models", count);
-    client = channel_at(impostor("status-odd"));
+    REQUIRE(count == 1, "status-wild: %d models", count);
+    REQUIRE(table[0].id == 2 && strcmp(table[0].name, "i") == 0, "status-wild: %s has number %d",
+            table[0].name, table[0].id);
+    REQUIRE(table[0].kind == 9 && table[0].width == 3 && table[0].generation == 1,
+            "status-wild: kind %d, width %u", table[0].kind, (unsigned)table[0].width);
+    int error = factord_predict_local(client, 2, ROW, 3, &answer);
+    same_error(error, FACTORD_ERROR_UNKNOWN_MODEL, "status-wild");
     start = suite_now_ns();
-    factord_models(client, table);
+    char why[FACTORD_WHY_LEN];
+    error = try_channel(&client, impostor("status-odd"), 3, SUITE_SLOTS, why);
+    same_error(error, FACTORD_ERROR_REGION, "status-odd");
     took(start, 0, 5 * FACTORD_S);
 }

@@ -23,18 +23,30 @@ void fault(const char *format, ...)
     longjmp(end_of_case, 1);
 }
 
-int try_channel(factord_client **client, const char *socket, uint32_t features, uint32_t slots,
-                char why[FACTORD_WHY_LEN])
+factord_options usual_options(const char *socket)
 {
     factord_options options = FACTORD_OPTIONS_DEFAULT;
     options.socket = socket;
     options.name = "conformance";
-    options.feature_count = features;
-    options.slot_count = slots;
+    options.slot_count = SUITE_SLOTS;
     /* The cores are shared with the daemon and with whatever else runs. */
     options.idle = FACTORD_IDLE_BACKOFF;
+    return options;
+}
+
+int try_channel(factord_client **client, const char *socket, uint32_t features, uint32_t slots,
+                char why[FACTORD_WHY_LEN])
+{
+    factord_options options = usual_options(socket);
+    options.feature_count = features;
+    options.slot_count = slots;
+    return try_options(client, &options, why);
+}
+
+int try_options(factord_client **client, const factord_options *options, char why[FACTORD_WHY_LEN])
+{
     why[0] = 0;
-    int error = factord_attach(client, &options, why, FACTORD_WHY_LEN);
+    int error = factord_attach(client, options, why, FACTORD_WHY_LEN);
     for (int i = 0; i < CHANNELS_MAX && error == FACTORD_OK; i++) {
         if (channels[i]) continue;
         channels[i] = *client;
@@ -79,13 +91,18 @@ void conduct(const char *words)
     REQUIRE(suite_conduct(words, NULL, 0), "the conductor cannot %s", words);
 }
 
+const char *conduct_with(const char *verb, const char *word)
+{
+    static char said[256];
+    char words[128];
+    snprintf(words, sizeof words, "%s %s", verb, word);
+    REQUIRE(suite_conduct(words, said, sizeof said), "the conductor cannot %s", words);
+    return said;
+}
+
 const char *impostor(const char *name)
 {
-    static char socket[256];
-    char words[128];
-    snprintf(words, sizeof words, "impostor %s", name);
-    REQUIRE(suite_conduct(words, socket, sizeof socket), "the conductor cannot %s", words);
-    return socket;
+    return conduct_with("impostor", name);
 }
 
 static const struct suite_rows *read_rows(const char *name, size_t width, int answers)
@@ -105,7 +122,7 @@ const struct suite_rows *bad_rows(void)
     return read_rows("bad", 3, 0);
 }
 
-uint16_t id_of(const factord_client *client, const char *name)
+uint16_t id_of(factord_client *client, const char *name)
 {
     factord_model_row row;
     REQUIRE(factord_model(client, name, &row) == FACTORD_OK, "%s: not in the model table", name);
@@ -204,6 +221,12 @@ static const struct {
     {"half-made-region", half_made_region},
     {"hostile-regions", hostile_regions},
     {"hostile-answers", hostile_answers},
+    {"identity", identity},
+    {"forked", forked},
+    {"untrusted", untrusted},
+    {"backlog-full", backlog_full},
+    {"reaped", reaped},
+    {"attach-wait", attach_wait},
 };
 
 #define CASE_COUNT (sizeof CASES / sizeof *CASES)
@@ -250,6 +273,9 @@ static int run_cases(int name_count, char **names)
 int main(int count, char **words)
 {
     if (count == 2 && strcmp(words[1], "ping") == 0) return ping();
+    if (count == 2 && strcmp(words[1], "late") == 0) {
+        return setjmp(end_of_case) == 0 ? late() : (fprintf(stderr, "%s\n", why_it_failed), 1);
+    }
     if (count == 4 && strcmp(words[1], "csv") == 0) return csv(words[2], words[3]);
     return run_cases(count - 1, words + 1);
 }

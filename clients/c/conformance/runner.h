@@ -18,7 +18,10 @@ __attribute__((format(printf, 1, 2), noreturn)) void fault(const char *format, .
         if (!(condition)) fault(__VA_ARGS__);    \
     } while (0)
 
+/* Of a channel of 3 features and 64 slots at a socket, or at the daemon. */
+factord_options usual_options(const char *socket);
 /* Attaches, and keeps the channel in mind; its error, and the sentence in `why`. */
+int try_options(factord_client **client, const factord_options *options, char why[FACTORD_WHY_LEN]);
 int try_channel(factord_client **client, const char *socket, uint32_t features, uint32_t slots,
                 char why[FACTORD_WHY_LEN]);
 /* A channel of 3 features and 64 slots at the daemon, or at a socket. */
@@ -28,12 +31,14 @@ void release(factord_client *client);
 void release_all(void);
 
 void conduct(const char *words);
+/* With a word behind the verb; what the conductor says behind `ok`, until the next call. */
+const char *conduct_with(const char *verb, const char *word);
 /* Starts a false daemon; its socket. */
 const char *impostor(const char *name);
 /* Rows of a golden file; freed when the case ends. */
 const struct suite_rows *rows_of(const char *name, size_t width);
 const struct suite_rows *bad_rows(void);
-uint16_t id_of(const factord_client *client, const char *name);
+uint16_t id_of(factord_client *client, const char *name);
 
 static inline const double *row_x(const struct suite_rows *rows, size_t row)
 {
@@ -78,9 +83,16 @@ void golden_image(void);
 void half_made_region(void);
 void hostile_regions(void);
 void hostile_answers(void);
+void identity(void);
+void forked(void);
+void untrusted(void);
+void backlog_full(void);
+void reaped(void);
+void attach_wait(void);
 
 /* The other calls of a runner. */
 int ping(void);
+int late(void);
 int csv(const char *input, const char *output);
 
 #endif

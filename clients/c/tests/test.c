@@ -62,7 +62,7 @@ static factord_client *attach(int idle)
     return client;
 }
 
-static uint16_t id_of(const factord_client *client, const char *name)
+static uint16_t id_of(factord_client *client, const char *name)
 {
     factord_model_row row;
     if (factord_model(client, name, &row) != FACTORD_OK) die(name);
