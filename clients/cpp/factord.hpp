@@ -9,7 +9,7 @@
 // A Client owns its channel, is moved and never copied, and belongs to one thread at a time. No
 // call throws or allocates but attach, which throws nothing either: a Result holds a value or an
 // error. A Client that was moved from, or made by default, has no channel: its calls say
-// not_connected.
+// not_connected. A forked child may destroy its parent's Client or assign one of its own to it.
 #ifndef FACTORD_HPP
 #define FACTORD_HPP
 
@@ -20,7 +20,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <optional>
+#include <ratio>
 #include <type_traits>
 #include <utility>
 
@@ -43,6 +45,7 @@ enum class Error : int {
     attach_deadline = FACTORD_ERROR_ATTACH_DEADLINE,
     options = FACTORD_ERROR_OPTIONS,
     system = FACTORD_ERROR_SYSTEM,
+    untrusted = FACTORD_ERROR_UNTRUSTED,
     refused_greeting = FACTORD_ERROR_REFUSED_GREETING,
     refused_geometry = FACTORD_ERROR_REFUSED_GEOMETRY,
     refused_channel_quota = FACTORD_ERROR_REFUSED_CHANNEL_QUOTA,
@@ -52,6 +55,8 @@ enum class Error : int {
     refused_sealed = FACTORD_ERROR_REFUSED_SEALED,
     refused_busy = FACTORD_ERROR_REFUSED_BUSY,
     refused_other = FACTORD_ERROR_REFUSED_OTHER,
+    refused_not_permitted = FACTORD_ERROR_REFUSED_NOT_PERMITTED,
+    refused_too_many = FACTORD_ERROR_REFUSED_TOO_MANY,
 };
 
 /// What an error means, in lower case.
@@ -128,7 +133,7 @@ struct Answer {
     Result<Prediction> prediction = Error::deadline;
 };
 
-/// What a model computes.
+/// What a model computes; a row of the model table may have another number than these, of a newer daemon.
 enum class Kind : std::uint16_t { linear = FACTORD_LINEAR, logistic = FACTORD_LOGISTIC };
 
 /// A row of the daemon's model table.
@@ -156,6 +161,38 @@ enum class Idle : int {
     backoff = FACTORD_IDLE_BACKOFF,
 };
 
+/// A time from the call on, of any duration of <chrono>: a negative one is over at once, and one above
+/// 584 years is that long.
+class Deadline {
+public:
+    template <class Rep, class Period>
+    constexpr Deadline(std::chrono::duration<Rep, Period> duration) noexcept : ns_(of(duration))
+    {
+    }
+
+    constexpr std::uint64_t ns() const noexcept { return ns_; }
+
+private:
+    template <class Rep, class Period>
+    static constexpr std::uint64_t of(std::chrono::duration<Rep, Period> duration) noexcept
+    {
+        constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+        using Ratio = std::ratio_divide<Period, std::nano>;
+        if constexpr (std::is_integral_v<Rep> && Ratio::den == 1) {
+            if (duration.count() <= 0) return 0;
+            const auto count = static_cast<std::uint64_t>(duration.count());
+            return count > most / Ratio::num ? most : count * Ratio::num;
+        } else {
+            using Ns = std::chrono::duration<long double, std::nano>;
+            const long double ns = Ns(duration).count();
+            if (!(ns > 0)) return 0;
+            return ns >= static_cast<long double>(most) ? most : static_cast<std::uint64_t>(ns);
+        }
+    }
+
+    std::uint64_t ns_;
+};
+
 /// How to attach; see `factord_options`.
 struct Options {
     const char* socket = nullptr;
@@ -163,6 +200,8 @@ struct Options {
     std::uint32_t feature_count = 3;
     std::uint32_t slot_count = 8;
     Idle idle = Idle::spin;
+    std::uint32_t daemon_uid = 0;
+    Deadline wait = std::chrono::nanoseconds(0);
 };
 
 /// Values in a row somewhere: a view that owns nothing. Made of an initializer list it must not
@@ -236,7 +275,8 @@ public:
     static Result<Client, AttachError> attach(const Options& options = {}) noexcept
     {
         const factord_options plain{options.socket, options.name, options.feature_count,
-                                    options.slot_count, static_cast<int>(options.idle)};
+                                    options.slot_count, static_cast<int>(options.idle),
+                                    options.daemon_uid, options.wait.ns()};
         Client client;
         AttachError error;
         error.code_ = static_cast<Error>(factord_attach(
@@ -246,11 +286,11 @@ public:
     }
 
     /// Predicts one row and waits for the answer, at most for `deadline`.
-    Result<Prediction> predict(std::uint16_t model, Row x, std::chrono::nanoseconds deadline) noexcept
+    Result<Prediction> predict(std::uint16_t model, Row x, Deadline deadline) noexcept
     {
         if (!client_) return Error::not_connected;
         Prediction answer;
-        const int error = factord_predict(client_, model, x.data(), x.size(), ns(deadline), &answer);
+        const int error = factord_predict(client_, model, x.data(), x.size(), deadline.ns(), &answer);
         if (error != FACTORD_OK) return static_cast<Error>(error);
         return answer;
     }
@@ -281,12 +321,12 @@ public:
     /// Predicts many rows through a full ring: `rows` is row-major, `answers` receives one entry a
     /// row, in order, each with an error of its own. The deadline is for the whole call.
     Result<void> predict_batch(std::uint16_t model, Row rows, View<Prediction> answers,
-                               std::chrono::nanoseconds deadline) noexcept
+                               Deadline deadline) noexcept
     {
         if (!client_) return Error::not_connected;
         if (rows.size() != answers.size() * feature_count()) return Error::width_mismatch;
         const int error = factord_predict_batch(client_, model, rows.data(), answers.size(),
-                                                ns(deadline), answers.data());
+                                                deadline.ns(), answers.data());
         if (error != FACTORD_OK) return static_cast<Error>(error);
         return {};
     }
@@ -307,7 +347,7 @@ public:
         if (client_) factord_stamp(client_, wanted);
     }
 
-    /// The daemon's model table, as it is now.
+    /// The daemon's model table, as it is now, with this client's own numbers.
     Models models() const noexcept
     {
         Models models;
@@ -352,11 +392,6 @@ public:
     factord_client* get() const noexcept { return client_; }
 
 private:
-    static std::uint64_t ns(std::chrono::nanoseconds duration) noexcept
-    {
-        return duration.count() > 0 ? static_cast<std::uint64_t>(duration.count()) : 0;
-    }
-
     factord_client* client_ = nullptr;
 };
 

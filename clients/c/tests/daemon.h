@@ -13,7 +13,7 @@
 struct daemon {
     pid_t pid;
     char directory[64];
-    char socket[80];
+    char socket[112];
 };
 
 static inline void die(const char *why)

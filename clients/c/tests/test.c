@@ -14,7 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
 #include <ucontext.h>
 
@@ -144,6 +146,16 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void __wrap_free(void *old);
 
+/* Allocations until one fails; -1: none does. */
+static int allocations_left = -1;
+
+static bool fails_now(void)
+{
+    bool none_left = allocations_left == 0;
+    if (allocations_left > 0) allocations_left--;
+    return none_left;
+}
+
 static void count_call(void)
 {
     __atomic_fetch_add(&allocator_calls, 1, __ATOMIC_RELAXED);
@@ -152,19 +164,19 @@ static void count_call(void)
 void *__wrap_malloc(size_t size)
 {
     count_call();
-    return __real_malloc(size);
+    return fails_now() ? NULL : __real_malloc(size);
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
     count_call();
-    return __real_calloc(count, size);
+    return fails_now() ? NULL : __real_calloc(count, size);
 }
 
 void *__wrap_realloc(void *old, size_t size)
 {
     count_call();
-    return __real_realloc(old, size);
+    return fails_now() ? NULL : __real_realloc(old, size);
 }
 
 void __wrap_free(void *old)
@@ -457,14 +469,20 @@ static void attaching_and_failing_to_leaves_no_file_open(void)
     longer[sizeof longer - 1] = 0;
     options.socket = longer;
     CHECK(factord_attach(&client, &options, why, sizeof why) == FACTORD_ERROR_OPTIONS);
-    const factord_options wrong[] = {
-        {engine.socket, NULL, 0, 64, 0},  {engine.socket, NULL, 1025, 64, 0},
-        {engine.socket, NULL, 3, 0, 0},   {engine.socket, NULL, 3, 63, 0},
-        {engine.socket, NULL, 3, 8192, 0}, {engine.socket, NULL, 1024, 4096, 0},
-        {engine.socket, NULL, 3, 64, 4},  {engine.socket, NULL, 3, 64, -1},
+    const struct {
+        uint32_t feature_count;
+        uint32_t slot_count;
+        int idle;
+    } wrong[] = {
+        {0, 64, 0},   {1025, 64, 0},   {3, 0, 0},  {3, 63, 0},
+        {3, 8192, 0}, {1024, 4096, 0}, {3, 64, 4}, {3, 64, -1},
     };
+    options.socket = engine.socket;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        CHECK(factord_attach(&client, &wrong[i], why, sizeof why) == FACTORD_ERROR_OPTIONS);
+        options.feature_count = wrong[i].feature_count;
+        options.slot_count = wrong[i].slot_count;
+        options.idle = wrong[i].idle;
+        CHECK(factord_attach(&client, &options, why, sizeof why) == FACTORD_ERROR_OPTIONS);
         CHECK(!client);
     }
     CHECK(open_files() == before);
@@ -483,7 +501,81 @@ static void every_error_has_words_of_its_own(void)
             CHECK(strcmp(words, factord_strerror(other)) != 0);
         }
     }
-    CHECK(found == 24);
+    CHECK(found == 27);
+}
+
+static void an_attach_without_memory_says_so(void)
+{
+    factord_options options = FACTORD_OPTIONS_DEFAULT;
+    factord_client *client;
+    options.socket = engine.socket;
+    for (int left = 0; left < 6; left++) {
+        char why[FACTORD_WHY_LEN] = "untouched";
+        allocations_left = left;
+        int error = factord_attach(&client, &options, why, sizeof why);
+        allocations_left = -1;
+        CHECK(error == FACTORD_ERROR_SYSTEM && !client);
+        CHECK(strstr(why, "no memory"));
+    }
+}
+
+/* A path may fill its place in the address: the daemon listens there too. */
+static void the_longest_path_of_a_socket_is_served(void)
+{
+    enum { LONGEST = sizeof((struct sockaddr_un *)0)->sun_path };
+    struct daemon longest = {0};
+    strcpy(longest.directory, "/tmp/factord-c-XXXXXX");
+    if (!mkdtemp(longest.directory)) die("no directory for the socket");
+    size_t len = strlen(longest.directory);
+    memcpy(longest.socket, longest.directory, len);
+    memset(longest.socket + len, 's', LONGEST - len);
+    longest.socket[len] = '/';
+    longest.socket[LONGEST] = 0;
+    daemon_start(&longest);
+    factord_options options = FACTORD_OPTIONS_DEFAULT;
+    factord_client *client;
+    char why[FACTORD_WHY_LEN] = "";
+    options.socket = longest.socket;
+    CHECK(factord_attach(&client, &options, why, sizeof why) == FACTORD_OK);
+    if (why[0]) fprintf(stderr, "%s\n", why);
+    factord_close(client);
+    daemon_end(&longest);
+}
+
+static void the_user_of_a_daemon_is_told_by_a_number_or_not_at_all(void)
+{
+    static const char *const WRONG[] = {"root", "-1", "1000 ", "4294967295", "99999999999999999999"};
+    factord_options options = FACTORD_OPTIONS_DEFAULT;
+    factord_client *client;
+    char why[FACTORD_WHY_LEN];
+    options.socket = engine.socket;
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        setenv("FACTORD_DAEMON_UID", WRONG[i], 1);
+        CHECK(factord_attach(&client, &options, why, sizeof why) == FACTORD_ERROR_OPTIONS);
+        CHECK(strstr(why, WRONG[i]) && strstr(why, "FACTORD_DAEMON_UID"));
+    }
+    setenv("FACTORD_DAEMON_UID", "1234", 1);
+    CHECK(factord_attach(&client, &options, why, sizeof why) == FACTORD_OK);
+    unsetenv("FACTORD_DAEMON_UID");
+    factord_close(client);
+}
+
+static void numbers_begin_with_the_two_fixed_names(void)
+{
+    factord_client *client = attach(FACTORD_IDLE_BACKOFF);
+    double x[3] = {0.5, 0.2, 0.3};
+    factord_prediction answer;
+    CHECK(id_of(client, "regression") == 0 && id_of(client, "classification") == 1);
+    for (int model = 2; model < 70000; model += 999) {
+        uint16_t number = (uint16_t)model;
+        if (number < 2) continue;
+        int error = factord_predict(client, number, x, 3, 10 * FACTORD_S, &answer);
+        CHECK(error == FACTORD_ERROR_UNKNOWN_MODEL);
+        error = factord_predict_local(client, number, x, 3, &answer);
+        CHECK(error == FACTORD_ERROR_UNKNOWN_MODEL);
+    }
+    CHECK(factord_predict(client, 0, x, 3, 10 * FACTORD_S, &answer) == FACTORD_OK);
+    factord_close(client);
 }
 
 struct test {
@@ -507,6 +599,10 @@ int main(int count, char **names)
         TEST(clients_of_several_threads_are_independent),
         TEST(attaching_and_failing_to_leaves_no_file_open),
         TEST(every_error_has_words_of_its_own),
+        TEST(an_attach_without_memory_says_so),
+        TEST(the_longest_path_of_a_socket_is_served),
+        TEST(the_user_of_a_daemon_is_told_by_a_number_or_not_at_all),
+        TEST(numbers_begin_with_the_two_fixed_names),
     };
     int passed = 0;
     int failed = 0;

@@ -6,7 +6,7 @@ use crate::fault::{During, Fault, ensure, fail};
 use crate::language::{LANGUAGES, Language, Runner};
 use crate::say::say;
 use crate::table::{self, Outcome};
-use crate::{golden, latency, spoilt};
+use crate::{golden, late, latency, spoilt};
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// What a whole runner may take.
-const RUNNER_DEADLINE: Duration = Duration::from_secs(120);
+const RUNNER_DEADLINE: Duration = Duration::from_secs(240);
 /// The table of the `csv` call, where the test data is.
 const TABLE: &str = "jay/golden.csv";
 
@@ -133,6 +133,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, Fault> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["--latency", names @ ..] => latency::run(&runners(names)?).map(|()| true),
+        ["--late", names @ ..] => late::run(&runners(names)?).map(|()| true),
         ["--spoilt", names @ ..] => spoilt::run(&runners(names)?),
         names => conform(names),
     }

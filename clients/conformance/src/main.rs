@@ -11,6 +11,7 @@ mod image;
 mod images;
 mod impostor;
 mod language;
+mod late;
 mod latency;
 mod models;
 mod runner;
@@ -29,7 +30,7 @@ use std::thread;
 fn run(arguments: &[String]) -> Result<bool, Fault> {
     let [call, rest @ ..] = arguments else {
         return fail(
-            "calls: drive [--latency|--spoilt] [LANGUAGE...], runner ..., conduct ..., golden FOLDER",
+            "calls: drive [--late|--latency|--spoilt] [LANGUAGE...], runner ..., conduct ..., golden FOLDER",
         );
     };
     match (call.as_str(), rest) {

@@ -64,6 +64,7 @@ void hostile_answers()
     }
     {
         Client client = at("models-wild");
+        require(client.models().size() == 10, "models-wild: not ten models");
         for (std::uint16_t model = 0; model < 10; model++) {
             fails(client.predict_local(model, ROW), Error::unknown_model, "models-wild");
         }
@@ -74,9 +75,18 @@ void hostile_answers()
         require(!client.predict_local(0, ROW), "models-torn: an answer");
         watch.took(Seconds(0), Seconds(5));
     }
-    require(at("status-wild").models().empty(), "status-wild: a model");
-    const Client client = at("status-odd");
+    {
+        Client client = at("status-wild");
+        const auto table = client.models();
+        require(table.size() == 1, "status-wild: " + std::to_string(table.size()) + " models");
+        const auto& row = *table.begin();
+        require(row.id == 2 && row.name == std::string("i"), "status-wild: another name");
+        require(row.kind == 9 && row.width == 3 && row.generation == 1, "status-wild: shape");
+        fails(client.predict_local(2, ROW), Error::unknown_model, "status-wild");
+    }
+    const auto odd = impostor("status-odd");
     const Watch watch;
-    static_cast<void>(client.models());
+    const auto client = try_channel(odd);
+    require(!client && client.error().code() == Error::region, "status-odd: attached");
     watch.took(Seconds(0), Seconds(5));
 }

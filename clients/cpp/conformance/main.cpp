@@ -23,6 +23,12 @@ static const std::pair<std::string, void (*)()> CASES[] = {
     {"half-made-region", half_made_region},
     {"hostile-regions", hostile_regions},
     {"hostile-answers", hostile_answers},
+    {"identity", identity},
+    {"forked", forked},
+    {"untrusted", untrusted},
+    {"backlog-full", backlog_full},
+    {"reaped", reaped},
+    {"attach-wait", attach_wait},
 };
 
 static int run_cases(const std::vector<std::string>& names)
@@ -60,6 +66,7 @@ int main(int count, char** words)
     const std::vector<std::string> names(words + 1, words + count);
     try {
         if (count == 2 && names[0] == "ping") return ping();
+        if (count == 2 && names[0] == "late") return late();
         if (count == 4 && names[0] == "csv") return csv(words[2], words[3]);
         return run_cases(names);
     } catch (const Fault& fault) {

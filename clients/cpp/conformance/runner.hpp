@@ -113,17 +113,25 @@ inline std::string impostor(const std::string& name)
     return conduct("impostor " + name);
 }
 
+// Of a channel at the daemon.
+inline factord::Options usual_options()
+{
+    factord::Options options;
+    options.name = "conformance";
+    options.slot_count = SUITE_SLOTS;
+    // The cores are shared with the daemon and with whatever else runs.
+    options.idle = factord::Idle::backoff;
+    return options;
+}
+
 inline factord::Result<Client, AttachError> try_channel(const std::string& socket = "",
                                                         std::uint32_t features = 3,
                                                         std::uint32_t slots = SUITE_SLOTS)
 {
-    factord::Options options;
+    factord::Options options = usual_options();
     options.socket = socket.empty() ? nullptr : socket.c_str();
-    options.name = "conformance";
     options.feature_count = features;
     options.slot_count = slots;
-    // The cores are shared with the daemon and with whatever else runs.
-    options.idle = factord::Idle::backoff;
     return Client::attach(options);
 }
 
@@ -180,9 +188,16 @@ void golden_image();
 void half_made_region();
 void hostile_regions();
 void hostile_answers();
+void identity();
+void forked();
+void untrusted();
+void backlog_full();
+void reaped();
+void attach_wait();
 
 // The other calls of a runner.
 int ping();
+int late();
 int csv(const char* input, const char* output);
 
 #endif

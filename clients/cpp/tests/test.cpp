@@ -130,6 +130,24 @@ static void answers_are_values_or_errors(const char* socket)
     CHECK(std::string(lost.error().what()).find("/nowhere/factord.sock") != std::string::npos);
 }
 
+// Any duration is a deadline, also one that no 64-bit number of nanoseconds holds.
+static void no_deadline_wraps(const char* socket)
+{
+    using std::chrono::duration;
+    using factord::Deadline;
+    constexpr auto most = std::numeric_limits<std::uint64_t>::max();
+    static_assert(Deadline(std::chrono::hours::max()).ns() == most);
+    static_assert(Deadline(std::chrono::seconds(1)).ns() == 1000000000);
+    static_assert(Deadline(std::chrono::nanoseconds::min()).ns() == 0);
+    static_assert(Deadline(std::chrono::hours::min()).ns() == 0);
+    static_assert(Deadline(duration<std::uint64_t>(20000000000)).ns() == most);
+    CHECK(Deadline(duration<double>(0.25)).ns() == 250000000);
+    CHECK(Deadline(duration<double>(1e300)).ns() == most && Deadline(duration<double>(NAN)).ns() == 0);
+    CHECK(Deadline(duration<int, std::pico>(2500)).ns() == 2);
+    Client client = attach(socket);
+    CHECK(client.predict(0, {0.5, 0.2, 0.3}, std::chrono::hours::max()));
+}
+
 int main()
 {
     using Test = void (*)(const char*);
@@ -138,6 +156,7 @@ int main()
          a_client_is_moved_and_says_not_connected_afterwards},
         {"features_come_from_whatever_holds_them", features_come_from_whatever_holds_them},
         {"answers_are_values_or_errors", answers_are_values_or_errors},
+        {"no_deadline_wraps", no_deadline_wraps},
     };
     int failed = 0;
     int passed = 0;
