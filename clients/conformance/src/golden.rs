@@ -139,8 +139,8 @@ pub(crate) fn write_all(folder: &Path) -> Result<usize, Fault> {
 }
 
 /// Writes golden files that no honest client agrees with: the last row of each is off by its last
-/// bit, of the models that are swapped or move every row, and the last bad row is a good one. The images
-/// are as they should be.
+/// bit, of the models that are swapped or move every row, and the last bad row is a good one. The
+/// images are as they should be.
 pub(crate) fn write_spoilt(folder: &Path) -> Result<(), Fault> {
     write_all(folder)?;
     let names = ["regression", "classification", "wide", "wide-logistic", "image"];

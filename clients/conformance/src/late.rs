@@ -1,4 +1,4 @@
-//! How late calls end beside an engine that neither answers nor takes connections, in each language.
+//! How late calls end beside an engine that neither answers nor takes connections.
 
 use crate::drive::{Made, Stage, lines_of};
 use crate::fault::{Fault, fail};
@@ -37,12 +37,7 @@ pub(crate) fn run(runners: &[Made]) -> Result<(), Fault> {
                 return fail(format!("{}: no figures of {name}: {lines:?}", language.name));
             };
             let us = |ns: u64| ns as f64 / 1e3;
-            say(format_args!(
-                "| {} | {name} | {:.1} | {:.1} |",
-                language.name,
-                us(p99),
-                us(worst)
-            ));
+            say(format_args!("| {} | {name} | {:.1} | {:.1} |", language.name, us(p99), us(worst)));
         }
     }
     Ok(())
