@@ -2,6 +2,7 @@
 //! test or a check that exists, or says why there is none yet.
 
 use crate::source::Source;
+use std::collections::BTreeSet;
 
 /// Where the promises stand.
 pub(crate) const SPECIFICATION: &str = "docs/specification.md";
@@ -71,20 +72,20 @@ fn fault(sources: &[Source], citation: &str) -> Option<String> {
     (!has_test(source, name)).then(|| format!("`{path}` has no test `{name}`"))
 }
 
-/// Every promise has a number of its own, ascending (a number is never given again, so there may be
-/// gaps), and tests or checks that exist.
+/// Every promise has a number of its own (a number is never given again, so there may be gaps), and
+/// tests or checks that exist.
 pub(crate) fn held(sources: &[Source]) -> Vec<String> {
     let mut broken = Vec::new();
     let Some(document) = sources.iter().find(|source| source.path == SPECIFICATION) else {
         return vec![format!("{SPECIFICATION}:1: it is not there")];
     };
-    let mut last = 0;
+    let mut given = BTreeSet::new();
     for promise in &promises(&document.text) {
         let mut say =
             |what: String| broken.push(format!("{SPECIFICATION}:{}: {what}", promise.line));
         match promise.number {
-            Some(number) if number > last => last = number,
-            _ => say(format!("the number should be above {last}")),
+            Some(number) if given.insert(number) => {}
+            _ => say("a promise needs a number of its own".to_owned()),
         }
         let quoted = promise.words.split('`').skip(1).step_by(2);
         let citations: Vec<&str> = quoted
