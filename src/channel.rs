@@ -74,6 +74,9 @@ pub enum AttachError {
     /// The daemon did not answer in time.
     #[error("attach failed: no answer within {} ms", HANDSHAKE_DEADLINE.as_millis())]
     Deadline,
+    /// The model table cannot be read.
+    #[error("attach failed: the engine's model table stays half written: it died, or stands still")]
+    Unsettled,
     /// The system refused.
     #[error("attach failed: {0}")]
     Io(#[from] io::Error),

@@ -10,6 +10,7 @@
 mod answer;
 mod batch;
 mod local;
+mod names;
 mod session;
 mod watch;
 
@@ -22,9 +23,9 @@ use crate::idle::{Idle, IdleStrategy};
 use crate::ring::Geometry;
 use crate::sys::clock;
 use answer::answer;
-use core::cell::Cell;
-use core::marker::PhantomData;
+use core::cell::RefCell;
 use core::time::Duration;
+use names::{NOT_SERVED, Names};
 use session::Session;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -54,6 +55,8 @@ pub struct Client {
     path: PathBuf,
     geometry: Geometry,
     session: Session,
+    /// Its cell keeps the client to one thread at a time.
+    names: RefCell<Names>,
     connected: bool,
     /// The ticket of position `p` is `base + p`.
     base: u64,
@@ -67,7 +70,6 @@ pub struct Client {
     beat: Beat,
     retry_at_ns: u64,
     retry_pause_ns: u64,
-    not_sync: PhantomData<Cell<()>>,
 }
 
 impl Client {
@@ -97,12 +99,15 @@ impl Client {
                 slot_count: options.slot_count as u64,
             }),
         )?;
-        let session = Session::open(&path, geometry, &options.name)?;
+        let (session, table) = Session::open(&path, geometry, &options.name)?;
+        let mut names = Names::new();
+        names.enter(table);
         Ok(Client {
             options: options.clone(),
             path,
             geometry,
             session,
+            names: RefCell::new(names),
             connected: true,
             base: 0,
             early: VecDeque::with_capacity(geometry.slot_count()),
@@ -113,7 +118,6 @@ impl Client {
             beat: Beat::new(clock::monotonic_ns()),
             retry_at_ns: 0,
             retry_pause_ns: RETRY_NS.start,
-            not_sync: PhantomData,
         })
     }
 
@@ -230,7 +234,40 @@ impl Client {
                 return Err(PredictError::NotConnected);
             }
         }
-        Ok(self.base + self.session.push(u64::from(model) | self.flags, x))
+        let meta = self.meta(model);
+        Ok(self.base + self.session.push(meta, x))
+    }
+
+    /// The first word of a request for a model of the client's number.
+    #[inline(always)]
+    fn meta(&mut self, model: u16) -> u64 {
+        u64::from(self.engine_number(model)) | self.flags
+    }
+
+    /// The engine's number for a model of the client's number.
+    #[inline(always)]
+    fn engine_number(&mut self, model: u16) -> u16 {
+        match self.names.get_mut().engine(model) {
+            NOT_SERVED => self.look_up_again(model),
+            number => number,
+        }
+    }
+
+    /// Reads the model table again if it has changed: a reload may have brought the model back.
+    #[cold]
+    fn look_up_again(&mut self, model: u16) -> u16 {
+        self.enter_models();
+        self.names.get_mut().engine(model)
+    }
+
+    /// Reads the model table again if it has changed since.
+    #[inline]
+    fn enter_models(&self) {
+        if !self.names.borrow().are_of(self.session.models_sequence())
+            && let Some(table) = self.session.table_now()
+        {
+            self.names.borrow_mut().enter(table);
+        }
     }
 
     /// Takes the next answer, in the order of submission, without waiting; `None` when the next
@@ -276,10 +313,23 @@ impl Client {
         None
     }
 
-    /// The daemon's model table, as it is now; empty when the daemon died in the middle of an
-    /// update, until the next engine is there.
+    /// The daemon's model table, as it is now, with the client's own numbers as ids; empty when the
+    /// daemon died in the middle of an update, until the next engine is there.
+    ///
+    /// A number belongs to a name for the client's life: the engine's numbers may be others after a
+    /// restart, the client's stay. `regression` is 0 and `classification` 1; the others follow as
+    /// they are first seen.
     pub fn models(&self) -> Vec<ModelRow> {
-        self.session.models()
+        let Ok(table) = self.session.table() else { return Vec::new() };
+        self.names.borrow_mut().enter(table)
+    }
+
+    /// The client's number of a model by name; `None` when the engine does not serve it now. Costs
+    /// one load and a comparison a name, and reads the table only when it has changed.
+    #[inline]
+    pub fn number(&self, name: &str) -> Option<u16> {
+        self.enter_models();
+        self.names.borrow().find(name)
     }
 
     /// Changes whenever the model table does; costs one load.

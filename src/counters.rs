@@ -8,7 +8,9 @@ mod observer;
 mod snapshot;
 
 pub use observer::{Observer, Unsettled};
-pub use snapshot::{Histogram, LocalCounters, ModelRow, Snapshot, State, WorkerCounters};
+pub use snapshot::{
+    Histogram, LocalCounters, ModelRow, ModelTable, Snapshot, State, WorkerCounters,
+};
 
 use crate::abi::{self, status_region as at};
 use crate::region::Region;
@@ -83,8 +85,8 @@ impl StatusWriter {
     pub fn write_models(&self, rows: &[ModelRow]) {
         let sequence = get(self.word(at::MODELS_SEQUENCE));
         set(self.word(at::MODELS_SEQUENCE), sequence.wrapping_add(1));
-        // SYNC(status.models): pairs with the Acquire fence in `Observer::models`; the odd sequence
-        // is seen before any word of the rows changes.
+        // SYNC(status.models): pairs with the Acquire fence in `Observer::table_now`; the odd
+        // sequence is seen before any word of the rows changes.
         fence(Ordering::Release);
         for id in 0..abi::MODEL_COUNT_MAX {
             let row = rows.iter().find(|row| usize::from(row.id) == id);
@@ -94,7 +96,8 @@ impl StatusWriter {
                 set(self.word(start + offset), word);
             }
         }
-        // SYNC(status.rows): pairs with the Acquire load in `Observer::models`; publishes the rows.
+        // SYNC(status.rows): pairs with the Acquire load in `Observer::table_now`; publishes
+        // the rows.
         self.word(at::MODELS_SEQUENCE).store(sequence.wrapping_add(2), Ordering::Release);
     }
 }

@@ -142,7 +142,9 @@ impl Coded for AttachError {
             AttachError::Refused(Refusal::NotAllowed { .. }) => Code::Permission,
             AttachError::Refused(Refusal::Geometry { .. }) => Code::Data,
             AttachError::Refused(Refusal::NoMemory { .. }) => Code::Os,
-            AttachError::Refused(Refusal::Busy) | AttachError::Deadline => Code::Temporary,
+            AttachError::Refused(Refusal::Busy)
+            | AttachError::Deadline
+            | AttachError::Unsettled => Code::Temporary,
             AttachError::Unreachable { .. }
             | AttachError::Refused(_)
             | AttachError::Abi { .. }

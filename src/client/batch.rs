@@ -76,11 +76,12 @@ impl Client {
         let mut looks = 0u32;
         while batch.taken < count {
             let before = (batch.submitted, batch.taken);
+            // An engine that came meanwhile may have another number for the model.
+            let meta = self.meta(model);
             for row in rows[batch.submitted * width..].chunks_exact(width).take(BURST) {
                 if !self.has_room() || !self.connected {
                     break;
                 }
-                let meta = u64::from(model) | self.flags;
                 let position = self.session.push(meta, row);
                 if batch.submitted == 0 {
                     batch.first_ticket = self.base + position;

@@ -118,37 +118,41 @@ impl Client {
     /// `BadInput`, `UnknownModel` or `WidthMismatch`.
     #[inline(always)]
     pub fn predict_local(&mut self, model: u16, x: &[f64]) -> Outcome {
+        let model = self.engine_number(model);
         if let Some((y, generation, count)) =
             self.session.with_local(model, |evaluator| evaluator.linear(x))
         {
-            if count.is_multiple_of(LOCAL_CALLS_PER_LOOK) {
-                self.look_after_engine();
-            }
-            return Ok(self.local_prediction(y, 0.0, generation));
+            let prediction = self.local_prediction(y, 0.0, generation);
+            self.look_at_times(count);
+            return Ok(prediction);
         }
         self.predict_local_any(model, x)
     }
 
+    /// Evaluates a model of the engine's number.
     // Out of line, so that the linear form stays small where it is called.
     #[inline(never)]
     fn predict_local_any(&mut self, model: u16, x: &[f64]) -> Outcome {
         if let Some((output, generation, count)) =
             self.session.with_local(model, |evaluator| evaluator.logistic(x))
         {
-            if count.is_multiple_of(LOCAL_CALLS_PER_LOOK) {
-                self.look_after_engine();
-            }
-            return Ok(self.local_prediction(output.y, output.second, generation));
+            let prediction = self.local_prediction(output.y, output.second, generation);
+            self.look_at_times(count);
+            return Ok(prediction);
         }
         let (answer, count) = self.session.answer_local(model, x);
+        let (y, second) = (f64::from_bits(answer.y), f64::from_bits(answer.second));
+        let prediction = self.local_prediction(y, second, answer.generation);
+        self.look_at_times(count);
+        if answer.status == status::OK { Ok(prediction) } else { Err(refusal(answer.status)) }
+    }
+
+    /// Looks after the engine now and then; what it has answered bears its own epoch by then.
+    #[inline(always)]
+    fn look_at_times(&mut self, count: u64) {
         if count.is_multiple_of(LOCAL_CALLS_PER_LOOK) {
             self.look_after_engine();
         }
-        if answer.status != status::OK {
-            return Err(refusal(answer.status));
-        }
-        let (y, second) = (f64::from_bits(answer.y), f64::from_bits(answer.second));
-        Ok(self.local_prediction(y, second, answer.generation))
     }
 
     #[inline(always)]

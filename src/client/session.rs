@@ -1,9 +1,9 @@
 //! One attachment to one engine: its regions and both client ends.
 
 use super::local::Local;
-use crate::abi::status;
+use crate::abi::{request, status};
 use crate::channel::{self, AttachError, Connection};
-use crate::counters::{ModelRow, Observer};
+use crate::counters::{ModelTable, Observer, Unsettled};
 use crate::model::evaluator::{Answer, Evaluator};
 use crate::region::Mapping;
 use crate::ring::{Geometry, RequestProducer, Response, ResponseConsumer};
@@ -24,16 +24,18 @@ impl Session {
         path: &Path,
         geometry: Geometry,
         name: &str,
-    ) -> Result<Session, AttachError> {
+    ) -> Result<(Session, ModelTable), AttachError> {
         let attached = channel::attach(path, geometry, name)?;
-        Ok(Session {
+        let session = Session {
             requests: RequestProducer::new(attached.req, geometry),
             responses: ResponseConsumer::new(attached.resp, geometry),
             observer: Observer::new(attached.status),
             local: Local::new(attached.models),
             connection: attached.connection,
             epoch: attached.welcome.epoch,
-        })
+        };
+        let table = session.table().map_err(|Unsettled| AttachError::Unsettled)?;
+        Ok((session, table))
     }
 
     #[inline]
@@ -65,12 +67,14 @@ impl Session {
         Some((position, response, self.requests.echo(position)))
     }
 
-    /// Publishes every unanswered request of this session in `next`, in order.
-    pub(super) fn publish_again(&self, next: &mut Session) {
+    /// Publishes every unanswered request of this session in `next`, in order, each for the model
+    /// that `moved` makes of its number.
+    pub(super) fn publish_again(&self, next: &mut Session, moved: impl Fn(u16) -> u16) {
         let mut features = vec![0.0; self.requests.feature_count()];
         for position in self.responses.position()..self.requests.position() {
             let meta = self.requests.read_back(position, &mut features);
-            next.requests.push(meta, &features);
+            let model = moved((meta & request::MODEL_MASK) as u16);
+            next.requests.push(meta & !request::MODEL_MASK | u64::from(model), &features);
         }
     }
 
@@ -102,8 +106,14 @@ impl Session {
         self.connection.hung_up()
     }
 
-    pub(super) fn models(&self) -> Vec<ModelRow> {
-        self.observer.models().unwrap_or_default()
+    /// The engine's model table; waits while it is being written.
+    pub(super) fn table(&self) -> Result<ModelTable, Unsettled> {
+        self.observer.table()
+    }
+
+    /// The engine's model table, unless it is being written.
+    pub(super) fn table_now(&self) -> Option<ModelTable> {
+        self.observer.table_now()
     }
 
     pub(super) fn models_sequence(&self) -> u64 {

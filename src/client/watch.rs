@@ -59,11 +59,11 @@ impl Client {
         if self.session.ready(1) > 0 {
             return;
         }
-        let Ok(mut next) = Session::open(&self.path, self.geometry, &self.options.name) else {
-            return;
-        };
+        let opened = Session::open(&self.path, self.geometry, &self.options.name);
+        let Ok((mut next, table)) = opened else { return };
         let first = self.base + self.session.next_answer();
-        self.session.publish_again(&mut next);
+        let moved = self.names.get_mut().renumber(table);
+        self.session.publish_again(&mut next, moved);
         self.base = first - next.next_answer();
         self.session = next;
         self.connected = true;

@@ -1,7 +1,9 @@
 //! The reader that tools use.
 
 use super::get;
-use super::snapshot::{Histogram, LocalCounters, ModelRow, Snapshot, State, WorkerCounters};
+use super::snapshot::{
+    Histogram, LocalCounters, ModelRow, ModelTable, Snapshot, State, WorkerCounters,
+};
 use crate::abi::{self, status_region as at};
 use crate::channel::{self, AttachError};
 use crate::idle::IdleStrategy;
@@ -76,32 +78,46 @@ impl Observer {
         }
     }
 
-    /// The model table, as it is now. Models of a kind that this build does not know are listed too.
+    /// The model table, as it is now. Models of a kind that this build does not know are listed
+    /// too.
     ///
     /// # Errors
     ///
     /// [`Unsettled`] after a thousand tries: the daemon died, or stands still, in the middle of an
     /// update.
     pub fn models(&self) -> Result<Vec<ModelRow>, Unsettled> {
-        let sequence = self.mapping.words().get(at::MODELS_SEQUENCE).ok_or(Unsettled)?;
+        self.table().map(|table| table.rows)
+    }
+
+    /// The model table and its sequence: see [`Observer::models`].
+    ///
+    /// # Errors
+    ///
+    /// [`Unsettled`].
+    pub fn table(&self) -> Result<ModelTable, Unsettled> {
         for _ in 0..READ_ATTEMPTS {
-            // SYNC(status.rows): pairs with the Release store in `StatusWriter::write_models`. The
-            // load is Relaxed with a fence, since the mapping is read-only.
-            let before = get(sequence);
-            fence(Ordering::Acquire);
-            if !before.is_multiple_of(2) {
-                // The writer may wait for this very CPU.
-                thread::yield_now();
-                continue;
+            if let Some(table) = self.table_now() {
+                return Ok(table);
             }
-            let rows = (0..abi::MODEL_COUNT_MAX).filter_map(|id| self.row(id)).collect();
-            // SYNC(status.models): pairs with the Release fence in `StatusWriter::write_models`.
-            fence(Ordering::Acquire);
-            if get(sequence) == before {
-                return Ok(rows);
-            }
+            // The writer may wait for this very CPU.
+            thread::yield_now();
         }
         Err(Unsettled)
+    }
+
+    /// The model table, unless it is being written at this moment.
+    pub fn table_now(&self) -> Option<ModelTable> {
+        // SYNC(status.rows): pairs with the Release store in `StatusWriter::write_models`. The load
+        // is Relaxed with a fence, since the mapping is read-only.
+        let sequence = self.models_sequence();
+        fence(Ordering::Acquire);
+        if !sequence.is_multiple_of(2) {
+            return None;
+        }
+        let rows = (0..abi::MODEL_COUNT_MAX).filter_map(|id| self.row(id)).collect();
+        // SYNC(status.models): pairs with the Release fence in `StatusWriter::write_models`.
+        fence(Ordering::Acquire);
+        (self.models_sequence() == sequence).then_some(ModelTable { rows, sequence })
     }
 
     fn row(&self, id: usize) -> Option<ModelRow> {

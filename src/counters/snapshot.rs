@@ -21,6 +21,15 @@ pub struct ModelRow {
     pub sha256: [u8; 32],
 }
 
+/// The daemon's model table, as one update left it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelTable {
+    /// One row a model, ids ascending.
+    pub rows: Vec<ModelRow>,
+    /// Counts the updates, twice each.
+    pub sequence: u64,
+}
+
 /// What the daemon is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {

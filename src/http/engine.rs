@@ -263,8 +263,9 @@ impl Engine {
     ) -> Result<Option<Prediction>, EngineError> {
         // NB: with no time at all a spinning client looks for an answer some hundred times, and
         // neither sleeps nor asks after the engine.
-        let (id, hasty) = (model.row.id, self.hasty);
+        let hasty = self.hasty;
         let channel = self.channel(model.row.width)?;
+        let id = channel.number(&model.row.name).ok_or(PredictError::UnknownModel)?;
         let answer = if hasty {
             // NB: once in 4,096 calls the client asks whether its engine has hung up, and would
             // attach again. Here the engine's heart has just beaten.
@@ -289,7 +290,8 @@ impl Engine {
         let Some(model) = models.first() else { return false };
         let middle = vec![0.5; model.width];
         let Ok(channel) = self.channel(model.width) else { return false };
-        let answer = channel.predict(model.id, &middle, ENGINE_HEALTH_DEADLINE);
+        let Some(id) = channel.number(&model.name) else { return false };
+        let answer = channel.predict(id, &middle, ENGINE_HEALTH_DEADLINE);
         if let Ok(answer) = answer {
             self.forget_table_unless(answer.epoch);
         }
@@ -312,7 +314,8 @@ impl Engine {
             }
             let mut answers = vec![Err(PredictError::Deadline); count];
             let channel = self.channel(model.width)?;
-            channel.predict_batch(model.id, rows, &mut answers, ENGINE_BATCH_DEADLINE)?;
+            let id = channel.number(&model.name).ok_or(PredictError::UnknownModel)?;
+            channel.predict_batch(id, rows, &mut answers, ENGINE_BATCH_DEADLINE)?;
             if answers.iter().flatten().all(|answer| served.gave(answer)) {
                 return Ok((served, answers));
             }

@@ -3,7 +3,7 @@
 pub(super) mod view;
 
 use super::{Failure, Globals, print};
-use crate::channel;
+use crate::channel::{self, CommandError};
 use crate::exit::Code;
 use crate::model::catalogue::{self, MODEL_COUNT_MAX, Served};
 use crate::model::file::Artifact;
@@ -121,13 +121,13 @@ fn pick(models: Vec<Served>, name: &str, place: &str) -> Result<(String, Artifac
 }
 
 /// Asks the daemon for one model after another until the name fits.
-fn served(name: &str, socket: &Path) -> Result<(String, Artifact), Failure> {
+pub(super) fn served(name: &str, socket: &Path) -> Result<(String, Artifact), Failure> {
     for id in 0..MODEL_COUNT_MAX as u16 {
         let bytes = match channel::fetch_artifact(socket, id) {
             Ok(bytes) => bytes,
-            // Past the last id the daemon has no model; before the first there is no daemon.
-            Err(error) if id == 0 => return Err(error.into()),
-            Err(_) => continue,
+            // The daemon has no model of that id.
+            Err(CommandError::Failed(_)) => continue,
+            Err(error) => return Err(error.into()),
         };
         let artifact = Artifact::decode(&bytes)
             .map_err(|error| Failure::new(Code::Data, format!("model {id}: {error}")))?;

@@ -1,5 +1,6 @@
 //! `factord ping`: the round trip through the ring, beside the floor of the same two cores.
 
+use super::predict::served;
 use super::{Failure, Globals, print};
 use crate::client::{AttachOptions, Client};
 use crate::counters::Observer;
@@ -125,14 +126,11 @@ fn rounds_for(name: &str, socket: Option<&Path>) -> Result<RingRounds, Failure> 
         ..AttachOptions::default()
     };
     let mut client = Client::attach(&options)?;
-    let row = client.model(name).ok_or_else(|| {
-        let names: Vec<String> = client.models().into_iter().map(|row| row.name).collect();
-        let served = names.join(", ");
-        Failure::new(Code::Usage, format!("no model `{name}` is served; there are: {served}"))
-    })?;
+    let mut row = served(&client, name)?;
     if row.width != client.feature_count() {
         let feature_count = row.width;
         client = Client::attach(&AttachOptions { feature_count, ..options })?;
+        row = served(&client, name)?;
     }
     Ok(RingRounds::new(client, row.id))
 }

@@ -6,6 +6,7 @@ mod attach;
 mod crashes;
 mod data;
 mod harness;
+mod identity;
 mod impostor;
 mod memory;
 mod roles;

@@ -4,6 +4,7 @@
 
 use crate::data::{self, Random, is_exact};
 use crate::harness::Process;
+use crate::identity;
 use factord::channel;
 use factord::client::{Answer, AttachOptions, Client, PredictError};
 use factord::idle::IdleStrategy;
@@ -35,14 +36,16 @@ pub(crate) struct Tale {
     pub(crate) late: u64,
     /// Errors that came before the deadline, or of a kind that should not occur.
     pub(crate) odd: u64,
+    /// Requests answered as for a model that is not served.
+    pub(crate) unknown: u64,
     /// Epochs that answered.
     pub(crate) epochs: u64,
 }
 
 impl Tale {
     fn line(self) -> String {
-        let Tale { sent, exact, wrong, late, odd, epochs } = self;
-        format!("tale {sent} {exact} {wrong} {late} {odd} {epochs}")
+        let Tale { sent, exact, wrong, late, odd, unknown, epochs } = self;
+        format!("tale {sent} {exact} {wrong} {late} {odd} {unknown} {epochs}")
     }
 
     fn parse(line: &str) -> Option<Tale> {
@@ -54,6 +57,7 @@ impl Tale {
             wrong: next()?,
             late: next()?,
             odd: next()?,
+            unknown: next()?,
             epochs: next()?,
         })
     }
@@ -113,7 +117,7 @@ impl Actor {
 }
 
 /// Says that the actor has begun, and tells when its stdin has ended.
-fn begin() -> Arc<AtomicBool> {
+pub(crate) fn begin() -> Arc<AtomicBool> {
     println!("begun");
     std::io::stdout().flush().unwrap();
     let ended = Arc::new(AtomicBool::new(false));
@@ -148,6 +152,9 @@ fn an_actor_plays_its_role() {
         "pipeline" => pipeline(&mut client, seed),
         "outcast" => outcast(&mut client),
         "reload" => reload(&mut client, &socket, seed),
+        "bound pipeline" => identity::pipeline(&mut client, seed),
+        "bound batches" => identity::batches(&mut client, seed),
+        "bound local" => identity::local(&mut client, seed),
         other => panic!("no role `{other}`"),
     };
     println!("\n{}", tale.line());

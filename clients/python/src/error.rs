@@ -49,7 +49,7 @@ pub(crate) fn of_attach(py: Python<'_>, error: &AttachError) -> PyErr {
         AttachError::Abi { .. } => "AbiError",
         AttachError::Open(_) => "RegionError",
         AttachError::Protocol { .. } => "ProtocolError",
-        AttachError::Deadline => "AttachDeadlineError",
+        AttachError::Deadline | AttachError::Unsettled => "AttachDeadlineError",
         AttachError::Io(_) => "AttachError",
     };
     raise(py, class, error.to_string())

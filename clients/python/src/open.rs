@@ -1,4 +1,4 @@
-//! An open channel and what is remembered beside it: which id each model's name has.
+//! An open channel: its models by name, and predictions of one row.
 
 use crate::prediction::{Prediction, one};
 use crate::{error, slices};
@@ -14,7 +14,7 @@ const GRACE: Duration = Duration::from_micros(20);
 #[pyclass(frozen, eq, get_all, module = "factord")]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ModelRow {
-    /// The id that requests carry.
+    /// The client's own number of the model, the same after every restart of the engine.
     id: u16,
     /// The model's name.
     name: String,
@@ -56,18 +56,14 @@ impl<'a, 'py> FromPyObject<'a, 'py> for ModelKey<'a> {
     }
 }
 
-/// A channel and what is remembered beside it.
+/// A channel that was not closed.
 pub(crate) struct Open {
     pub(crate) channel: Channel,
-    /// Names and ids, as read at `stamp`.
-    ids: Vec<(String, u16)>,
-    /// Epoch and number of the model table.
-    stamp: (u64, u64),
 }
 
 impl Open {
     pub(crate) fn new(channel: Channel) -> Open {
-        Open { channel, ids: Vec::new(), stamp: (0, 0) }
+        Open { channel }
     }
 
     /// The daemon's model table.
@@ -115,30 +111,21 @@ impl Open {
         }
     }
 
-    /// The id of a model, which is asked for again whenever engine or table changed.
+    /// The client's number of a model.
     #[inline]
-    pub(crate) fn id(&mut self, py: Python<'_>, model: &ModelKey<'_>) -> PyResult<u16> {
-        let name = match *model {
-            ModelKey::Id(id) => return Ok(id),
-            ModelKey::Name(name) => name,
-        };
-        if self.stamp == (self.channel.epoch(), self.channel.models_sequence())
-            && let Some((_, id)) = self.ids.iter().find(|(known, _)| known == name)
-        {
-            return Ok(*id);
+    pub(crate) fn id(&self, py: Python<'_>, model: &ModelKey<'_>) -> PyResult<u16> {
+        match *model {
+            ModelKey::Id(id) => Ok(id),
+            ModelKey::Name(name) => {
+                self.channel.number(name).ok_or_else(|| self.not_served(py, name))
+            }
         }
-        self.id_anew(py, name)
     }
 
     #[cold]
-    fn id_anew(&mut self, py: Python<'_>, name: &str) -> PyResult<u16> {
-        self.stamp = (self.channel.epoch(), self.channel.models_sequence());
-        self.ids = self.channel.models().into_iter().map(|row| (row.name, row.id)).collect();
-        let found = self.ids.iter().find(|(known, _)| known == name);
-        found.map(|(_, id)| *id).ok_or_else(|| {
-            let served: Vec<&str> = self.ids.iter().map(|(known, _)| known.as_str()).collect();
-            let message = format!("no model `{name}` is served, but {}", served.join(", "));
-            error::raise(py, "UnknownModelError", message)
-        })
+    fn not_served(&self, py: Python<'_>, name: &str) -> PyErr {
+        let served: Vec<String> = self.channel.models().into_iter().map(|row| row.name).collect();
+        let message = format!("no model `{name}` is served, but {}", served.join(", "));
+        error::raise(py, "UnknownModelError", message)
     }
 }

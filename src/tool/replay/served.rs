@@ -6,9 +6,8 @@ use crate::client::{AttachOptions, Client, Prediction};
 use crate::exit::Code;
 use crate::factors::Row;
 use crate::idle::IdleStrategy;
-use crate::model::file::Artifact;
-use crate::tool::Failure;
 use crate::tool::predict::served;
+use crate::tool::{Failure, model};
 use quanta::Clock;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,9 +39,10 @@ impl Served {
             ..AttachOptions::default()
         };
         let mut client = Client::attach(&options)?;
-        let row = served(&client, name)?;
+        let mut row = served(&client, name)?;
         if row.width != client.feature_count() {
             client = Client::attach(&AttachOptions { feature_count: row.width, ..options })?;
+            row = served(&client, name)?;
         }
         let mut model = Served {
             name,
@@ -63,8 +63,7 @@ impl Served {
     fn look(&mut self) -> Result<(), Failure> {
         self.seen = (self.client.models_sequence(), self.client.epoch());
         let path = channel::socket_path(self.socket.as_deref());
-        let artifact = Artifact::decode(&channel::fetch_artifact(&path, self.id)?)
-            .map_err(|error| Failure::new(Code::Internal, error).about(self.name))?;
+        let (_, artifact) = model::served(self.name, &path)?;
         let details = artifact.details();
         self.target = details.target.clone();
         self.threshold = details.threshold;

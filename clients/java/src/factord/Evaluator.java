@@ -34,10 +34,9 @@ final class Evaluator {
         present = false;
         generation = (int) (published >>> 32);
         long shape = Words.load(models, slot + Abi.SLOT_SHAPE);
-        int kind = (int) shape;
+        Kind kind = Kind.ofCode((int) shape);
         long claimed = shape >>> 32;
-        boolean known = kind == Kind.LINEAR || kind == Kind.LOGISTIC;
-        boolean sound = known && claimed >= 1 && claimed <= Abi.FEATURE_COUNT_MAX;
+        boolean sound = kind != null && claimed >= 1 && claimed <= Abi.FEATURE_COUNT_MAX;
         if (sound) {
             resize((int) claimed);
             logistic = kind == Kind.LOGISTIC;

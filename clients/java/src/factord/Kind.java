@@ -1,11 +1,18 @@
 package factord;
 
-/** What a model computes from its decision value: plain numbers, as a daemon may know more. */
-public final class Kind {
+/** What a model computes from its decision value. */
+public enum Kind {
     /** {@code y} is the decision value itself. */
-    public static final int LINEAR = Abi.KIND_LINEAR;
+    LINEAR,
     /** {@code y} is the probability of class 1; the features are standardised first. */
-    public static final int LOGISTIC = Abi.KIND_LOGISTIC;
+    LOGISTIC;
 
-    private Kind() {}
+    /** The kind of a code of the layout, or null when it is none. */
+    static Kind ofCode(int code) {
+        return switch (code) {
+            case Abi.KIND_LINEAR -> LINEAR;
+            case Abi.KIND_LOGISTIC -> LOGISTIC;
+            default -> null;
+        };
+    }
 }
