@@ -35,7 +35,7 @@ final class AttachCases {
         names(error, nobody);
     }
 
-    private static void expect(Client client, String name, Kind kind, int width) throws Fault {
+    private static void expect(Client client, String name, int kind, int width) throws Fault {
         Model row = client.model(name).orElseThrow(() -> new Fault("no " + name));
         Fault.ensure(row.kind() == kind && row.width() == width, row.toString());
     }

@@ -28,6 +28,8 @@ final class HostileCases {
             Fault.ensure(table.size() == 2, "the model table is " + table);
             is(table.get(0), 0, "regression", Kind.LINEAR);
             is(table.get(1), 1, "classification", Kind.LOGISTIC);
+            // They lie in their places before anybody asks.
+            Fault.ensure(!client.poll(answer), "an answer that nobody asked for: " + answer);
             for (int index = 0; index < rows.size(); index++) {
                 int model = index / ROWS_PER_MODEL;
                 Row row = rows.get(index);
@@ -40,7 +42,7 @@ final class HostileCases {
         }
     }
 
-    private static void is(Model row, int id, String name, Kind kind) throws Fault {
+    private static void is(Model row, int id, String name, int kind) throws Fault {
         boolean same = row.id() == id && row.name().equals(name) && row.kind() == kind
                 && row.width() == 3 && row.generation() == GENERATIONS[id];
         Fault.ensure(same, row.toString());
@@ -97,12 +99,17 @@ final class HostileCases {
             Stage.took(start, 0, 5 * SECOND_NS);
         }
         try (Client client = stage.impostor("status-wild")) {
-            Fault.ensure(client.models().isEmpty(), "status-wild: " + client.models());
+            List<Model> table = client.models();
+            Fault.ensure(table.size() == 1, "status-wild: " + table);
+            Model row = table.get(0);
+            boolean same = row.id() == 2 && row.name().equals("i") && row.kind() == 9
+                    && row.width() == 3 && row.generation() == 1;
+            Fault.ensure(same, "status-wild: " + row);
+            Status status = client.predictLocal(2, ROW, answer);
+            Stage.refused(status, Status.UNKNOWN_MODEL, "status-wild");
         }
-        try (Client client = stage.impostor("status-odd")) {
-            long start = System.nanoTime();
-            client.models();
-            Stage.took(start, 0, 5 * SECOND_NS);
-        }
+        long start = System.nanoTime();
+        stage.impostorFails("status-odd");
+        Stage.took(start, 0, 5 * SECOND_NS);
     }
 }

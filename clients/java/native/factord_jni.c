@@ -13,15 +13,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jni.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Linux 5.14; older C libraries do not name them. Source: include/uapi/asm-generic/mman-common.h. */
@@ -31,21 +31,23 @@
 /* The longest message of either side, and the most descriptors one carries. */
 enum { MESSAGE_LEN_MAX = 256, DESCRIPTOR_COUNT_MAX = 4 };
 
-static int64_t monotonic_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void close_all(const int *fds, int count) {
     for (int i = 0; i < count; i++) {
         close(fds[i]);
     }
 }
 
-/* Connects to the socket at a path, within a time; the descriptor. */
-JNIEXPORT jint JNICALL Java_factord_Native_connect(JNIEnv *env, jclass type, jbyteArray path,
-                                                   jint timeout_ms) {
+/* A socket that never waits; the descriptor. */
+JNIEXPORT jint JNICALL Java_factord_Native_socket(JNIEnv *env, jclass type) {
+    (void)env;
+    (void)type;
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Connects to the socket at a path; -EAGAIN when its queue of connections is full. */
+JNIEXPORT jint JNICALL Java_factord_Native_connect(JNIEnv *env, jclass type, jint fd,
+                                                   jbyteArray path) {
     (void)type;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     jsize len = (*env)->GetArrayLength(env, path);
@@ -54,22 +56,33 @@ JNIEXPORT jint JNICALL Java_factord_Native_connect(JNIEnv *env, jclass type, jby
         return -ENAMETOOLONG;
     }
     (*env)->GetByteArrayRegion(env, path, 0, len, (jbyte *)address.sun_path);
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return -errno;
-    }
-    /* It bounds connecting to a daemon that is stopped, and sending to one. */
-    struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0 ||
-        connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
-        int error = errno;
-        close(fd);
-        return -error;
-    }
-    return fd;
+    bool connected = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+    return connected || errno == EISCONN ? 0 : -errno;
 }
 
-/* Sends one message. */
+/* What is at a path itself: its mode, above the 32 bits of its owner. */
+JNIEXPORT jlong JNICALL Java_factord_Native_linkStatus(JNIEnv *env, jclass type, jbyteArray path) {
+    (void)type;
+    char name[PATH_MAX] = "";
+    jsize len = (*env)->GetArrayLength(env, path);
+    if ((size_t)len >= sizeof name) {
+        return -ENAMETOOLONG;
+    }
+    (*env)->GetByteArrayRegion(env, path, 0, len, (jbyte *)name);
+    struct stat found;
+    return lstat(name, &found) != 0 ? -errno : (jlong)found.st_mode << 32 | found.st_uid;
+}
+
+/* The user at the other end of a connection. */
+JNIEXPORT jlong JNICALL Java_factord_Native_peerUser(JNIEnv *env, jclass type, jint fd) {
+    (void)env;
+    (void)type;
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 ? -errno : (jlong)peer.uid;
+}
+
+/* Sends one message, if that can be done at once. */
 JNIEXPORT jint JNICALL Java_factord_Native_send(JNIEnv *env, jclass type, jint fd,
                                                 jbyteArray message) {
     (void)type;
@@ -79,26 +92,20 @@ JNIEXPORT jint JNICALL Java_factord_Native_send(JNIEnv *env, jclass type, jint f
         return -EMSGSIZE;
     }
     (*env)->GetByteArrayRegion(env, message, 0, len, bytes);
-    return send(fd, bytes, (size_t)len, MSG_NOSIGNAL) < 0 ? -errno : 0;
+    ssize_t sent;
+    do {
+        sent = send(fd, bytes, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : 0;
 }
 
-/* Waits until the socket has something to read; 0 when it has. */
-static int wait_readable(int fd, int timeout_ms) {
-    int64_t end_ms = monotonic_ms() + timeout_ms;
-    for (;;) {
-        int64_t left_ms = end_ms - monotonic_ms();
-        struct pollfd set = {.fd = fd, .events = POLLIN};
-        int count = poll(&set, 1, left_ms > 0 ? (int)left_ms : 0);
-        if (count > 0) {
-            return 0;
-        }
-        if (count == 0) {
-            return -ETIMEDOUT;
-        }
-        if (errno != EINTR) {
-            return -errno;
-        }
-    }
+/* Waits until the socket has something to read, for a time, or less when a signal comes. */
+JNIEXPORT void JNICALL Java_factord_Native_waitReadable(JNIEnv *env, jclass type, jint fd,
+                                                        jint limit_ms) {
+    (void)env;
+    (void)type;
+    struct pollfd set = {.fd = fd, .events = POLLIN};
+    poll(&set, 1, limit_ms);
 }
 
 /* Takes the descriptors out of a message's ancillary data; how many there were. */
@@ -123,18 +130,13 @@ static int take_descriptors(struct msghdr *header, int fds[DESCRIPTOR_COUNT_MAX]
 }
 
 /*
- * Receives one message within a time; its length, 0 when the peer is gone. The descriptors that
- * came with it are the caller's to close; the places without one hold -1. A message that does not
+ * Receives one message; its length, 0 when the peer is gone, -EAGAIN when there is none. The
+ * descriptors that came with it are the caller's to close; the places without one hold -1. A message that does not
  * fit is -EMSGSIZE, and its descriptors are closed.
  */
 JNIEXPORT jint JNICALL Java_factord_Native_receive(JNIEnv *env, jclass type, jint fd,
-                                                   jbyteArray message, jintArray descriptors,
-                                                   jint timeout_ms) {
+                                                   jbyteArray message, jintArray descriptors) {
     (void)type;
-    int error = wait_readable(fd, timeout_ms);
-    if (error != 0) {
-        return error;
-    }
     jbyte bytes[MESSAGE_LEN_MAX];
     union {
         struct cmsghdr alignment;
@@ -149,7 +151,7 @@ JNIEXPORT jint JNICALL Java_factord_Native_receive(JNIEnv *env, jclass type, jin
     };
     ssize_t len;
     do {
-        len = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
+        len = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (len < 0 && errno == EINTR);
     if (len < 0) {
         return -errno;
@@ -230,11 +232,17 @@ JNIEXPORT jobject JNICALL Java_factord_Native_buffer(JNIEnv *env, jclass type, j
     return (*env)->NewDirectByteBuffer(env, (void *)(intptr_t)start, len);
 }
 
-/* Takes a mapping away. */
-JNIEXPORT void JNICALL Java_factord_Native_unmap(JNIEnv *env, jclass type, jlong start, jlong len) {
+/*
+ * Takes a mapping away, in the process that made it: a forked child has none there, or one of its
+ * own.
+ */
+JNIEXPORT void JNICALL Java_factord_Native_unmap(JNIEnv *env, jclass type, jlong start, jlong len,
+                                                 jint process) {
     (void)env;
     (void)type;
-    munmap((void *)(intptr_t)start, (size_t)len);
+    if (process == getpid()) {
+        munmap((void *)(intptr_t)start, (size_t)len);
+    }
 }
 
 /* Closes a descriptor. */
@@ -249,6 +257,13 @@ JNIEXPORT jint JNICALL Java_factord_Native_userId(JNIEnv *env, jclass type) {
     (void)env;
     (void)type;
     return (jint)geteuid();
+}
+
+/* This process. */
+JNIEXPORT jint JNICALL Java_factord_Native_processId(JNIEnv *env, jclass type) {
+    (void)env;
+    (void)type;
+    return (jint)getpid();
 }
 
 /* What an errno means, in words. */

@@ -18,18 +18,32 @@ public final class AttachException extends IOException {
         REGION,
         /** The peer is no daemon, or broke the handshake. */
         PROTOCOL,
-        /** The daemon did not answer in time. */
+        /** The daemon did not answer, or take the connection, in time. */
         DEADLINE,
         /** The system refused. */
-        SYSTEM
+        SYSTEM,
+        /** Others could have made what is at the path, or listens there. */
+        UNTRUSTED
     }
 
     /** What went wrong. */
     private final Reason reason;
+    /** Whether another try may fare better. */
+    private final boolean mayPass;
 
     AttachException(Reason reason, String message) {
+        this(reason, message, false);
+    }
+
+    AttachException(Reason reason, String message, boolean mayPass) {
         super(message);
         this.reason = reason;
+        this.mayPass = mayPass;
+    }
+
+    /** Tells whether another try may fare better, with nothing changed but the daemon's state. */
+    boolean mayPass() {
+        return mayPass;
     }
 
     /**

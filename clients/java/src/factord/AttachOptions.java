@@ -18,12 +18,36 @@ import java.nio.file.Path;
  * @param slotCount slots in each ring, the most requests under way: a power of two up to 4,096. Few
  *     make a single round trip faster, many make a batch faster
  * @param idle what a waiting call does between two looks
+ * @param waitNs how long {@link Client#attach} tries again while there is no daemon, or it is busy
+ *     or does not answer, nanoseconds; 0 for one try, which takes some seconds at most
+ * @param daemonUid the user who runs the daemon, where the socket is below {@code /tmp}, {@code
+ *     /var/tmp} or {@code /dev/shm} and that user is neither root nor this process's; null takes
+ *     it from {@code FACTORD_DAEMON_UID}, if that is there
  */
 public record AttachOptions(
-        Path socket, String name, int featureCount, int slotCount, Idle idle) {
-    /** Three features, eight slots, spinning. */
+        Path socket,
+        String name,
+        int featureCount,
+        int slotCount,
+        Idle idle,
+        long waitNs,
+        Long daemonUid) {
+    /** Three features, eight slots, spinning, one try. */
     public static final AttachOptions DEFAULT =
             new AttachOptions(null, "client", 3, 8, Idle.SPIN);
+
+    /**
+     * One try, and no user told.
+     *
+     * @param socket the control socket, or null
+     * @param name shown to operators
+     * @param featureCount features of every request
+     * @param slotCount slots in each ring
+     * @param idle what a waiting call does between two looks
+     */
+    public AttachOptions(Path socket, String name, int featureCount, int slotCount, Idle idle) {
+        this(socket, name, featureCount, slotCount, idle, 0, null);
+    }
 
     /**
      * Attaches elsewhere.
@@ -32,7 +56,8 @@ public record AttachOptions(
      * @return a copy of these options
      */
     public AttachOptions withSocket(Path socket) {
-        return new AttachOptions(socket, name, featureCount, slotCount, idle);
+        return new AttachOptions(
+                socket, name, featureCount, slotCount, idle, waitNs, daemonUid);
     }
 
     /**
@@ -42,7 +67,8 @@ public record AttachOptions(
      * @return a copy of these options
      */
     public AttachOptions withName(String name) {
-        return new AttachOptions(socket, name, featureCount, slotCount, idle);
+        return new AttachOptions(
+                socket, name, featureCount, slotCount, idle, waitNs, daemonUid);
     }
 
     /**
@@ -52,7 +78,8 @@ public record AttachOptions(
      * @return a copy of these options
      */
     public AttachOptions withFeatureCount(int featureCount) {
-        return new AttachOptions(socket, name, featureCount, slotCount, idle);
+        return new AttachOptions(
+                socket, name, featureCount, slotCount, idle, waitNs, daemonUid);
     }
 
     /**
@@ -62,7 +89,8 @@ public record AttachOptions(
      * @return a copy of these options
      */
     public AttachOptions withSlotCount(int slotCount) {
-        return new AttachOptions(socket, name, featureCount, slotCount, idle);
+        return new AttachOptions(
+                socket, name, featureCount, slotCount, idle, waitNs, daemonUid);
     }
 
     /**
@@ -72,6 +100,29 @@ public record AttachOptions(
      * @return a copy of these options
      */
     public AttachOptions withIdle(Idle idle) {
-        return new AttachOptions(socket, name, featureCount, slotCount, idle);
+        return new AttachOptions(
+                socket, name, featureCount, slotCount, idle, waitNs, daemonUid);
+    }
+
+    /**
+     * Waits for the daemon to be there.
+     *
+     * @param waitNs how long attaching is tried again, nanoseconds
+     * @return a copy of these options
+     */
+    public AttachOptions withWaitNs(long waitNs) {
+        return new AttachOptions(
+                socket, name, featureCount, slotCount, idle, waitNs, daemonUid);
+    }
+
+    /**
+     * Trusts the daemon of another user.
+     *
+     * @param daemonUid the user, as {@code id -u} prints it
+     * @return a copy of these options
+     */
+    public AttachOptions withDaemonUid(long daemonUid) {
+        return new AttachOptions(
+                socket, name, featureCount, slotCount, idle, waitNs, daemonUid);
     }
 }

@@ -78,7 +78,7 @@ final class Batch {
             firstTicket = engine.nextTicket();
         }
         Session session = engine.session();
-        long meta = model | client.flags();
+        long meta = engine.ofEngine(model) | client.flags();
         int burst = Math.min(Math.min(BURST, client.room()), count - submitted);
         for (int pushed = 0; pushed < burst; pushed++) {
             session.push(meta, rows, submitted * width);

@@ -103,7 +103,8 @@ public final class Client implements AutoCloseable {
      *     the engine is gone, past the deadline
      */
     public Status predict(int model, double[] x, long deadlineNs, Prediction into) {
-        long ticket = submit(model, x);
+        checkUse();
+        long ticket = publish(model, x);
         if (ticket < 0) {
             return predictLate(model, x, deadlineNs, ticket, into);
         }
@@ -128,17 +129,13 @@ public final class Client implements AutoCloseable {
         long ticket = refused;
         waiting.reset();
         while (ticket == -Status.BACK_PRESSURE.code() || ticket == -Status.NOT_CONNECTED.code()) {
-            // Only answers that nobody waits for may be dropped to make room.
-            if (takeNext(scratch)) {
-                keep(scratch);
-            }
             if (System.nanoTime() - start >= deadlineNs) {
                 boolean gone = !engine.connected();
                 return into.fail(gone ? Status.NOT_CONNECTED : Status.BACK_PRESSURE);
             }
-            engine.lookAfter();
+            lookAfterEngine();
             waiting.once();
-            ticket = submit(model, x);
+            ticket = publish(model, x);
         }
         if (ticket < 0) {
             return into.fail(Status.ofTicket(ticket));
@@ -206,24 +203,52 @@ public final class Client implements AutoCloseable {
      */
     public long submit(int model, double[] x) {
         checkUse();
-        Session session = engine.session();
+        long ticket = publish(model, x);
+        if (ticket == -Status.NOT_CONNECTED.code()) {
+            lookAfterEngine();
+            ticket = publish(model, x);
+        }
+        return ticket;
+    }
+
+    /** As {@link #submit}, without looking for the engine. */
+    private long publish(int model, double[] x) {
         if (x.length != options.featureCount()) {
             return -Status.WIDTH_MISMATCH.code();
         }
         if ((model & ~Abi.MODEL_MASK) != 0) {
             return -Status.UNKNOWN_MODEL.code();
         }
-        if (room() <= 0) {
+        if (room() <= 0 && !makeRoom()) {
             return -Status.BACK_PRESSURE.code();
         }
         if (!engine.connected()) {
-            engine.lookAfter();
-            if (!engine.connected()) {
-                return -Status.NOT_CONNECTED.code();
-            }
-            session = engine.session();
+            return -Status.NOT_CONNECTED.code();
         }
-        return engine.base() + session.push(model | flags, x, 0);
+        return engine.base() + engine.session().push(engine.ofEngine(model) | flags, x, 0);
+    }
+
+    /** Takes what nobody waits for any more out of the ring; tells whether there is room then. */
+    private boolean makeRoom() {
+        if (!abandoned.isEmpty()) {
+            clear();
+        }
+        return room() > 0;
+    }
+
+    /** Takes all answers that are there; those that somebody waits for are kept for a poll. */
+    private void clear() {
+        while (takeNext(scratch)) {
+            keep(scratch);
+        }
+    }
+
+    private void lookAfterEngine() {
+        if (!engine.connected()) {
+            // A dead engine's answers are taken before its ring is given up.
+            clear();
+        }
+        engine.lookAfter();
     }
 
     /** How many more requests the ring takes. */
@@ -312,9 +337,9 @@ public final class Client implements AutoCloseable {
      */
     public Status predictLocal(int model, double[] x, Prediction into) {
         checkUse();
-        long count = engine.session().answerLocal(model, x, into);
+        long count = engine.session().answerLocal(engine.ofEngine(model), x, into);
         if (count % LOCAL_CALLS_PER_LOOK == 0) {
-            engine.lookAfter();
+            lookAfterEngine();
         }
         return into.status();
     }
@@ -343,7 +368,7 @@ public final class Client implements AutoCloseable {
      */
     public List<Model> models() {
         checkUse();
-        return ModelTable.read(engine.session().status());
+        return engine.models();
     }
 
     /**
@@ -357,13 +382,14 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * A number that changes whenever the model table does; it costs one load.
+     * A number that changes whenever the model table does, also by a restart of the engine; it costs
+     * one load.
      *
-     * @return the table's sequence
+     * @return the table's sequence, odd while the daemon writes it
      */
     public long modelsSequence() {
         checkUse();
-        return ModelTable.sequence(engine.session().status());
+        return engine.modelsSequence();
     }
 
     /**

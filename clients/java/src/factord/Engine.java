@@ -1,6 +1,7 @@
 package factord;
 
-import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * The engine as this client sees it: noticing its death, and coming back when it does. The ticket
@@ -16,14 +17,30 @@ final class Engine {
     private static final long RETRY_FIRST_NS = 1_000_000;
     private static final long RETRY_LAST_NS = 100_000_000;
 
-    private final String path;
+    // 500 ms between two looks: an attempt would die of old age, as the daemon gives up on a client
+    // that leaves it waiting for a second. Calls that come so rarely wait for its answers, 20 ms at
+    // most in all, which is some ten times what they take.
+    private static final long RARE_NS = 500_000_000;
+    private static final long PATIENCE_NS = 20_000_000;
+
+    // A thousand, some milliseconds: when the daemon died in the middle of an update, what was read
+    // last must do.
+    private static final int TABLE_TRIES = 1000;
+
+    private final Place place;
     private final AttachOptions options;
+    private final Names names = new Names();
     private Session session;
+    /** Under way while there is no engine, or null. */
+    private Attempt attempt;
     private boolean connected = true;
     private long base;
+    /** What the table's sequence of the present session is counted from. */
+    private long sequenceBase;
     private long heartbeat;
     private long movedAtNs;
     private long askedAtNs;
+    private long lookedAtNs;
     private long retryAtNs;
     private long retryPauseNs = RETRY_FIRST_NS;
 
@@ -36,8 +53,41 @@ final class Engine {
                                     Refusal.GEOMETRY, options.featureCount(), options.slotCount()));
         }
         this.options = options;
-        path = Connection.socketPath(options.socket());
-        adopt(Session.open(path, options));
+        place = Place.find(options);
+        Session first = attach();
+        names.move(first.table().rows());
+        adopt(first);
+    }
+
+    /** Attaches for the first time, which may wait; one try, or as many as the time is for. */
+    private Session attach() throws AttachException {
+        long start = System.nanoTime();
+        long pauseNs = RETRY_FIRST_NS;
+        // Ends when the time is over.
+        for (;;) {
+            try {
+                return attachOnce();
+            } catch (AttachException error) {
+                long leftNs = options.waitNs() - (System.nanoTime() - start);
+                if (!error.mayPass() || options.waitNs() <= 0 || leftNs <= 0) {
+                    throw error;
+                }
+                LockSupport.parkNanos(Math.min(pauseNs, leftNs));
+                pauseNs = Math.min(2 * pauseNs, RETRY_LAST_NS);
+            }
+        }
+    }
+
+    private Session attachOnce() throws AttachException {
+        Attempt only = new Attempt(place, options);
+        // Ends by itself: each step has a deadline.
+        for (;;) {
+            Session next = only.carryOn();
+            if (next != null) {
+                return next;
+            }
+            only.await(Long.MAX_VALUE);
+        }
     }
 
     private void adopt(Session next) {
@@ -45,6 +95,29 @@ final class Engine {
         connected = true;
         movedAtNs = System.nanoTime();
         askedAtNs = movedAtNs;
+    }
+
+    /** The number that the engine knows a model by, or {@link Names#NONE}. */
+    int ofEngine(int model) {
+        int number = names.ofEngine(model);
+        return number == Names.NONE ? lookUp(model) : number;
+    }
+
+    /** A model that was not there may have come by a reload. */
+    private int lookUp(int model) {
+        ModelTable table = session.table();
+        if (names.isGiven(model) && table.changed() && table.read(1)) {
+            names.enter(table.rows());
+        }
+        return names.ofEngine(model);
+    }
+
+    /** The engine's models, by this client's numbers. */
+    List<Model> models() {
+        ModelTable table = session.table();
+        table.read(TABLE_TRIES);
+        names.enter(table.rows());
+        return names.own(table.rows());
     }
 
     Session session() {
@@ -83,30 +156,64 @@ final class Engine {
                 retryAtNs = now;
             }
         }
-        if (!connected && now - retryAtNs >= 0) {
-            attachAgain();
-            retryPauseNs = Math.min(2 * retryPauseNs, RETRY_LAST_NS);
-            retryAtNs = System.nanoTime() + retryPauseNs;
+        if (!connected) {
+            attachAgain(now);
         }
     }
 
-    private void attachAgain() {
+    /** Goes on with attaching, without waiting for the daemon. */
+    private void attachAgain(long now) {
         // What the dead engine answered is still there; the caller takes it before the next try.
-        if (session.ready(1) > 0) {
+        if (session.ready(1) > 0 || attempt == null && now - retryAtNs < 0) {
             return;
         }
-        Session next;
         try {
-            next = Session.open(path, options);
-        } catch (IOException notYet) {
-            return;
+            Session next = carryOn(now);
+            if (next != null) {
+                attempt = null;
+                goOver(next);
+            }
+        } catch (AttachException notYet) {
+            attempt = null;
+            retryAtNs = System.nanoTime() + retryPauseNs;
+            retryPauseNs = Math.min(2 * retryPauseNs, RETRY_LAST_NS);
         }
+    }
+
+    private Session carryOn(long now) throws AttachException {
+        boolean rare = attempt != null && now - lookedAtNs > RARE_NS;
+        lookedAtNs = now;
+        if (rare) {
+            attempt.close();
+        }
+        if (rare || attempt == null) {
+            attempt = new Attempt(place, options);
+        }
+        Session next = attempt.carryOn();
+        while (rare && next == null && attempt.isGreeted()) {
+            long leftNs = PATIENCE_NS - (System.nanoTime() - now);
+            if (leftNs <= 0) {
+                break;
+            }
+            attempt.await(leftNs);
+            next = attempt.carryOn();
+        }
+        return next;
+    }
+
+    private void goOver(Session next) {
         Session last = session;
+        // The next even number, where the new table begins.
+        sequenceBase = (modelsSequence() + 2 & ~1L) - next.table().readAt();
         long first = base + last.nextAnswer();
-        last.publishAgain(next);
+        last.publishAgain(next, names.move(next.table().rows()));
         base = first - next.nextAnswer();
         adopt(next);
         last.close();
+    }
+
+    long modelsSequence() {
+        return sequenceBase + session.table().sequence();
     }
 
     boolean closed() {
@@ -114,6 +221,9 @@ final class Engine {
     }
 
     void close() {
+        if (attempt != null) {
+            attempt.close();
+        }
         session.close();
         session = null;
     }

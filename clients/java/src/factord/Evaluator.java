@@ -34,9 +34,10 @@ final class Evaluator {
         present = false;
         generation = (int) (published >>> 32);
         long shape = Words.load(models, slot + Abi.SLOT_SHAPE);
-        Kind kind = Kind.ofCode((int) shape);
+        int kind = (int) shape;
         long claimed = shape >>> 32;
-        boolean sound = kind != null && claimed >= 1 && claimed <= Abi.FEATURE_COUNT_MAX;
+        boolean known = kind == Kind.LINEAR || kind == Kind.LOGISTIC;
+        boolean sound = known && claimed >= 1 && claimed <= Abi.FEATURE_COUNT_MAX;
         if (sound) {
             resize((int) claimed);
             logistic = kind == Kind.LOGISTIC;

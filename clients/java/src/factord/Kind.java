@@ -1,18 +1,11 @@
 package factord;
 
-/** What a model computes from its decision value. */
-public enum Kind {
+/** What a model computes from its decision value: plain numbers, as a daemon may know more. */
+public final class Kind {
     /** {@code y} is the decision value itself. */
-    LINEAR,
+    public static final int LINEAR = Abi.KIND_LINEAR;
     /** {@code y} is the probability of class 1; the features are standardised first. */
-    LOGISTIC;
+    public static final int LOGISTIC = Abi.KIND_LOGISTIC;
 
-    /** The kind of a code of the layout, or null when it is none. */
-    static Kind ofCode(int code) {
-        return switch (code) {
-            case Abi.KIND_LINEAR -> LINEAR;
-            case Abi.KIND_LOGISTIC -> LOGISTIC;
-            default -> null;
-        };
-    }
+    private Kind() {}
 }

@@ -20,11 +20,20 @@ final class Native {
 
     private Native() {}
 
-    static native int connect(byte[] path, int timeoutMs);
+    static native int socket();
+
+    static native int connect(int fd, byte[] path);
+
+    /** The mode of what is at a path, above the 32 bits of its owner; links are not followed. */
+    static native long linkStatus(byte[] path);
+
+    static native long peerUser(int fd);
 
     static native int send(int fd, byte[] message);
 
-    static native int receive(int fd, byte[] message, int[] descriptors, int timeoutMs);
+    static native int receive(int fd, byte[] message, int[] descriptors);
+
+    static native void waitReadable(int fd, int limitMs);
 
     static native boolean hungUp(int fd);
 
@@ -36,11 +45,14 @@ final class Native {
 
     static native ByteBuffer buffer(long start, long len);
 
-    static native void unmap(long start, long len);
+    /** Takes a mapping away, in the process that made it. */
+    static native void unmap(long start, long len, int process);
 
     static native void close(int fd);
 
     static native int userId();
+
+    static native int processId();
 
     static native String message(int error);
 

@@ -7,6 +7,9 @@ final class Refusal {
     /** No ring has such a shape. */
     static final int GEOMETRY = 3;
 
+    /** Not at the moment. */
+    static final int BUSY = 9;
+
     private Refusal() {}
 
     static String text(long code, long a, long b) {
@@ -23,7 +26,10 @@ final class Refusal {
             case 6 -> "the daemon has no memory for " + a + " bytes of rings";
             case 7 -> "user " + a + " is not on the daemon's allow-list: add it to allow_uids";
             case 8 -> "the request region was sealed by the client before the daemon could";
-            case 9 -> "the daemon is busy: try again";
+            case BUSY -> "the daemon is busy: try again";
+            case 10 -> "user " + a + " is not permitted to do this";
+            case 11 -> "user has " + a + " of " + b
+                    + " connections or requests under way: close some, or try again later";
             default -> "refused with code " + code + ": the daemon is newer than this client";
         };
     }

@@ -8,6 +8,8 @@ import java.nio.LongBuffer;
 final class Region implements AutoCloseable {
     private final long start;
     private final long len;
+    /** A forked child has no such mapping, and may have another one there. */
+    private final int process = Native.processId();
     private final ByteBuffer buffer;
 
     private Region(long start, long len, boolean writable) {
@@ -17,8 +19,18 @@ final class Region implements AutoCloseable {
         buffer = writable ? whole : whole.asReadOnlyBuffer();
     }
 
-    /** Maps a file that the daemon made, after checking its size and its seals. */
+    /**
+     * Maps a file that the daemon made, after checking its seals and then its size, which they
+     * hold.
+     */
     static Region open(String name, int fd, long lines, boolean writable) throws AttachException {
+        int sealed = Native.sizeSealed(fd);
+        if (sealed < 0) {
+            throw cannotMap(name, sealed);
+        }
+        if (sealed == 0) {
+            throw bad(name + " is not sealed: a peer could truncate it");
+        }
         long expected = lines * Abi.LINE_LEN;
         long found = Native.length(fd);
         if (found < 0) {
@@ -26,13 +38,6 @@ final class Region implements AutoCloseable {
         }
         if (found != expected) {
             throw bad(name + " has " + found + " bytes, the handshake says " + expected);
-        }
-        int sealed = Native.sizeSealed(fd);
-        if (sealed < 0) {
-            throw cannotMap(name, sealed);
-        }
-        if (sealed == 0) {
-            throw bad(name + " is not sealed: a peer could truncate it");
         }
         long start = Native.map(fd, expected, writable);
         // An address of a process is never negative.
@@ -71,6 +76,6 @@ final class Region implements AutoCloseable {
 
     @Override
     public void close() {
-        Native.unmap(start, len);
+        Native.unmap(start, len, process);
     }
 }

@@ -14,6 +14,7 @@ final class Session implements AutoCloseable {
     private final Connection connection;
     private final Region[] regions;
     private final ByteBuffer status;
+    private final ModelTable table;
     private final ByteBuffer req;
     private final ByteBuffer resp;
     /** The same regions, for payload: acquire and release of the sequence order plain accesses. */
@@ -50,32 +51,28 @@ final class Session implements AutoCloseable {
         return Abi.RING_HEADER_LINES + slotCount * lines;
     }
 
-    static Session open(String path, AttachOptions options) throws AttachException {
-        Connection connection = Connection.open(path);
+    /** Maps the regions of a welcome and checks their headers; the session owns the connection. */
+    static Session map(
+            Connection connection, Connection.Welcome welcome, AttachOptions options)
+            throws AttachException {
         Region[] regions = new Region[4];
-        boolean attached = false;
+        boolean sound = false;
         try {
-            int features = options.featureCount();
             int slots = options.slotCount();
-            Connection.Welcome welcome = connection.greet(features, slots, options.name());
-            try {
-                int[] fds = welcome.descriptors();
-                regions[0] = Region.open("STATUS", fds[0], Abi.STATUS_LINES, false);
-                regions[1] = Region.open("MODELS", fds[1], Abi.MODELS_LINES, false);
-                regions[2] = Region.open("REQ", fds[2], reqLines(features, slots), true);
-                // Only read; writable, since an answer's line then travels faster.
-                regions[3] = Region.open("RESP", fds[3], Abi.RING_HEADER_LINES + slots, true);
-            } finally {
-                welcome.close();
-            }
+            int[] fds = welcome.descriptors();
+            regions[0] = Region.open("STATUS", fds[0], Abi.STATUS_LINES, false);
+            regions[1] = Region.open("MODELS", fds[1], Abi.MODELS_LINES, false);
+            long lines = reqLines(options.featureCount(), slots);
+            regions[2] = Region.open("REQ", fds[2], lines, true);
+            // Only read; writable, since an answer's line then travels faster.
+            regions[3] = Region.open("RESP", fds[3], Abi.RING_HEADER_LINES + slots, true);
             check(regions, welcome, options);
-            connection.mapped();
             Session session = new Session(connection, regions, welcome.epoch(), options);
-            attached = true;
+            sound = true;
             return session;
         } finally {
-            if (!attached) {
-                release(connection, regions);
+            if (!sound) {
+                unmap(regions);
             }
         }
     }
@@ -108,6 +105,7 @@ final class Session implements AutoCloseable {
         this.regions = regions;
         this.epoch = epoch;
         status = regions[0].buffer();
+        table = new ModelTable(status);
         local = new Local(regions[1].buffer(), epoch);
         req = regions[2].buffer();
         resp = regions[3].buffer();
@@ -152,8 +150,14 @@ final class Session implements AutoCloseable {
         return sequence;
     }
 
-    /** Takes the next answer if it is there; its ticket is the caller's to say. */
+    /**
+     * Takes the next answer if it is there; its ticket is the caller's to say. What nobody asked is
+     * no answer: a daemon that lies may fill its ring ahead of any request.
+     */
     boolean pop(Prediction into) {
+        if (nextAnswer == nextRequest) {
+            return false;
+        }
         int slot = SLOTS + ((int) nextAnswer & mask) * LINE_WORDS;
         // Pairs with the Release store of the worker's push.
         if (Words.loadAcquire(resp, slot + Abi.RESPONSE_SEQUENCE) != nextAnswer) {
@@ -197,8 +201,9 @@ final class Session implements AutoCloseable {
      * that the lines of all of them travel at the same time.
      */
     int ready(int limit) {
+        int most = Math.min(limit, inFlight());
         int count = 0;
-        while (count < limit) {
+        while (count < most) {
             long position = nextAnswer + count;
             int slot = SLOTS + ((int) position & mask) * LINE_WORDS;
             // Opaque: nothing is read but the sequence; `pop` looks again.
@@ -210,16 +215,22 @@ final class Session implements AutoCloseable {
         return count;
     }
 
-    /** Publishes every unanswered request of this session in `next`, in order. */
-    void publishAgain(Session next) {
+    /**
+     * Publishes every unanswered request of this session in `next`, in order, for the same models:
+     * `moved` holds their numbers there by those here.
+     */
+    void publishAgain(Session next, int[] moved) {
         double[] features = new double[featureCount];
         for (long position = nextAnswer; position < nextRequest; position++) {
             int slot = SLOTS + ((int) position & mask) * stride;
+            long meta = reqWords.get(slot + Abi.REQUEST_META);
+            int model = (int) (meta & Abi.MODEL_MASK);
+            int there = model < moved.length ? moved[model] : Names.NONE;
             for (int i = 0; i < featureCount; i++) {
                 long bits = reqWords.get(slot + Abi.REQUEST_FEATURES + i);
                 features[i] = Double.longBitsToDouble(bits);
             }
-            next.push(reqWords.get(slot + Abi.REQUEST_META), features, 0);
+            next.push(meta & ~Abi.MODEL_MASK | there, features, 0);
         }
     }
 
@@ -242,8 +253,8 @@ final class Session implements AutoCloseable {
         return connection.hungUp();
     }
 
-    ByteBuffer status() {
-        return status;
+    ModelTable table() {
+        return table;
     }
 
     long epoch() {
@@ -252,11 +263,11 @@ final class Session implements AutoCloseable {
 
     @Override
     public void close() {
-        release(connection, regions);
+        connection.close();
+        unmap(regions);
     }
 
-    private static void release(Connection connection, Region[] regions) {
-        connection.close();
+    private static void unmap(Region[] regions) {
         for (Region region : regions) {
             if (region != null) {
                 region.close();

@@ -10,6 +10,10 @@ final class Tickets {
         tickets = new long[capacity];
     }
 
+    boolean isEmpty() {
+        return size == 0;
+    }
+
     void add(long ticket) {
         tickets[(first + size) & (tickets.length - 1)] = ticket;
         size++;

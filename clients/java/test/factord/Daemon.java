@@ -5,31 +5,62 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /** A real daemon in a folder of its own; killed and cleaned up when closed. */
 final class Daemon implements AutoCloseable {
-    private final Path folder;
-    private final Path socket;
+    private final Path folder = Files.createTempDirectory("factord-java-");
+    private final Path socket = folder.resolve("control.sock");
+    private final List<String> arguments = new ArrayList<>();
     private Process process;
 
+    /** One that serves the models that are built in. */
     Daemon() throws IOException {
-        folder = Files.createTempDirectory("factord-java-");
-        socket = folder.resolve("control.sock");
+        this(null);
+    }
+
+    /** One that serves the models of a folder. */
+    Daemon(Path models) throws IOException {
+        arguments.addAll(List.of(program(), "--socket", socket(), "serve", "--no-http"));
+        arguments.addAll(List.of("--idle", "backoff"));
+        if (models != null) {
+            arguments.addAll(List.of("--models", models.toString()));
+        }
         // A run that is ended from outside leaves no engine behind.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> process.destroyForcibly()));
         start();
     }
 
-    /** Starts an engine whose worker sleeps at times, and waits until it is ready. */
-    void start() throws IOException {
+    static String program() throws IOException {
         String program = System.getenv("FACTORD");
         if (program == null) {
             throw new IOException("FACTORD names no daemon: run the tests with `make check`");
         }
-        ProcessBuilder builder = new ProcessBuilder(
-                program, "--socket", socket.toString(), "serve", "--no-http", "--idle", "backoff");
+        return program;
+    }
+
+    /** Has the daemon's own program do something, which must succeed. */
+    static void run(String... words) throws IOException {
+        List<String> command = new ArrayList<>(List.of(program()));
+        command.addAll(List.of(words));
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        byte[] text = process.getInputStream().readAllBytes();
+        int code = process.onExit().join().exitValue();
+        if (code != 0) {
+            throw new IOException(command + ": " + new String(text, StandardCharsets.UTF_8));
+        }
+    }
+
+    void reload() throws IOException {
+        run("--socket", socket(), "model", "reload");
+    }
+
+    /** Starts an engine whose worker sleeps at times, and waits until it is ready. */
+    void start() throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(arguments);
         builder.redirectError(ProcessBuilder.Redirect.appendTo(folder.resolve("log").toFile()));
         process = builder.start();
         BufferedReader lines = process.inputReader(StandardCharsets.UTF_8);
@@ -39,7 +70,7 @@ final class Daemon implements AutoCloseable {
         }
         if (line == null) {
             String log = Files.readString(folder.resolve("log"));
-            throw new IOException(program + " ended before it was ready:\n" + log);
+            throw new IOException("the daemon ended before it was ready:\n" + log);
         }
     }
 

@@ -21,6 +21,7 @@ public final class Tests {
             tests.putAll(new AnswerTests(daemon).tests());
             tests.putAll(new FailureTests(daemon).tests());
             tests.putAll(new LifeTests(daemon).tests());
+            tests.putAll(new IdentityTests().tests());
             for (Map.Entry<String, Check.Body> test : tests.entrySet()) {
                 if (arguments.length > 0 && !test.getKey().contains(arguments[0])) {
                     continue;
