@@ -87,6 +87,7 @@ final class HostileCases {
 
     private static void hostileModels(Stage stage, Prediction answer) throws Exception {
         try (Client client = stage.impostor("models-wild")) {
+            Fault.ensure(client.models().size() == 10, "models-wild: " + client.models());
             for (int model = 0; model < 10; model++) {
                 Status status = client.predictLocal(model, ROW, answer);
                 Stage.refused(status, Status.UNKNOWN_MODEL, "models-wild " + model);

@@ -5,7 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** The runner of the Java client: the numbered cases, and the calls `ping` and `csv`. */
+/** The runner of the Java client: the numbered cases, and the calls `ping`, `late` and `csv`. */
 public final class Main {
     private static final Map<String, Case> CASES = new LinkedHashMap<>();
 
@@ -31,6 +31,12 @@ public final class Main {
         CASES.put("half-made-region", HostileCases::halfMadeRegion);
         CASES.put("hostile-regions", HostileCases::hostileRegions);
         CASES.put("hostile-answers", HostileCases::hostileAnswers);
+        CASES.put("identity", Identity::run);
+        CASES.put("forked", TrustCases::forked);
+        CASES.put("untrusted", TrustCases::untrusted);
+        CASES.put("backlog-full", WaitingCases::backlogFull);
+        CASES.put("reaped", WaitingCases::reaped);
+        CASES.put("attach-wait", WaitingCases::attachWait);
     }
 
     private Main() {}
@@ -38,8 +44,8 @@ public final class Main {
     /**
      * Runs what the suite's README says.
      *
-     * @param arguments names of cases, `ping`, or `csv IN OUT`
-     * @throws Exception when `ping` or `csv` cannot go on
+     * @param arguments names of cases, `ping`, `late`, or `csv IN OUT`
+     * @throws Exception when one of the calls cannot go on
      */
     public static void main(String[] arguments) throws Exception {
         if (arguments.length == 1 && arguments[0].equals("ping")) {
@@ -47,6 +53,10 @@ public final class Main {
         }
         if (arguments.length == 3 && arguments[0].equals("csv")) {
             Table.run(Path.of(arguments[1]), Path.of(arguments[2]));
+            return;
+        }
+        if (arguments.length == 1 && arguments[0].equals("late")) {
+            Late.run(new Stage());
             return;
         }
         List<String> wanted = List.of(arguments);
