@@ -2,7 +2,7 @@
 
 use super::models::ModelSet;
 use super::tally::Tally;
-use crate::abi::{self, request};
+use crate::abi::{self, FEATURE_COUNT_MAX, request};
 use crate::model::eval::Output;
 use crate::model::evaluator::Answer;
 use crate::model::lanes::{LANES, Level};
@@ -10,9 +10,12 @@ use crate::region::Mapping;
 use crate::ring::{Geometry, Look, RequestConsumer, Response, ResponseProducer};
 use crate::sys::clock;
 
-/// Requests answered for one lane before the next lane's turn.
-// 32: at some 10 ns a pipelined request, a full lane delays the others by a third of a microsecond.
-const BATCH: usize = 32;
+/// Words of requests answered for a wide lane before the next lane's turn.
+// 1,024 features: some 3 us for a logistic model, so that five lanes a turn take some 15.
+pub(super) const VISIT_WORDS: usize = FEATURE_COUNT_MAX + REQUEST_WORDS;
+
+/// Words as long to read as a request takes beside its features.
+const REQUEST_WORDS: usize = 32;
 
 /// Protocol violations after which a lane is detached.
 const VIOLATIONS_MAX: u32 = 64;
@@ -96,6 +99,11 @@ impl Lane {
         self.client_id
     }
 
+    /// Tells whether its requests fit one cache line, which makes them cheap.
+    pub(super) fn is_narrow(&self) -> bool {
+        abi::request_stride_lines(self.feature_count) == 1
+    }
+
     /// Tells whether the client broke the protocol so often that it was detached.
     pub fn broken(&self) -> bool {
         self.violations >= VIOLATIONS_MAX
@@ -129,15 +137,19 @@ impl Lane {
         true
     }
 
-    /// Answers the requests that wait, at most a batch of them.
+    /// Answers the requests that wait, at most `limit` of them, which is above 0, and of wide ones
+    /// no more than [`VISIT_WORDS`].
     #[inline]
-    pub(super) fn serve(&mut self, desk: &mut Desk<'_>) -> Served {
+    pub(super) fn serve(&mut self, limit: usize, desk: &mut Desk<'_>) -> Served {
         match self.requests.look() {
             Look::Ready if self.feature_count == 3 => {
-                let ready = 1 + self.requests.ready_behind(BATCH - 1);
+                let ready = 1 + self.requests.ready_behind(limit - 1);
                 self.answer_run(ready, desk)
             }
-            Look::Ready => self.serve_wide(desk),
+            Look::Ready => {
+                let visit = VISIT_WORDS / (REQUEST_WORDS + self.feature_count);
+                self.serve_wide(visit.min(limit), desk)
+            }
             Look::Empty => Served::Count(0),
             Look::Violation => self.violation(desk.tally),
         }
@@ -275,9 +287,9 @@ impl Lane {
     }
 
     #[inline(never)]
-    fn serve_wide(&mut self, desk: &mut Desk<'_>) -> Served {
+    fn serve_wide(&mut self, limit: usize, desk: &mut Desk<'_>) -> Served {
         let mut count = 0;
-        while count < BATCH {
+        while count < limit {
             match self.requests.look() {
                 Look::Ready => self.answer_wide(desk),
                 Look::Empty => break,

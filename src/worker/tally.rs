@@ -66,6 +66,12 @@ impl Tally {
         }
     }
 
+    /// Turns so far.
+    #[inline]
+    pub(super) fn turns(&self) -> u64 {
+        self.turns
+    }
+
     /// Publishes the counts now; for strategies whose turns are far apart.
     #[inline(never)]
     pub(super) fn publish(&self) {

@@ -1,0 +1,220 @@
+//! Whom a turn serves, and how much, by counting: no thread and no clock.
+
+use super::*;
+use crate::abi::status_region;
+use crate::model::Model;
+use crate::model::cell::{Publisher, cell};
+use crate::region::{self, Access, Mapping, Region};
+use crate::ring::{Geometry, RequestProducer, ResponseConsumer};
+use std::sync::Arc;
+
+const SLOTS: usize = 32;
+
+/// A client's two ends.
+struct Client {
+    requests: RequestProducer<Mapping>,
+    responses: ResponseConsumer<Mapping>,
+    x: Vec<f64>,
+    in_flight: usize,
+}
+
+impl Client {
+    fn submit(&mut self) {
+        // The models stand at the ids of their widths' places.
+        let id = WIDTHS.iter().position(|&width| width == self.x.len()).unwrap();
+        self.requests.push(id as u64, &self.x);
+        self.in_flight += 1;
+    }
+
+    fn fill(&mut self) {
+        while self.in_flight < SLOTS {
+            self.submit();
+        }
+    }
+
+    /// Takes the answers that are there; how many.
+    fn take(&mut self) -> usize {
+        let mut count = 0;
+        while let Some(response) = self.responses.pop() {
+            assert_eq!(response.status(), crate::abi::status::OK);
+            count += 1;
+        }
+        self.in_flight -= count;
+        count
+    }
+}
+
+const WIDTHS: [usize; 5] = [3, 6, 7, 64, FEATURE_COUNT_MAX];
+
+/// A worker that is turned by hand.
+struct Rig {
+    worker: Worker,
+    handle: Handle,
+    clients: Vec<Client>,
+    _publisher: Publisher<ModelSet>,
+}
+
+fn mapped(name: &'static str, lines: usize) -> (Mapping, Mapping) {
+    let region = Region::create(name, lines, Access::Write).unwrap();
+    let fd = region.fd().try_clone_to_owned().unwrap();
+    (region.into_mapping(), region::open(name, &fd, lines, Access::Write).unwrap())
+}
+
+impl Rig {
+    fn new() -> Rig {
+        let status = Region::create("status", status_region::LINES, Access::Write).unwrap();
+        let mut models = ModelSet::default();
+        for (id, width) in WIDTHS.into_iter().enumerate() {
+            let part = vec![0.5; width];
+            let model = Model::logistic(part.clone(), 0.25, part.clone(), part).unwrap();
+            models.insert(id, 1, &model);
+        }
+        let (publisher, reader) = cell(models);
+        let (handle, mailbox) = mailbox(1024);
+        let tally = Tally::new(Arc::new(status), 0);
+        let worker = Worker::new(1024, mailbox, reader, tally, 1);
+        Rig { worker, handle, clients: Vec::new(), _publisher: publisher }
+    }
+
+    /// Attaches a client and returns its place; its lane's number is that plus one.
+    fn attach(&mut self, width: usize) -> usize {
+        let geometry = Geometry::new(width, SLOTS).unwrap();
+        let (req, worker_req) = mapped("req", geometry.req_lines());
+        let (worker_resp, resp) = mapped("resp", geometry.resp_lines());
+        let lane = Lane::new(self.clients.len() as u64 + 1, geometry, worker_req, worker_resp);
+        assert!(self.handle.attach(lane));
+        self.worker.take_orders();
+        self.clients.push(Client {
+            requests: RequestProducer::new(req, geometry),
+            responses: ResponseConsumer::new(resp, geometry),
+            x: vec![0.25; width],
+            in_flight: 0,
+        });
+        self.clients.len() - 1
+    }
+
+    /// Fills the clients from `first` on, has one turn, and returns what each had answered.
+    fn turn(&mut self, first: usize) -> Vec<usize> {
+        self.clients[first..].iter_mut().for_each(Client::fill);
+        self.worker.turn();
+        self.clients.iter_mut().map(Client::take).collect()
+    }
+}
+
+#[test]
+fn a_narrow_lane_is_answered_in_every_turn_however_full_wide_lanes_are() {
+    for width in [7, 64, FEATURE_COUNT_MAX] {
+        let mut rig = Rig::new();
+        let victims = [rig.attach(3), rig.attach(6)];
+        (0..250).for_each(|_| _ = rig.attach(width));
+        for turn in 0..300 {
+            victims.into_iter().for_each(|victim| rig.clients[victim].submit());
+            let answered = rig.turn(2);
+            assert_eq!(answered[..2], [1, 1], "width {width}, turn {turn}");
+            // Five visits, each of bounded work, whatever waits.
+            let words = answered[2..].iter().sum::<usize>() * (width + 32);
+            assert!(words <= 5 * lane::VISIT_WORDS, "width {width}: {words} words in a turn");
+        }
+    }
+}
+
+#[test]
+fn wide_lanes_are_served_in_turn_however_full_narrow_ones_are() {
+    let mut rig = Rig::new();
+    (0..100).for_each(|_| _ = rig.attach(3));
+    let wide: Vec<usize> = (0..100).map(|_| rig.attach(FEATURE_COUNT_MAX)).collect();
+    let mut answered = [0; 200];
+    // Four lanes a turn: 50 turns are a round over all 200.
+    for _ in 0..10 * 50 {
+        let turn = rig.turn(0);
+        answered.iter_mut().zip(turn).for_each(|(sum, count)| *sum += count);
+    }
+    let counts: Vec<usize> = wide.iter().map(|&index| answered[index]).collect();
+    let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+    assert!(*least >= 9 && *most <= 3 * least, "{counts:?}");
+}
+
+#[test]
+fn narrow_lanes_share_a_round_of_bounded_work() {
+    for neighbours in [8, 32, 100, 250, 1000] {
+        let mut rig = Rig::new();
+        let victim = rig.attach(3);
+        (0..neighbours).for_each(|_| _ = rig.attach(3));
+        let round = neighbours / COLD_LOOKS + 1;
+        // The first round finds out how many are busy.
+        (0..2 * round).for_each(|_| _ = rig.turn(1));
+        for wait in 0..20 {
+            rig.clients[victim].submit();
+            let mut others = 0;
+            let mut turns = 0;
+            loop {
+                turns += 1;
+                let answered = rig.turn(1);
+                others += answered[1..].iter().sum::<usize>();
+                if answered[victim] > 0 {
+                    break;
+                }
+                assert!(turns <= round, "not looked at in a round of {round} turns");
+            }
+            // The lane that was busy last has a turn more for each four.
+            let share = (ROUND_REQUESTS / neighbours).clamp(1, BATCH);
+            let bound = (COLD_LOOKS + 1) * round * share;
+            assert!(others <= bound, "{neighbours}, wait {wait}: {others} of {bound} before");
+            // And from another place of the round.
+            (0..wait).for_each(|_| _ = rig.turn(1));
+        }
+    }
+}
+
+#[test]
+fn narrow_lanes_stand_first_whoever_comes_and_goes() {
+    let mut rig = Rig::new();
+    let mut random = 9u64;
+    let mut here: Vec<usize> = Vec::new();
+    for _ in 0..600 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let choice = (random >> 40) as usize;
+        if here.len() > 5 && choice.is_multiple_of(2) {
+            let gone = here.swap_remove(choice / 2 % here.len());
+            assert!(rig.handle.detach(gone as u64 + 1));
+            rig.worker.take_orders();
+            let returned = rig.handle.take_returned().unwrap();
+            assert_eq!(returned.client_id(), gone as u64 + 1);
+        } else {
+            here.push(rig.attach(WIDTHS[choice / 2 % 4]));
+        }
+        let worker = &rig.worker;
+        let narrow = worker.lanes.iter().filter(|lane| lane.is_narrow()).count();
+        assert_eq!((worker.lanes.len(), worker.narrow_count), (here.len(), narrow));
+        assert!(worker.lanes[..narrow].iter().all(Lane::is_narrow));
+        for &client in &here {
+            rig.clients[client].submit();
+        }
+        let turns = here.len() / COLD_LOOKS + 1;
+        (0..turns).for_each(|_| _ = rig.worker.turn());
+        for &client in &here {
+            assert_eq!(rig.clients[client].take(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_lane_that_is_broken_in_mid_sweep_leaves_the_others_served() {
+    let mut rig = Rig::new();
+    let broken = rig.attach(3);
+    let narrow = rig.attach(3);
+    let wide = rig.attach(FEATURE_COUNT_MAX);
+    // A sequence from the future, which is looked at again and again.
+    for _ in 0..SLOTS + 2 {
+        rig.clients[broken].submit();
+    }
+    for _ in 0..200 {
+        for client in [narrow, wide] {
+            rig.clients[client].submit();
+        }
+        rig.worker.turn();
+        assert_eq!([narrow, wide].map(|client| rig.clients[client].take()), [1, 1]);
+    }
+    assert_eq!((rig.worker.lanes.len(), rig.worker.narrow_count), (2, 1));
+    assert!(rig.handle.take_returned().is_some_and(|lane| lane.broken()));
+}
