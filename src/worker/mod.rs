@@ -175,6 +175,7 @@ impl Worker {
             return self.serve_batch(index, self.batch.max(1));
         }
         self.serve_narrow();
+        self.serve_narrow();
         self.serve_batch(index, BATCH)
     }
 
@@ -184,6 +185,7 @@ impl Worker {
             return;
         }
         self.swept = self.tally.turns();
+        self.tally.long_turn();
         let mut index = 0;
         while index < self.narrow_count {
             self.serve_unless_quiet(index);

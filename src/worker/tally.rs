@@ -14,6 +14,10 @@ const SAMPLE_INTERVAL: u32 = 64;
 // 1,024: some ten microseconds of an idle worker, some hundreds of a busy one.
 const PUBLISH_INTERVAL: u64 = 1024;
 
+/// The same while wide requests are answered.
+// 64: about a millisecond of a worker whose wide lanes are full.
+const LONG_PUBLISH_INTERVAL: u64 = 64;
+
 /// One worker's counters: kept privately per message, published every 1,024 turns.
 #[derive(Debug)]
 pub struct Tally {
@@ -62,6 +66,14 @@ impl Tally {
     pub(super) fn turn(&mut self) {
         self.turns += 1;
         if self.turns.is_multiple_of(PUBLISH_INTERVAL) {
+            self.publish();
+        }
+    }
+
+    /// Publishes the counts every 64 turns; for turns that take long.
+    #[inline]
+    pub(super) fn long_turn(&self) {
+        if self.turns.is_multiple_of(LONG_PUBLISH_INTERVAL) {
             self.publish();
         }
     }

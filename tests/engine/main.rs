@@ -9,6 +9,7 @@ mod harness;
 mod identity;
 mod impostor;
 mod memory;
+mod neighbours;
 mod roles;
 mod system;
 mod wire;

@@ -5,6 +5,7 @@
 use crate::data::{self, Random, is_exact};
 use crate::harness::Process;
 use crate::identity;
+use crate::neighbours;
 use factord::channel;
 use factord::client::{Answer, AttachOptions, Client, PredictError};
 use factord::idle::IdleStrategy;
@@ -151,6 +152,7 @@ fn an_actor_plays_its_role() {
         "hasty" => predict(&mut client, seed, Duration::from_millis(10)),
         "pipeline" => pipeline(&mut client, seed),
         "outcast" => outcast(&mut client),
+        "crowd" => neighbours::crowd(&client, &socket, &begin()),
         "reload" => reload(&mut client, &socket, seed),
         "bound pipeline" => identity::pipeline(&mut client, seed),
         "bound batches" => identity::batches(&mut client, seed),
