@@ -210,7 +210,7 @@ layout! {
         pub const TSC_HZ: usize = 16;
         /// Odd while the model rows are being written.
         pub const MODELS_SEQUENCE: usize = 17;
-        /// Evaluations in the clients' own processes by status code, four words: what clients claim.
+        /// Evaluations in the clients' own processes by status code, four words, as clients claim.
         pub const LOCAL_BY_STATUS: usize = 18;
 
         /// First word of the model rows.
