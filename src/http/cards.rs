@@ -4,6 +4,7 @@
 use crate::channel::{self, CommandError};
 use crate::counters::ModelRow;
 use crate::model::Kind;
+use crate::model::catalogue;
 use crate::model::file::{Artifact, ArtifactError};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -43,6 +44,50 @@ pub(super) struct Card {
     pub(super) performance: Value,
     /// When the model was trained.
     pub(super) trained_at: String,
+    /// It is one of those that this program was built with.
+    pub(super) built_in: bool,
+    /// What a classifier's class 0 and class 1 mean, in words.
+    pub(super) meanings: [String; 2],
+}
+
+impl Card {
+    fn new(artifact: &Artifact, sha256: &[u8; 32]) -> Card {
+        let details = artifact.details();
+        Card {
+            kind: artifact.kind(),
+            feature_names: details.feature_names.clone(),
+            target: details.target.clone(),
+            threshold: details.threshold,
+            performance: artifact.metrics_json(),
+            trained_at: details.trained_at.clone(),
+            built_in: catalogue::embedded().iter().any(|served| served.sha256 == *sha256),
+            meanings: meanings(&details.target),
+        }
+    }
+
+    /// A figure of the training report.
+    pub(super) fn figure(&self, name: &str) -> Option<f64> {
+        self.performance.get(name)?.as_f64()
+    }
+
+    /// How many windows after its inputs the model's target is, where its report says so.
+    pub(super) fn horizon(&self) -> Option<u64> {
+        self.performance.get("horizon")?.as_u64()
+    }
+}
+
+/// Class 0 and class 1 of a target such as `sell_rate[+1]_binary`; the replaced service's words for
+/// its own.
+fn meanings(target: &str) -> [String; 2] {
+    let what = target.strip_suffix("_binary").unwrap_or(target);
+    let what = what.split('[').next().unwrap_or(what);
+    match what {
+        "" => ["Class 0".to_owned(), "Class 1".to_owned()],
+        "sell_rate" | "S_LI_INITIATIVESELLRATE" => {
+            ["Low sell rate", "High sell rate"].map(str::to_owned)
+        }
+        other => [format!("Low {other}"), format!("High {other}")],
+    }
 }
 
 /// The cards seen so far, by the hash of their artifact.
@@ -71,15 +116,7 @@ impl Cards {
         if artifact.sha256() != row.sha256 {
             return Err(CardError::Replaced);
         }
-        let details = artifact.details();
-        let card = Arc::new(Card {
-            kind: artifact.kind(),
-            feature_names: details.feature_names.clone(),
-            target: details.target.clone(),
-            threshold: details.threshold,
-            performance: artifact.metrics_json(),
-            trained_at: details.trained_at.clone(),
-        });
+        let card = Arc::new(Card::new(&artifact, &row.sha256));
         let mut known = self.lock();
         if known.len() >= CARD_COUNT_MAX {
             known.clear();
@@ -91,5 +128,18 @@ impl Cards {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Arc<Card>>> {
         // A map of finished cards is whole whatever happened to the thread that held it.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_named_by_the_artifact_s_own_target() {
+        assert_eq!(meanings("S_LI_INITIATIVESELLRATE_binary"), ["Low sell rate", "High sell rate"]);
+        assert_eq!(meanings("sell_rate[+1]_binary"), ["Low sell rate", "High sell rate"]);
+        assert_eq!(meanings("return[+5]_binary"), ["Low return", "High return"]);
+        assert_eq!(meanings(""), ["Class 0", "Class 1"]);
     }
 }

@@ -267,15 +267,16 @@ impl Handler {
 
     fn plot(&mut self) -> Result<Reply, AnswerError> {
         let rows = plot::rows();
-        let (_, sells) = self.engine.predict_batch(REGRESSION, POINT_COUNT, &rows)?;
+        let (line, sells) = self.engine.predict_batch(REGRESSION, POINT_COUNT, &rows)?;
         let (classifier, highs) = self.engine.predict_batch(CLASSIFICATION, POINT_COUNT, &rows)?;
         let outputs = |answers| -> Result<Vec<f64>, AnswerError> {
             Ok(whole(answers)?.iter().map(|answer| answer.y).collect())
         };
         let comparison = Comparison {
-            sell_rates: outputs(sells)?,
+            predictions: outputs(sells)?,
             probabilities: outputs(highs)?,
-            threshold: classifier.card.threshold,
+            line: &line.card,
+            step: &classifier.card,
         };
         Ok(Reply::page(views::HTML, comparison.page()))
     }
@@ -286,10 +287,10 @@ impl Handler {
         let mut scores = Vec::new();
         for row in snapshot.iter().flat_map(|snapshot| snapshot.models.iter().flatten()) {
             let card = self.shared.cards.get(row);
-            let score = card.as_ref().ok().and_then(|card| {
-                let figures = &card.performance;
-                figures.get("accuracy").or_else(|| figures.get("r2_score"))?.as_f64()
-            });
+            let score = card
+                .as_ref()
+                .ok()
+                .and_then(|card| card.figure("accuracy").or_else(|| card.figure("r2_score")));
             scores.extend(score.map(|score| (row.name.clone(), score)));
         }
         match self.shared.metrics.render(EngineView { snapshot, scores }) {

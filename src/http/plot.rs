@@ -1,5 +1,10 @@
 //! The page that compares both models: one static drawing, no script, nothing from elsewhere. Pure.
+//!
+//! What it says of a model comes from the artifact that is served; only of the built-in ones it
+//! knows more.
 
+use super::cards::Card;
+use crate::plot::escaped;
 use std::fmt::Write;
 
 /// Points of each curve: buy rates 0.300, 0.305, .. 0.700.
@@ -36,24 +41,23 @@ text{fill:var(--soft);font:13px system-ui,sans-serif}
 table{border-collapse:collapse;margin:.5rem 0}td,th{padding:.15rem .9rem;text-align:right;
 border-bottom:1px solid var(--grid);font-variant-numeric:tabular-nums}
 </style></head><body>
-<h1>Two models over the initiative buy rate</h1>
-<p>Buy rate 0.3 to 0.7, large buy 0.2, large sell 0.3; each point is the engine's prediction.</p>
 "#;
 
-const NOTE: &str = "<p><strong>Read with care:</strong> in the training data the initiative sell \
-rate is 1 minus the initiative buy rate by construction. The straight line is that identity, not a \
-forecast: its R&sup2; of 0.998 says that the answer is known when the input is. The classifier \
-redraws the same identity as a step near the label's cut.</p>\n";
+/// From this R2 on a model of its inputs' own window says what they say.
+// 0.99: as the training's own warning has it.
+const IDENTITY_R2: f64 = 0.99;
 
 /// What is drawn.
 #[derive(Debug)]
-pub(super) struct Comparison {
-    /// Predicted sell rate at each point.
-    pub(super) sell_rates: Vec<f64>,
-    /// Probability of a high sell rate at each point.
+pub(super) struct Comparison<'a> {
+    /// What the linear model predicts at each point.
+    pub(super) predictions: Vec<f64>,
+    /// Probability of class 1 at each point.
     pub(super) probabilities: Vec<f64>,
-    /// The sell rate above which the label says high.
-    pub(super) threshold: Option<f64>,
+    /// What is known about the linear model.
+    pub(super) line: &'a Card,
+    /// The same of the classifier.
+    pub(super) step: &'a Card,
 }
 
 /// The features of every point, row after row.
@@ -75,44 +79,89 @@ fn y_of(value: f64) -> f64 {
     BOTTOM - value.clamp(0.0, 1.0) * (BOTTOM - TOP)
 }
 
-impl Comparison {
+impl Comparison<'_> {
     /// The whole page.
     pub(super) fn page(&self) -> String {
         let mut page = HEAD.to_owned();
+        page.push_str(&self.title());
         page.push_str(
-            "<svg viewBox=\"0 0 860 456\" role=\"img\" aria-label=\"Predicted sell rate falls in a \
-             straight line; the probability of a high sell rate falls in a step\">\n",
+            "<svg viewBox=\"0 0 860 456\" role=\"img\" aria-label=\"The linear model's prediction and \
+             the classifier's probability at each point\">\n",
         );
-        page.push_str(&axes());
-        if let Some(threshold) = self.threshold {
+        page.push_str(&axes(&name_of(self.line, 0)));
+        if let Some(threshold) = self.step.threshold.filter(|cut| (0.0..=1.0).contains(cut)) {
             let y = y_of(threshold);
             page.push_str(&format!(
                 "<line class=\"cut\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-                 <text x=\"{RIGHT}\" y=\"{:.1}\" text-anchor=\"end\">label's cut: sell rate \
-                 {threshold}</text>\n",
-                y - 6.0
+                 <text x=\"{RIGHT}\" y=\"{:.1}\" text-anchor=\"end\">label's cut: {}</text>\n",
+                y - 6.0,
+                short(threshold)
             ));
         }
-        page.push_str(&curve("sell", &self.sell_rates));
+        page.push_str(&curve("sell", &self.predictions));
         page.push_str(&curve("high", &self.probabilities));
-        page.push_str(LEGEND);
+        page.push_str(&self.legend());
         page.push_str("</svg>\n");
-        page.push_str(NOTE);
+        page.push_str(&self.notes());
         page.push_str(&self.table());
         page.push_str("</body></html>\n");
         page
     }
 
+    fn title(&self) -> String {
+        let [x, second, third] = [0, 1, 2].map(|index| name_of(self.line, index));
+        let mut title = format!(
+            "<h1>Two models over {x}</h1>\n<p>{x} {BUY_FIRST} to {BUY_LAST}, {second} {LARGE_BUY}, \
+             {third} {LARGE_SELL}; each point is the engine's prediction.</p>\n"
+        );
+        if self.line.feature_names != self.step.feature_names {
+            let names = [0, 1, 2].map(|index| name_of(self.step, index)).join(", ");
+            title.push_str(&format!("<p>classification takes {names} in their places.</p>\n"));
+        }
+        title
+    }
+
+    fn legend(&self) -> String {
+        let (line, step) = (target_of(self.line), target_of(self.step));
+        format!(
+            "<line class=\"curve sell\" x1=\"400\" x2=\"428\" y1=\"52\" y2=\"52\"/>\
+             <text x=\"436\" y=\"56\">regression: {line}</text>\
+             <line class=\"curve high\" x1=\"400\" x2=\"428\" y1=\"76\" y2=\"76\"/>\
+             <text x=\"436\" y=\"80\">classification: probability of {step}</text>\n"
+        )
+    }
+
+    fn notes(&self) -> String {
+        let (line, step) = (self.line, self.step);
+        let mut notes = vec![about(line, "regression", "R&sup2;", line.figure("r2_score"))];
+        notes.push(about(step, "classification", "accuracy", step.figure("accuracy")));
+        if let Some(cut) = step.threshold {
+            notes.push(format!(
+                "Class 1 is an outcome above {}: the cut of its label, not of the probability.",
+                short(cut)
+            ));
+        }
+        if self.predictions.iter().any(|value| !(0.0..=1.0).contains(value)) {
+            notes.push("Predictions outside 0 to 1 are drawn at the edge.".to_owned());
+        }
+        let notes = notes.join("</p>\n<p>");
+        format!("<p><strong>Read with care.</strong> {notes}</p>\n")
+    }
+
     /// Every tenth point in figures.
     fn table(&self) -> String {
-        let mut table = "<details><summary>Figures</summary><table><tr><th>buy rate</th>\
-            <th>predicted sell rate</th><th>probability of a high sell rate</th></tr>\n"
-            .to_owned();
-        let points = self.sell_rates.iter().zip(&self.probabilities).enumerate();
-        for (index, (sell, high)) in points.step_by(10) {
+        let mut table = format!(
+            "<details><summary>Figures</summary><table><tr><th>{}</th><th>{}</th>\
+             <th>probability of {}</th></tr>\n",
+            name_of(self.line, 0),
+            target_of(self.line),
+            target_of(self.step)
+        );
+        let points = self.predictions.iter().zip(&self.probabilities).enumerate();
+        for (index, (value, probability)) in points.step_by(10) {
             let buy = buy_rate(index);
             table.push_str(&format!(
-                "<tr><td>{buy:.2}</td><td>{sell:.6}</td><td>{high:.6}</td></tr>\n"
+                "<tr><td>{buy:.2}</td><td>{value:.6}</td><td>{probability:.6}</td></tr>\n"
             ));
         }
         table.push_str("</table></details>\n");
@@ -120,12 +169,59 @@ impl Comparison {
     }
 }
 
-const LEGEND: &str = "<line class=\"curve sell\" x1=\"500\" x2=\"528\" y1=\"52\" y2=\"52\"/>\
-<text x=\"536\" y=\"56\">predicted sell rate (regression)</text>\
-<line class=\"curve high\" x1=\"500\" x2=\"528\" y1=\"76\" y2=\"76\"/>\
-<text x=\"536\" y=\"80\">probability of a high sell rate (classification)</text>\n";
+/// What a model predicts, and how well by its own report.
+fn about(card: &Card, name: &str, figure: &str, value: Option<f64>) -> String {
+    let value = value.map_or_else(
+        || format!("its report holds no {figure}"),
+        |value| format!("its report says {figure} {value:.4}"),
+    );
+    let predicts = format!("{name} predicts {}; {value}.", target_of(card));
+    let care = match card.horizon() {
+        _ if card.built_in => {
+            "In its training data the initiative sell rate is 1 minus the initiative buy rate by \
+             construction: that figure is an identity, not a forecast, and says that the answer is \
+             known when the input is."
+                .to_owned()
+        }
+        Some(0) if card.figure("r2_score").is_some_and(|r2| r2 >= IDENTITY_R2) => {
+            "The outcome is of the same window as the inputs: that figure is close to an identity, \
+             not a forecast."
+                .to_owned()
+        }
+        Some(0) => {
+            "The outcome is of the same window as the inputs: that is no forecast.".to_owned()
+        }
+        Some(1) => "The outcome is of the window after the inputs.".to_owned(),
+        Some(windows) => format!("The outcome is {windows} windows after the inputs."),
+        None => "The artifact does not say how long after the inputs the outcome is.".to_owned(),
+    };
+    format!("{predicts} {care}")
+}
 
-fn axes() -> String {
+fn name_of(card: &Card, index: usize) -> String {
+    card.feature_names.get(index).map_or_else(|| format!("x{index}"), |name| escaped(name))
+}
+
+fn target_of(card: &Card) -> String {
+    if card.target.is_empty() { "its target".to_owned() } else { escaped(&card.target) }
+}
+
+/// Four digits that tell something.
+fn short(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    // The logarithm of a finite number is small.
+    let decimals = (3.0 - value.abs().log10().floor()).clamp(0.0, 300.0) as usize;
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+fn axes(x_name: &str) -> String {
     let mut axes = String::new();
     for step in 0..=5_u32 {
         let value = f64::from(step) / 5.0;
@@ -147,8 +243,8 @@ fn axes() -> String {
     }
     let middle = (LEFT + RIGHT) / 2.0;
     axes.push_str(&format!(
-        "<text x=\"{middle}\" y=\"446\" text-anchor=\"middle\">initiative buy rate</text>\n\
-         <text transform=\"translate(18 214) rotate(-90)\" text-anchor=\"middle\">sell rate, \
+        "<text x=\"{middle}\" y=\"446\" text-anchor=\"middle\">{x_name}</text>\n\
+         <text transform=\"translate(18 214) rotate(-90)\" text-anchor=\"middle\">prediction, \
          probability</text>\n"
     ));
     axes
@@ -167,19 +263,70 @@ fn curve(class: &str, values: &[f64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Kind;
+    use serde_json::json;
+
+    fn card(target: &str, report: serde_json::Value, threshold: Option<f64>) -> Card {
+        let names = ["buy_rate", "large_buy", "large_<sell>"];
+        Card {
+            kind: Kind::Linear,
+            feature_names: names.map(str::to_owned).to_vec(),
+            target: target.to_owned(),
+            threshold,
+            performance: report,
+            trained_at: String::new(),
+            built_in: false,
+            meanings: Default::default(),
+        }
+    }
+
+    fn page(line: &Card, step: &Card) -> String {
+        let (predictions, probabilities) = (vec![0.5; POINT_COUNT], vec![0.25; POINT_COUNT]);
+        Comparison { predictions, probabilities, line, step }.page()
+    }
 
     #[test]
-    fn the_page_draws_both_curves_and_says_what_the_line_is() {
-        let comparison = Comparison {
-            sell_rates: vec![0.5; POINT_COUNT],
-            probabilities: vec![0.25; POINT_COUNT],
-            threshold: Some(0.5243),
-        };
-        let page = comparison.page();
-        assert_eq!(page.matches("<polyline").count(), 2);
-        assert_eq!(page.matches(",214.0").count(), POINT_COUNT, "one point a prediction");
-        assert!(page.contains("identity") && page.contains("0.5243"));
-        assert!(!page.contains("<script") && !page.contains("http"));
+    fn the_page_draws_both_curves_and_says_of_the_models_what_their_artifacts_say() {
+        let line = card("sell_rate[+1]", json!({"r2_score": 0.025_612, "horizon": 1}), None);
+        let step =
+            card("sell_rate[+1]_binary", json!({"accuracy": 0.571_2}), Some(0.555_123_456_789));
+        let next = page(&line, &step);
+        assert_eq!(next.matches("<polyline").count(), 2);
+        assert_eq!(next.matches(",214.0").count(), POINT_COUNT, "one point a prediction");
+        for said in [
+            "regression predicts sell_rate[+1]; its report says R&sup2; 0.0256. The outcome is of the \
+             window after the inputs.",
+            "classification predicts sell_rate[+1]_binary; its report says accuracy 0.5712. The \
+             artifact does not say how long",
+            "an outcome above 0.5551:",
+            "large_&lt;sell&gt; 0.3",
+        ] {
+            assert!(next.contains(said), "{said} in {next}");
+        }
+        assert!(!next.contains("identity") && !next.contains("0.998"), "{next}");
+        assert!(!next.contains("<script") && !next.contains("http"));
+        // The same window, by the artifact's own figures; and the built-in model by its hash.
+        let line = card("sell_rate", json!({"r2_score": 0.9998, "horizon": 0}), None);
+        let step = Card { built_in: true, ..card("s", json!({"accuracy": 0.9}), Some(0.5243)) };
+        let own = page(&line, &step);
+        assert!(own.contains("R&sup2; 0.9998. The outcome is of the same window as the inputs"));
+        assert!(own.contains("0.9000. In its training data the initiative sell rate is 1 minus"));
+    }
+
+    #[test]
+    fn numbers_are_as_long_as_they_tell_something() {
+        for (value, text) in [
+            (0.5243, "0.5243"),
+            (0.555_123_456_789, "0.5551"),
+            (0.000_123_456, "0.0001235"),
+            (0.5, "0.5"),
+            (12.5, "12.5"),
+            (123_456.0, "123456"),
+            (-0.25, "-0.25"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(short(value), text);
+        }
     }
 
     #[test]

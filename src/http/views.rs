@@ -147,7 +147,7 @@ impl Predicted<'_> {
                 confidence: if sure { "high" } else { "medium" },
                 feature_names: &self.card.feature_names,
                 input_features: self.echo,
-                interpretation: if class == 1 { "High sell rate" } else { "Low sell rate" },
+                interpretation: &self.card.meanings[usize::from(class)],
                 latency_ms: self.latency_ms,
                 model_type: self.model,
                 prediction: class,

@@ -315,6 +315,8 @@ fn the_comparison_is_one_static_page_drawn_from_predictions() {
     assert_eq!(page.matches("<polyline").count(), 2);
     let row = page.split("<td>0.50</td><td>").nth(1).expect("the row of buy rate 0.5");
     assert!(row.starts_with("0.500054</td><td>0.001096<"), "{}", &row[..60]);
-    assert!(page.contains("identity"));
+    for said in ["R&sup2; 0.9981. In its training data", "an outcome above 0.5243:", "identity"] {
+        assert!(page.contains(said), "{said} in {page}");
+    }
     assert!(!page.contains("<script") && !page.contains("src=") && !page.contains("href="));
 }
