@@ -462,21 +462,45 @@ static int judge(struct target *target, const char *path, struct why *why)
     return FACTORD_OK;
 }
 
+/* Writes a path from the root on, without empty parts and dots; false when it has no room. */
+static bool from_root(const char *path, char *out, size_t room)
+{
+    size_t len = 0;
+    if (*path != '/') {
+        if (!getcwd(out, room)) return false;
+        len = strlen(out);
+    }
+    while (*path) {
+        size_t part = strcspn(path, "/");
+        bool named = part > 0 && !(part == 1 && *path == '.');
+        if (named && len + 1 + part >= room) return false;
+        if (named) {
+            out[len++] = '/';
+            memcpy(out + len, path, part);
+            len += part;
+        }
+        path += part + (path[part] == '/');
+    }
+    out[len] = 0;
+    return true;
+}
+
 /* Judges the path as it is named, and where its folder really is: it may be named from elsewhere. */
 static int judge_path(struct target *target, struct why *why)
 {
+    char named[PATH_MAX];
     char folder[PATH_MAX];
     char real[PATH_MAX + sizeof target->path + 1];
-    const char *slash = strrchr(target->path, '/');
-    size_t len = slash ? (size_t)(slash - target->path) + 1 : 0;
     target->shared = false;
-    int error = judge(target, target->path, why);
+    if (!from_root(target->path, named, sizeof named)) return FACTORD_OK;
+    int error = judge(target, named, why);
     if (error) return error;
-    memcpy(real, target->path, len);
-    memcpy(real + len, ".", 2);
-    if (!realpath(real, folder)) return FACTORD_OK;
-    snprintf(real, sizeof real, "%s/%s", folder, target->path + len);
-    return strcmp(real, target->path) == 0 ? FACTORD_OK : judge(target, real, why);
+    char *slash = strrchr(named, '/');
+    if (!slash) return FACTORD_OK;
+    *slash = 0;
+    if (!realpath(*named ? named : "/", folder)) return FACTORD_OK;
+    snprintf(real, sizeof real, "%s/%s", folder, slash + 1);
+    return judge(target, real, why);
 }
 
 /* Judges who listens, which is whoever did when the socket was made. */

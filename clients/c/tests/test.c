@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
@@ -560,6 +561,39 @@ static void the_user_of_a_daemon_is_told_by_a_number_or_not_at_all(void)
     factord_close(client);
 }
 
+/* Attaches at `before` + the path of `directory` below /tmp + the socket's name. */
+static int attach_at(const char *before, const char *directory, char why[FACTORD_WHY_LEN])
+{
+    factord_options options = FACTORD_OPTIONS_DEFAULT;
+    factord_client *client;
+    char path[512];
+    snprintf(path, sizeof path, "%s%s/control.sock", before, directory + strlen("/tmp/"));
+    options.socket = path;
+    int error = factord_attach(&client, &options, why, FACTORD_WHY_LEN);
+    factord_close(client);
+    return error;
+}
+
+static void a_path_below_tmp_is_judged_however_it_is_named(void)
+{
+    static const char *const BEFORE[] = {"/tmp/", "//tmp/", "/./tmp//./", "/proc/self/root/tmp/", "", "./"};
+    char link[sizeof engine.directory + 8];
+    char why[FACTORD_WHY_LEN] = "";
+    snprintf(link, sizeof link, "%s.link", engine.directory);
+    CHECK(symlink(engine.directory, link) == 0 && chdir("/tmp") == 0);
+    for (size_t i = 0; i < sizeof BEFORE / sizeof *BEFORE; i++) {
+        CHECK(attach_at(BEFORE[i], engine.directory, why) == FACTORD_OK);
+        /* Where the kernel's own links lead to /tmp, the folder that they lead to is judged. */
+        int expected = i == 3 ? FACTORD_OK : FACTORD_ERROR_UNTRUSTED;
+        CHECK(attach_at(BEFORE[i], link, why) == expected);
+        CHECK(chmod(engine.directory, 0770) == 0);
+        CHECK(attach_at(BEFORE[i], engine.directory, why) == FACTORD_ERROR_UNTRUSTED);
+        CHECK(strstr(why, engine.directory) && strstr(why, "written by others"));
+        CHECK(chmod(engine.directory, 0700) == 0);
+    }
+    CHECK(unlink(link) == 0 && chdir("/") == 0);
+}
+
 static void numbers_begin_with_the_two_fixed_names(void)
 {
     factord_client *client = attach(FACTORD_IDLE_BACKOFF);
@@ -602,6 +636,7 @@ int main(int count, char **names)
         TEST(an_attach_without_memory_says_so),
         TEST(the_longest_path_of_a_socket_is_served),
         TEST(the_user_of_a_daemon_is_told_by_a_number_or_not_at_all),
+        TEST(a_path_below_tmp_is_judged_however_it_is_named),
         TEST(numbers_begin_with_the_two_fixed_names),
     };
     int passed = 0;
