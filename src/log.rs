@@ -1,14 +1,21 @@
 //! Logs: one JSON object a line on stderr, in the format of the service that factord replaces:
 //! `timestamp`, `level` by Python's names, `message`, then the event's own fields.
 //!
-//! The worker never logs; every other thread does so through the macros of `tracing`. An error
-//! that ends the service is logged with the field `critical = true` and shows as `CRITICAL`.
+//! The worker never logs; every other thread does so through the macros of `tracing`, and never
+//! waits for whoever reads: a thread of its own writes (`lines`). An error that ends the service is
+//! logged with the field `critical = true` and shows as `CRITICAL`.
+
+mod lines;
+
+pub use lines::{announce, dropped_total, flush};
 
 use serde::Serialize;
 use serde::de::IgnoredAny;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
+use std::panic::PanicHookInfo;
 use std::str::FromStr;
 use thiserror::Error;
 use tracing::field::{Field, Visit};
@@ -93,15 +100,50 @@ impl FromStr for LogLevel {
     }
 }
 
-/// Sends the process's events to stderr from now on; a second call changes nothing.
+/// Sends the process's events, panics among them, to stderr from now on; a second call changes
+/// nothing.
 pub fn init(level: LogLevel) {
+    lines::start(dropped_line);
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level.filter())
         .event_format(SeedFormat { threshold: level })
         .with_writer(|| Lines)
         .finish();
     // The only error is that a subscriber is already there, which is then the one in use.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        // The standard library's hook writes to stderr itself, and would wait for its reader.
+        std::panic::set_hook(Box::new(log_panic));
+    }
+}
+
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let thread = thread.name().unwrap_or("without a name");
+    let text = info.payload_as_str().unwrap_or("no text");
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    let trace = Backtrace::capture();
+    if trace.status() == BacktraceStatus::Captured {
+        tracing::error!(backtrace = %trace, "thread {thread} panicked at {place}: {text}");
+    } else {
+        tracing::error!("thread {thread} panicked at {place}: {text}");
+    }
+}
+
+/// Writes what is no event, such as a tool's last words, to where the events go.
+pub fn say(text: &str) {
+    lines::push(text.as_bytes());
+}
+
+/// The line that says how many others were dropped; as its own level is of no use to whoever reads
+/// it, it is written whatever the threshold.
+fn dropped_line(count: u64) -> String {
+    let mut timestamp = String::new();
+    // Writing to a string cannot fail.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
+    format!(
+        "{{\"timestamp\":\"{timestamp}\",\"level\":\"WARNING\",\"message\":\"{count} lines \
+         dropped: nobody read stderr\",\"dropped\":{count}}}\n"
+    )
 }
 
 // 1 MiB: far more than a thread that looks after its lines lets wait.
@@ -132,7 +174,10 @@ impl io::Write for Lines {
         HELD.with_borrow_mut(|held| match held {
             Some(lines) if lines.len() >= HELD_LEN_MAX => Ok(bytes.len()),
             Some(lines) => lines.write(bytes),
-            None => io::stderr().write(bytes),
+            None => {
+                lines::push(bytes);
+                Ok(bytes.len())
+            }
         })
     }
 

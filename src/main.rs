@@ -2,8 +2,8 @@
 //! documented exit code.
 
 use factord::exit::Code;
+use factord::log;
 use factord::tool::{self, Cli};
-use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -16,14 +16,15 @@ fn main() -> ExitCode {
             return ExitCode::from(code.number());
         }
     };
-    match tool::run(&cli) {
+    let code = match tool::run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.message.is_empty() {
-                // With stderr closed there is no one left to tell.
-                let _ = writeln!(std::io::stderr(), "factord: {failure}");
+                log::say(&format!("factord: {failure}\n"));
             }
             ExitCode::from(failure.code.number())
         }
-    }
+    };
+    log::flush();
+    code
 }

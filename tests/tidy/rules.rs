@@ -4,8 +4,8 @@ use crate::source::Source;
 
 /// The floors of the house, lowest first: a module names only modules of lower floors.
 pub(crate) const FLOORS: [&[&str]; 11] = [
-    &["abi", "sync", "vectors", "idle", "log", "plot"],
-    &["sys"],
+    &["abi", "sync", "vectors", "idle", "plot"],
+    &["sys", "log"],
     &["region", "ring", "model", "table", "factors"],
     &["channel", "score", "evaluate"],
     &["counters"],
