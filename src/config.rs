@@ -62,6 +62,10 @@ pub struct ServeConfig {
     pub bytes_per_uid: u64,
     /// Users that may attach besides root and the daemon's own.
     pub allow_uids: Vec<u32>,
+    /// The mode of the control socket; `None` for 0666 when there are other users, else 0660.
+    pub socket_mode: Option<u32>,
+    /// The group of the control socket; `None` for the daemon's own.
+    pub socket_group: Option<u32>,
     /// The least severe level that is logged.
     pub log_level: LogLevel,
     /// The configuration file that was read.
@@ -211,6 +215,12 @@ impl ServeConfig {
             return Err(ConfigError::TooManyUids { found: allow_uids.len(), origin });
         }
         note("allow_uids", json!(allow_uids), origin);
+        let (socket_mode, origin) =
+            sources.find(&source::SOCKET_MODE, flags.socket_mode, file.socket_mode)?;
+        note("socket_mode", json!(socket_mode.map(|mode| format!("{mode:04o}"))), origin);
+        let (socket_group, origin) =
+            sources.find(&source::SOCKET_GROUP, flags.socket_group, file.socket_group)?;
+        note("socket_group", json!(socket_group.map(|group| group.to_string())), origin);
         let (log_level, origin) = sources.log_level(flags.log_level)?;
         note("log_level", json!(log_level.name()), origin);
 
@@ -224,6 +234,8 @@ impl ServeConfig {
             channels_per_uid,
             bytes_per_uid,
             allow_uids,
+            socket_mode,
+            socket_group,
             log_level,
             config_file: sources.path().map(PathBuf::from),
         };

@@ -4,9 +4,9 @@ use super::value::{self, CoreList, ValueError};
 use super::{ConfigError, parse};
 use crate::idle::IdleStrategy;
 use crate::log::LogLevel;
+use crate::sys::files;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, de};
-use std::fs::File;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,12 @@ pub struct Settings {
     /// Users that may attach, besides root and the daemon's own.
     #[serde(deserialize_with = "uids")]
     pub allow_uids: Option<Vec<u32>>,
+    /// The mode of the control socket.
+    #[serde(deserialize_with = "socket_mode")]
+    pub socket_mode: Option<u32>,
+    /// The group of the control socket.
+    #[serde(deserialize_with = "socket_group")]
+    pub socket_group: Option<u32>,
     /// The least severe level that is logged.
     #[serde(deserialize_with = "log_level")]
     pub log_level: Option<LogLevel>,
@@ -59,7 +65,7 @@ impl Settings {
     pub fn read(path: &Path) -> Result<Settings, ConfigError> {
         let unreadable = |error| ConfigError::Read { path: path.to_owned(), error };
         let mut bytes = Vec::new();
-        File::open(path)
+        files::open_regular(path)
             .and_then(|file| file.take(FILE_LEN_MAX + 1).read_to_end(&mut bytes))
             .map_err(unreadable)?;
         if bytes.len() as u64 > FILE_LEN_MAX {
@@ -143,6 +149,14 @@ fn listen<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::E
 
 fn idle<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IdleStrategy>, D::Error> {
     text(from, parse::idle)
+}
+
+fn socket_mode<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    text(from, parse::socket_mode)
+}
+
+fn socket_group<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    text(from, parse::socket_group)
 }
 
 fn log_level<'de, D: Deserializer<'de>>(from: D) -> Result<Option<LogLevel>, D::Error> {

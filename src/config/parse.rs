@@ -113,3 +113,34 @@ pub fn uid(text: &str) -> Result<u32, ValueError> {
 pub fn uids(text: &str) -> Result<Vec<u32>, ValueError> {
     text.split(',').map(|part| uid(part.trim())).collect()
 }
+
+/// Reads the mode of the control socket, in octal as chmod takes it.
+///
+/// # Errors
+///
+/// [`ValueError::UnknownWord`] when it is none, or keeps the daemon's own user out.
+pub fn socket_mode(text: &str) -> Result<u32, ValueError> {
+    let mode = u32::from_str_radix(text, 8).ok();
+    mode.filter(|mode| (0o600..=0o777).contains(mode)).ok_or_else(|| ValueError::UnknownWord {
+        message: format!("`{text}` is not a mode from 0600 to 0777, such as 0660"),
+    })
+}
+
+/// Reads the group of the control socket: its number, or its name in /etc/group.
+///
+/// # Errors
+///
+/// [`ValueError::UnknownWord`] when there is no such group.
+pub fn socket_group(text: &str) -> Result<u32, ValueError> {
+    if let Ok(number) = value::number(text, &value::UID) {
+        return Ok(number);
+    }
+    let number_of = |line: &str| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(text)).then(|| fields.nth(1)?.parse().ok()).flatten()
+    };
+    let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    groups.lines().find_map(number_of).ok_or_else(|| ValueError::UnknownWord {
+        message: format!("no group `{text}` in /etc/group: give its number"),
+    })
+}

@@ -47,6 +47,16 @@ pub(super) const BYTES: Setting<u64> = Setting {
 };
 pub(super) const ALLOW_UIDS: Setting<Vec<u32>> =
     Setting { flag: "--allow-uid", environment: &["FACTORD_ALLOW_UIDS"], parse: parse::uids };
+pub(super) const SOCKET_MODE: Setting<u32> = Setting {
+    flag: "--socket-mode",
+    environment: &["FACTORD_SOCKET_MODE"],
+    parse: parse::socket_mode,
+};
+pub(super) const SOCKET_GROUP: Setting<u32> = Setting {
+    flag: "--socket-group",
+    environment: &["FACTORD_SOCKET_GROUP"],
+    parse: parse::socket_group,
+};
 
 /// The sources below the flags: the environment and, when one was named, the file.
 pub struct Sources<'a> {

@@ -4,7 +4,7 @@ use super::{Failure, Globals, print};
 use crate::config::{self, CoreList, ServeConfig, Settings, parse};
 use crate::daemon;
 use crate::idle::IdleStrategy;
-use crate::log::{self, LogLevel};
+use crate::log::LogLevel;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -57,6 +57,14 @@ pub struct ServeArgs {
     #[arg(long = "allow-uid", value_name = "UID", allow_negative_numbers = true,
           value_parser = parse::uid)]
     allow_uids: Vec<u32>,
+    /// The mode of the control socket, which says who reaches the daemon; it still asks everybody's
+    /// user (FACTORD_SOCKET_MODE; default: 0666 with --allow-uid, else 0660)
+    #[arg(long, value_name = "MODE", value_parser = parse::socket_mode)]
+    socket_mode: Option<u32>,
+    /// The group of the control socket, by name or number (FACTORD_SOCKET_GROUP; default: the
+    /// daemon's own)
+    #[arg(long, value_name = "GROUP", value_parser = parse::socket_group)]
+    socket_group: Option<u32>,
     /// The least severe level to log, by Python's names (FACTORD_LOG_LEVEL, LOG_LEVEL; default:
     /// INFO)
     #[arg(long, value_name = "LEVEL", value_parser = parse::log_level)]
@@ -85,6 +93,8 @@ pub fn run(args: &ServeArgs, globals: &Globals) -> Result<(), Failure> {
         channels_per_uid: args.channels_per_uid,
         bytes_per_uid: args.bytes_per_uid,
         allow_uids: (!args.allow_uids.is_empty()).then(|| args.allow_uids.clone()),
+        socket_mode: args.socket_mode,
+        socket_group: args.socket_group,
         log_level: args.log_level,
     };
     let (config, effective) = ServeConfig::resolve(flags, &globals.sources()?)?;
@@ -95,6 +105,5 @@ pub fn run(args: &ServeArgs, globals: &Globals) -> Result<(), Failure> {
             print(config::as_toml(&effective))
         };
     }
-    log::init(config.log_level);
     Ok(daemon::run(&config)?)
 }
