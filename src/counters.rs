@@ -76,6 +76,12 @@ impl StatusWriter {
         &self.region.mapping().words()[index]
     }
 
+    /// Turns of a worker since the start, which move as long as it does.
+    pub fn turn_count(&self, worker: usize) -> u64 {
+        // Relaxed: a single word, complete in itself.
+        get(self.word(at::WORKERS + worker * at::WORKER_WORDS + at::TURN_COUNT))
+    }
+
     /// Adds one to a word that the control thread owns.
     pub fn count(&self, index: usize) {
         add(self.word(index), 1);

@@ -1,35 +1,38 @@
 //! The engine's wiring: order of start, order of stop. It owns the threads.
 //!
-//! Start: limits, socket, regions, models, worker, control thread, then READY; the HTTP sidecar
-//! and the fine calibration of the clock come after, since neither is needed to answer. Stop:
-//! sidecar, control thread, worker, socket path.
+//! Start: CPUs, log, signals, socket, models, regions, worker, control thread, then READY; the
+//! HTTP sidecar and the fine calibration of the clock come after, since neither is needed to
+//! answer. Stop: sidecar, control thread, worker, socket path. The main thread waits for events
+//! alone: what may take long, such as reading models, is another thread's, and `ending` sees to it
+//! that a signal ends the process whatever the others wait for.
 
+mod ending;
+mod engine;
+mod manager;
 mod sidecar;
 mod worker_thread;
 
-use crate::abi::{self, models_region, state, status_region as at};
 use crate::channel;
 use crate::config::{CoreList, ServeConfig};
-use crate::control::listener::{ListenError, Listener};
-use crate::control::{Control, Limits, Order, Outlets, Parts, ReloadError, Roster};
-use crate::counters::{StatusWriter, set};
+use crate::control::listener::{ListenError, Listener, Openness};
+use crate::control::{Loaded, Loader, Order, ReloadError};
 use crate::idle::IdleStrategy;
-use crate::model::cell::cell;
-use crate::region::{Access, Region};
-use crate::sys::{clock, sched};
-use crate::worker::{self, ModelSet, Tally, Worker};
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use crate::log;
+use crate::sys::sched;
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
+use ending::Ending;
+use engine::Engine;
+use manager::{Manager, Watchdog};
 use sidecar::Sidecar;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::env;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::Instant;
 use thiserror::Error;
 use tracing::{info, warn};
-
-/// Lanes the worker has room for: every connection the control thread accepts.
-const LANE_COUNT_MAX: usize = 1024;
 
 /// Why the daemon could not start, or ended.
 #[derive(Debug, Error)]
@@ -43,6 +46,15 @@ pub enum ServeError {
     /// No memory for the daemon's own regions.
     #[error("no memory for the shared regions: {0}; free some, or raise the limit")]
     Memory(io::Error),
+    /// Descriptors cannot be opened a second time.
+    #[error("cannot open /proc/self/fd ({0}): mount /proc, through which clients get their memory")]
+    NoProc(io::Error),
+    /// The service manager passed something else than the control socket.
+    #[error(
+        "the service manager passed {0}: one listening Unix socket is needed \
+             (ListenSequentialPacket= of a .socket unit), or none"
+    )]
+    Passed(String),
     /// The CPU cannot be used.
     #[error(
         "CPU {core} is not among the CPUs this process may use ({allowed:?}): choose another --core"
@@ -91,28 +103,68 @@ enum Event {
 ///
 /// [`ServeError`].
 pub fn run(config: &ServeConfig) -> Result<(), ServeError> {
-    // Signals first, so that one that comes during the start is not lost.
+    // NB: before anything opens a descriptor, which could be given the number of a passed one.
+    let passed = manager::inherited_socket()?;
+    let place = Place::choose(config)?;
+    // NB: threads inherit affinity, so every one of them starts off the workers' CPUs.
+    let moved = sched::allow_cpus(&place.others);
+    log::init(config.log_level);
+    if let Err(error) = moved {
+        warn!("side threads share the worker's CPU: {error}");
+    }
+    // Signals early, so that one that comes during the start is not lost.
     let (events, inbox) = unbounded();
-    watch_signals(&events)?;
+    let ending = Arc::new(Ending::default());
+    ending::watch_signals(&events, &ending)?;
     if let Err(error) = sched::raise_descriptor_limit() {
         warn!("the limit of open descriptors stays as it is: {error}");
     }
-    let place = Place::choose(config)?;
-    let (listener, socket) = listen(config)?;
-    let engine = Engine::start(config, &place, socket, &events)?;
+    let (listener, socket) = listen(config, passed)?;
+    ending.will_remove(&listener);
+    let loader = Loader::start(config.models.clone())?;
+    loader.ask(Vec::new());
+    let Some((loaded, reload)) = wait_for_models(&inbox, &loader) else { return Ok(()) };
+    let engine = Engine::start(config, &place, socket, loader, loaded?, &events)?;
+    if reload {
+        engine.order(Order::Reload);
+    }
     let mut sidecar = None;
     if config.http {
         sidecar = Some(Sidecar::start(config, listener.path(), &events)?);
+        ending.will_kill(sidecar.as_ref());
     } else {
         announce(&engine, &listener, &place, None);
     }
-    notify(&[sd_notify::NotifyState::Ready]);
-    let result = attend(&inbox, &engine, &listener, &place);
-    notify(&[sd_notify::NotifyState::Stopping]);
+    let mut manager = Manager::find();
+    manager.tell("READY=1");
+    let result = attend(&inbox, &engine, &listener, &place, &mut manager);
+    ending.arm();
+    manager.tell("STOPPING=1");
     drop(sidecar);
     engine.stop();
     drop(listener);
     result
+}
+
+/// Waits for the models, and tells whether a reload was asked for meanwhile; `None` when a signal
+/// ends the daemon first.
+fn wait_for_models(inbox: &Receiver<Event>, loader: &Loader) -> Option<(Loaded, bool)> {
+    let mut reload = false;
+    loop {
+        select! {
+            recv(loader.loaded()) -> loaded => {
+                return Some((loaded.unwrap_or(Err(ReloadError::Panicked)), reload));
+            }
+            recv(inbox) -> event => match event {
+                Ok(Event::Signal(SIGHUP)) => reload = true,
+                Ok(Event::Signal(SIGINT | SIGTERM)) => {
+                    info!("stopping before the models are read");
+                    return None;
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Where the worker runs and how it waits.
@@ -144,129 +196,22 @@ impl Place {
 }
 
 /// Takes the socket that the service manager passed, or makes one.
-fn listen(config: &ServeConfig) -> Result<(Listener, OwnedFd), ServeError> {
+fn listen(
+    config: &ServeConfig,
+    passed: Option<OwnedFd>,
+) -> Result<(Listener, OwnedFd), ServeError> {
     let path = channel::socket_path(config.socket.as_deref());
-    if let Some(socket) = worker_thread::inherited_socket()? {
-        return Ok((Listener::inherited(path), socket));
-    }
-    Ok(Listener::open(path)?)
-}
-
-/// The running threads and what they share.
-struct Engine {
-    orders: Sender<Order>,
-    status: StatusWriter,
-    workers: Vec<(worker::Handle, thread::JoinHandle<()>)>,
-    control_thread: thread::JoinHandle<()>,
-    models: String,
-}
-
-impl Engine {
-    fn start(
-        config: &ServeConfig,
-        place: &Place,
-        socket: OwnedFd,
-        events: &Sender<Event>,
-    ) -> Result<Engine, ServeError> {
-        let (started_ns, start) = (clock::unix_ns(), worker_thread::Instants::now());
-        let status_region = make_region("factord-status", at::LINES)?;
-        let models_region = make_region("factord-models", models_region::LINES)?;
-        let status = StatusWriter::new(Arc::clone(&status_region));
-        write_header(&status, started_ns);
-        let words = models_region.mapping().words();
-        set(&words[models_region::MAGIC], abi::MAGIC);
-        set(&words[models_region::ABI], abi::ABI_WORD);
-        set(&words[models_region::LAYOUT_HASH], abi::LAYOUT_HASH);
-        set(&words[models_region::MODEL_COUNT], abi::MODEL_COUNT_MAX as u64);
-
-        let mut workers = Vec::new();
-        let mut outlet_workers = Vec::new();
-        for index in 0..place.cores.len().max(1) {
-            let (publisher, reader) = cell(ModelSet::default());
-            let (handle, mailbox) = worker::mailbox(LANE_COUNT_MAX);
-            let block = || Tally::new(Arc::clone(&status_region), index);
-            let worker = Worker::new(LANE_COUNT_MAX, mailbox, reader, block(), started_ns);
-            outlet_workers.push((publisher, handle.clone()));
-            workers.push((handle, worker, block()));
-        }
-        set(status.word(at::WORKER_COUNT), workers.len() as u64);
-        let mut outlets = Outlets {
-            workers: outlet_workers,
-            status: status.clone(),
-            models: Arc::clone(&models_region),
-        };
-        let mut roster = Roster::new(config.models.clone());
-        let models = roster.reload(&mut outlets)?;
-
-        let (orders, order_inbox) = unbounded();
-        let mut allow_uids = config.allow_uids.clone();
-        allow_uids.extend([0, sched::user_id()]);
-        let control = Control::new(Parts {
-            listener: socket,
-            orders: order_inbox,
-            status: status_region,
-            models: models_region,
-            outlets,
-            roster,
-            limits: Limits {
-                channels_per_uid: config.channels_per_uid,
-                bytes_per_uid: config.bytes_per_uid,
-            },
-            allow_uids,
-            epoch: started_ns,
-        })?;
-        // NB: threads inherit affinity, so everything but the worker is moved off its core first.
-        if let Err(error) = sched::allow_cpus(&place.others) {
-            warn!("side threads share the worker's CPU: {error}");
-        }
-        let control_thread =
-            spawn("control", events, move || control.run().map_err(|error| error.to_string()))?;
-        let mut threads = Vec::new();
-        for (index, (handle, worker, placard)) in workers.into_iter().enumerate() {
-            let core = place.cores.get(index).copied();
-            let thread = worker_thread::start(worker, core, place.idle, placard, events)?;
-            threads.push((handle, thread));
-        }
-        worker_thread::calibrate(&status, start)?;
-        set(status.word(at::STATE), state::SERVING);
-        Ok(Engine { orders, status, workers: threads, control_thread, models })
-    }
-
-    fn stop(self) {
-        set(self.status.word(at::STATE), state::STOPPING);
-        // A thread that is gone needs no order.
-        let _ = self.orders.send(Order::Stop);
-        let _ = self.control_thread.join();
-        for (worker, thread) in self.workers {
-            worker.stop();
-            let _ = thread.join();
-        }
-    }
-}
-
-fn make_region(name: &str, lines: usize) -> Result<Arc<Region>, ServeError> {
-    let region = Region::create(name, lines, Access::Write).map_err(ServeError::Memory)?;
-    region.seal_write().map_err(ServeError::Memory)?;
-    region.mapping().populate().map_err(ServeError::Memory)?;
-    if let Err(error) = region.mapping().lock() {
-        warn!("{name} cannot be locked in memory ({error}): serving all the same");
-    }
-    Ok(Arc::new(region))
-}
-
-fn write_header(status: &StatusWriter, started_ns: u64) {
-    let header = [
-        (at::MAGIC, abi::MAGIC),
-        (at::ABI, abi::ABI_WORD),
-        (at::LAYOUT_HASH, abi::LAYOUT_HASH),
-        (at::EPOCH, started_ns),
-        (at::STATE, state::STARTING),
-        (at::PID, std::process::id().into()),
-        (at::STARTED_UNIX_NS, started_ns),
-        (at::HEARTBEAT_NS, clock::monotonic_ns()),
-    ];
-    for (index, value) in header {
-        set(status.word(index), value);
+    let openness = Openness {
+        own_directory: config.socket.is_none(),
+        to_others: !config.allow_uids.is_empty(),
+        mode: config.socket_mode,
+        group: config.socket_group,
+        // Whoever is told to clients is a user whose directory the daemon may use.
+        trusted_uid: env::var("FACTORD_DAEMON_UID").ok().and_then(|uid| uid.parse().ok()),
+    };
+    match passed {
+        Some(socket) => Ok((Listener::inherited(path), socket)),
+        None => Ok(Listener::open(path, &openness)?),
     }
 }
 
@@ -295,74 +240,49 @@ fn attend(
     engine: &Engine,
     listener: &Listener,
     place: &Place,
+    manager: &mut Manager,
 ) -> Result<(), ServeError> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let watchdog = sd_notify::watchdog_enabled();
-    // Half the interval, as sd_watchdog_enabled(3) recommends.
-    let pause = watchdog.map_or(Duration::from_secs(3600), |interval| interval / 2);
-    let mut seen_beats = 0;
+    let mut watchdog = Watchdog::asked_for(engine);
     // The event loop.
     loop {
-        match inbox.recv_timeout(pause) {
-            Ok(Event::Signal(SIGHUP)) => {
-                let _ = engine.orders.send(Order::Reload);
-            }
+        let now = Instant::now();
+        // NB: looked at before each event, so that no number of them puts it off.
+        if let Some(watchdog) = watchdog.as_mut().filter(|watchdog| watchdog.due() <= now)
+            && watchdog.look(engine, now)
+        {
+            manager.tell("WATCHDOG=1");
+        }
+        let due = watchdog.as_ref().map(Watchdog::due).into_iter().chain(manager.try_again(now));
+        let event = match due.min() {
+            Some(due) => inbox.recv_deadline(due),
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match event {
+            Ok(Event::Signal(SIGHUP)) => engine.order(Order::Reload),
             Ok(Event::Signal(SIGINT | SIGTERM)) => {
                 info!("stopping");
                 return Ok(());
             }
-            Ok(Event::Signal(_)) => {}
+            Ok(Event::Signal(_)) | Err(RecvTimeoutError::Timeout) => {}
             Ok(Event::Ended(thread, reason)) => return Err(ServeError::Thread { thread, reason }),
             Ok(Event::HttpReady(url)) => announce(engine, listener, place, Some(&url)),
             Ok(Event::HttpFailed(error)) => return Err(error),
-            Err(RecvTimeoutError::Timeout) => {
-                // Relaxed: a single word, complete in itself.
-                let beats =
-                    engine.status.word(at::HEARTBEAT_COUNT).load(crate::sync::Ordering::Relaxed);
-                if beats != seen_beats && watchdog.is_some() {
-                    notify(&[sd_notify::NotifyState::Watchdog]);
-                }
-                seen_beats = beats;
-            }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
     }
 }
 
-fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        warn!("the service manager was not told: {error}");
-    }
-}
-
-/// Forwards the signals that concern the daemon.
-fn watch_signals(events: &Sender<Event>) -> io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
-    let events = events.clone();
-    thread::Builder::new().name("factord-signal".to_owned()).spawn(move || {
-        for signal in signals.forever() {
-            if events.send(Event::Signal(signal)).is_err() {
-                return;
-            }
-        }
-    })?;
-    Ok(())
-}
-
 /// Says on stdout what is ready and where.
 fn announce(engine: &Engine, listener: &Listener, place: &Place, url: Option<&str>) {
-    use std::io::Write as _;
     let mut text = format!("factord {} is ready\n", env!("CARGO_PKG_VERSION"));
     text += &format!("  socket  {}\n", listener.path().display());
     text += &format!("  http    {}\n", url.unwrap_or("off (--no-http)"));
-    for (index, line) in engine.models.lines().enumerate() {
+    for (index, line) in engine.models().lines().enumerate() {
         text += &format!("  {}  {line}\n", if index == 0 { "models" } else { "      " });
     }
     let cores: Vec<String> = place.cores.iter().map(|core| format!("CPU {core}")).collect();
     let name = if cores.len() > 1 { "workers" } else { "worker " };
     text += &format!("  {name} {}, idle strategy {}\n", cores.join(", "), place.idle);
     text += "Ctrl-C ends it; try: factord predict regression 0.5 0.2 0.3\n";
-    // Whoever read stdout may be gone; the daemon serves all the same.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    log::announce(text);
 }

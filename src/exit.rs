@@ -213,12 +213,16 @@ impl Coded for ServeError {
     fn code(&self) -> Code {
         match self {
             ServeError::Listen(ListenError::InUse { .. }) => Code::Unavailable,
-            ServeError::Listen(ListenError::Foreign { .. }) => Code::Permission,
-            ServeError::Listen(ListenError::NotASocket { .. }) => Code::CannotCreate,
+            ServeError::Listen(ListenError::Locked { .. }) => Code::Unavailable,
+            ServeError::Listen(ListenError::Untrusted { .. }) => Code::Permission,
+            ServeError::Listen(ListenError::TooLong { .. }) => Code::Config,
+            ServeError::Listen(ListenError::InTheWay { .. }) => Code::CannotCreate,
             ServeError::Listen(ListenError::Io { source, .. }) => Code::of_creating(source),
             ServeError::Models(ReloadError::Catalogue(error)) => error.code(),
             ServeError::Models(ReloadError::NoIdLeft { .. }) => Code::Data,
-            ServeError::Memory(_) | ServeError::Io(_) => Code::Os,
+            ServeError::Models(_) => Code::Internal,
+            ServeError::Memory(_) | ServeError::NoProc(_) | ServeError::Io(_) => Code::Os,
+            ServeError::Passed(_) => Code::Config,
             ServeError::Core { .. } => Code::Config,
             ServeError::Sidecar { code, .. } => {
                 let same = |known: &Code| Some(i32::from(known.number())) == *code;

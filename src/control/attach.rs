@@ -74,10 +74,7 @@ impl Control {
         peer.deadline_ns = deadline();
         let Some(socket) = &peer.socket else { return Ok(()) };
         let message = Message::Welcome(*welcome).encode();
-        self.parts
-            .status
-            .read_only()
-            .and_then(|status| socket::send(socket.as_fd(), &message, &[status.as_fd()]))
+        socket::send(socket.as_fd(), &message, &[self.parts.status.as_fd()])
             .map_err(|_| Refusal::Busy)
     }
 
@@ -128,7 +125,7 @@ impl Control {
         let gone = || io::Error::from(io::ErrorKind::NotConnected);
         let peer = self.peers.get(&key).ok_or_else(gone)?;
         let socket = peer.socket.as_ref().ok_or_else(gone)?;
-        let (status, models) = (self.parts.status.read_only()?, self.parts.models.read_only()?);
+        let (status, models) = (&self.parts.status, &self.parts.models);
         let descriptors = [status.as_fd(), models.as_fd(), req.fd(), resp.fd()];
         socket::send(socket.as_fd(), &Message::Welcome(*welcome).encode(), &descriptors)
     }

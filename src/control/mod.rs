@@ -1,29 +1,35 @@
 //! The control thread: attach, death of clients, reload, heartbeat. It never touches a ring's
 //! slots.
 //!
-//! One epoll loop with a tick of 10 ms. Every connection that has not got a channel yet has a
-//! deadline; every channel is charged to its user until the worker has given its lane back.
+//! One epoll loop with a tick of 10 ms, which is looked for between any two pieces of work. It
+//! waits for nothing else: models are read by the loader, lines are written by the log's own
+//! thread. Every connection that has not got a channel yet has a deadline; every channel is charged
+//! to its user until the worker has given its lane back.
 
 mod attach;
 mod claims;
 pub mod listener;
+mod loader;
 mod peer;
 mod quota;
+mod reload;
 mod roster;
 mod tick;
 
+pub use loader::{Loaded, Loader};
 pub use quota::Limits;
 pub use roster::{Outlets, ReloadError, Roster};
 
 use crate::abi::{self, status_region as at};
 use crate::channel::{HANDSHAKE_DEADLINE, MESSAGE_LEN, Message, Refusal, Verb};
 use crate::counters::set;
-use crate::region::Region;
+use crate::sync::AtomicU64;
 use crate::sys::epoll::{Epoll, Interest, Ready};
-use crate::sys::{clock, memory, sched, socket};
+use crate::sys::{clock, sched, socket};
 use crossbeam::channel::Receiver;
 use peer::{Peer, Phase};
 use quota::Quota;
+use reload::Reloads;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -38,6 +44,8 @@ const TICK: Duration = Duration::from_millis(10);
 const CONNECTION_COUNT_MAX: usize = 1024;
 /// The listener's key; connections get even keys from 2 on, their processes the odd one after.
 const LISTENER: u64 = 0;
+/// The loader's key.
+const LOADER: u64 = 1;
 
 /// What the rest of the daemon asks of the control thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,14 +62,18 @@ pub struct Parts {
     pub listener: OwnedFd,
     /// Orders from the main thread.
     pub orders: Receiver<Order>,
-    /// The STATUS region.
-    pub status: Arc<Region>,
-    /// The MODELS region.
-    pub models: Arc<Region>,
+    /// The STATUS region, for those who only read it.
+    pub status: OwnedFd,
+    /// The MODELS region, likewise.
+    pub models: OwnedFd,
     /// Where models go.
     pub outlets: Outlets,
     /// Models that are being served.
     pub roster: Roster,
+    /// Who reads models.
+    pub loader: Loader,
+    /// Moves as long as the control thread does.
+    pub pulse: Arc<AtomicU64>,
     /// Limits for each user.
     pub limits: Limits,
     /// Users that may attach.
@@ -82,6 +94,9 @@ pub struct Control {
     lane_counts: Vec<usize>,
     channel_count: u64,
     lock_refused: bool,
+    reloads: Reloads,
+    next_tick_ns: u64,
+    stopping: bool,
     /// Ticks since the start.
     tick_count: u64,
     /// Given up for a moment to accept and turn away a client when descriptors have run out.
@@ -97,6 +112,7 @@ impl Control {
     pub fn new(parts: Parts) -> io::Result<Control> {
         let epoll = Epoll::new()?;
         epoll.add(parts.listener.as_fd(), LISTENER, Interest::Read)?;
+        epoll.add(parts.loader.fd(), LOADER, Interest::Read)?;
         let spare = parts.listener.try_clone().ok();
         let quota = Quota::new(parts.limits);
         let worker_count = parts.outlets.workers.len();
@@ -110,6 +126,9 @@ impl Control {
             lane_counts: vec![0; worker_count],
             channel_count: 0,
             lock_refused: false,
+            reloads: Reloads::default(),
+            next_tick_ns: 0,
+            stopping: false,
             tick_count: 0,
             spare,
         })
@@ -125,30 +144,26 @@ impl Control {
         // waits for the ends of their slices, some milliseconds each.
         let _ = sched::ask_for_short_slices();
         let mut ready = Vec::new();
-        let mut next_tick_ns = clock::monotonic_ns();
         // The event loop.
-        loop {
-            let now_ns = clock::monotonic_ns();
-            if now_ns >= next_tick_ns {
-                next_tick_ns = now_ns + TICK.as_nanos() as u64;
-                if self.tick(now_ns) {
-                    return Ok(());
-                }
-            }
+        while !self.tick_when_due() {
+            let pause_ns = self.next_tick_ns.saturating_sub(clock::monotonic_ns());
             ready.clear();
-            self.epoll.wait(
-                Some(Duration::from_nanos(next_tick_ns - now_ns.min(next_tick_ns))),
-                &mut ready,
-            )?;
+            self.epoll.wait(Some(Duration::from_nanos(pause_ns)), &mut ready)?;
             for event in &ready {
                 self.serve(event);
+                if self.tick_when_due() {
+                    break;
+                }
             }
         }
+        self.give_up_loads();
+        Ok(())
     }
 
     fn serve(&mut self, event: &Ready) {
         match event.key {
             LISTENER => self.accept(),
+            LOADER => self.take_loaded(),
             // The client's process ended.
             key if !key.is_multiple_of(2) => self.part(key - 1),
             key if event.readable => self.receive(key),
@@ -264,46 +279,14 @@ impl Control {
 
     fn command(&mut self, key: u64, verb: u64, argument: u64) {
         let (code, bytes) = match Verb::from_code(verb) {
-            Some(Verb::Reload) => match self.reload() {
-                Ok(text) => (0, text.into_bytes()),
-                Err(error) => (1, error.to_string().into_bytes()),
-            },
+            Some(Verb::Reload) => return self.ask_for_models(Some(key)),
             Some(Verb::Artifact) => match self.parts.roster.artifact(argument) {
                 Some(bytes) => (0, bytes.to_vec()),
                 None => (2, format!("no model has id {argument}").into_bytes()),
             },
             None => (3, format!("this daemon knows no verb {verb}").into_bytes()),
         };
-        let Some(peer) = self.peers.get_mut(&key) else { return };
-        peer.deadline_ns = deadline();
-        let sent = peer.socket.as_ref().is_some_and(|socket| {
-            memory::sealed_file("factord-reply", &bytes)
-                .and_then(|file| {
-                    socket::send(socket.as_fd(), &Message::Reply { code }.encode(), &[file.as_fd()])
-                })
-                .is_ok()
-        });
-        if !sent {
-            self.part(key);
-        }
-    }
-
-    fn reload(&mut self) -> Result<String, ReloadError> {
-        let result = self.parts.roster.reload(&mut self.parts.outlets);
-        let status = &self.parts.outlets.status;
-        match &result {
-            Ok(text) => {
-                status.count(at::RELOADS_TOTAL);
-                for line in text.lines() {
-                    info!("serving {line}");
-                }
-            }
-            Err(error) => {
-                status.count(at::RELOAD_FAILURES_TOTAL);
-                warn!("models not reloaded, the old ones stay: {error}");
-            }
-        }
-        result
+        self.reply(key, code, &bytes);
     }
 
     /// Closes a connection. A channel goes on until the worker has given its lane back.

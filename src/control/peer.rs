@@ -11,6 +11,8 @@ use std::os::fd::OwnedFd;
 pub(super) enum Phase {
     /// Nothing was said yet, or the last verb has been answered.
     Fresh,
+    /// A verb is being carried out; the answer comes later.
+    Waiting,
     /// The regions were sent; the client is mapping them.
     Mapping { geometry: Geometry, req: Region, resp: Region },
     /// The worker serves the channel; the pidfd tells of the process's end.
@@ -26,7 +28,7 @@ pub(super) struct Peer {
     pub(super) socket: Option<OwnedFd>,
     pub(super) identity: socket::Peer,
     pub(super) phase: Phase,
-    /// CLOCK_MONOTONIC nanoseconds by which the next message must be there.
+    /// CLOCK_MONOTONIC nanoseconds by which the next message, or the answer, must be there.
     pub(super) deadline_ns: u64,
     /// Bytes charged to the user's quota; `None` without a channel.
     pub(super) charged_len: Option<u64>,
@@ -36,6 +38,7 @@ pub(super) struct Peer {
 impl Peer {
     /// Tells whether the peer is late.
     pub(super) fn late(&self, now_ns: u64) -> bool {
-        matches!(self.phase, Phase::Fresh | Phase::Mapping { .. }) && now_ns >= self.deadline_ns
+        let hurried = matches!(self.phase, Phase::Fresh | Phase::Waiting | Phase::Mapping { .. });
+        hurried && now_ns >= self.deadline_ns
     }
 }

@@ -1,15 +1,15 @@
 //! The roster: which models are served, under which id and generation, and their publication.
 
 use crate::abi::{self, status_region};
-use crate::config::ModelSource;
 use crate::counters::{ModelRow, StatusWriter};
-use crate::model::catalogue::{self, CatalogueError, Served};
+use crate::model::catalogue::{CatalogueError, Served};
 use crate::model::cell::Publisher;
 use crate::model::shared;
 use crate::region::Region;
 use crate::worker::{self, ModelSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 use thiserror::Error;
 
 /// The names whose ids are fixed, in order.
@@ -30,6 +30,18 @@ pub enum ReloadError {
         /// The model without an id.
         name: String,
     },
+    /// Reading them is a matter for a bug report.
+    #[error("reading the models ended in a panic, which the log tells of")]
+    Panicked,
+    /// They are still being read.
+    #[error(
+        "the models are still being read after {} s, those served stay; they are adopted once read",
+        .0.as_secs()
+    )]
+    Unfinished(Duration),
+    /// The daemon ended first.
+    #[error("the daemon is ending: the models were not read to their end")]
+    Ending,
 }
 
 /// One name, with the model that is served under it, if any.
@@ -37,13 +49,12 @@ pub enum ReloadError {
 struct Entry {
     name: String,
     generation: u32,
-    served: Option<Served>,
+    served: Option<Arc<Served>>,
 }
 
 /// Ids, names and generations. A name keeps its id as long as the daemon runs.
 #[derive(Debug)]
 pub struct Roster {
-    source: ModelSource,
     entries: Vec<Entry>,
 }
 
@@ -59,37 +70,38 @@ pub struct Outlets {
 
 impl Roster {
     /// Starts without models; ids of the two fixed names are set aside.
-    pub fn new(source: ModelSource) -> Roster {
+    pub fn new() -> Roster {
         let fixed = FIXED.map(|name| Entry { name: name.to_owned(), ..Entry::default() });
-        Roster { source, entries: fixed.into() }
+        Roster { entries: fixed.into() }
     }
 
-    /// Reads the source again and publishes what changed; returns a line a model.
+    /// The models that are served.
+    pub fn served(&self) -> Vec<Arc<Served>> {
+        self.entries.iter().filter_map(|entry| entry.served.clone()).collect()
+    }
+
+    /// Publishes what changed; returns a line a model.
     ///
     /// # Errors
     ///
-    /// [`ReloadError`]; nothing has changed then.
-    pub fn reload(&mut self, outlets: &mut Outlets) -> Result<String, ReloadError> {
-        let served = match &self.source {
-            ModelSource::Embedded => catalogue::embedded(),
-            ModelSource::Dir(path) => {
-                let before: Vec<&Served> =
-                    self.entries.iter().filter_map(|entry| entry.served.as_ref()).collect();
-                catalogue::load_dir_again(path, &before)?
-            }
-        };
-        self.adopt(served)?;
+    /// [`ReloadError::NoIdLeft`]; nothing has changed then.
+    pub fn adopt(
+        &mut self,
+        served: Vec<Arc<Served>>,
+        outlets: &mut Outlets,
+    ) -> Result<String, ReloadError> {
+        self.take(served)?;
         self.publish(outlets);
         Ok(self.describe())
     }
 
-    fn adopt(&mut self, served: Vec<Served>) -> Result<(), ReloadError> {
-        let new = |s: &&Served| !self.entries.iter().any(|e| e.name == s.artifact.name());
+    fn take(&mut self, served: Vec<Arc<Served>>) -> Result<(), ReloadError> {
+        let new = |s: &&Arc<Served>| !self.entries.iter().any(|e| e.name == s.artifact.name());
         if let Some(late) = served.iter().filter(new).nth(abi::MODEL_COUNT_MAX - self.entries.len())
         {
             return Err(ReloadError::NoIdLeft { name: late.artifact.name().to_owned() });
         }
-        let mut old: Vec<Option<Served>> =
+        let mut old: Vec<Option<Arc<Served>>> =
             self.entries.iter_mut().map(|entry| entry.served.take()).collect();
         for served in served {
             let name = served.artifact.name();

@@ -1,58 +1,69 @@
 //! What the control thread does every 10 ms, whether anybody asks for it or not.
 
-use super::{Control, Order, Phase};
+use super::{Control, Order, Phase, TICK};
 use crate::abi::status_region as at;
 use crate::counters::set;
-use crate::worker::Lane;
-use std::iter;
+use crate::sync::Ordering;
+use crate::sys::clock;
 
 /// Ticks between two looks at the clients' own counts.
 // 10: a look takes the line of a client that counts away from it, ten times a second.
 const CLAIMS_INTERVAL: u64 = 10;
 
 impl Control {
-    /// Does what is due every 10 ms; tells whether to stop.
-    pub(super) fn tick(&mut self, now_ns: u64) -> bool {
+    /// Does what is due, if the time has come; tells whether to stop. Called between any two pieces
+    /// of work, so that no sum of them delays the heartbeat.
+    pub(super) fn tick_when_due(&mut self) -> bool {
+        let now_ns = clock::monotonic_ns();
+        // Relaxed: a count that only has to move.
+        self.parts.pulse.fetch_add(1, Ordering::Relaxed);
+        if now_ns < self.next_tick_ns {
+            return self.stopping;
+        }
+        self.next_tick_ns = now_ns + TICK.as_nanos() as u64;
         self.beat(now_ns);
         self.tick_count += 1;
         if self.tick_count.is_multiple_of(CLAIMS_INTERVAL) {
             self.count_claims(now_ns);
         }
-        let workers = &self.parts.outlets.workers;
-        let returned: Vec<Lane> = workers
-            .iter()
-            .flat_map(|(_, worker)| iter::from_fn(|| worker.take_returned()))
-            .collect();
-        for lane in returned {
-            self.free(lane.client_id(), lane.broken());
-        }
+        self.free_returned();
         let late: Vec<u64> =
             self.peers.iter().filter(|(_, p)| p.late(now_ns)).map(|(&key, _)| key).collect();
         for key in late {
-            self.part(key);
+            match self.peers.get(&key).map(|peer| &peer.phase) {
+                Some(Phase::Waiting) => self.reply_unfinished(key),
+                _ => self.part(key),
+            }
         }
         for (cell, _) in &mut self.parts.outlets.workers {
             cell.reclaim();
         }
         while let Ok(order) = self.parts.orders.try_recv() {
             match order {
-                Order::Reload => {
-                    let _ = self.reload();
-                }
-                Order::Stop => return true,
+                Order::Reload => self.ask_for_models(None),
+                Order::Stop => self.stopping = true,
             }
         }
-        false
+        self.stopping
+    }
+
+    /// Frees the channels whose lanes the workers gave back. Unmapping a large one takes a
+    /// millisecond, so what is left after a tick's time waits for the next one.
+    fn free_returned(&mut self) {
+        let worker_count = self.parts.outlets.workers.len();
+        let mut next = 0;
+        while next < worker_count && clock::monotonic_ns() < self.next_tick_ns {
+            match self.parts.outlets.workers[next].1.take_returned() {
+                Some(lane) => self.free(lane.client_id(), lane.broken()),
+                None => next += 1,
+            }
+        }
     }
 
     /// Turns movement of all workers into the heartbeat.
     fn beat(&mut self, now_ns: u64) {
         let status = &self.parts.outlets.status;
-        let turns = |worker: usize| {
-            let word = status.word(at::WORKERS + worker * at::WORKER_WORDS + at::TURN_COUNT);
-            // Relaxed: a single word, complete in itself.
-            word.load(crate::sync::Ordering::Relaxed)
-        };
+        let turns = |worker| status.turn_count(worker);
         if self.seen_turns.iter().enumerate().all(|(worker, &seen)| turns(worker) != seen) {
             for (worker, seen) in self.seen_turns.iter_mut().enumerate() {
                 *seen = turns(worker);

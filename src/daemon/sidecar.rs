@@ -35,6 +35,8 @@ const SILENT_LOOKS_MAX: u32 = 20;
 const STARTING_LOOKS_MAX: u32 = 80;
 /// Bytes of the line that says where the child listens.
 const READY_LEN_MAX: usize = 256;
+/// What it may take to finish what it does: the daemon ends within two seconds.
+const GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]
 struct Ready {
@@ -42,7 +44,7 @@ struct Ready {
 }
 
 /// The child that runs now; `None` once it must not be started again.
-type Current = Arc<Mutex<Option<Child>>>;
+pub(super) type Current = Arc<Mutex<Option<Child>>>;
 
 /// The supervised sidecar; ended when dropped.
 #[derive(Debug)]
@@ -80,6 +82,22 @@ impl Sidecar {
             .spawn(move || watch(&shared, listen, &spawn, &events))?;
         Ok(Sidecar { current, thread: Some(thread) })
     }
+
+    /// The child that runs now.
+    pub(super) fn current(&self) -> Current {
+        Arc::clone(&self.current)
+    }
+}
+
+/// Kills the child, however its watcher fares.
+pub(super) fn kill(current: &Current) {
+    // Held for no longer than a child takes to start; a watcher that hangs with it is left alone.
+    if let Ok(mut slot) = current.try_lock()
+        && let Some(child) = slot.as_mut()
+    {
+        // It may have ended by itself.
+        let _ = child.kill();
+    }
 }
 
 impl Drop for Sidecar {
@@ -88,7 +106,7 @@ impl Drop for Sidecar {
         if let Some(mut child) = child {
             // The end of its stdin tells it to finish what it does.
             drop(child.stdin.take());
-            if !ends_within(&mut child, Duration::from_secs(2)) {
+            if !ends_within(&mut child, GRACE) {
                 // It may have ended between the two calls.
                 let _ = child.kill();
                 let _ = child.wait();

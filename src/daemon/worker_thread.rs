@@ -9,7 +9,6 @@ use crate::worker::{Tally, Worker};
 use crossbeam::channel::{Sender, bounded};
 use quanta::Clock;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::Duration;
 use tracing::warn;
@@ -91,14 +90,4 @@ pub(super) fn calibrate(status: &StatusWriter, start: Instants) -> io::Result<()
         set(status.word(at::TSC_HZ), u64::try_from(hz).unwrap_or(0));
     })?;
     Ok(())
-}
-
-/// The control socket that the service manager passed (LISTEN_FDS), if any.
-///
-/// # Errors
-///
-/// The system's error when the descriptor is no socket.
-pub(super) fn inherited_socket() -> io::Result<Option<OwnedFd>> {
-    let Some(fd) = sd_notify::listen_fds()?.next() else { return Ok(None) };
-    crate::sys::socket::adopt(fd).map(Some)
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 // 1 MiB: some thousands of lines, a second or two of a busy sidecar.
 const QUEUED_LEN_MAX: u64 = 1 << 20;
-// 4 KiB: what a pipe takes whole or not at all (PIPE_BUF). Engine and sidecar write to the same one.
+// 4 KiB: what a pipe takes whole or not at all (PIPE_BUF), as engine and sidecar share one.
 const WRITE_LEN_MAX: usize = 4096;
 /// How long the first line of a batch waits for others, so that a writer that is woken for each
 /// line costs the threads that log no more than a thousand wake-ups a second.

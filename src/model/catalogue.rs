@@ -6,6 +6,7 @@ use super::import::{self, Given, ImportFileError};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use thiserror::Error;
 
 /// The most models of a directory: the rows of the model table in STATUS.
@@ -102,16 +103,16 @@ impl Served {
 
     /// Reads a file. One with the very bytes that `before` holds under its name was checked then,
     /// and is not checked again.
-    fn read(path: &Path, before: &[&Served]) -> Result<Served, ArtifactFileError> {
+    fn read(path: &Path, before: &[Arc<Served>]) -> Result<Arc<Served>, ArtifactFileError> {
         let (bytes, origin) = (file::read(path)?, path.display().to_string());
-        let same = |known: &&&Served| known.origin == origin && known.bytes == bytes;
+        let same = |known: &&Arc<Served>| known.origin == origin && known.bytes == bytes;
         if let Some(known) = before.iter().find(same) {
-            return Ok(Served::clone(known));
+            return Ok(Arc::clone(known));
         }
         let artifact = Artifact::decode_file(path, &bytes)?;
         // Only the one canonical encoding is accepted, so that these bytes are it.
         let sha256 = file::sha256(&bytes);
-        Ok(Served { artifact, bytes, sha256, origin })
+        Ok(Arc::new(Served { artifact, bytes, sha256, origin }))
     }
 }
 
@@ -138,7 +139,8 @@ pub fn embedded() -> Vec<Served> {
 ///
 /// [`CatalogueError`] names the file; one bad file refuses the whole directory.
 pub fn load_dir(path: &Path) -> Result<Vec<Served>, CatalogueError> {
-    load_dir_again(path, &[])
+    let models = load_dir_again(path, &[])?;
+    Ok(models.into_iter().map(Arc::unwrap_or_clone).collect())
 }
 
 /// The same, when the models of `before` are being served: artifacts that have not changed are
@@ -147,7 +149,10 @@ pub fn load_dir(path: &Path) -> Result<Vec<Served>, CatalogueError> {
 /// # Errors
 ///
 /// As for [`load_dir`].
-pub fn load_dir_again(path: &Path, before: &[&Served]) -> Result<Vec<Served>, CatalogueError> {
+pub fn load_dir_again(
+    path: &Path,
+    before: &[Arc<Served>],
+) -> Result<Vec<Arc<Served>>, CatalogueError> {
     let unreadable = |error| CatalogueError::Directory { path: path.to_owned(), error };
     let mut files = Vec::new();
     for entry in fs::read_dir(path).map_err(unreadable)? {
@@ -172,7 +177,8 @@ pub fn load_dir_again(path: &Path, before: &[&Served]) -> Result<Vec<Served>, Ca
         if file.exists() && !models.iter().any(|model| model.artifact.name() == name) {
             let given = Given { name: Some(name), stats: stats.as_deref(), ..Given::default() };
             let import = import::load(&file, &given)?;
-            add(&mut models, Served::new(import.artifact, file.display().to_string()))?;
+            let served = Served::new(import.artifact, file.display().to_string());
+            add(&mut models, Arc::new(served))?;
         }
     }
     if models.is_empty() {
@@ -186,7 +192,7 @@ pub fn load_dir_again(path: &Path, before: &[&Served]) -> Result<Vec<Served>, Ca
 }
 
 /// Adds a model whose name is new, and whose kind is the one its name promises.
-fn add(models: &mut Vec<Served>, model: Served) -> Result<(), CatalogueError> {
+fn add(models: &mut Vec<Arc<Served>>, model: Arc<Served>) -> Result<(), CatalogueError> {
     let name = model.artifact.name();
     let expected = match name {
         "regression" => Kind::Linear,
@@ -195,7 +201,7 @@ fn add(models: &mut Vec<Served>, model: Served) -> Result<(), CatalogueError> {
     };
     let found = model.artifact.kind();
     if found != expected {
-        let (name, origin) = (name.to_owned(), model.origin);
+        let (name, origin) = (name.to_owned(), model.origin.clone());
         return Err(CatalogueError::WrongKind { origin, name, expected, found });
     }
     if let Some(other) = models.iter().find(|other| other.artifact.name() == name) {

@@ -17,6 +17,7 @@ pub use golden::Golden;
 pub use validate::{NAME_LEN_MAX, name_is_sound};
 
 use super::{Kind, Model};
+use crate::sys::files;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -256,16 +257,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ArtifactFileError> {
 ///
 /// The system's error, or `InvalidData` for another sort of file or a longer one.
 pub(crate) fn read_limited(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    // NB: asked before opening, as opening a FIFO would wait for its other end.
-    let status = fs::metadata(path)?;
-    if status.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    if !status.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "not a regular file"));
-    }
     let mut bytes = Vec::new();
-    File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    files::open_regular(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > limit {
         let reason = format!("longer than {limit} bytes");
         return Err(io::Error::new(io::ErrorKind::InvalidData, reason));

@@ -4,11 +4,11 @@
 //! back with each event; the caller never reuses a key, so that a late event finds nobody.
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 // 128: one wait then takes 1.5 KiB, and a busy loop still returns to its timers between batches.
@@ -103,5 +103,36 @@ impl Epoll {
             }
         }));
         Ok(())
+    }
+}
+
+/// Wakes the thread that waits in an [`Epoll`], from another one.
+#[derive(Debug)]
+pub(crate) struct Wake {
+    fd: OwnedFd,
+}
+
+impl Wake {
+    /// Makes one that is quiet.
+    pub(crate) fn new() -> io::Result<Wake> {
+        Ok(Wake { fd: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)? })
+    }
+
+    /// Makes it readable.
+    pub(crate) fn wake(&self) {
+        // A counter that is full is readable already.
+        let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
+    }
+
+    /// Makes it quiet again.
+    pub(crate) fn clear(&self) {
+        // An empty one is quiet.
+        let _ = rustix::io::read(&self.fd, &mut [0; size_of::<u64>()]);
+    }
+}
+
+impl AsFd for Wake {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }

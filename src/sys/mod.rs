@@ -3,6 +3,8 @@
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub(crate) mod epoll;
+#[cfg(feature = "artifact")]
+pub(crate) mod files;
 #[cfg(feature = "daemon")]
 pub(crate) mod hidden;
 pub mod memory;
@@ -12,3 +14,5 @@ pub(crate) mod nameless;
 pub mod process;
 pub mod sched;
 pub mod socket;
+#[cfg(feature = "daemon")]
+pub mod trust;

@@ -53,3 +53,9 @@ pub fn bind_to_parent(command: &mut Command) -> &mut Command {
     // SAFETY: between fork and exec the closure makes two system calls, and allocates nothing.
     unsafe { command.pre_exec(bind) }
 }
+
+/// Ends this process at once: no destructor runs, no thread is waited for.
+pub fn end_now(code: i32) -> ! {
+    // SAFETY: it takes a number and does not return.
+    unsafe { libc::_exit(code) }
+}

@@ -112,6 +112,11 @@ pub fn out_of_descriptors(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE].iter().any(|errno| number == Some(errno.raw_os_error()))
 }
 
+/// Tells whether an error of connecting says that a socket of another type is there.
+pub fn of_another_sort(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::PROTOTYPE.raw_os_error())
+}
+
 /// Reads the credentials the peer had when it connected.
 ///
 /// # Errors
@@ -227,12 +232,24 @@ pub fn hung_up(socket: BorrowedFd<'_>) -> bool {
 ///
 /// # Errors
 ///
-/// `EBADF` or `ENOTSOCK` when it is none.
+/// What the descriptor is instead.
 pub fn adopt(fd: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: the caller got the number from LISTEN_FDS, whose descriptors belong to this process
-    // and are named there once.
+    // SAFETY: the caller got the number from LISTEN_FDS, whose descriptors are open, belong to this
+    // process and are named there once.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-    sockopt::socket_type(&socket)?;
+    let refuse = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    match sockopt::socket_domain(&socket) {
+        Ok(AddressFamily::UNIX) => {}
+        Ok(_) => return refuse("a socket of the network"),
+        Err(Errno::NOTSOCK) => return refuse("no socket"),
+        Err(error) => return Err(error.into()),
+    }
+    if sockopt::socket_type(&socket)? != SocketType::SEQPACKET {
+        return refuse("a Unix socket of another type than SEQPACKET");
+    }
+    if !sockopt::socket_acceptconn(&socket)? {
+        return refuse("a socket that does not listen");
+    }
     rustix::io::ioctl_fionbio(&socket, true)?;
     rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
     Ok(socket)

@@ -1,0 +1,118 @@
+//! Reloads, as the control thread sees them: the loader reads, this adopts and answers.
+//!
+//! One load is under way at a time. Whoever asks meanwhile may have changed a file that was read
+//! already, so that all of them together get one more.
+
+use super::peer::Phase;
+use super::{Control, ReloadError, deadline};
+use crate::abi::status_region as at;
+use crate::channel::{COMMAND_DEADLINE, Message};
+use crate::sys::{clock, memory, socket};
+use std::os::fd::AsFd;
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// A second before the caller gives up, it is told that the files are still being read.
+const PATIENCE: Duration = COMMAND_DEADLINE.saturating_sub(Duration::from_secs(1));
+
+/// Who waits for which load.
+#[derive(Debug, Default)]
+pub(super) struct Reloads {
+    under_way: bool,
+    /// Connections that get the outcome of the load under way.
+    waiting: Vec<u64>,
+    /// Whether another load follows, and whose outcome it is.
+    again: bool,
+    waiting_again: Vec<u64>,
+}
+
+impl Control {
+    /// Has the models read again; `key` is the connection that gets the outcome.
+    pub(super) fn ask_for_models(&mut self, key: Option<u64>) {
+        if let Some(peer) = key.and_then(|key| self.peers.get_mut(&key)) {
+            peer.phase = Phase::Waiting;
+            peer.deadline_ns = clock::monotonic_ns() + PATIENCE.as_nanos() as u64;
+        }
+        if self.reloads.under_way {
+            self.reloads.again = true;
+            self.reloads.waiting_again.extend(key);
+        } else {
+            self.reloads.waiting.extend(key);
+            self.load();
+        }
+    }
+
+    fn load(&mut self) {
+        self.reloads.under_way = true;
+        self.parts.loader.ask(self.parts.roster.served());
+    }
+
+    /// Takes what the loader has read into service and tells those who wait for it.
+    pub(super) fn take_loaded(&mut self) {
+        let Some(loaded) = self.parts.loader.take() else { return };
+        let adopted = loaded.and_then(|served| {
+            let outlets = &mut self.parts.outlets;
+            self.parts.roster.adopt(served, outlets)
+        });
+        let status = &self.parts.outlets.status;
+        let (code, text) = match adopted {
+            Ok(text) => {
+                status.count(at::RELOADS_TOTAL);
+                for line in text.lines() {
+                    info!("serving {line}");
+                }
+                (0, text)
+            }
+            Err(error) => {
+                status.count(at::RELOAD_FAILURES_TOTAL);
+                warn!("models not reloaded, the old ones stay: {error}");
+                (1, error.to_string())
+            }
+        };
+        for key in std::mem::take(&mut self.reloads.waiting) {
+            self.reply_to_waiting(key, code, &text);
+        }
+        self.reloads.under_way = false;
+        if std::mem::take(&mut self.reloads.again) {
+            self.reloads.waiting = std::mem::take(&mut self.reloads.waiting_again);
+            self.load();
+        }
+    }
+
+    /// Tells a connection that has waited long that the load goes on.
+    pub(super) fn reply_unfinished(&mut self, key: u64) {
+        self.reply_to_waiting(key, 1, &ReloadError::Unfinished(PATIENCE).to_string());
+    }
+
+    /// Tells all who wait for a load that it will not be finished.
+    pub(super) fn give_up_loads(&mut self) {
+        let reloads = std::mem::take(&mut self.reloads);
+        for key in reloads.waiting.into_iter().chain(reloads.waiting_again) {
+            self.reply_to_waiting(key, 1, &ReloadError::Ending.to_string());
+        }
+    }
+
+    fn reply_to_waiting(&mut self, key: u64, code: u64, text: &str) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if matches!(peer.phase, Phase::Waiting) {
+            peer.phase = Phase::Fresh;
+            self.reply(key, code, text.as_bytes());
+        }
+    }
+
+    /// Answers a verb.
+    pub(super) fn reply(&mut self, key: u64, code: u64, bytes: &[u8]) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.deadline_ns = deadline();
+        let sent = peer.socket.as_ref().is_some_and(|socket| {
+            memory::sealed_file("factord-reply", bytes)
+                .and_then(|file| {
+                    socket::send(socket.as_fd(), &Message::Reply { code }.encode(), &[file.as_fd()])
+                })
+                .is_ok()
+        });
+        if !sent {
+            self.part(key);
+        }
+    }
+}

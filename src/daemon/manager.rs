@@ -1,0 +1,140 @@
+//! The service manager: the socket it passes, and what it is told.
+
+use super::ServeError;
+use super::engine::Engine;
+use crate::sys::socket;
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::{Duration, Instant};
+use tracing::warn;
+
+/// Pause before a manager whose queue was full is told again.
+const PAUSE: Duration = Duration::from_millis(100);
+/// A control thread that has not moved for so long is beyond hope; a worker needs to move in each
+/// half of the watchdog's interval.
+const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The control socket that the service manager passed (LISTEN_FDS), if any.
+///
+/// # Errors
+///
+/// [`ServeError::Passed`] when it is something else, or one of several.
+pub(super) fn inherited_socket() -> Result<Option<OwnedFd>, ServeError> {
+    let passed = |what: String| ServeError::Passed(what);
+    let mut fds = sd_notify::listen_fds().map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput => passed(format!("LISTEN_FDS that are no numbers ({error})")),
+        _ => passed(format!("a descriptor that is not open ({error})")),
+    })?;
+    match fds.len() {
+        0 => return Ok(None),
+        1 => {}
+        count => return Err(passed(format!("{count} descriptors"))),
+    }
+    let Some(fd) = fds.next() else { return Ok(None) };
+    let socket = socket::adopt(fd).map_err(|error| passed(format!("descriptor {fd}, {error}")))?;
+    Ok(Some(socket))
+}
+
+/// The service manager, if there is one. Telling it never waits: what it has no room for is told
+/// again later.
+#[derive(Debug)]
+pub(super) struct Manager {
+    socket: Option<UnixDatagram>,
+    untold: Vec<&'static str>,
+}
+
+impl Manager {
+    /// Looks for it in NOTIFY_SOCKET.
+    pub(super) fn find() -> Manager {
+        let socket = match connect() {
+            Ok(socket) => socket,
+            Err(error) => {
+                warn!("the service manager cannot be told anything: {error}");
+                None
+            }
+        };
+        Manager { socket, untold: Vec::new() }
+    }
+
+    /// Tells it a state.
+    pub(super) fn tell(&mut self, state: &'static str) {
+        if self.socket.is_some() && !self.untold.contains(&state) {
+            self.untold.push(state);
+        }
+        self.tell_all();
+    }
+
+    /// Tells what it had no room for; when to try again.
+    pub(super) fn try_again(&mut self, now: Instant) -> Option<Instant> {
+        self.tell_all();
+        (!self.untold.is_empty()).then(|| now + PAUSE)
+    }
+
+    fn tell_all(&mut self) {
+        let Some(socket) = &self.socket else { return };
+        while let Some(state) = self.untold.first() {
+            match socket.send(state.as_bytes()) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => warn!("the service manager was not told {state}: {error}"),
+                Ok(_) => {}
+            }
+            self.untold.remove(0);
+        }
+    }
+}
+
+fn connect() -> io::Result<Option<UnixDatagram>> {
+    let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
+        return Ok(None);
+    };
+    let address = match name.as_bytes().strip_prefix(b"@") {
+        Some(abstract_name) => SocketAddr::from_abstract_name(abstract_name)?,
+        None => SocketAddr::from_pathname(&name)?,
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.connect_addr(&address)?;
+    Ok(Some(socket))
+}
+
+/// Whether the threads move, looked at twice in each interval of the manager's watchdog, as
+/// sd_watchdog_enabled(3) recommends.
+#[derive(Debug)]
+pub(super) struct Watchdog {
+    pause: Duration,
+    due: Instant,
+    turns: Vec<u64>,
+    pulse: u64,
+    pulse_seen: Instant,
+}
+
+impl Watchdog {
+    /// The watchdog that the manager asks for, if it does.
+    pub(super) fn asked_for(engine: &Engine) -> Option<Watchdog> {
+        let pause = sd_notify::watchdog_enabled()? / 2;
+        let now = Instant::now();
+        let (turns, pulse) = (engine.turns(), engine.pulse());
+        Some(Watchdog { pause, due: now + pause, turns, pulse, pulse_seen: now })
+    }
+
+    /// When to look next.
+    pub(super) fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// Looks; whether every worker has moved since the last time, and the control thread lately.
+    pub(super) fn look(&mut self, engine: &Engine, now: Instant) -> bool {
+        self.due = now + self.pause;
+        let turns = engine.turns();
+        let moved = turns.iter().zip(&self.turns).all(|(now, before)| now != before);
+        self.turns = turns;
+        let pulse = engine.pulse();
+        if pulse != self.pulse {
+            (self.pulse, self.pulse_seen) = (pulse, now);
+        }
+        moved && now.duration_since(self.pulse_seen) < CONTROL_PATIENCE
+    }
+}
