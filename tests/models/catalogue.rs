@@ -5,6 +5,7 @@ use factord::model::catalogue::{self, CatalogueError, Served};
 use prost::Message;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 fn save(directory: &Path, file: &str, name: &str, logistic: bool) {
     artifact(name, 3, logistic).save(&directory.join(file)).unwrap();
@@ -166,9 +167,9 @@ fn a_file_that_has_not_changed_is_taken_over_and_any_other_is_checked() {
     let mut before = catalogue::load_dir(path).unwrap();
     // Marks that only a model that was taken over carries.
     before.iter_mut().for_each(|model| model.sha256 = [7; 32]);
-    let before: Vec<&Served> = before.iter().collect();
+    let before: Vec<Arc<Served>> = before.into_iter().map(Arc::new).collect();
     let again = catalogue::load_dir_again(path, &before).unwrap();
-    assert!(again.iter().zip(&before).all(|(again, before)| again == *before));
+    assert!(again.iter().zip(&before).all(|(again, before)| again == before));
     // The same bytes under another name are another file.
     std::fs::rename(path.join("b.fmodel"), path.join("c.fmodel")).unwrap();
     let again = catalogue::load_dir_again(path, &before).unwrap();
