@@ -257,8 +257,11 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ArtifactFileError> {
 ///
 /// The system's error, or `InvalidData` for another sort of file or a longer one.
 pub(crate) fn read_limited(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    files::open_regular(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    let file = files::open_regular(path)?;
+    let len = usize::try_from(file.metadata()?.len()).unwrap_or(limit).min(limit);
+    // One more than there is, so that the end is found without another allocation.
+    let mut bytes = Vec::with_capacity(len + 1);
+    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > limit {
         let reason = format!("longer than {limit} bytes");
         return Err(io::Error::new(io::ErrorKind::InvalidData, reason));

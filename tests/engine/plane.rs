@@ -149,7 +149,7 @@ fn a_reload_that_waits_for_a_disk_delays_nothing_else() {
     let models = models_of(&setup);
     let setup = setup.with(&["--models", models.to_str().unwrap()]);
     let late = models.join("late.fmodel");
-    // A file is read to its end by three calls.
+    // One read finds the bytes, another one the end.
     let engine = delayed(setup, &late, "read", Duration::from_millis(1500)).start();
     let path = engine.socket().to_owned();
     let observer = Observer::attach(Some(&path)).unwrap();
