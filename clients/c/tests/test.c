@@ -576,7 +576,7 @@ static int attach_at(const char *before, const char *directory, char why[FACTORD
 
 static void a_path_below_tmp_is_judged_however_it_is_named(void)
 {
-    static const char *const BEFORE[] = {"/tmp/", "//tmp/", "/./tmp//./", "/proc/self/root/tmp/", "", "./"};
+    static const char *const BEFORE[] = {"/tmp/", "//tmp/", "/./tmp//./", "/proc/self/cwd/", "", "./"};
     char link[sizeof engine.directory + 8];
     char why[FACTORD_WHY_LEN] = "";
     snprintf(link, sizeof link, "%s.link", engine.directory);
