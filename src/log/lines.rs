@@ -57,13 +57,15 @@ pub(super) fn push(lines: &[u8]) {
         || queue.send(lines.into()).is_err()
     {
         QUEUED_LEN.fetch_sub(len, Ordering::Relaxed);
-        drop_one();
+        count_dropped(lines);
     }
 }
 
-fn drop_one() {
-    DROPPED_TOTAL.fetch_add(1, Ordering::Relaxed);
-    DROPPED_UNTOLD.fetch_add(1, Ordering::Relaxed);
+fn count_dropped(lines: &[u8]) {
+    let count = lines.iter().filter(|&&byte| byte == b'\n').count() as u64;
+    // Relaxed: counts.
+    DROPPED_TOTAL.fetch_add(count, Ordering::Relaxed);
+    DROPPED_UNTOLD.fetch_add(count, Ordering::Relaxed);
 }
 
 /// Lines of this process that were dropped since its start, as nobody read the log.
@@ -91,11 +93,8 @@ pub fn announce(text: String) {
 pub fn flush() {
     let end = Instant::now() + FLUSH_LIMIT;
     // Relaxed: counts alone.
-    let waiting = || {
-        [&QUEUED_LEN, &DROPPED_UNTOLD, &ANNOUNCED_COUNT]
-            .iter()
-            .any(|count| count.load(Ordering::Relaxed) > 0)
-    };
+    let waiting =
+        || [&QUEUED_LEN, &ANNOUNCED_COUNT].iter().any(|count| count.load(Ordering::Relaxed) > 0);
     while waiting() && Instant::now() < end {
         thread::sleep(GATHER);
     }
@@ -136,8 +135,9 @@ impl Writer {
             if self.write(&batch) {
                 self.note_dropped(drained);
             } else {
-                drop_one();
+                count_dropped(&batch);
             }
+            // NB: after the line that tells of dropped ones, which the end waits for as well.
             // Relaxed: a count.
             QUEUED_LEN.fetch_sub(batch.len() as u64, Ordering::Relaxed);
         }

@@ -289,7 +289,7 @@ fn told_alive(notify: &UnixDatagram, within: Duration, mut meanwhile: impl FnMut
     while Instant::now() < end {
         let mut buffer = [0; 256];
         if let Ok(len) = notify.recv(&mut buffer) {
-            count += usize::from(&buffer[..len] == b"WATCHDOG=1");
+            count += usize::from(buffer[..len].trim_ascii() == b"WATCHDOG=1");
         }
         meanwhile();
     }
@@ -336,6 +336,36 @@ fn a_signal_ends_an_engine_of_which_a_thread_stands_still() {
             drop(stopped);
         }
     }
+}
+
+#[test]
+fn no_thread_but_the_worker_may_run_on_its_cpu() {
+    let allowed = factord::sys::sched::allowed_cpus().unwrap();
+    let Some((&last, others)) = allowed.split_last().filter(|(_, others)| !others.is_empty())
+    else {
+        println!("SKIPPED: there is one CPU alone");
+        return;
+    };
+    let engine = Engine::start();
+    engine.process.signal(Signal::HUP);
+    let (mut side_threads, mut workers) = (0, 0);
+    for task in fs::read_dir(format!("/proc/{}/task", engine.pid())).unwrap() {
+        let path = task.unwrap().path();
+        // The one that measures the clock may have ended meanwhile.
+        let Ok(status) = fs::read_to_string(path.join("status")) else { continue };
+        let field = |name| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+        let mask = field("Cpus_allowed:").replace(',', "");
+        let word = u128::from_str_radix(&mask[mask.len().saturating_sub(32)..], 16).unwrap();
+        if field("Name:") == "factord-worker" {
+            assert_eq!(word, 1 << last);
+            workers += 1;
+        } else {
+            let expected = others.iter().fold(0, |word, cpu| word | 1 << cpu);
+            assert_eq!(word, expected, "{}", field("Name:"));
+            side_threads += 1;
+        }
+    }
+    assert!(workers == 1 && side_threads >= 5, "{workers} and {side_threads}");
 }
 
 #[test]
