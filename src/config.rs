@@ -29,7 +29,7 @@ pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LO
 pub const CHANNELS_PER_UID: u32 = 320;
 /// Bytes of rings a user may hold unless told otherwise.
 pub const BYTES_PER_UID: u64 = 64 << 20;
-/// The most users that may be named besides root and the daemon's own.
+/// The most users that a list may name besides root and the daemon's own.
 pub const ALLOW_UIDS_MAX: usize = 64;
 
 /// Where the models come from.
@@ -66,6 +66,8 @@ pub struct ServeConfig {
     pub socket_mode: Option<u32>,
     /// The group of the control socket; `None` for the daemon's own.
     pub socket_group: Option<u32>,
+    /// Users that may attach, reload and read artifacts besides root and the daemon's own.
+    pub operator_uids: Vec<u32>,
     /// The least severe level that is logged.
     pub log_level: LogLevel,
     /// The configuration file that was read.
@@ -162,9 +164,11 @@ pub enum ConfigError {
         /// Which source named it.
         origin: Origin,
     },
-    /// More users than the allow-list holds.
-    #[error("allow_uids: {found} users (from {origin}), at most {ALLOW_UIDS_MAX} can be named")]
+    /// More users than a list of users holds.
+    #[error("{key}: {found} users (from {origin}), at most {ALLOW_UIDS_MAX} can be named")]
     TooManyUids {
+        /// The list.
+        key: &'static str,
         /// How many.
         found: usize,
         /// Which source named them.
@@ -208,12 +212,8 @@ impl ServeConfig {
             sources.find(&source::BYTES, flags.bytes_per_uid, file.bytes_per_uid)?;
         let bytes_per_uid = bytes.unwrap_or(BYTES_PER_UID);
         note("bytes_per_uid", json!(bytes_per_uid), origin);
-        let (uids, origin) =
-            sources.find(&source::ALLOW_UIDS, flags.allow_uids, file.allow_uids.clone())?;
-        let allow_uids = uids.unwrap_or_default();
-        if allow_uids.len() > ALLOW_UIDS_MAX {
-            return Err(ConfigError::TooManyUids { found: allow_uids.len(), origin });
-        }
+        let allowed = sources.find(&source::ALLOW_UIDS, flags.allow_uids, file.allow_uids.clone());
+        let (allow_uids, origin) = users("allow_uids", allowed?)?;
         note("allow_uids", json!(allow_uids), origin);
         let (socket_mode, origin) =
             sources.find(&source::SOCKET_MODE, flags.socket_mode, file.socket_mode)?;
@@ -221,6 +221,10 @@ impl ServeConfig {
         let (socket_group, origin) =
             sources.find(&source::SOCKET_GROUP, flags.socket_group, file.socket_group)?;
         note("socket_group", json!(socket_group.map(|group| group.to_string())), origin);
+        let operators =
+            sources.find(&source::OPERATOR_UIDS, flags.operator_uids, file.operator_uids.clone());
+        let (operator_uids, origin) = users("operator_uids", operators?)?;
+        note("operator_uids", json!(operator_uids), origin);
         let (log_level, origin) = sources.log_level(flags.log_level)?;
         note("log_level", json!(log_level.name()), origin);
 
@@ -236,11 +240,24 @@ impl ServeConfig {
             allow_uids,
             socket_mode,
             socket_group,
+            operator_uids,
             log_level,
             config_file: sources.path().map(PathBuf::from),
         };
         Ok((config, seen))
     }
+}
+
+/// A list of users within its limit.
+fn users(
+    key: &'static str,
+    (uids, origin): (Option<Vec<u32>>, Origin),
+) -> Result<(Vec<u32>, Origin), ConfigError> {
+    let uids = uids.unwrap_or_default();
+    if uids.len() > ALLOW_UIDS_MAX {
+        return Err(ConfigError::TooManyUids { key, found: uids.len(), origin });
+    }
+    Ok((uids, origin))
 }
 
 /// One CPU as a number, several as a list, as the file takes them.

@@ -139,10 +139,12 @@ impl Coded for AttachError {
             {
                 Code::Permission
             }
-            AttachError::Refused(Refusal::NotAllowed { .. }) => Code::Permission,
+            AttachError::Refused(Refusal::NotAllowed { .. } | Refusal::NotPermitted { .. }) => {
+                Code::Permission
+            }
             AttachError::Refused(Refusal::Geometry { .. }) => Code::Data,
             AttachError::Refused(Refusal::NoMemory { .. }) => Code::Os,
-            AttachError::Refused(Refusal::Busy)
+            AttachError::Refused(Refusal::Busy | Refusal::TooMany { .. })
             | AttachError::Deadline
             | AttachError::Unsettled => Code::Temporary,
             AttachError::Unreachable { .. }

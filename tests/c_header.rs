@@ -162,6 +162,8 @@ fn messages(text: &mut String) {
         ("NOT_ALLOWED", Refusal::NotAllowed { uid: 0 }),
         ("SEALED", Refusal::Sealed),
         ("BUSY", Refusal::Busy),
+        ("NOT_PERMITTED", Refusal::NotPermitted { uid: 0 }),
+        ("TOO_MANY", Refusal::TooMany { used: 0, limit: 0 }),
     ];
     for (name, refusal) in codes {
         let code = words(&Message::Refused { abi, refusal })[3];

@@ -128,6 +128,22 @@ pub enum Refusal {
     /// Too many clients are attaching at once, or the daemon is full.
     #[error("the daemon is busy: try again")]
     Busy,
+    /// The user may attach, but not use a control verb.
+    #[error(
+        "user {uid} may not reload models or read artifacts: only root, the daemon's user and operator_uids may"
+    )]
+    NotPermitted {
+        /// Who asked.
+        uid: u64,
+    },
+    /// The user has too many connections, or this one too many requests, under way.
+    #[error("user has {used} of {limit} connections or requests under way: end one, or try again")]
+    TooMany {
+        /// Under way already.
+        used: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// A code this version does not know.
     #[error("refused with code {0}: the daemon is newer than this client")]
     Other(u64),
@@ -145,6 +161,8 @@ impl Refusal {
             Refusal::NotAllowed { uid } => [7, uid, 0],
             Refusal::Sealed => [8, 0, 0],
             Refusal::Busy => [9, 0, 0],
+            Refusal::NotPermitted { uid } => [10, uid, 0],
+            Refusal::TooMany { used, limit } => [11, used, limit],
             Refusal::Other(code) => [code, 0, 0],
         }
     }
@@ -160,6 +178,8 @@ impl Refusal {
             7 => Refusal::NotAllowed { uid: a },
             8 => Refusal::Sealed,
             9 => Refusal::Busy,
+            10 => Refusal::NotPermitted { uid: a },
+            11 => Refusal::TooMany { used: a, limit: b },
             other => Refusal::Other(other),
         }
     }

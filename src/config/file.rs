@@ -51,6 +51,9 @@ pub struct Settings {
     /// The group of the control socket.
     #[serde(deserialize_with = "socket_group")]
     pub socket_group: Option<u32>,
+    /// Users that may attach, reload and read artifacts, besides root and the daemon's own.
+    #[serde(deserialize_with = "uids")]
+    pub operator_uids: Option<Vec<u32>>,
     /// The least severe level that is logged.
     #[serde(deserialize_with = "log_level")]
     pub log_level: Option<LogLevel>,

@@ -57,6 +57,8 @@ pub(super) const SOCKET_GROUP: Setting<u32> = Setting {
     environment: &["FACTORD_SOCKET_GROUP"],
     parse: parse::socket_group,
 };
+pub(super) const OPERATOR_UIDS: Setting<Vec<u32>> =
+    Setting { flag: "--operator-uid", environment: &["FACTORD_OPERATOR_UIDS"], parse: parse::uids };
 
 /// The sources below the flags: the environment and, when one was named, the file.
 pub struct Sources<'a> {

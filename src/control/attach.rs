@@ -45,7 +45,8 @@ impl Control {
             .ok_or(Refusal::Geometry { feature_count, slot_count })?;
         let len = ((geometry.req_lines() + geometry.resp_lines()) * abi::LINE_LEN) as u64;
         let Some(peer) = self.peers.get_mut(&key) else { return Ok(()) };
-        self.quota.charge(peer.identity.uid, len)?;
+        let uid = peer.identity.uid;
+        self.quota.charge(uid, self.parts.rights.owns(uid), len)?;
         // From here on the charge is on the connection's account, whatever becomes of it.
         peer.charged_len = Some(len);
         peer.name = name;
@@ -63,6 +64,7 @@ impl Control {
         })?;
         if let Some(peer) = self.peers.get_mut(&key) {
             peer.phase = Phase::Mapping { geometry, req, resp };
+            peer.was_sent_descriptors = true;
             peer.deadline_ns = deadline();
         }
         Ok(())
@@ -71,7 +73,7 @@ impl Control {
     fn show_status(&mut self, key: u64, welcome: &Welcome, name: String) -> Result<(), Refusal> {
         let Some(peer) = self.peers.get_mut(&key) else { return Ok(()) };
         peer.name = name;
-        peer.deadline_ns = deadline();
+        peer.answered();
         let Some(socket) = &peer.socket else { return Ok(()) };
         let message = Message::Welcome(*welcome).encode();
         socket::send(socket.as_fd(), &message, &[self.parts.status.as_fd()])
@@ -155,6 +157,7 @@ impl Control {
             return Err(Refusal::Busy);
         }
         self.lane_counts[worker] += 1;
+        self.places.give_back(peer.identity.uid);
         let claims = Claims::new(head, clock::monotonic_ns());
         peer.phase = Phase::Serving { worker, claims, _process: process };
         self.channel_count += 1;

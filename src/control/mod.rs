@@ -6,18 +6,25 @@
 //! thread. Every connection that has not got a channel yet has a deadline; every channel is charged
 //! to its user until the worker has given its lane back.
 
+mod admission;
+mod artifact_files;
 mod attach;
 mod claims;
+mod complaints;
 pub mod listener;
 mod loader;
 mod peer;
+mod places;
 mod quota;
 mod reload;
+mod rights;
 mod roster;
 mod tick;
+mod turns;
 
 pub use loader::{Loaded, Loader};
 pub use quota::Limits;
+pub use rights::Rights;
 pub use roster::{Outlets, ReloadError, Roster};
 
 use crate::abi::{self, status_region as at};
@@ -26,22 +33,26 @@ use crate::counters::set;
 use crate::sync::AtomicU64;
 use crate::sys::epoll::{Epoll, Interest, Ready};
 use crate::sys::{clock, sched, socket};
+use admission::Lingering;
+use artifact_files::ArtifactFiles;
+use complaints::Complaints;
 use crossbeam::channel::Receiver;
 use peer::{Peer, Phase};
+use places::{PlaceLimits, Places};
 use quota::Quota;
 use reload::Reloads;
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
+use turns::Turns;
 
 /// Time between two heartbeats.
 const TICK: Duration = Duration::from_millis(10);
-/// Connections at once, of all users.
-// 1,024: three times the default quota of one user; each takes two descriptors at most.
-const CONNECTION_COUNT_MAX: usize = 1024;
+/// How long messages are read before the listener has its turn again.
+const TURNS_NS: u64 = 5_000_000;
 /// The listener's key; connections get even keys from 2 on, their processes the odd one after.
 const LISTENER: u64 = 0;
 /// The loader's key.
@@ -76,8 +87,8 @@ pub struct Parts {
     pub pulse: Arc<AtomicU64>,
     /// Limits for each user.
     pub limits: Limits,
-    /// Users that may attach.
-    pub allow_uids: Vec<u32>,
+    /// Who may do what.
+    pub rights: Rights,
     /// The daemon's epoch.
     pub epoch: u64,
 }
@@ -89,16 +100,23 @@ pub struct Control {
     peers: HashMap<u64, Peer>,
     next_key: u64,
     quota: Quota,
+    places: Places,
+    turns: Turns,
+    lingering: Lingering,
+    complaints: Complaints,
     seen_turns: Vec<u64>,
     /// Lanes of each worker.
     lane_counts: Vec<usize>,
     channel_count: u64,
     lock_refused: bool,
     reloads: Reloads,
+    artifact_files: ArtifactFiles,
     next_tick_ns: u64,
     stopping: bool,
     /// Ticks since the start.
     tick_count: u64,
+    /// The tick until which errors of accepting are not written again.
+    quiet_until_tick: u64,
     /// Given up for a moment to accept and turn away a client when descriptors have run out.
     spare: Option<OwnedFd>,
 }
@@ -122,14 +140,20 @@ impl Control {
             peers: HashMap::new(),
             next_key: 2,
             quota,
+            places: Places::new(PlaceLimits::within(sched::descriptor_limit())),
+            turns: Turns::default(),
+            lingering: Lingering::default(),
+            complaints: Complaints::default(),
             seen_turns: vec![0; worker_count],
             lane_counts: vec![0; worker_count],
             channel_count: 0,
             lock_refused: false,
             reloads: Reloads::default(),
+            artifact_files: ArtifactFiles::default(),
             next_tick_ns: 0,
             stopping: false,
             tick_count: 0,
+            quiet_until_tick: 0,
             spare,
         })
     }
@@ -147,6 +171,7 @@ impl Control {
         // The event loop.
         while !self.tick_when_due() {
             let pause_ns = self.next_tick_ns.saturating_sub(clock::monotonic_ns());
+            let pause_ns = if self.turns.is_anybody_waiting() { 0 } else { pause_ns };
             ready.clear();
             self.epoll.wait(Some(Duration::from_nanos(pause_ns)), &mut ready)?;
             for event in &ready {
@@ -155,6 +180,7 @@ impl Control {
                     break;
                 }
             }
+            self.take_turns();
         }
         self.give_up_loads();
         Ok(())
@@ -166,73 +192,68 @@ impl Control {
             LOADER => self.take_loaded(),
             // The client's process ended.
             key if !key.is_multiple_of(2) => self.part(key - 1),
-            key if event.readable => self.receive(key),
             key if event.gone => self.part(key),
-            _ => {}
+            key => self.queue(key),
         }
     }
 
-    fn accept(&mut self) {
-        loop {
-            match socket::accept(self.parts.listener.as_fd()) {
-                Ok(Some(socket)) => self.welcome(socket),
-                Ok(None) => return,
-                Err(error) => {
-                    warn!("cannot accept a client: {error}");
-                    // Turns the first in line away, so that the others' deadlines can pass.
-                    self.spare = None;
-                    if let Ok(Some(socket)) = socket::accept(self.parts.listener.as_fd()) {
-                        self.turn_away(socket.as_fd());
-                    }
-                    self.spare = self.parts.listener.try_clone().ok();
-                    return;
-                }
-            }
+    /// Puts a connection that has something to read in line.
+    fn queue(&mut self, key: u64) {
+        if let Some(peer) = self.peers.get_mut(&key)
+            && !peer.is_waiting
+        {
+            peer.is_waiting = true;
+            self.turns.wait(peer.identity.uid, key);
         }
     }
 
-    fn welcome(&mut self, socket: OwnedFd) {
-        if self.peers.len() >= CONNECTION_COUNT_MAX {
-            return self.turn_away(socket.as_fd());
+    /// Reads messages for some time, each of the user who has had the least of it.
+    fn take_turns(&mut self) {
+        let start_ns = clock::monotonic_ns();
+        let mut now_ns = start_ns;
+        while now_ns - start_ns < TURNS_NS
+            && let Some((uid, key)) = self.turns.next()
+        {
+            self.receive(key);
+            let end_ns = clock::monotonic_ns();
+            self.turns.spend(uid, end_ns - now_ns);
+            now_ns = end_ns;
         }
-        let Ok(identity) = socket::peer(socket.as_fd()) else { return };
-        let key = self.next_key;
-        self.next_key += 2;
-        if self.epoll.add(socket.as_fd(), key, Interest::Read).is_err() {
-            return;
-        }
-        self.peers.insert(
-            key,
-            Peer {
-                socket: Some(socket),
-                identity,
-                phase: Phase::Fresh,
-                deadline_ns: deadline(),
-                charged_len: None,
-                name: String::new(),
-            },
-        );
     }
 
     fn receive(&mut self, key: u64) {
-        let Some(peer) = self.peers.get(&key) else { return };
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.is_waiting = false;
         let Some(socket) = &peer.socket else { return };
+        if socket::hung_up(socket.as_fd()) {
+            // Nothing is made for somebody who has gone meanwhile.
+            return self.part(key);
+        }
         let mut buffer = [0; MESSAGE_LEN];
         let received = match socket::receive(socket.as_fd(), &mut buffer) {
             Ok(received) if received.len > 0 => received,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             _ => return self.part(key),
         };
-        let allowed = self.parts.allow_uids.contains(&peer.identity.uid);
+        let uid = peer.identity.uid;
         // The daemon made everything itself: whoever sends a descriptor speaks another protocol.
         let sound = !received.truncated && received.descriptors.is_empty();
         let message = Message::decode(&buffer[..received.len]).filter(|_| sound);
         let refusal = match (&peer.phase, message) {
-            _ if !allowed => Refusal::NotAllowed { uid: peer.identity.uid.into() },
             (Phase::Fresh, Some(Message::Hello { abi, .. } | Message::Command { abi, .. }))
                 if abi >> 16 != abi::ABI_WORD >> 16 =>
             {
                 Refusal::Abi
+            }
+            (Phase::Fresh, Some(_))
+                if peer.was_sent_descriptors && socket::is_unread(socket.as_fd()) =>
+            {
+                Refusal::TooMany { used: 1, limit: 1 }
+            }
+            (Phase::Fresh, Some(Message::Command { .. }))
+                if !self.parts.rights.may_operate(uid) =>
+            {
+                Refusal::NotPermitted { uid: uid.into() }
             }
             (Phase::Fresh, Some(Message::Hello { feature_count, slot_count, nonce, name, .. })) => {
                 match self.greet(key, feature_count, slot_count, nonce, &name) {
@@ -252,59 +273,30 @@ impl Control {
         self.refuse(key, refusal);
     }
 
-    fn refuse(&mut self, key: u64, refusal: Refusal) {
-        if let Some(peer) = self.peers.get(&key) {
-            info!("refused process {} of user {}: {refusal}", peer.identity.pid, peer.identity.uid);
-            if let Some(socket) = &peer.socket {
-                self.refuse_on(socket.as_fd(), refusal);
+    fn command(&mut self, key: u64, verb: u64, argument: u64) {
+        match Verb::from_code(verb) {
+            Some(Verb::Reload) => self.ask_for_models(Some(key)),
+            Some(Verb::Artifact) => self.reply_with_artifact(key, argument),
+            None => {
+                let text = format!("this daemon knows no verb {verb}");
+                self.reply(key, 3, text.as_bytes());
             }
         }
-        self.part(key);
-    }
-
-    /// Refuses a client that there is no room for.
-    fn turn_away(&self, socket: BorrowedFd<'_>) {
-        // NB: closing with the greeting unread would reset the connection before the refusal is
-        // read at the other end.
-        let _ = socket::receive(socket, &mut [0; MESSAGE_LEN]);
-        self.refuse_on(socket, Refusal::Busy);
-    }
-
-    fn refuse_on(&self, socket: BorrowedFd<'_>, refusal: Refusal) {
-        self.parts.outlets.status.count(at::REFUSED_TOTAL);
-        let message = Message::Refused { abi: abi::ABI_WORD, refusal };
-        // The client may be gone already; then there is nobody to tell.
-        let _ = socket::send(socket, &message.encode(), &[]);
-    }
-
-    fn command(&mut self, key: u64, verb: u64, argument: u64) {
-        let (code, bytes) = match Verb::from_code(verb) {
-            Some(Verb::Reload) => return self.ask_for_models(Some(key)),
-            Some(Verb::Artifact) => match self.parts.roster.artifact(argument) {
-                Some(bytes) => (0, bytes.to_vec()),
-                None => (2, format!("no model has id {argument}").into_bytes()),
-            },
-            None => (3, format!("this daemon knows no verb {verb}").into_bytes()),
-        };
-        self.reply(key, code, &bytes);
     }
 
     /// Closes a connection. A channel goes on until the worker has given its lane back.
     fn part(&mut self, key: u64) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        peer.socket = None;
         if let Phase::Serving { worker, claims, .. } = &mut peer.phase {
+            peer.socket = None;
             claims.count(&self.parts.outlets.status, clock::monotonic_ns());
             let worker = *worker;
             peer.phase = Phase::Leaving { worker };
             self.parts.outlets.workers[worker].1.detach(key);
             return;
         }
-        if !matches!(peer.phase, Phase::Leaving { .. })
-            && let Some(peer) = self.peers.remove(&key)
-            && let Some(len) = peer.charged_len
-        {
-            self.quota.release(peer.identity.uid, len);
+        if !matches!(peer.phase, Phase::Leaving { .. }) {
+            self.leave(key);
         }
     }
 

@@ -1,6 +1,7 @@
 //! One connection of the control socket and how far it has come.
 
 use super::claims::Claims;
+use super::deadline;
 use crate::region::Region;
 use crate::ring::Geometry;
 use crate::sys::socket;
@@ -19,6 +20,8 @@ pub(super) enum Phase {
     Serving { worker: usize, claims: Claims, _process: Option<OwnedFd> },
     /// The client is gone and the worker has been asked for the lane.
     Leaving { worker: usize },
+    /// The connection has ended, with descriptors in it that the client has not taken.
+    Closing,
 }
 
 /// One connection.
@@ -30,15 +33,44 @@ pub(super) struct Peer {
     pub(super) phase: Phase,
     /// CLOCK_MONOTONIC nanoseconds by which the next message, or the answer, must be there.
     pub(super) deadline_ns: u64,
+    /// A message of it is in line.
+    pub(super) is_waiting: bool,
+    pub(super) was_sent_descriptors: bool,
     /// Bytes charged to the user's quota; `None` without a channel.
     pub(super) charged_len: Option<u64>,
     pub(super) name: String,
 }
 
 impl Peer {
-    /// Tells whether the peer is late.
-    pub(super) fn late(&self, now_ns: u64) -> bool {
-        let hurried = matches!(self.phase, Phase::Fresh | Phase::Waiting | Phase::Mapping { .. });
-        hurried && now_ns >= self.deadline_ns
+    /// A connection that has said nothing yet.
+    pub(super) fn new(socket: OwnedFd, identity: socket::Peer, deadline_ns: u64) -> Peer {
+        Peer {
+            socket: Some(socket),
+            identity,
+            phase: Phase::Fresh,
+            deadline_ns,
+            is_waiting: false,
+            was_sent_descriptors: false,
+            charged_len: None,
+            name: String::new(),
+        }
+    }
+
+    /// Notes that descriptors were sent. The first time, the client has a second from now to take
+    /// them and to say what else it wants; no later answer renews it.
+    pub(super) fn answered(&mut self) {
+        if !self.was_sent_descriptors {
+            self.was_sent_descriptors = true;
+            self.deadline_ns = deadline();
+        }
+    }
+
+    /// Tells whether the peer is late, or may have read the last of what it was sent.
+    pub(super) fn is_due(&self, now_ns: u64) -> bool {
+        match self.phase {
+            Phase::Fresh | Phase::Waiting | Phase::Mapping { .. } => now_ns >= self.deadline_ns,
+            Phase::Closing => true,
+            Phase::Serving { .. } | Phase::Leaving { .. } => false,
+        }
     }
 }

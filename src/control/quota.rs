@@ -3,6 +3,12 @@
 use crate::channel::Refusal;
 use std::collections::HashMap;
 
+/// Channels of all users.
+// 1,024: three times the default quota of one user.
+const CHANNEL_COUNT_MAX: u32 = 1024;
+/// Of these, kept for root and the daemon's own user.
+const CHANNELS_KEPT: u32 = 16;
+
 /// Limits for each user.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -23,20 +29,24 @@ struct Use {
 pub(super) struct Quota {
     limits: Limits,
     by_uid: HashMap<u32, Use>,
+    channels: u32,
 }
 
 impl Quota {
     /// Starts with nothing in use.
     pub(super) fn new(limits: Limits) -> Quota {
-        Quota { limits, by_uid: HashMap::new() }
+        Quota { limits, by_uid: HashMap::new(), channels: 0 }
     }
 
-    /// Charges one channel of `bytes` to `uid`.
+    /// Charges one channel of `bytes` to `uid`; `owns` tells that it is root or the daemon's own.
     ///
     /// # Errors
     ///
     /// The refusal to send when a limit would be passed; nothing is charged then.
-    pub(super) fn charge(&mut self, uid: u32, bytes: u64) -> Result<(), Refusal> {
+    pub(super) fn charge(&mut self, uid: u32, owns: bool, bytes: u64) -> Result<(), Refusal> {
+        if self.channels >= CHANNEL_COUNT_MAX - if owns { 0 } else { CHANNELS_KEPT } {
+            return Err(Refusal::Busy);
+        }
         let held = self.by_uid.entry(uid).or_default();
         let limits = self.limits;
         if held.channels >= limits.channels_per_uid {
@@ -49,6 +59,7 @@ impl Quota {
         if wanted > limits.bytes_per_uid {
             return Err(Refusal::ByteQuota { wanted, limit: limits.bytes_per_uid });
         }
+        self.channels += 1;
         held.channels += 1;
         held.bytes = wanted;
         Ok(())
@@ -57,6 +68,7 @@ impl Quota {
     /// Takes one channel of `bytes` off `uid`'s account.
     pub(super) fn release(&mut self, uid: u32, bytes: u64) {
         if let Some(held) = self.by_uid.get_mut(&uid) {
+            self.channels -= 1;
             held.channels = held.channels.saturating_sub(1);
             held.bytes = held.bytes.saturating_sub(bytes);
             if held.channels == 0 {
@@ -73,12 +85,12 @@ mod tests {
     #[test]
     fn a_charge_beyond_a_limit_changes_nothing() {
         let mut quota = Quota::new(Limits { channels_per_uid: 2, bytes_per_uid: 100 });
-        assert_eq!(quota.charge(7, 60), Ok(()));
-        assert_eq!(quota.charge(7, 60), Err(Refusal::ByteQuota { wanted: 120, limit: 100 }));
-        assert_eq!(quota.charge(7, 40), Ok(()));
-        assert_eq!(quota.charge(7, 0), Err(Refusal::ChannelQuota { used: 2, limit: 2 }));
-        assert_eq!(quota.charge(8, 100), Ok(()), "another user has an account of its own");
+        assert_eq!(quota.charge(7, false, 60), Ok(()));
+        assert_eq!(quota.charge(7, false, 60), Err(Refusal::ByteQuota { wanted: 120, limit: 100 }));
+        assert_eq!(quota.charge(7, false, 40), Ok(()));
+        assert_eq!(quota.charge(7, false, 0), Err(Refusal::ChannelQuota { used: 2, limit: 2 }));
+        assert_eq!(quota.charge(8, false, 100), Ok(()), "another user has an account of its own");
         quota.release(7, 60);
-        assert_eq!(quota.charge(7, 60), Ok(()));
+        assert_eq!(quota.charge(7, false, 60), Ok(()));
     }
 }

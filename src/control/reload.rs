@@ -4,11 +4,12 @@
 //! already, so that all of them together get one more.
 
 use super::peer::Phase;
-use super::{Control, ReloadError, deadline};
+use super::{Control, ReloadError};
 use crate::abi::status_region as at;
 use crate::channel::{COMMAND_DEADLINE, Message};
 use crate::sys::{clock, memory, socket};
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 use tracing::{info, warn};
 
@@ -100,18 +101,31 @@ impl Control {
         }
     }
 
-    /// Answers a verb.
-    pub(super) fn reply(&mut self, key: u64, code: u64, bytes: &[u8]) {
+    /// Answers a verb in words.
+    pub(super) fn reply(&mut self, key: u64, code: u64, text: &[u8]) {
+        let file = memory::sealed_file("factord-reply", text);
+        self.reply_with(key, code, file);
+    }
+
+    /// Answers a verb with the artifact of a model. All who ask for one get the same file.
+    pub(super) fn reply_with_artifact(&mut self, key: u64, id: u64) {
+        match self.parts.roster.served_as(id) {
+            Some(served) => {
+                let file = self.artifact_files.open(id, served);
+                self.reply_with(key, 0, file);
+            }
+            None => self.reply(key, 2, format!("no model has id {id}").as_bytes()),
+        }
+    }
+
+    fn reply_with(&mut self, key: u64, code: u64, file: io::Result<OwnedFd>) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        peer.deadline_ns = deadline();
-        let sent = peer.socket.as_ref().is_some_and(|socket| {
-            memory::sealed_file("factord-reply", bytes)
-                .and_then(|file| {
-                    socket::send(socket.as_fd(), &Message::Reply { code }.encode(), &[file.as_fd()])
-                })
-                .is_ok()
+        peer.answered();
+        let sent = file.and_then(|file| {
+            let socket = peer.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+            socket::send(socket.as_fd(), &Message::Reply { code }.encode(), &[file.as_fd()])
         });
-        if !sent {
+        if sent.is_err() {
             self.part(key);
         }
     }

@@ -187,10 +187,9 @@ impl Roster {
         text
     }
 
-    /// The artifact served under an id, as bytes.
-    pub fn artifact(&self, id: u64) -> Option<&[u8]> {
-        let entry = self.entries.get(usize::try_from(id).ok()?)?;
-        entry.served.as_ref().map(|served| served.bytes.as_slice())
+    /// What is served under an id.
+    pub(super) fn served_as(&self, id: u64) -> Option<&Served> {
+        self.entries.get(usize::try_from(id).ok()?)?.served.as_deref()
     }
 }
 

@@ -9,6 +9,8 @@ use crate::sys::clock;
 /// Ticks between two looks at the clients' own counts.
 // 10: a look takes the line of a client that counts away from it, ten times a second.
 const CLAIMS_INTERVAL: u64 = 10;
+/// Ticks after which half of the time that a user has had is forgotten.
+const FADE_INTERVAL: u64 = 10;
 
 impl Control {
     /// Does what is due, if the time has come; tells whether to stop. Called between any two pieces
@@ -27,13 +29,18 @@ impl Control {
             self.count_claims(now_ns);
         }
         self.free_returned();
-        let late: Vec<u64> =
-            self.peers.iter().filter(|(_, p)| p.late(now_ns)).map(|(&key, _)| key).collect();
-        for key in late {
+        let due: Vec<u64> =
+            self.peers.iter().filter(|(_, p)| p.is_due(now_ns)).map(|(&key, _)| key).collect();
+        for key in due {
             match self.peers.get(&key).map(|peer| &peer.phase) {
                 Some(Phase::Waiting) => self.reply_unfinished(key),
                 _ => self.part(key),
             }
+        }
+        self.lingering.close(now_ns);
+        self.complaints.tell(now_ns);
+        if self.tick_count.is_multiple_of(FADE_INTERVAL) {
+            self.turns.fade();
         }
         for (cell, _) in &mut self.parts.outlets.workers {
             cell.reclaim();

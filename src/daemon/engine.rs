@@ -3,7 +3,7 @@
 use super::{Event, Place, ServeError, spawn, worker_thread};
 use crate::abi::{self, models_region, state, status_region as at};
 use crate::config::ServeConfig;
-use crate::control::{Control, Limits, Loader, Order, Outlets, Parts, Roster};
+use crate::control::{Control, Limits, Loader, Order, Outlets, Parts, Rights, Roster};
 use crate::counters::{StatusWriter, set};
 use crate::model::catalogue::Served;
 use crate::model::cell::cell;
@@ -72,8 +72,6 @@ impl Engine {
         let pulse = Arc::new(AtomicU64::new(0));
 
         let (orders, order_inbox) = unbounded();
-        let mut allow_uids = config.allow_uids.clone();
-        allow_uids.extend([0, sched::user_id()]);
         let control = Control::new(Parts {
             listener: socket,
             orders: order_inbox,
@@ -87,7 +85,7 @@ impl Engine {
                 channels_per_uid: config.channels_per_uid,
                 bytes_per_uid: config.bytes_per_uid,
             },
-            allow_uids,
+            rights: Rights::new(sched::user_id(), &config.allow_uids, &config.operator_uids),
             epoch: started_ns,
         })?;
         let control_thread =

@@ -77,6 +77,11 @@ impl Epoll {
         Ok(epoll::modify(&self.fd, source, EventData::new_u64(key), interest.flags())?)
     }
 
+    /// Watches `source` no longer.
+    pub(crate) fn remove(&self, source: impl AsFd) -> io::Result<()> {
+        Ok(epoll::delete(&self.fd, source)?)
+    }
+
     /// Waits at most `timeout` (`None`: for ever) and appends what is ready to `ready`.
     pub(crate) fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
         let timeout = timeout.map(|timeout| {

@@ -75,6 +75,11 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     Ok(limit.maximum.unwrap_or(u64::MAX))
 }
 
+/// Descriptors that this process may have open.
+pub fn descriptor_limit() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
 /// The user this process acts as.
 pub fn user_id() -> u32 {
     rustix::process::geteuid().as_raw()

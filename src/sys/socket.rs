@@ -7,6 +7,7 @@ use rustix::net::{
     SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
     accept_with, bind, connect, listen, recvmsg, sendmsg, socket_with, sockopt,
 };
+use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -19,10 +20,20 @@ pub const DESCRIPTOR_COUNT_MAX: usize = 4;
 /// Who is at the other end of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// Process id at the time of connecting.
+    /// Process id at the time of connecting; 0 where this process cannot see it, in another PID
+    /// namespace.
     pub pid: i32,
     /// User id at the time of connecting.
     pub uid: u32,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pid {
+            0 => write!(f, "a process of user {} in another PID namespace", self.uid),
+            pid => write!(f, "process {pid} of user {}", self.uid),
+        }
+    }
 }
 
 /// One message as it arrived.
@@ -123,8 +134,39 @@ pub fn of_another_sort(error: &io::Error) -> bool {
 ///
 /// The system's error.
 pub fn peer(socket: BorrowedFd<'_>) -> io::Result<Peer> {
-    let credentials = sockopt::socket_peercred(socket)?;
-    Ok(Peer { pid: credentials.pid.as_raw_nonzero().get(), uid: credentials.uid.as_raw() })
+    // NB: not rustix's, whose type of process ids has no 0.
+    let mut credentials = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut len = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: `credentials` and `len` live through the call and `len` is the size of `credentials`.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut credentials).cast(),
+            &raw mut len,
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Peer { pid: credentials.pid, uid: credentials.uid })
+}
+
+/// Tells whether the peer has yet to read some of what it was sent, even if it has shut its end
+/// down; false once it is gone.
+pub fn is_unread(socket: BorrowedFd<'_>) -> bool {
+    let mut len: libc::c_int = 0;
+    // TIOCOUTQ is SIOCOUTQ, the bytes that were sent and are still in a queue.
+    // SAFETY: the kernel stores one int through the pointer, which is that of a live one.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut len) };
+    result == 0 && len > 0
+}
+
+/// Ends both directions; what was sent can still be read.
+pub fn end(socket: BorrowedFd<'_>) {
+    // The peer may have ended them first.
+    let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
 }
 
 /// A descriptor that becomes readable when the peer's process ends, even if a forked child still

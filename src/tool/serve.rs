@@ -65,6 +65,11 @@ pub struct ServeArgs {
     /// daemon's own)
     #[arg(long, value_name = "GROUP", value_parser = parse::socket_group)]
     socket_group: Option<u32>,
+    /// A user that may attach, reload models and read artifacts besides root and one's own; may be
+    /// given again (FACTORD_OPERATOR_UIDS)
+    #[arg(long = "operator-uid", value_name = "UID", allow_negative_numbers = true,
+          value_parser = parse::uid)]
+    operator_uids: Vec<u32>,
     /// The least severe level to log, by Python's names (FACTORD_LOG_LEVEL, LOG_LEVEL; default:
     /// INFO)
     #[arg(long, value_name = "LEVEL", value_parser = parse::log_level)]
@@ -95,6 +100,7 @@ pub fn run(args: &ServeArgs, globals: &Globals) -> Result<(), Failure> {
         allow_uids: (!args.allow_uids.is_empty()).then(|| args.allow_uids.clone()),
         socket_mode: args.socket_mode,
         socket_group: args.socket_group,
+        operator_uids: (!args.operator_uids.is_empty()).then(|| args.operator_uids.clone()),
         log_level: args.log_level,
     };
     let (config, effective) = ServeConfig::resolve(flags, &globals.sources()?)?;

@@ -1,6 +1,7 @@
 //! The engine, proved on the real binary: answers, crashes, reloads, hostile and half-dead
 //! clients, limits of the system.
 
+mod admission;
 mod answers;
 mod attach;
 mod crashes;
@@ -15,5 +16,6 @@ mod plane;
 mod roles;
 mod system;
 mod tracee;
+mod users;
 mod wire;
 mod workers;

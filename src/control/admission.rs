@@ -1,0 +1,141 @@
+//! From the listener to a place: who may come in is looked at before anything is read, and whoever
+//! may not is told and gone.
+
+use super::peer::{Peer, Phase};
+use super::{Control, deadline};
+use crate::abi::{self, status_region as at};
+use crate::channel::{MESSAGE_LEN, Message, Refusal};
+use crate::sys::epoll::Interest;
+use crate::sys::{clock, socket};
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use tracing::warn;
+
+/// Connections accepted before others have their turn.
+// 128: some 2 ms, so that a full queue of 1,024 is through within a second whatever else is done.
+const ACCEPT_COUNT_MAX: usize = 128;
+/// Ticks between two lines about errors of accepting.
+const QUIET_TICKS: u64 = 100;
+/// Refused connections that are kept for a moment.
+const LINGER_COUNT_MAX: usize = 64;
+
+/// Refused connections whose greeting has not come yet.
+///
+/// Closed at once, they would break the client's pipe before it has read why, and closed with the
+/// greeting unread they would reset it.
+#[derive(Debug, Default)]
+pub(super) struct Lingering {
+    sockets: VecDeque<(OwnedFd, u64)>,
+}
+
+impl Lingering {
+    fn keep(&mut self, socket: OwnedFd) {
+        if self.sockets.len() == LINGER_COUNT_MAX {
+            self.sockets.pop_front();
+        }
+        self.sockets.push_back((socket, deadline()));
+    }
+
+    /// Closes those that have been heard, or not for too long.
+    pub(super) fn close(&mut self, now_ns: u64) {
+        self.sockets.retain(|(socket, until_ns)| now_ns < *until_ns && !heard(socket.as_fd()));
+    }
+}
+
+/// Reads the greeting, or the end; false when nothing has come yet.
+fn heard(socket: BorrowedFd<'_>) -> bool {
+    let received = socket::receive(socket, &mut [0; MESSAGE_LEN]);
+    !received.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
+impl Control {
+    /// Accepts some of those who wait.
+    pub(super) fn accept(&mut self) {
+        for _ in 0..ACCEPT_COUNT_MAX {
+            match socket::accept(self.parts.listener.as_fd()) {
+                Ok(Some(socket)) => self.admit(socket),
+                Ok(None) => return,
+                Err(error) => {
+                    if self.tick_count >= self.quiet_until_tick {
+                        warn!("cannot accept a client: {error}");
+                        self.quiet_until_tick = self.tick_count + QUIET_TICKS;
+                    }
+                    // Turns the first in line away, so that the others' deadlines can pass.
+                    self.spare = None;
+                    if let Ok(Some(socket)) = socket::accept(self.parts.listener.as_fd()) {
+                        heard(socket.as_fd());
+                        self.refuse_on(socket.as_fd(), Refusal::Busy);
+                    }
+                    self.spare = self.parts.listener.try_clone().ok();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, socket: OwnedFd) {
+        let Ok(identity) = socket::peer(socket.as_fd()) else { return };
+        let rights = &self.parts.rights;
+        let granted = if rights.may_attach(identity.uid) {
+            self.places.take(identity.uid, rights.owns(identity.uid))
+        } else {
+            Err(Refusal::NotAllowed { uid: identity.uid.into() })
+        };
+        if let Err(refusal) = granted {
+            let heard = heard(socket.as_fd());
+            self.complaints.refused(identity, refusal, clock::monotonic_ns());
+            self.refuse_on(socket.as_fd(), refusal);
+            if !heard {
+                self.lingering.keep(socket);
+            }
+            return;
+        }
+        let key = self.next_key;
+        self.next_key += 2;
+        if self.epoll.add(socket.as_fd(), key, Interest::Read).is_err() {
+            return self.places.give_back(identity.uid);
+        }
+        self.peers.insert(key, Peer::new(socket, identity, deadline()));
+    }
+
+    /// Tells a connection why it ends, and ends it.
+    pub(super) fn refuse(&mut self, key: u64, refusal: Refusal) {
+        if let Some(peer) = self.peers.get(&key) {
+            self.complaints.refused(peer.identity, refusal, clock::monotonic_ns());
+            if let Some(socket) = &peer.socket {
+                self.refuse_on(socket.as_fd(), refusal);
+            }
+        }
+        self.part(key);
+    }
+
+    fn refuse_on(&self, socket: BorrowedFd<'_>, refusal: Refusal) {
+        self.parts.outlets.status.count(at::REFUSED_TOTAL);
+        let message = Message::Refused { abi: abi::ABI_WORD, refusal };
+        // The client may be gone already; then there is nobody to tell.
+        let _ = socket::send(socket, &message.encode(), &[]);
+    }
+
+    /// Takes a connection that never became a channel out of the books, or waits until its client
+    /// has read what it was sent: descriptors on their way count against this process.
+    pub(super) fn leave(&mut self, key: u64) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if let Some(socket) = peer.socket.as_ref().filter(|_| peer.was_sent_descriptors)
+            && socket::is_unread(socket.as_fd())
+        {
+            if !matches!(peer.phase, Phase::Closing) {
+                // A closed end would be all that is left of them, and could be had without number.
+                let _ = self.epoll.remove(socket.as_fd());
+                socket::end(socket.as_fd());
+                peer.phase = Phase::Closing;
+            }
+            return;
+        }
+        if let Some(peer) = self.peers.remove(&key) {
+            self.places.give_back(peer.identity.uid);
+            if let Some(len) = peer.charged_len {
+                self.quota.release(peer.identity.uid, len);
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Lines about refusals: one a user and second, with the number of those that were not written.
+
+use crate::channel::Refusal;
+use crate::sys::socket::Peer;
+use std::collections::HashMap;
+use tracing::info;
+
+/// Time between two lines about one user.
+const PAUSE_NS: u64 = 1_000_000_000;
+
+#[derive(Debug)]
+struct Complaint {
+    last_ns: u64,
+    held_back: u64,
+}
+
+/// What was said about whom, lately.
+#[derive(Debug, Default)]
+pub(super) struct Complaints {
+    by_uid: HashMap<u32, Complaint>,
+}
+
+impl Complaints {
+    /// Writes a line about a refusal, or counts it.
+    pub(super) fn refused(&mut self, peer: Peer, refusal: Refusal, now_ns: u64) {
+        if let Some(complaint) = self.by_uid.get_mut(&peer.uid) {
+            complaint.held_back += 1;
+            return;
+        }
+        self.by_uid.insert(peer.uid, Complaint { last_ns: now_ns, held_back: 0 });
+        info!("refused {peer}: {refusal}");
+    }
+
+    /// Writes the counts that are due.
+    pub(super) fn tell(&mut self, now_ns: u64) {
+        self.by_uid.retain(|uid, complaint| {
+            if now_ns < complaint.last_ns + PAUSE_NS {
+                return true;
+            }
+            let held_back = std::mem::take(&mut complaint.held_back);
+            if held_back > 0 {
+                info!("refused user {uid} {held_back} more times");
+            }
+            complaint.last_ns = now_ns;
+            held_back > 0
+        });
+    }
+}
