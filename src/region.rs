@@ -189,7 +189,7 @@ impl Region {
     }
 }
 
-/// Maps a region that the daemon made, after checking its size and its seals.
+/// Maps a region that the daemon made, after checking its seals and its size.
 ///
 /// # Errors
 ///
@@ -201,14 +201,15 @@ pub fn open(
     access: Access,
 ) -> Result<Mapping, OpenError> {
     let map_error = |source| OpenError::Map { name, source };
+    // Seals first: a size that is not sealed may be another one after it was read.
+    let seals = memory::seals(fd.as_fd()).map_err(map_error)?;
+    if !seals.size {
+        return Err(OpenError::Seals { name });
+    }
     let expected = (line_count * LINE_LEN) as u64;
     let found = memory::len(fd.as_fd()).map_err(map_error)?;
     if found != expected {
         return Err(OpenError::Size { name, found, expected });
-    }
-    let seals = memory::seals(fd.as_fd()).map_err(map_error)?;
-    if !seals.size {
-        return Err(OpenError::Seals { name });
     }
     let mapping = Mapping::new(fd.as_fd(), line_count, access).map_err(map_error)?;
     mapping.populate().map_err(map_error)?;

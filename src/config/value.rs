@@ -8,7 +8,7 @@ use thiserror::Error;
 // 1,023: the affinity calls of core_affinity hold 1,024 CPUs and panic beyond.
 pub const CORE: RangeInclusive<u64> = 0..=1023;
 /// How many channels one user may be given.
-// 1 to 16,384: at three descriptors a channel the engine stays below 65,536 descriptors.
+// 1 to 16,384: more than one daemon has, which is 1,024 for all users.
 pub const CHANNELS_PER_UID: RangeInclusive<u64> = 1..=16_384;
 /// How many bytes of rings one user may be given.
 // From 64 KiB (two small channels) to 1 TiB.

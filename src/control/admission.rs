@@ -11,9 +11,12 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use tracing::warn;
 
-/// Connections accepted before others have their turn.
-// 128: some 2 ms, so that a full queue of 1,024 is through within a second whatever else is done.
-const ACCEPT_COUNT_MAX: usize = 128;
+/// How long connections are accepted before messages have their turn.
+const ACCEPT_NS: u64 = 5_000_000;
+/// How long a refused connection is kept.
+const LINGER_NS: u64 = 500_000_000;
+/// Refusals a second that a user without a right to attach is told.
+const TOLD_COUNT_MAX: u64 = 1000;
 /// Ticks between two lines about errors of accepting.
 const QUIET_TICKS: u64 = 100;
 /// Refused connections that are kept for a moment.
@@ -33,7 +36,7 @@ impl Lingering {
         if self.sockets.len() == LINGER_COUNT_MAX {
             self.sockets.pop_front();
         }
-        self.sockets.push_back((socket, deadline()));
+        self.sockets.push_back((socket, clock::monotonic_ns() + LINGER_NS));
     }
 
     /// Closes those that have been heard, or not for too long.
@@ -51,7 +54,8 @@ fn heard(socket: BorrowedFd<'_>) -> bool {
 impl Control {
     /// Accepts some of those who wait.
     pub(super) fn accept(&mut self) {
-        for _ in 0..ACCEPT_COUNT_MAX {
+        let end_ns = clock::monotonic_ns() + ACCEPT_NS;
+        while clock::monotonic_ns() < end_ns {
             match socket::accept(self.parts.listener.as_fd()) {
                 Ok(Some(socket)) => self.admit(socket),
                 Ok(None) => return,
@@ -82,13 +86,7 @@ impl Control {
             Err(Refusal::NotAllowed { uid: identity.uid.into() })
         };
         if let Err(refusal) = granted {
-            let heard = heard(socket.as_fd());
-            self.complaints.refused(identity, refusal, clock::monotonic_ns());
-            self.refuse_on(socket.as_fd(), refusal);
-            if !heard {
-                self.lingering.keep(socket);
-            }
-            return;
+            return self.turn_away(socket, identity, refusal);
         }
         let key = self.next_key;
         self.next_key += 2;
@@ -96,6 +94,19 @@ impl Control {
             return self.places.give_back(identity.uid);
         }
         self.peers.insert(key, Peer::new(socket, identity, deadline()));
+    }
+
+    fn turn_away(&mut self, socket: OwnedFd, identity: socket::Peer, refusal: Refusal) {
+        let count = self.complaints.refused(identity, refusal, clock::monotonic_ns());
+        if count > TOLD_COUNT_MAX && matches!(refusal, Refusal::NotAllowed { .. }) {
+            // Closed without a word: a storm must not fill the queue that others wait in.
+            return self.parts.outlets.status.count(at::REFUSED_TOTAL);
+        }
+        let heard = heard(socket.as_fd());
+        self.refuse_on(socket.as_fd(), refusal);
+        if !heard {
+            self.lingering.keep(socket);
+        }
     }
 
     /// Tells a connection why it ends, and ends it.
@@ -133,9 +144,7 @@ impl Control {
         }
         if let Some(peer) = self.peers.remove(&key) {
             self.places.give_back(peer.identity.uid);
-            if let Some(len) = peer.charged_len {
-                self.quota.release(peer.identity.uid, len);
-            }
+            self.accounts.close(key);
         }
     }
 }

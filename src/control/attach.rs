@@ -46,9 +46,8 @@ impl Control {
         let len = ((geometry.req_lines() + geometry.resp_lines()) * abi::LINE_LEN) as u64;
         let Some(peer) = self.peers.get_mut(&key) else { return Ok(()) };
         let uid = peer.identity.uid;
-        self.quota.charge(uid, self.parts.rights.owns(uid), len)?;
         // From here on the charge is on the connection's account, whatever becomes of it.
-        peer.charged_len = Some(len);
+        self.accounts.charge(key, uid, self.parts.rights.owns(uid), len)?;
         peer.name = name;
         let (req, resp) = self.make_regions(geometry, &welcome).map_err(|error| {
             warn!("the rings of a client cannot be made: {error}");
@@ -58,6 +57,8 @@ impl Control {
                 Refusal::NoMemory { bytes: len }
             }
         })?;
+        self.accounts.watch(key, &req);
+        self.accounts.watch(key, &resp);
         self.send_regions(key, &welcome, &req, &resp).map_err(|error| {
             warn!("cannot send the rings to a client: {error}");
             Refusal::Busy

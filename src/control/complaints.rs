@@ -7,6 +7,8 @@ use tracing::info;
 
 /// Time between two lines about one user.
 const PAUSE_NS: u64 = 1_000_000_000;
+/// Users with lines of their own; somebody may have thousands of user ids.
+const USER_COUNT_MAX: usize = 64;
 
 #[derive(Debug)]
 struct Complaint {
@@ -18,21 +20,29 @@ struct Complaint {
 #[derive(Debug, Default)]
 pub(super) struct Complaints {
     by_uid: HashMap<u32, Complaint>,
+    /// Refusals of users without a line of their own.
+    others: u64,
 }
 
 impl Complaints {
-    /// Writes a line about a refusal, or counts it.
-    pub(super) fn refused(&mut self, peer: Peer, refusal: Refusal, now_ns: u64) {
+    /// Writes a line about a refusal, or counts it; returns how many were counted this second.
+    pub(super) fn refused(&mut self, peer: Peer, refusal: Refusal, now_ns: u64) -> u64 {
         if let Some(complaint) = self.by_uid.get_mut(&peer.uid) {
             complaint.held_back += 1;
-            return;
+            return complaint.held_back;
+        }
+        if self.by_uid.len() == USER_COUNT_MAX {
+            self.others += 1;
+            return self.others;
         }
         self.by_uid.insert(peer.uid, Complaint { last_ns: now_ns, held_back: 0 });
         info!("refused {peer}: {refusal}");
+        0
     }
 
     /// Writes the counts that are due.
     pub(super) fn tell(&mut self, now_ns: u64) {
+        let before = self.by_uid.len();
         self.by_uid.retain(|uid, complaint| {
             if now_ns < complaint.last_ns + PAUSE_NS {
                 return true;
@@ -44,5 +54,8 @@ impl Complaints {
             complaint.last_ns = now_ns;
             held_back > 0
         });
+        if self.by_uid.len() < before && self.others > 0 {
+            info!("refused other users {} times", std::mem::take(&mut self.others));
+        }
     }
 }

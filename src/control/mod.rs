@@ -6,6 +6,7 @@
 //! thread. Every connection that has not got a channel yet has a deadline; every channel is charged
 //! to its user until the worker has given its lane back.
 
+mod accounts;
 mod admission;
 mod artifact_files;
 mod attach;
@@ -33,6 +34,7 @@ use crate::counters::set;
 use crate::sync::AtomicU64;
 use crate::sys::epoll::{Epoll, Interest, Ready};
 use crate::sys::{clock, sched, socket};
+use accounts::Accounts;
 use admission::Lingering;
 use artifact_files::ArtifactFiles;
 use complaints::Complaints;
@@ -57,6 +59,8 @@ const TURNS_NS: u64 = 5_000_000;
 const LISTENER: u64 = 0;
 /// The loader's key.
 const LOADER: u64 = 1;
+/// The key of the ends of rings.
+const RINGS: u64 = u64::MAX;
 
 /// What the rest of the daemon asks of the control thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +103,7 @@ pub struct Control {
     epoll: Epoll,
     peers: HashMap<u64, Peer>,
     next_key: u64,
-    quota: Quota,
+    accounts: Accounts,
     places: Places,
     turns: Turns,
     lingering: Lingering,
@@ -132,14 +136,17 @@ impl Control {
         epoll.add(parts.listener.as_fd(), LISTENER, Interest::Read)?;
         epoll.add(parts.loader.fd(), LOADER, Interest::Read)?;
         let spare = parts.listener.try_clone().ok();
-        let quota = Quota::new(parts.limits);
+        let accounts = Accounts::new(Quota::new(parts.limits));
+        if let Some(ends) = accounts.fd() {
+            epoll.add(ends, RINGS, Interest::Read)?;
+        }
         let worker_count = parts.outlets.workers.len();
         Ok(Control {
             parts,
             epoll,
             peers: HashMap::new(),
             next_key: 2,
-            quota,
+            accounts,
             places: Places::new(PlaceLimits::within(sched::descriptor_limit())),
             turns: Turns::default(),
             lingering: Lingering::default(),
@@ -190,6 +197,7 @@ impl Control {
         match event.key {
             LISTENER => self.accept(),
             LOADER => self.take_loaded(),
+            RINGS => self.accounts.take_ended(),
             // The client's process ended.
             key if !key.is_multiple_of(2) => self.part(key - 1),
             key if event.gone => self.part(key),
@@ -307,9 +315,7 @@ impl Control {
             claims.count(&self.parts.outlets.status, clock::monotonic_ns());
         }
         let identity = peer.identity;
-        if let Some(len) = peer.charged_len {
-            self.quota.release(identity.uid, len);
-        }
+        self.accounts.close(key);
         if broken {
             warn!("detached `{}`, process {}: it broke the ring protocol", peer.name, identity.pid);
         } else {

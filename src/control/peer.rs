@@ -36,8 +36,6 @@ pub(super) struct Peer {
     /// A message of it is in line.
     pub(super) is_waiting: bool,
     pub(super) was_sent_descriptors: bool,
-    /// Bytes charged to the user's quota; `None` without a channel.
-    pub(super) charged_len: Option<u64>,
     pub(super) name: String,
 }
 
@@ -51,7 +49,6 @@ impl Peer {
             deadline_ns,
             is_waiting: false,
             was_sent_descriptors: false,
-            charged_len: None,
             name: String::new(),
         }
     }

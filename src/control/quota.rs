@@ -93,4 +93,14 @@ mod tests {
         quota.release(7, 60);
         assert_eq!(quota.charge(7, false, 60), Ok(()));
     }
+    #[test]
+    fn some_channels_are_kept_for_the_owner() {
+        let mut quota = Quota::new(Limits { channels_per_uid: 2000, bytes_per_uid: 1 << 30 });
+        assert!((0..1008).all(|_| quota.charge(7, false, 1).is_ok()));
+        assert_eq!(quota.charge(8, false, 1), Err(Refusal::Busy));
+        assert!((0..16).all(|_| quota.charge(0, true, 1).is_ok()));
+        assert_eq!(quota.charge(0, true, 1), Err(Refusal::Busy));
+        quota.release(7, 1);
+        assert_eq!(quota.charge(0, true, 1), Ok(()));
+    }
 }

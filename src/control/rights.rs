@@ -9,8 +9,8 @@ pub struct Rights {
 }
 
 impl Rights {
-    /// Root and `own_uid`, the daemon's user, may do everything; `allowed` attach; `operators` attach
-    /// and use verbs.
+    /// Root and `own_uid`, the daemon's user, may do everything; `allowed` attach; `operators`
+    /// attach and use verbs.
     pub fn new(own_uid: u32, allowed: &[u32], operators: &[u32]) -> Rights {
         Rights { own_uid, allowed: allowed.to_vec(), operators: operators.to_vec() }
     }

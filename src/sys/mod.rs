@@ -2,6 +2,8 @@
 
 pub mod clock;
 #[cfg(feature = "daemon")]
+pub(crate) mod endings;
+#[cfg(feature = "daemon")]
 pub(crate) mod epoll;
 #[cfg(feature = "artifact")]
 pub(crate) mod files;

@@ -1,6 +1,6 @@
 //! Who may do what at the control socket, and that nobody holds what others need.
 
-use crate::harness::{Engine, Setup, Watchdog, eventually};
+use crate::harness::{Engine, Holdings, Setup, Watchdog, eventually};
 use crate::users::{ALLOWED, OPERATOR, STRANGER, as_user, can_be_another_user, open_engine};
 use crate::wire::{Heard, Wire, hello};
 use factord::abi;
@@ -33,12 +33,12 @@ fn a_user_attaches_when_allowed_and_uses_verbs_only_as_an_operator() {
     }
     let engine = open_engine(Setup::new());
     let verbs = [command(Verb::Reload, 0), command(Verb::Artifact, 0)];
+    let (engine, verbs) = (&engine, &verbs);
     thread::scope(|scope| {
-        let attach = || Client::attach(&engine.options(3, 8)).is_ok();
         for (uid, operates) in [(ALLOWED[0], false), (OPERATOR, true)] {
-            let may = as_user(scope, uid, || {
-                for verb in &verbs {
-                    match ask(&engine, verb) {
+            let may = as_user(scope, uid, move || {
+                for verb in verbs {
+                    match ask(engine, verb) {
                         Heard::Message(Message::Refused { refusal, .. }, _) => {
                             assert_eq!(refusal, Refusal::NotPermitted { uid: uid.into() });
                             assert!(!operates);
@@ -49,13 +49,13 @@ fn a_user_attaches_when_allowed_and_uses_verbs_only_as_an_operator() {
                         other => panic!("user {uid}: {other:?}"),
                     }
                 }
-                attach()
+                Client::attach(&engine.options(3, 8)).is_ok()
             });
             assert!(may.join().unwrap(), "user {uid} attaches");
         }
     });
     assert_eq!(engine.snapshot().reloads_total, 1);
-    assert!(matches!(ask(&engine, &verbs[0]), Heard::Message(Message::Reply { code: 0 }, _)));
+    assert!(matches!(ask(engine, &verbs[0]), Heard::Message(Message::Reply { code: 0 }, _)));
 }
 
 #[test]
@@ -81,6 +81,17 @@ fn a_stranger_is_told_before_it_says_a_word_and_the_log_does_not_grow_with_each(
     eventually("the number of refusals", 3 * SECOND, || told(&engine.setup.log()).then_some(()));
     let log = engine.setup.log();
     assert!(log.matches("refused").count() < 50, "{log}");
+}
+
+/// The holdings once the connections made so far are gone.
+fn eventually_settled(engine: &Engine) -> Holdings {
+    let mut last = engine.holdings();
+    eventually("the daemon to settle", 3 * SECOND, || {
+        thread::sleep(Duration::from_millis(50));
+        let before = std::mem::replace(&mut last, engine.holdings());
+        (before == last).then_some(())
+    });
+    last
 }
 
 /// Attaches as an allowed user until some time has passed: how often, and the longest wait.
@@ -233,8 +244,9 @@ fn storms_of_large_rings_connects_and_reloads_leave_time_for_others() {
 fn a_reply_that_is_not_read_is_the_only_one_and_keeps_its_place() {
     let _watchdog = Watchdog::start("unread replies", 60);
     let engine = Engine::start();
-    let base = engine.holdings();
     let artifact = command(Verb::Artifact, 0);
+    drop(ask(&engine, &artifact));
+    let base = eventually_settled(&engine);
     let wires: Vec<Wire> = (0..50).map(|_| Wire::open(engine.socket())).collect();
     let start = Instant::now();
     while start.elapsed() < Duration::from_millis(1500) {

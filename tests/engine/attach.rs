@@ -1,7 +1,7 @@
 //! The handshake under clients that break it, stall in it, or ask for too much.
 
 use crate::data::{self, Random, assert_exact};
-use crate::harness::{Engine, Setup, Watchdog};
+use crate::harness::{Engine, Setup, Watchdog, eventually};
 use crate::wire::{Channel, Heard, Wire, hello};
 use factord::abi;
 use factord::channel::{AttachError, MESSAGE_LEN, Message, Refusal, Verb};
@@ -99,8 +99,9 @@ fn a_message_out_of_turn_ends_the_channel_it_came_from_alone() {
     let channel = Channel::open(&engine, 3, 16);
     channel.wire.greet(3, 16);
     assert_eq!(channel.wire.is_refused(), Refusal::NotAHello);
+    drop(channel);
     let wire = Wire::open(engine.socket());
-    let _descriptors = wire.welcomed(3, 16);
+    drop(wire.welcomed(3, 16));
     wire.greet(3, 16);
     assert_eq!(wire.is_refused(), Refusal::NotAHello);
     serves(&engine, &mut client, 100);
@@ -134,13 +135,16 @@ fn a_client_that_stalls_in_the_handshake_is_dropped_and_its_quota_returned() {
     let start = Instant::now();
     let silent = Wire::open(engine.socket());
     let stalled = Wire::open(engine.socket());
-    let _descriptors = stalled.welcomed(3, 64);
+    let descriptors = stalled.welcomed(3, 64);
     let refused = Client::attach(&engine.options(3, 64)).unwrap_err();
     let quota = Refusal::ChannelQuota { used: 1, limit: 1 };
     assert!(matches!(refused, AttachError::Refused(r) if r == quota), "{refused}");
     stalled.is_closed_within(2 * SECOND);
     silent.is_closed_within(2 * SECOND);
     assert!(start.elapsed() >= Duration::from_millis(900), "too soon: {:?}", start.elapsed());
+    drop(descriptors);
+    let room = || Client::attach(&engine.options(3, 64)).ok();
+    drop(eventually("the quota to be returned", SECOND, room));
     serves(&engine, &mut engine.attach(3, 64), 50);
     engine.returns_to(&base);
 }
@@ -152,17 +156,17 @@ fn two_hundred_half_open_handshakes_disturb_no_client() {
     let mut client = engine.attach(3, 64);
     let base = engine.holdings();
     let silent: Vec<Wire> = (0..100).map(|_| Wire::open(engine.socket())).collect();
-    let stalled: Vec<_> = (0..100)
+    let stalled: Vec<Wire> = (0..100)
         .map(|_| {
             let wire = Wire::open(engine.socket());
-            let welcome = wire.welcomed(3, 64);
-            (wire, welcome)
+            drop(wire.welcomed(3, 64));
+            wire
         })
         .collect();
     let late = engine.attach(3, 64);
     serves(&engine, &mut client, 3000);
     drop(late);
-    for wire in silent.iter().chain(stalled.iter().map(|(wire, _)| wire)) {
+    for wire in silent.iter().chain(&stalled) {
         wire.is_closed_within(3 * SECOND);
     }
     engine.returns_to(&base);

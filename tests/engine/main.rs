@@ -13,6 +13,7 @@ mod listen;
 mod memory;
 mod neighbours;
 mod plane;
+mod quota;
 mod roles;
 mod system;
 mod tracee;

@@ -1,0 +1,120 @@
+//! Rings are charged to their user for as long as anybody holds them.
+
+use crate::harness::{Engine, Watchdog, eventually};
+use crate::wire::{Channel, Heard, Wire};
+use factord::channel::{AttachError, Message, Refusal};
+use factord::client::Client;
+use rustix::fs::{Mode, OFlags};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+/// Bytes of the two rings of 1,000 features and 1,024 slots, and how often they fit 64 MiB.
+const RINGS_LEN: u64 = (2 + 1024 * 126 + 2 + 1024) * 64;
+const FIT: usize = ((64 << 20) / RINGS_LEN) as usize;
+
+/// What is kept of a channel after its end.
+type Kept = Box<dyn std::any::Any>;
+
+/// Makes large channels and ends them, keeping what `keep` leaves, until one is refused.
+fn kept_until_refused(engine: &Engine, keep: impl Fn(Wire) -> Option<Kept>) -> Vec<Kept> {
+    let mut kept = Vec::new();
+    while let Some(rings) = keep(Wire::open(engine.socket())) {
+        kept.push(rings);
+        assert!(kept.len() <= 2 * FIT, "{} rings of {RINGS_LEN} bytes are kept", kept.len());
+    }
+    kept
+}
+
+/// The descriptors of a large channel, or the refusal that must be the byte quota's.
+fn rings(wire: &Wire) -> Option<[OwnedFd; 4]> {
+    wire.greet(1000, 1024);
+    match wire.hear(5 * SECOND) {
+        Heard::Message(Message::Welcome(_), files) => Some(files.try_into().unwrap()),
+        Heard::Message(Message::Refused { refusal, .. }, _) => {
+            assert!(matches!(refusal, Refusal::ByteQuota { .. }), "{refusal}");
+            None
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A socket pair with descriptors on their way in it.
+fn in_flight(files: &[OwnedFd]) -> [OwnedFd; 2] {
+    let flags = SocketFlags::CLOEXEC;
+    let (near, far) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+    let files: Vec<_> = files.iter().map(AsFd::as_fd).collect();
+    factord::sys::socket::send(near.as_fd(), &[1], &files).unwrap();
+    [near, far]
+}
+
+#[test]
+fn rings_are_charged_until_nobody_holds_them_however_they_are_kept() {
+    let _watchdog = Watchdog::start("kept rings", 120);
+    let engine = Engine::start();
+    let base = engine.holdings();
+    let ways: [(&str, &dyn Fn(Wire) -> Option<Kept>); 5] = [
+        ("a descriptor", &|wire| {
+            let [.., req, _] = rings(&wire)?;
+            Some(Box::new(req))
+        }),
+        ("a descriptor that only names the file", &|wire| {
+            let [.., req, _] = rings(&wire)?;
+            let path = format!("/proc/self/fd/{}", req.as_raw_fd());
+            let flags = OFlags::PATH | OFlags::CLOEXEC;
+            Some(Box::new(rustix::fs::open(path, flags, Mode::empty()).unwrap()))
+        }),
+        ("a mapping", &|wire| {
+            let [.., req, _] = rings(&wire)?;
+            Some(Box::new(memmap2::MmapOptions::new().map_raw_read_only(&req).unwrap()))
+        }),
+        ("a descriptor in flight", &|wire| Some(Box::new(in_flight(&rings(&wire)?[2..])))),
+        ("an unread welcome", &|wire| {
+            wire.greet(1000, 1024);
+            let limit = Duration::from_secs(5);
+            assert!(factord::sys::socket::wait_readable(wire.socket.as_fd(), limit).unwrap());
+            // Looks without taking: a refusal has no descriptors.
+            let mut word = [0; 16];
+            rustix::net::recv(&wire.socket, &mut word, rustix::net::RecvFlags::PEEK).unwrap();
+            if word[8] == 5 {
+                return None;
+            }
+            rustix::net::shutdown(&wire.socket, rustix::net::Shutdown::Both).unwrap();
+            Some(Box::new(wire))
+        }),
+    ];
+    for (what, keep) in ways {
+        let kept = kept_until_refused(&engine, keep);
+        println!("{what}: {} kept of {FIT} that fit", kept.len());
+        assert_eq!(kept.len(), FIT, "{what}");
+        // Longer than any deadline.
+        std::thread::sleep(Duration::from_millis(1200));
+        let error = Client::attach(&engine.options(1000, 1024)).unwrap_err();
+        let quota = matches!(error, AttachError::Refused(Refusal::ByteQuota { .. }));
+        assert!(quota, "{what}: {error}");
+        drop(kept);
+        engine.returns_to(&base);
+        let room = || Client::attach(&engine.options(1000, 1024)).ok();
+        drop(eventually("room again", SECOND, room));
+        engine.returns_to(&base);
+    }
+}
+
+#[test]
+fn a_channel_that_was_served_is_charged_until_its_rings_are_let_go() {
+    let engine = crate::harness::Setup::new().with(&["--channels-per-uid", "1"]).start();
+    let base = engine.holdings();
+    let Channel { wire, descriptors, req, resp, .. } = Channel::open(&engine, 3, 64);
+    drop((wire, descriptors, resp));
+    let freed = || (engine.snapshot().channel_count == 0).then_some(());
+    eventually("the channel to be freed", SECOND, freed);
+    std::thread::sleep(Duration::from_millis(100));
+    let error = Client::attach(&engine.options(3, 64)).unwrap_err();
+    let quota = Refusal::ChannelQuota { used: 1, limit: 1 };
+    assert!(matches!(error, AttachError::Refused(refusal) if refusal == quota), "{error}");
+    drop(req);
+    let room = || Client::attach(&engine.options(3, 64)).ok();
+    drop(eventually("room again", SECOND, room));
+    engine.returns_to(&base);
+}
