@@ -203,7 +203,7 @@ fn listen(
     let path = channel::socket_path(config.socket.as_deref());
     let openness = Openness {
         own_directory: config.socket.is_none(),
-        to_others: !config.allow_uids.is_empty(),
+        to_others: !(config.allow_uids.is_empty() && config.operator_uids.is_empty()),
         mode: config.socket_mode,
         group: config.socket_group,
         // Whoever is told to clients is a user whose directory the daemon may use.

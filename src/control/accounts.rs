@@ -1,7 +1,7 @@
 //! What each channel is charged to its user, until nobody holds its rings any more.
 //!
-//! A client may keep a ring's descriptor or mapping, pass it on, or leave it unread in a socket, each
-//! of which keeps the memory alive after the channel's end.
+//! A client may keep a ring's descriptor or mapping, pass it on, or leave it unread in a socket:
+//! each keeps the memory alive after the channel's end.
 
 use super::quota::Quota;
 use crate::channel::Refusal;

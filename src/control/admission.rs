@@ -15,8 +15,8 @@ use tracing::warn;
 const ACCEPT_NS: u64 = 5_000_000;
 /// How long a refused connection is kept.
 const LINGER_NS: u64 = 500_000_000;
-/// Refusals a second that a user without a right to attach is told.
-const TOLD_COUNT_MAX: u64 = 1000;
+/// Refusals a second that a user is told.
+const TOLD_COUNT_MAX: u64 = 100;
 /// Ticks between two lines about errors of accepting.
 const QUIET_TICKS: u64 = 100;
 /// Refused connections that are kept for a moment.
@@ -98,7 +98,7 @@ impl Control {
 
     fn turn_away(&mut self, socket: OwnedFd, identity: socket::Peer, refusal: Refusal) {
         let count = self.complaints.refused(identity, refusal, clock::monotonic_ns());
-        if count > TOLD_COUNT_MAX && matches!(refusal, Refusal::NotAllowed { .. }) {
+        if count > TOLD_COUNT_MAX {
             // Closed without a word: a storm must not fill the queue that others wait in.
             return self.parts.outlets.status.count(at::REFUSED_TOTAL);
         }

@@ -58,7 +58,7 @@ pub struct ServeArgs {
           value_parser = parse::uid)]
     allow_uids: Vec<u32>,
     /// The mode of the control socket, which says who reaches the daemon; it still asks everybody's
-    /// user (FACTORD_SOCKET_MODE; default: 0666 with --allow-uid, else 0660)
+    /// user (FACTORD_SOCKET_MODE; default: 0666 when other users are named, else 0660)
     #[arg(long, value_name = "MODE", value_parser = parse::socket_mode)]
     socket_mode: Option<u32>,
     /// The group of the control socket, by name or number (FACTORD_SOCKET_GROUP; default: the

@@ -144,8 +144,9 @@ fn a_client_that_stalls_in_the_handshake_is_dropped_and_its_quota_returned() {
     assert!(start.elapsed() >= Duration::from_millis(900), "too soon: {:?}", start.elapsed());
     drop(descriptors);
     let room = || Client::attach(&engine.options(3, 64)).ok();
-    drop(eventually("the quota to be returned", SECOND, room));
-    serves(&engine, &mut engine.attach(3, 64), 50);
+    let mut client = eventually("the quota to be returned", SECOND, room);
+    serves(&engine, &mut client, 50);
+    drop(client);
     engine.returns_to(&base);
 }
 

@@ -31,9 +31,7 @@ pub(crate) fn open_engine(setup: Setup) -> Engine {
     }
     setup = setup.with(&["--operator-uid", &OPERATOR.to_string()]);
     set_permissions(setup.directory.path(), Permissions::from_mode(0o755)).unwrap();
-    let engine = setup.start();
-    set_permissions(engine.socket(), Permissions::from_mode(0o666)).unwrap();
-    engine
+    setup.start()
 }
 
 /// Runs `body` on a thread of its own that is another user.
