@@ -77,7 +77,7 @@ mod tests {
         let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
         let named = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).unwrap();
         drop(first);
-        assert_eq!(told(), [], "a descriptor that cannot even read keeps the memory");
+        assert!(told().is_empty(), "a descriptor that cannot even read keeps the memory");
         drop(second);
         assert_eq!(told(), [numbers[1]]);
         drop(named);
