@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Linux 5.14; older C libraries do not name them. Source: include/uapi/asm-generic/mman-common.h. */
@@ -101,11 +102,12 @@ JNIEXPORT jint JNICALL Java_factord_Native_send(JNIEnv *env, jclass type, jint f
 
 /* Waits until the socket has something to read, for a time, or less when a signal comes. */
 JNIEXPORT void JNICALL Java_factord_Native_waitReadable(JNIEnv *env, jclass type, jint fd,
-                                                        jint limit_ms) {
+                                                        jlong limit_ns) {
     (void)env;
     (void)type;
     struct pollfd set = {.fd = fd, .events = POLLIN};
-    poll(&set, 1, limit_ms);
+    const struct timespec limit = {(time_t)(limit_ns / 1000000000), (long)(limit_ns % 1000000000)};
+    ppoll(&set, 1, &limit, NULL);
 }
 
 /* Takes the descriptors out of a message's ancillary data; how many there were. */

@@ -117,9 +117,8 @@ final class Attempt implements AutoCloseable {
     /** Waits until it may be worth carrying on, for a time at most. */
     void await(long limitNs) {
         if (step == Step.WELCOME || step == Step.READY) {
-            // A millisecond more than is left, so that the deadline has passed when it ends.
             long leftNs = DEADLINE_NS - (System.nanoTime() - startNs);
-            connection.await((int) (Math.max(Math.min(leftNs, limitNs), 0) / 1_000_000) + 1);
+            connection.await(Math.max(Math.min(leftNs, limitNs), 0));
         } else {
             LockSupport.parkNanos(Math.min(PAUSE_NS, limitNs));
         }

@@ -62,7 +62,7 @@ final class Batch {
                 if (System.nanoTime() - start >= deadlineNs) {
                     return giveUp(into);
                 }
-                client.engine().lookAfter();
+                client.engine().lookAfter(0);
             }
             waiting.once();
         }

@@ -133,7 +133,7 @@ public final class Client implements AutoCloseable {
                 boolean gone = !engine.connected();
                 return into.fail(gone ? Status.NOT_CONNECTED : Status.BACK_PRESSURE);
             }
-            lookAfterEngine();
+            lookAfterEngine(0);
             waiting.once();
             ticket = publish(model, x);
         }
@@ -169,7 +169,7 @@ public final class Client implements AutoCloseable {
                     giveUp(ticket);
                     return into.fail(missing());
                 }
-                engine.lookAfter();
+                engine.lookAfter(0);
             }
             waiting.once();
         }
@@ -205,7 +205,7 @@ public final class Client implements AutoCloseable {
         checkUse();
         long ticket = publish(model, x);
         if (ticket == -Status.NOT_CONNECTED.code()) {
-            lookAfterEngine();
+            lookAfterEngine(Engine.PATIENCE_NS);
             ticket = publish(model, x);
         }
         return ticket;
@@ -243,12 +243,12 @@ public final class Client implements AutoCloseable {
         }
     }
 
-    private void lookAfterEngine() {
+    private void lookAfterEngine(long patienceNs) {
         if (!engine.connected()) {
             // A dead engine's answers are taken before its ring is given up.
             clear();
         }
-        engine.lookAfter();
+        engine.lookAfter(patienceNs);
     }
 
     /** How many more requests the ring takes. */
@@ -274,7 +274,7 @@ public final class Client implements AutoCloseable {
         }
         emptyLooks++;
         if ((emptyLooks & clockMask) == 0 || !engine.connected()) {
-            engine.lookAfter();
+            engine.lookAfter(Engine.PATIENCE_NS);
         }
         return false;
     }
@@ -339,7 +339,7 @@ public final class Client implements AutoCloseable {
         checkUse();
         long count = engine.session().answerLocal(engine.ofEngine(model), x, into);
         if (count % LOCAL_CALLS_PER_LOOK == 0) {
-            lookAfterEngine();
+            lookAfterEngine(Engine.PATIENCE_NS);
         }
         return into.status();
     }

@@ -213,9 +213,9 @@ final class Connection implements AutoCloseable {
         return Native.hungUp(fd);
     }
 
-    /** Waits until a message is there, milliseconds at most. */
-    void await(int limitMs) {
-        Native.waitReadable(fd, limitMs);
+    /** Waits until a message is there, for a time at most. */
+    void await(long limitNs) {
+        Native.waitReadable(fd, limitNs);
     }
 
     @Override

@@ -18,11 +18,10 @@ final class Engine {
     private static final long RETRY_LAST_NS = 100_000_000;
 
     // 500 ms between two looks: an attempt would die of old age, as the daemon gives up on a client
-    // that leaves it waiting for a second. Calls that come so rarely wait for its answers, 20 ms at
-    // most in all, which is some ten times what they take.
+    // that leaves it waiting for a second. Calls that come so rarely give its answers a little time.
     private static final long RARE_NS = 500_000_000;
-    private static final long PATIENCE_NS = 20_000_000;
-
+    /** The time that a call gives which waits for nothing. */
+    static final long PATIENCE_NS = 2_000_000;
     // A thousand, some milliseconds: when the daemon died in the middle of an update, what was read
     // last must do.
     private static final int TABLE_TRIES = 1000;
@@ -137,8 +136,11 @@ final class Engine {
         return base + session.nextAnswer() + session.inFlight();
     }
 
-    /** Notices a dead engine and attaches again; called about once a microsecond of waiting. */
-    void lookAfter() {
+    /**
+     * Notices a dead engine and attaches again; called about once a microsecond of waiting. It waits
+     * for no longer than it is told to, and only where no attempt would get through otherwise.
+     */
+    void lookAfter(long patienceNs) {
         long now = System.nanoTime();
         if (connected) {
             long count = session.heartbeatCount();
@@ -157,18 +159,17 @@ final class Engine {
             }
         }
         if (!connected) {
-            attachAgain(now);
+            attachAgain(now, patienceNs);
         }
     }
 
-    /** Goes on with attaching, without waiting for the daemon. */
-    private void attachAgain(long now) {
+    private void attachAgain(long now, long patienceNs) {
         // What the dead engine answered is still there; the caller takes it before the next try.
         if (session.ready(1) > 0 || attempt == null && now - retryAtNs < 0) {
             return;
         }
         try {
-            Session next = carryOn(now);
+            Session next = carryOn(now, patienceNs);
             if (next != null) {
                 attempt = null;
                 goOver(next);
@@ -180,7 +181,7 @@ final class Engine {
         }
     }
 
-    private Session carryOn(long now) throws AttachException {
+    private Session carryOn(long now, long patienceNs) throws AttachException {
         boolean rare = attempt != null && now - lookedAtNs > RARE_NS;
         lookedAtNs = now;
         if (rare) {
@@ -191,7 +192,7 @@ final class Engine {
         }
         Session next = attempt.carryOn();
         while (rare && next == null && attempt.isGreeted()) {
-            long leftNs = PATIENCE_NS - (System.nanoTime() - now);
+            long leftNs = patienceNs - (System.nanoTime() - now);
             if (leftNs <= 0) {
                 break;
             }

@@ -33,7 +33,7 @@ final class Native {
 
     static native int receive(int fd, byte[] message, int[] descriptors);
 
-    static native void waitReadable(int fd, int limitMs);
+    static native void waitReadable(int fd, long limitNs);
 
     static native boolean hungUp(int fd);
 

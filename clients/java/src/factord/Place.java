@@ -1,6 +1,7 @@
 package factord;
 
 import factord.AttachException.Reason;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
@@ -27,21 +28,19 @@ final class Place {
 
     private final String path;
     private final byte[] bytes;
-    /** The folder that everybody may write to, or null. */
-    private final Path root;
-    private final Path steps;
+    /** The same from the root on, without detours. */
+    private final Path whole;
     private final long own = Integer.toUnsignedLong(Native.userId());
     private final long told;
+    /** The folder that everybody may write to, or null, as found by the last check. */
+    private Path root;
 
     private Place(String path, long told) {
-        Path whole = Path.of(path).toAbsolutePath().normalize();
-        root = publicFolder(whole);
+        whole = Path.of(path).toAbsolutePath().normalize();
         // What is checked is what is connected to.
-        boolean plain = root == null || !path.contains("..");
-        this.path = plain ? path : whole.toString();
+        this.path = path.contains("..") ? whole.toString() : path;
         this.told = told;
         bytes = this.path.getBytes(StandardCharsets.UTF_8);
-        steps = root == null ? null : root.relativize(whole);
     }
 
     /** Finds the socket by the rule that the daemon follows too. */
@@ -106,31 +105,51 @@ final class Place {
 
     /** Checks everything on the way that others could have made. */
     void check() throws AttachException {
-        if (root == null) {
+        root = null;
+        check(whole);
+        Path real;
+        try {
+            // The folder may be named from elsewhere.
+            real = whole.getParent().toRealPath().resolve(whole.getFileName());
+        } catch (IOException absent) {
+            // Nor will anybody be found there.
             return;
         }
-        Path step = root;
-        for (Path name : steps) {
+        if (!real.equals(whole)) {
+            check(real);
+        }
+    }
+
+    private void check(Path path) throws AttachException {
+        Path folder = publicFolder(path);
+        if (folder == null) {
+            return;
+        }
+        root = folder;
+        Path step = folder;
+        for (Path name : folder.relativize(path)) {
             step = step.resolve(name);
             long found = Native.linkStatus(step.toString().getBytes(StandardCharsets.UTF_8));
             if (found < 0) {
                 throw unreachable((int) -found);
             }
-            int mode = (int) (found >>> 32);
-            long owner = found & 0xFFFF_FFFFL;
-            if ((mode & KIND) == LINK) {
-                throw untrusted(step + " is a symbolic link, made by user " + owner);
-            }
-            if (!isTrusted(owner)) {
-                throw untrusted(step + " belongs to user " + owner);
-            }
-            if ((mode & KIND) == FOLDER && (mode & OTHERS_WRITE) != 0) {
-                throw untrusted(step + " of user " + owner + " may be written to by others");
-            }
+            judge(step, (int) (found >>> 32), found & 0xFFFF_FFFFL);
         }
     }
 
-    /** Checks the user who listens. */
+    private void judge(Path step, int mode, long owner) throws AttachException {
+        if ((mode & KIND) == LINK) {
+            throw untrusted(step + " is a symbolic link, made by user " + owner);
+        }
+        if (!isTrusted(owner)) {
+            throw untrusted(step + " belongs to user " + owner);
+        }
+        if ((mode & KIND) == FOLDER && (mode & OTHERS_WRITE) != 0) {
+            throw untrusted(step + " of user " + owner + " may be written to by others");
+        }
+    }
+
+    /** Checks the user who listens, whoever made the socket. */
     void checkPeer(int fd) throws AttachException {
         if (root == null) {
             return;

@@ -223,14 +223,20 @@ final class Session implements AutoCloseable {
         double[] features = new double[featureCount];
         for (long position = nextAnswer; position < nextRequest; position++) {
             int slot = SLOTS + ((int) position & mask) * stride;
-            long meta = reqWords.get(slot + Abi.REQUEST_META);
-            int model = (int) (meta & Abi.MODEL_MASK);
+            long before = reqWords.get(slot + Abi.REQUEST_META);
+            int model = (int) (before & Abi.MODEL_MASK);
             int there = model < moved.length ? moved[model] : Names.NONE;
+            long after = before & ~Abi.MODEL_MASK | there;
             for (int i = 0; i < featureCount; i++) {
                 long bits = reqWords.get(slot + Abi.REQUEST_FEATURES + i);
                 features[i] = Double.longBitsToDouble(bits);
             }
-            next.push(meta & ~Abi.MODEL_MASK | there, features, 0);
+            long again = next.push(after, features, 0);
+            // That of what the caller asked for: if the dead engine wrote over the request, the
+            // answer has another one.
+            next.echoes[(int) again & mask] = echoes[(int) position & mask]
+                    ^ position * Abi.ECHO_MULTIPLIER ^ before
+                    ^ again * Abi.ECHO_MULTIPLIER ^ after;
         }
     }
 

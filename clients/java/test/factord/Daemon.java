@@ -119,8 +119,9 @@ final class Daemon implements AutoCloseable {
                 .withSlotCount(64).withIdle(Idle.BACKOFF);
     }
 
+    /** Waits while it is busy with what a test before has left behind. */
     Client attach() throws AttachException {
-        return Client.attach(options());
+        return Client.attach(options().withWaitNs(Check.LONG_NS));
     }
 
     @Override

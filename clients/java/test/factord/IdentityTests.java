@@ -3,6 +3,8 @@ package factord;
 import static factord.Check.LONG_NS;
 
 import java.io.IOException;
+import java.lang.reflect.Field;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -23,6 +25,7 @@ final class IdentityTests {
     Map<String, Check.Body> tests() {
         return Map.of(
                 "a_number_stays_with_its_name_when_a_restart_numbers_anew", this::renumbered,
+                "a_request_that_a_dead_engine_wrote_over_has_no_answer", this::forged,
                 "fifty_restarts_under_load_give_no_other_model_s_answer", this::underLoad,
                 "the_model_table_s_sequence_changes_by_a_restart", this::sequence);
     }
@@ -114,6 +117,27 @@ final class IdentityTests {
         daemon.reload();
         isAnswer(second, client.predictLocal(2, ROW));
         isAnswer(second, client.predict(2, ROW, LONG_NS));
+    }
+
+    private void forged() throws Exception {
+        with(MODELS, (daemon, folder) -> {
+            try (Client client = daemon.attach()) {
+                Prediction answer = new Prediction();
+                daemon.stop();
+                Check.that(client.submit(2, ROW) > 0, "a ticket");
+                Field field = Session.class.getDeclaredField("req");
+                field.setAccessible(true);
+                ByteBuffer req = (ByteBuffer) field.get(client.engine().session());
+                // The first position is in the second slot, which is a line here as in the header.
+                int slot = (Abi.RING_HEADER_LINES + 1) * Abi.LINE_LEN / 8;
+                Check.equal(Words.load(req, slot + Abi.REQUEST_META), 2L);
+                Words.store(req, slot + Abi.REQUEST_META, 3);
+                daemon.kill();
+                daemon.start();
+                Check.pollUntil(client, answer);
+                Check.equal(answer.status(), Status.ECHO_MISMATCH);
+            }
+        });
     }
 
     private void underLoad() throws Exception {
