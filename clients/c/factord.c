@@ -1807,7 +1807,8 @@ static bool may_pass(const struct attempt *attempt)
 {
     int error = attempt->why.error;
     return error == FACTORD_ERROR_UNREACHABLE || error == FACTORD_ERROR_ATTACH_DEADLINE ||
-           error == FACTORD_ERROR_REFUSED_BUSY || attempt->hung_up;
+           error == FACTORD_ERROR_REFUSED_BUSY || error == FACTORD_ERROR_REFUSED_TOO_MANY ||
+           attempt->hung_up;
 }
 
 /* Attaches for the first time, again and again until the wait is over. Every attempt ends by itself:

@@ -8,6 +8,7 @@ use crate::channel::{MESSAGE_LEN, Message, Refusal};
 use crate::sys::epoll::Interest;
 use crate::sys::{clock, socket};
 use std::collections::VecDeque;
+use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use tracing::warn;
 
@@ -15,9 +16,9 @@ use tracing::warn;
 const ACCEPT_NS: u64 = 5_000_000;
 /// How long a refused connection is kept.
 const LINGER_NS: u64 = 500_000_000;
-/// Refusals a second that a user is told.
-const TOLD_COUNT_MAX: u64 = 100;
-/// Ticks between two lines about errors of accepting.
+/// Refusals a second that a user is told: one that may not attach, and one that holds too much.
+const TOLD_COUNT_MAX: [u64; 2] = [100, 1000];
+/// Ticks between two lines about what the system refuses for a client.
 const QUIET_TICKS: u64 = 100;
 /// Refused connections that are kept for a moment.
 const LINGER_COUNT_MAX: usize = 64;
@@ -60,10 +61,7 @@ impl Control {
                 Ok(Some(socket)) => self.admit(socket),
                 Ok(None) => return,
                 Err(error) => {
-                    if self.tick_count >= self.quiet_until_tick {
-                        warn!("cannot accept a client: {error}");
-                        self.quiet_until_tick = self.tick_count + QUIET_TICKS;
-                    }
+                    self.trouble(format_args!("cannot accept a client: {error}"));
                     // Turns the first in line away, so that the others' deadlines can pass.
                     self.spare = None;
                     if let Ok(Some(socket)) = socket::accept(self.parts.listener.as_fd()) {
@@ -74,6 +72,15 @@ impl Control {
                     return;
                 }
             }
+        }
+    }
+
+    /// Writes a line about what the system refuses for a client, at most one a second: clients
+    /// decide how often that is.
+    pub(super) fn trouble(&mut self, what: fmt::Arguments<'_>) {
+        if self.tick_count >= self.quiet_until_tick {
+            warn!("{what}");
+            self.quiet_until_tick = self.tick_count + QUIET_TICKS;
         }
     }
 
@@ -98,7 +105,8 @@ impl Control {
 
     fn turn_away(&mut self, socket: OwnedFd, identity: socket::Peer, refusal: Refusal) {
         let count = self.complaints.refused(identity, refusal, clock::monotonic_ns());
-        if count > TOLD_COUNT_MAX {
+        let may_attach = !matches!(refusal, Refusal::NotAllowed { .. });
+        if count > TOLD_COUNT_MAX[usize::from(may_attach)] {
             // Closed without a word: a storm must not fill the queue that others wait in.
             return self.parts.outlets.status.count(at::REFUSED_TOTAL);
         }

@@ -50,7 +50,7 @@ impl Control {
         self.accounts.charge(key, uid, self.parts.rights.owns(uid), len)?;
         peer.name = name;
         let (req, resp) = self.make_regions(geometry, &welcome).map_err(|error| {
-            warn!("the rings of a client cannot be made: {error}");
+            self.trouble(format_args!("the rings of a client cannot be made: {error}"));
             if socket::out_of_descriptors(&error) {
                 Refusal::Busy
             } else {
@@ -60,7 +60,7 @@ impl Control {
         self.accounts.watch(key, &req);
         self.accounts.watch(key, &resp);
         self.send_regions(key, &welcome, &req, &resp).map_err(|error| {
-            warn!("cannot send the rings to a client: {error}");
+            self.trouble(format_args!("cannot send the rings to a client: {error}"));
             Refusal::Busy
         })?;
         if let Some(peer) = self.peers.get_mut(&key) {

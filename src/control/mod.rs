@@ -119,7 +119,7 @@ pub struct Control {
     stopping: bool,
     /// Ticks since the start.
     tick_count: u64,
-    /// The tick until which errors of accepting are not written again.
+    /// The tick until which the system's refusals are not written again.
     quiet_until_tick: u64,
     /// Given up for a moment to accept and turn away a client when descriptors have run out.
     spare: Option<OwnedFd>,

@@ -155,6 +155,8 @@ fn without_descriptors_clients_are_turned_away_and_the_others_go_on() {
     }
     let log = engine.setup.log();
     assert!(log.contains("Too many open files"), "{log}");
+    let lines = log.matches("Too many open files").count();
+    assert!(lines < 20, "{lines} lines about 21 clients: {log}");
     clients.truncate(3);
     let back = || Client::attach(&engine.options(3, 8)).ok();
     let mut late = eventually("room for a client", SECOND, back);
