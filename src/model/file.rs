@@ -14,6 +14,8 @@ mod validate;
 pub use codec::{FORMAT_VERSION, MAGIC, PAYLOAD_LEN_MAX};
 pub use error::{ArtifactError, ArtifactFileError};
 pub use golden::Golden;
+#[cfg(feature = "import")]
+pub(crate) use validate::{METRIC_COUNT_MAX, TEXT_LEN_MAX};
 pub use validate::{NAME_LEN_MAX, name_is_sound};
 
 use super::{Kind, Model};

@@ -18,7 +18,7 @@ fn pickle_error(bytes: &[u8]) -> PickleError {
 }
 
 /// A pickle of protocol 4 from its opcodes.
-fn program(opcodes: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn program(opcodes: &[&[u8]]) -> Vec<u8> {
     [&[0x80, 4]]
         .into_iter()
         .map(|head| &head[..])
@@ -166,7 +166,7 @@ fn allowed_classes_used_in_other_ways_are_refused() {
     assert!(said.contains("a subclass of numpy.ndarray"), "{said}");
 }
 
-fn one_feature() -> Py {
+pub(crate) fn one_feature() -> Py {
     linear(array(&[1], &[1.0]), Py::Int(0))
 }
 

@@ -7,6 +7,7 @@ mod evaluation;
 mod fuzz;
 mod hostile;
 mod imports;
+mod memory;
 mod onnx;
 mod real;
 mod tools;

@@ -9,10 +9,10 @@ use std::collections::HashSet;
 pub const NAME_LEN_MAX: usize = 31;
 
 /// The most bytes of a feature's name, a target's, or a key in a report.
-const TEXT_LEN_MAX: usize = 256;
+pub(crate) const TEXT_LEN_MAX: usize = 256;
 
 /// The most figures in a report, and the most keys that lead to one.
-const METRIC_COUNT_MAX: usize = 512;
+pub(crate) const METRIC_COUNT_MAX: usize = 512;
 const METRIC_DEPTH_MAX: usize = 8;
 
 /// Tells whether a model can be served under a name: in a URL, a file name and a metric's label.

@@ -1,7 +1,7 @@
 //! Reads numbers and short arrays out of pickled NumPy objects.
 
 use super::ImportError;
-use super::pickle::{Class, Node, NodeId, Tree};
+use super::pickle::{Class, Node, NodeId, Tree, kept};
 use crate::model::FEATURE_COUNT_MAX;
 use std::borrow::Cow;
 
@@ -109,7 +109,14 @@ pub(super) fn texts(tree: &Tree<'_>, id: NodeId, field: &str) -> Result<Vec<Stri
     if raw.dtype.element != Element::Object || raw.shape != [items.len()] {
         return Err(not_texts());
     }
-    items.iter().map(|&item| tree.text(item).map(str::to_owned).ok_or_else(not_texts)).collect()
+    if items.len() > FEATURE_COUNT_MAX {
+        return Err(problem(field, "more than 1,024 strings"));
+    }
+    let text = |&item| {
+        let text = tree.text(item).ok_or_else(not_texts)?;
+        kept(text).ok_or_else(|| problem(field, "a string of more than 256 bytes"))
+    };
+    items.iter().map(text).collect()
 }
 
 /// An array before its elements are read.

@@ -12,6 +12,7 @@ mod opcode;
 
 pub(super) use class::Class;
 
+use crate::model::file::TEXT_LEN_MAX;
 use thiserror::Error;
 
 /// The most bytes of a pickle.
@@ -184,6 +185,12 @@ pub(super) fn shortened(text: &str) -> String {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
     }
+}
+
+/// A text that is to be kept; `None` when it is longer than an artifact's text may be. A pickle may
+/// name one long text thousands of times, and each copy would be as long.
+pub(super) fn kept(text: &str) -> Option<String> {
+    (text.len() <= TEXT_LEN_MAX).then(|| text.to_owned())
 }
 
 /// Reads a whole pickle.

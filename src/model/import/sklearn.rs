@@ -4,7 +4,7 @@
 mod estimator;
 mod report;
 
-use super::pickle::{Node, NodeId, Tree};
+use super::pickle::{Node, NodeId, Tree, kept};
 use super::{Import, ImportError, Options, numpy};
 use crate::model::file::{Artifact, Details, Metric};
 use crate::model::{FEATURE_COUNT_MAX, Kind};
@@ -29,16 +29,14 @@ struct Envelope {
 
 /// Imports what a pickle holds.
 pub(super) fn import(tree: &Tree<'_>, options: &Options<'_>) -> Result<Import, ImportError> {
-    let (model, envelope) = match tree.node(tree.root()) {
-        Node::Dict(_) => {
-            let missing = || ImportError::Missing { object: DICTIONARY.to_owned(), field: "model" };
-            let model = tree.get(tree.root(), "model").ok_or_else(missing)?;
-            (model, envelope(tree)?)
-        }
-        _ => (tree.root(), Envelope::default()),
+    let Node::Dict(_) = tree.node(tree.root()) else {
+        return assemble(estimator::read(tree, tree.root())?, Envelope::default(), options);
     };
+    let missing = || ImportError::Missing { object: DICTIONARY.to_owned(), field: "model" };
+    let model = tree.get(tree.root(), "model").ok_or_else(missing)?;
+    // The model first: what is said around something that is none need not be read.
     let fitted = estimator::read(tree, model)?;
-    assemble(fitted, envelope, options)
+    assemble(fitted, envelope(tree)?, options)
 }
 
 const DICTIONARY: &str = "the pickle's dictionary";
@@ -196,10 +194,8 @@ fn names(tree: &Tree<'_>, id: NodeId) -> Result<Vec<String>, ImportError> {
 }
 
 fn string(tree: &Tree<'_>, id: NodeId, field: &'static str) -> Result<String, ImportError> {
-    match tree.text(id) {
-        Some(text) => Ok(text.to_owned()),
-        None => Err(unexpected(tree, id, field, "a string")),
-    }
+    let text = tree.text(id).and_then(kept);
+    text.ok_or_else(|| unexpected(tree, id, field, "a string of at most 256 bytes"))
 }
 
 fn real(tree: &Tree<'_>, id: NodeId, field: &'static str) -> Result<f64, ImportError> {

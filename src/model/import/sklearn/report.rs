@@ -1,15 +1,19 @@
 //! Flattens a nested training report into figures with paths.
 
-use crate::model::file::{Metric, MetricValue};
+use crate::model::file::{METRIC_COUNT_MAX, Metric, MetricValue, TEXT_LEN_MAX};
 use crate::model::import::ImportError;
 use crate::model::import::numpy::{self, Number};
-use crate::model::import::pickle::{Class, Node, NodeId, Tree, shortened};
+use crate::model::import::pickle::{Class, Node, NodeId, Tree, kept, shortened};
 
 /// The most values of a report that are visited, and how deep.
 // NB: a shared dictionary is visited once for each way that leads to it; without a bound on
 // visits a small pickle could ask for years.
 const VISIT_COUNT_MAX: usize = 4096;
 const DEPTH_MAX: usize = 8;
+
+/// The most characters of a path that is named as left out.
+// 160: two keys as long as messages show them.
+const SHOWN_CHARS_MAX: usize = 160;
 
 /// Adds every number of a nested dictionary; names what is no finite number as left out.
 pub(super) fn flatten(
@@ -34,7 +38,8 @@ pub(super) fn leave_out(
     }
     let key = tree.text(key).map_or_else(|| tree.describe(key), shortened);
     let path: Vec<&str> = path.iter().map(String::as_str).chain([key.as_str()]).collect();
-    left_out.push(path.join("/").escape_debug().to_string());
+    let path = path.join("/");
+    left_out.push(path.escape_debug().take(SHOWN_CHARS_MAX).collect());
     Ok(())
 }
 
@@ -61,7 +66,7 @@ impl Report<'_, '_> {
             if self.visit_count > VISIT_COUNT_MAX {
                 return Err(too_large());
             }
-            let Some(name) = self.key(key) else {
+            let Some(name) = self.key(key)? else {
                 leave_out(path, self.tree, key, self.left_out)?;
                 continue;
             };
@@ -69,6 +74,10 @@ impl Report<'_, '_> {
             if matches!(self.tree.node(value), Node::Dict(_)) && path.len() < DEPTH_MAX {
                 self.group(value, path)?;
             } else if let Some(value) = self.figure(value) {
+                if self.metrics.len() == METRIC_COUNT_MAX {
+                    let reason = format!("a report of more than {METRIC_COUNT_MAX} figures");
+                    return Err(ImportError::Unsupported { reason });
+                }
                 self.metrics.push(Metric { path: path.clone(), value });
             } else {
                 path.pop();
@@ -81,9 +90,19 @@ impl Report<'_, '_> {
     }
 
     /// Class labels are often integers.
-    fn key(&self, id: NodeId) -> Option<String> {
-        match self.tree.node(id) {
-            Node::Str(text) => Some((*text).to_owned()),
+    fn key(&self, id: NodeId) -> Result<Option<String>, ImportError> {
+        Ok(match self.tree.node(id) {
+            Node::Str(text) => {
+                let name = kept(text);
+                if name.is_none() {
+                    let (shown, len) = (self.tree.describe(id), text.len());
+                    let reason = format!(
+                        "a key of the report has {len} bytes, {TEXT_LEN_MAX} are allowed: {shown}"
+                    );
+                    return Err(ImportError::Unsupported { reason });
+                }
+                name
+            }
             Node::Int(value) => Some(value.to_string()),
             Node::Object { class: Class::Scalar, .. } => {
                 match numpy::number(self.tree, id, "performance") {
@@ -92,7 +111,7 @@ impl Report<'_, '_> {
                 }
             }
             _ => None,
-        }
+        })
     }
 
     fn figure(&self, id: NodeId) -> Option<MetricValue> {
