@@ -203,6 +203,7 @@ impl Coded for CatalogueError {
             CatalogueError::Directory { error, .. } => Code::of_reading(error),
             CatalogueError::Empty { .. } => Code::NoInput,
             CatalogueError::TooMany { .. }
+            | CatalogueError::TooManyOthers { .. }
             | CatalogueError::DuplicateName { .. }
             | CatalogueError::WrongKind { .. } => Code::Data,
             CatalogueError::Artifact(error) => error.code(),

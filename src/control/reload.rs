@@ -4,6 +4,7 @@
 //! already, so that all of them together get one more.
 
 use super::peer::Phase;
+use super::roster::Adopted;
 use super::{Control, ReloadError};
 use crate::abi::status_region as at;
 use crate::channel::{COMMAND_DEADLINE, Message};
@@ -57,10 +58,14 @@ impl Control {
         });
         let status = &self.parts.outlets.status;
         let (code, text) = match adopted {
-            Ok(text) => {
+            Ok(Adopted { served: mut text, withdrawn }) => {
                 status.count(at::RELOADS_TOTAL);
                 for line in text.lines() {
                     info!("serving {line}");
+                }
+                for name in withdrawn {
+                    warn!("withdrawn: {name}, whose file is gone");
+                    text += &format!("withdrawn: {name}, whose file is gone\n");
                 }
                 (0, text)
             }

@@ -23,12 +23,15 @@ pub enum ReloadError {
     Catalogue(#[from] CatalogueError),
     /// More names than ids have been served since the start.
     #[error(
-        "no id is left for model `{name}`: {} names have been served since the start; restart the daemon",
-        abi::MODEL_COUNT_MAX
+        "no id is left for model `{name}`: a name keeps its id as long as the daemon runs, and these \
+         have had one but are served no more: {gone}; take back one of these names, or restart the \
+         daemon"
     )]
     NoIdLeft {
         /// The model without an id.
         name: String,
+        /// The names that are served no more.
+        gone: String,
     },
     /// Reading them is a matter for a bug report.
     #[error("reading the models ended in a panic, which the log tells of")]
@@ -50,6 +53,15 @@ struct Entry {
     name: String,
     generation: u32,
     served: Option<Arc<Served>>,
+}
+
+/// What came of a reload.
+#[derive(Debug)]
+pub struct Adopted {
+    /// A line a model that is served now.
+    pub served: String,
+    /// Models that were served before and have no file any more.
+    pub withdrawn: Vec<String>,
 }
 
 /// Ids, names and generations. A name keeps its id as long as the daemon runs.
@@ -80,7 +92,8 @@ impl Roster {
         self.entries.iter().filter_map(|entry| entry.served.clone()).collect()
     }
 
-    /// Publishes what changed; returns a line a model.
+    /// Publishes what changed; returns a line a model, and the names that were served before and are
+    /// not any more.
     ///
     /// # Errors
     ///
@@ -89,17 +102,28 @@ impl Roster {
         &mut self,
         served: Vec<Arc<Served>>,
         outlets: &mut Outlets,
-    ) -> Result<String, ReloadError> {
+    ) -> Result<Adopted, ReloadError> {
+        let before = self.names();
         self.take(served)?;
         self.publish(outlets);
-        Ok(self.describe())
+        let after = self.names();
+        let withdrawn = before.into_iter().filter(|name| !after.contains(name)).collect();
+        Ok(Adopted { served: self.describe(), withdrawn })
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.rows().into_iter().map(|row| row.name).collect()
     }
 
     fn take(&mut self, served: Vec<Arc<Served>>) -> Result<(), ReloadError> {
         let new = |s: &&Arc<Served>| !self.entries.iter().any(|e| e.name == s.artifact.name());
         if let Some(late) = served.iter().filter(new).nth(abi::MODEL_COUNT_MAX - self.entries.len())
         {
-            return Err(ReloadError::NoIdLeft { name: late.artifact.name().to_owned() });
+            let stays = |name: &str| served.iter().any(|s| s.artifact.name() == name);
+            let gone = self.entries.iter().skip(FIXED.len()).map(|entry| entry.name.as_str());
+            let gone: Vec<&str> = gone.filter(|name| !stays(name)).collect();
+            let name = late.artifact.name().to_owned();
+            return Err(ReloadError::NoIdLeft { name, gone: gone.join(", ") });
         }
         let mut old: Vec<Option<Arc<Served>>> =
             self.entries.iter_mut().map(|entry| entry.served.take()).collect();

@@ -68,7 +68,7 @@ impl Engine {
             models: Arc::clone(&models_region),
         };
         let mut roster = Roster::new();
-        let models = roster.adopt(served, &mut outlets)?;
+        let models = roster.adopt(served, &mut outlets)?.served;
         let pulse = Arc::new(AtomicU64::new(0));
 
         let (orders, order_inbox) = unbounded();

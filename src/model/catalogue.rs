@@ -15,6 +15,9 @@ pub use crate::abi::MODEL_COUNT_MAX;
 /// The two models of the HTTP interface, which clients know as ids 0 and 1.
 const FIRST: [&str; 2] = ["regression", "classification"];
 
+/// The most models of other names.
+const OTHERS_MAX: usize = MODEL_COUNT_MAX - FIRST.len();
+
 /// How the files end from which these two may be imported, `regression_model.pkl` first: a pickle
 /// holds float64, an ONNX model most often float32.
 const IMPORTED: [&str; 2] = ["_model.pkl", "_model.onnx"];
@@ -56,11 +59,29 @@ pub enum CatalogueError {
         path: PathBuf,
     },
     /// It holds more models than the table in shared memory has rows.
-    #[error("{} holds {found} models, at most {MODEL_COUNT_MAX} can be served", path.display())]
+    #[error(
+        "{} holds {found} models: `regression`, `classification` and at most {OTHERS_MAX} others can \
+         be served; remove {}",
+        path.display(),
+        found - MODEL_COUNT_MAX
+    )]
     TooMany {
         /// The directory.
         path: PathBuf,
         /// The number of models.
+        found: usize,
+    },
+    /// It holds more models of other names than the two rows that are kept leave.
+    #[error(
+        "{} holds {found} models beside `regression` and `classification`, at most {OTHERS_MAX} can be \
+         served, since the ids of these two are kept for them; remove {}",
+        path.display(),
+        found - OTHERS_MAX
+    )]
+    TooManyOthers {
+        /// The directory.
+        path: PathBuf,
+        /// The number of models of other names.
         found: usize,
     },
     /// Two artifacts have the same name.
@@ -154,16 +175,19 @@ pub fn load_dir_again(
     before: &[Arc<Served>],
 ) -> Result<Vec<Arc<Served>>, CatalogueError> {
     let unreadable = |error| CatalogueError::Directory { path: path.to_owned(), error };
-    let mut files = Vec::new();
+    let (mut files, mut found) = (Vec::new(), 0);
     for entry in fs::read_dir(path).map_err(unreadable)? {
         let file = entry.map_err(unreadable)?.path();
         let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
         if !hidden && file.extension().is_some_and(|extension| extension == "fmodel") {
-            files.push(file);
+            found += 1;
+            if found <= MODEL_COUNT_MAX {
+                files.push(file);
+            }
         }
-        if files.len() > MODEL_COUNT_MAX {
-            return Err(CatalogueError::TooMany { path: path.to_owned(), found: files.len() });
-        }
+    }
+    if found > MODEL_COUNT_MAX {
+        return Err(CatalogueError::TooMany { path: path.to_owned(), found });
     }
     // Sorted, so that the same directory gives the same refusal.
     files.sort();
@@ -184,8 +208,9 @@ pub fn load_dir_again(
     if models.is_empty() {
         return Err(CatalogueError::Empty { path: path.to_owned() });
     }
-    if models.len() > MODEL_COUNT_MAX {
-        return Err(CatalogueError::TooMany { path: path.to_owned(), found: models.len() });
+    let others = models.iter().filter(|model| !FIRST.contains(&model.artifact.name())).count();
+    if others > OTHERS_MAX {
+        return Err(CatalogueError::TooManyOthers { path: path.to_owned(), found: others });
     }
     models.sort_by_key(|model| (rank(model.artifact.name()), model.artifact.name().to_owned()));
     Ok(models)

@@ -14,6 +14,7 @@ mod memory;
 mod neighbours;
 mod plane;
 mod quota;
+mod reloads;
 mod roles;
 mod system;
 mod tracee;

@@ -118,15 +118,24 @@ fn an_empty_or_missing_directory_is_refused() {
 #[test]
 fn more_than_sixteen_models_are_refused() {
     let directory = tempfile::tempdir().unwrap();
-    for index in 0..16 {
-        save(directory.path(), &format!("{index}.fmodel"), &format!("m{index}"), false);
+    let path = directory.path();
+    for index in 0..14 {
+        save(path, &format!("{index}.fmodel"), &format!("m{index}"), false);
     }
-    assert_eq!(catalogue::load_dir(directory.path()).unwrap().len(), 16);
-    save(directory.path(), "16.fmodel", "m16", false);
-    assert!(matches!(
-        catalogue::load_dir(directory.path()),
-        Err(CatalogueError::TooMany { found: 17, .. })
-    ));
+    save(path, "first.fmodel", "regression", false);
+    save(path, "second.fmodel", "classification", true);
+    assert_eq!(catalogue::load_dir(path).unwrap().len(), 16);
+    for index in 14..20 {
+        save(path, &format!("{index}.fmodel"), &format!("m{index}"), false);
+    }
+    assert!(refusal(path).contains("holds 22 models"), "{}", refusal(path));
+    assert!(refusal(path).ends_with("remove 6"), "{}", refusal(path));
+    for index in 15..20 {
+        std::fs::remove_file(path.join(format!("{index}.fmodel"))).unwrap();
+    }
+    std::fs::remove_file(path.join("first.fmodel")).unwrap();
+    let said = refusal(path);
+    assert!(said.contains("15 models beside `regression`") && said.ends_with("remove 1"), "{said}");
 }
 
 #[test]
