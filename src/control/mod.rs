@@ -253,7 +253,9 @@ impl Control {
             {
                 Refusal::Abi
             }
-            (Phase::Fresh, Some(_))
+            // Also a MAPPED: its client cannot have mapped what it has not read, and descriptors on
+            // their way count against this process.
+            (Phase::Fresh | Phase::Mapping { .. }, Some(_))
                 if peer.was_sent_descriptors && socket::is_unread(socket.as_fd()) =>
             {
                 Refusal::TooMany { used: 1, limit: 1 }

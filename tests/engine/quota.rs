@@ -102,6 +102,22 @@ fn rings_are_charged_until_nobody_holds_them_however_they_are_kept() {
 }
 
 #[test]
+fn a_channel_whose_descriptors_were_not_taken_is_not_served() {
+    let engine = Engine::start();
+    let base = engine.holdings();
+    let wire = Wire::open(engine.socket());
+    wire.greet(3, 8);
+    let limit = Duration::from_secs(1);
+    assert!(factord::sys::socket::wait_readable(wire.socket.as_fd(), limit).unwrap());
+    wire.say(&Message::Mapped.encode(), &[]);
+    let refused = || (engine.snapshot().refused_total == 1).then_some(());
+    eventually("the refusal", SECOND, refused);
+    assert!(matches!(wire.hear(SECOND), Heard::Message(Message::Welcome(_), _)));
+    assert_eq!(wire.is_refused(), Refusal::TooMany { used: 1, limit: 1 });
+    engine.returns_to(&base);
+}
+
+#[test]
 fn a_channel_that_was_served_is_charged_until_its_rings_are_let_go() {
     let engine = crate::harness::Setup::new().with(&["--channels-per-uid", "1"]).start();
     let base = engine.holdings();
