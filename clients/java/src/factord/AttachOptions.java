@@ -19,7 +19,8 @@ import java.nio.file.Path;
  *     make a single round trip faster, many make a batch faster
  * @param idle what a waiting call does between two looks
  * @param waitNs how long {@link Client#attach} tries again while there is no daemon, or it is busy
- *     or does not answer, nanoseconds; 0 for one try, which takes some seconds at most
+ *     or does not answer, nanoseconds; 0 for one try, which takes some seconds at most. A thread
+ *     that is interrupted tries no more
  * @param daemonUid the user who runs the daemon, where the socket is below {@code /tmp}, {@code
  *     /var/tmp} or {@code /dev/shm} and that user is neither root nor this process's; null takes
  *     it from {@code FACTORD_DAEMON_UID}, if that is there

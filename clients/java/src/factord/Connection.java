@@ -174,8 +174,8 @@ final class Connection implements AutoCloseable {
             return incompatible(version(get(Abi.REFUSED_ABI)), version(Abi.ABI_WORD));
         }
         String text = Refusal.text(code, get(Abi.REFUSED_A), get(Abi.REFUSED_B));
-        return new AttachException(
-                Reason.REFUSED, "attach refused: " + text, code == Refusal.BUSY);
+        boolean mayPass = code == Refusal.BUSY || code == Refusal.TOO_MANY;
+        return new AttachException(Reason.REFUSED, "attach refused: " + text, mayPass);
     }
 
     private static String version(long word) {

@@ -68,7 +68,9 @@ final class Engine {
                 return attachOnce();
             } catch (AttachException error) {
                 long leftNs = options.waitNs() - (System.nanoTime() - start);
-                if (!error.mayPass() || options.waitNs() <= 0 || leftNs <= 0) {
+                boolean over = options.waitNs() <= 0 || leftNs <= 0
+                        || Thread.currentThread().isInterrupted();
+                if (!error.mayPass() || over) {
                     throw error;
                 }
                 LockSupport.parkNanos(Math.min(pauseNs, leftNs));

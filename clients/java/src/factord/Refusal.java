@@ -9,11 +9,13 @@ final class Refusal {
 
     /** Not at the moment. */
     static final int BUSY = 9;
+    /** Nor this: the user's own connections, which end in a moment, are too many. */
+    static final int TOO_MANY = 11;
 
     private Refusal() {}
 
     static String text(long code, long a, long b) {
-        return switch ((int) code) {
+        return switch (code >>> 31 == 0 ? (int) code : 0) {
             case 1 -> "the daemon did not understand the greeting";
             case ABI -> "the daemon speaks another ABI";
             case GEOMETRY -> "no ring has " + a + " features and " + b
@@ -27,9 +29,10 @@ final class Refusal {
             case 7 -> "user " + a + " is not on the daemon's allow-list: add it to allow_uids";
             case 8 -> "the request region was sealed by the client before the daemon could";
             case BUSY -> "the daemon is busy: try again";
-            case 10 -> "user " + a + " is not permitted to do this";
-            case 11 -> "user has " + a + " of " + b
-                    + " connections or requests under way: close some, or try again later";
+            case 10 -> "user " + a + " may not reload models or read artifacts: only root, the daemon's"
+                    + " user and operator_uids may";
+            case TOO_MANY -> "user has " + a + " of " + b
+                    + " connections or requests under way: end one, or try again";
             default -> "refused with code " + code + ": the daemon is newer than this client";
         };
     }

@@ -57,7 +57,7 @@ final class LifeTests {
     }
 
     private void batchAcrossKill() throws Exception {
-        int count = 1_000_000;
+        int count = 500_000;
         double[][] rows = Rows.wild(1000, 31);
         double[] flat = new double[count * 3];
         for (int row = 0; row < count; row++) {
@@ -74,7 +74,7 @@ final class LifeTests {
                     daemon.start();
                 }));
                 killer.start();
-                Status status = client.predictBatch(0, flat, answers, 3 * LONG_NS);
+                Status status = client.predictBatch(0, flat, answers, 6 * LONG_NS);
                 killer.join();
                 Check.that(trouble[0] == null, trouble[0]);
                 Check.equal(status, Status.OK);

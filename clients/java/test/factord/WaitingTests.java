@@ -5,6 +5,7 @@ import static factord.Check.LONG_NS;
 import factord.AttachException.Reason;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.Map;
 
 /** Calls while the engine is away, stands still or takes no connection. */
@@ -26,6 +27,7 @@ final class WaitingTests {
                 "calls_keep_their_deadlines_beside_an_engine_that_takes_no_connection", this::full,
                 "a_first_attach_to_a_full_backlog_ends_and_says_why", this::firstAttach,
                 "attaching_waits_for_a_daemon_as_long_as_it_is_told", this::waits,
+                "an_interrupted_thread_waits_for_no_daemon", this::interrupted,
                 "a_program_that_calls_once_in_a_while_attaches_again", this::rare,
                 "a_submit_drops_answers_that_nobody_waits_for", this::reaped,
                 "a_dead_engine_s_late_answers_do_not_keep_a_submit_from_attaching", this::lastWords);
@@ -110,6 +112,19 @@ final class WaitingTests {
             starter.join();
         }
         Check.that(trouble[0] == null, trouble[0]);
+    }
+
+    private void interrupted() {
+        AttachOptions options = daemon.options().withSocket(Path.of(daemon.socket() + ".nobody"));
+        long start = System.nanoTime();
+        Thread.currentThread().interrupt();
+        try {
+            Check.thrown(
+                    AttachException.class, () -> Client.attach(options.withWaitNs(LONG_NS)));
+            Check.that(System.nanoTime() - start < LONG_NS, System.nanoTime() - start);
+        } finally {
+            Check.that(Thread.interrupted(), "an interrupt is lost");
+        }
     }
 
     private void rare() throws Exception {
