@@ -80,13 +80,15 @@ pub struct Outlets {
     pub models: Arc<Region>,
 }
 
-impl Roster {
+impl Default for Roster {
     /// Starts without models; ids of the two fixed names are set aside.
-    pub fn new() -> Roster {
+    fn default() -> Roster {
         let fixed = FIXED.map(|name| Entry { name: name.to_owned(), ..Entry::default() });
         Roster { entries: fixed.into() }
     }
+}
 
+impl Roster {
     /// The models that are served.
     pub fn served(&self) -> Vec<Arc<Served>> {
         self.entries.iter().filter_map(|entry| entry.served.clone()).collect()

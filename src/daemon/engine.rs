@@ -67,7 +67,7 @@ impl Engine {
             status: status.clone(),
             models: Arc::clone(&models_region),
         };
-        let mut roster = Roster::new();
+        let mut roster = Roster::default();
         let models = roster.adopt(served, &mut outlets)?.served;
         let pulse = Arc::new(AtomicU64::new(0));
 

@@ -160,7 +160,7 @@ fn what_is_no_control_socket_is_not_taken_from_the_service_manager() {
     let at = |name: &str| place.path().join(name);
     let flags = SocketFlags::empty();
     let silent = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
-    bind(&silent, &SocketAddrUnix::new(&at("silent")).unwrap()).unwrap();
+    bind(&silent, &SocketAddrUnix::new(at("silent")).unwrap()).unwrap();
     let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let good = socket::listen_at(&at("good")).unwrap();
     let cases: [(Option<OwnedFd>, usize, &str); 7] = [
