@@ -12,7 +12,6 @@ pub use lines::{announce, dropped_total, flush};
 
 use format::SeedFormat;
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::panic::PanicHookInfo;
@@ -145,39 +144,13 @@ fn dropped_line(count: u64) -> String {
     )
 }
 
-// 1 MiB: far more than a thread that looks after its lines lets wait.
-const HELD_LEN_MAX: usize = 1024 * 1024;
-
-thread_local! {
-    /// Lines of a thread that writes them out itself.
-    static HELD: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
-}
-
-/// Keeps what this thread logs from now on for [`with_held`] instead of writing it, up to 1 MiB.
-pub(crate) fn hold() {
-    HELD.with_borrow_mut(|held| {
-        held.get_or_insert_default();
-    });
-}
-
-/// Hands over the lines that this thread holds; `take` logs nothing.
-pub(crate) fn with_held<T>(take: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-    HELD.with_borrow_mut(|held| take(held.as_mut().unwrap_or(&mut Vec::new())))
-}
-
-/// Where finished lines go: to stderr, or to those that the thread holds.
+/// Where finished lines go.
 struct Lines;
 
 impl io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        HELD.with_borrow_mut(|held| match held {
-            Some(lines) if lines.len() >= HELD_LEN_MAX => Ok(bytes.len()),
-            Some(lines) => lines.write(bytes),
-            None => {
-                lines::push(bytes);
-                Ok(bytes.len())
-            }
-        })
+        lines::push(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -278,20 +251,6 @@ mod tests {
             assert!(line.ends_with(tail), "{line}");
             assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
         }
-    }
-
-    #[test]
-    fn a_thread_that_holds_its_lines_gets_them_whole() {
-        let write = |line: &str| io::Write::write_all(&mut Lines, line.as_bytes()).unwrap();
-        hold();
-        write("a\n");
-        write("b\n");
-        with_held(|lines| {
-            assert_eq!(lines, b"a\nb\n");
-            lines.clear();
-        });
-        (0..=HELD_LEN_MAX / 1024).for_each(|_| write(&"x".repeat(1024)));
-        assert_eq!(with_held(|lines| lines.len()), HELD_LEN_MAX);
     }
 
     #[test]

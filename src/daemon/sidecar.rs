@@ -221,8 +221,11 @@ fn listen_to(mut stdout: ChildStdout, on_ready: impl FnOnce(String)) -> Ending {
             Ok(len) => line.extend_from_slice(&bytes[..len]),
         }
         if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
-            let ready = serde_json::from_slice(&line[..end]);
-            if let (Some(on_ready), Ok(Ready { ready })) = (on_ready.take(), ready) {
+            // An empty one is a sign of life alone.
+            if end > 0
+                && let Some(on_ready) = on_ready.take()
+                && let Ok(Ready { ready }) = serde_json::from_slice(&line[..end])
+            {
                 on_ready(ready);
             }
             (silent_looks, line) = (0, Vec::new());

@@ -12,8 +12,7 @@
 use super::guard::answer::Answer;
 use super::guard::head::{Head, path_of};
 use super::handler::{Handler, Shared};
-use super::limits::{DIRECT_BODY_LEN_MAX, DIRECT_PAUSE, HELD_LINES_LEN_MAX};
-use super::lines;
+use super::limits::{DIRECT_BODY_LEN_MAX, DIRECT_PAUSE};
 use super::routes::{self, Command};
 use std::io;
 use std::sync::Arc;
@@ -58,8 +57,7 @@ impl Direct {
     /// The answer to a whole request, if it asks for one prediction that can be given at once.
     pub(super) fn answer(&mut self, head: &Head, body: &[u8], keep_alive: bool) -> Option<Answer> {
         let began = Instant::now();
-        // Logs that nobody reads hold up the handlers, and with them whoever wants predictions.
-        if body.len() > DIRECT_BODY_LEN_MAX || lines::held_len() > HELD_LINES_LEN_MAX {
+        if body.len() > DIRECT_BODY_LEN_MAX {
             return None;
         }
         let command = routes::route(head.method, path_of(&head.target)).ok()?;

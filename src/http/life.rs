@@ -1,7 +1,9 @@
 //! Signs of life of the guard for whoever watches the sidecar, and an end that nothing holds up.
 
 use super::limits::{END_DEADLINE, GUARD_PAUSE, SIGN_PAUSE};
+use crate::log;
 use crate::sync::{AtomicU64, Ordering};
+use crate::sys::process;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 use std::io::{self, Read, Write};
@@ -82,7 +84,8 @@ pub(super) fn watch_signals(supervised: bool, mut stopper: UnixStream) -> io::Re
         // A guard that is gone does not need to be stopped.
         let _ = stopper.write(&byte);
         thread::sleep(END_DEADLINE);
-        std::process::exit(0);
+        log::flush();
+        process::end_now(0);
     })?;
     Ok(())
 }

@@ -76,10 +76,6 @@ pub(crate) const DIRECT_BODY_LEN_MAX: usize = 1024;
 // 1 ms: preparing takes less; 256 ms: four attempts a second while the engine is gone.
 pub(crate) const DIRECT_PAUSE: std::ops::Range<Duration> =
     Duration::from_millis(1)..Duration::from_millis(256);
-/// Bytes of log lines that may wait for stderr before predictions go by the handlers again.
-pub(crate) const HELD_LINES_LEN_MAX: usize = 64 * 1024;
-/// Between two looks whether stderr takes them.
-pub(crate) const HELD_LINES_PAUSE: Duration = Duration::from_millis(50);
 
 /// For the engine's answer to one prediction.
 pub(crate) const ENGINE_DEADLINE: Duration = Duration::from_secs(1);

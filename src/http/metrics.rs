@@ -1,6 +1,7 @@
 //! Counters for Prometheus: the sidecar's own, and those the engine keeps in shared memory.
 
 use crate::counters::{Histogram as Samples, Snapshot, State, WorkerCounters};
+use crate::log;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet, text,
@@ -138,6 +139,9 @@ impl Collector for EngineView {
                 && u128::from(snapshot.heartbeat_age_ns) < HEARTBEAT_AGE_MAX.as_nanos()
         });
         gauge(&mut encoder, "factord_up", "1 while the engine answers", i64::from(alive))?;
+        let lost = ConstCounter::new(log::dropped_total());
+        let (name, help) = ("factord_http_log_lines_dropped", "Log lines dropped, as nobody read");
+        lost.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
         let scores = self.scores.iter();
         family(
             &mut encoder,

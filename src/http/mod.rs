@@ -15,7 +15,6 @@ mod guard;
 mod handler;
 mod life;
 mod limits;
-mod lines;
 mod metrics;
 mod plot;
 mod routes;
@@ -24,6 +23,7 @@ mod wire;
 
 use crate::channel;
 use crate::counters::Observer;
+use crate::log;
 use crate::sys::{hidden, process, sched, socket};
 use cards::Cards;
 use direct::Direct;
@@ -194,12 +194,10 @@ fn announce(address: SocketAddr, supervised: bool) {
     if !supervised && let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
         tracing::warn!("the service manager was not told: {error}");
     }
-    let mut out = io::stdout().lock();
     let line = if supervised {
-        format!("{{\"ready\":\"http://{address}\"}}")
+        format!("{{\"ready\":\"http://{address}\"}}\n")
     } else {
-        format!("http: http://{address}")
+        format!("http: http://{address}\n")
     };
-    // Whoever started this may have closed its end; serving goes on.
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    log::announce(line);
 }

@@ -4,7 +4,7 @@
 //! back with each event; the caller never reuses a key, so that a late event finds nobody.
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Errno;
 use std::io;
 use std::mem::MaybeUninit;
@@ -46,12 +46,6 @@ pub(crate) struct Ready {
     pub(crate) writable: bool,
     /// Both directions are closed, or the source is broken.
     pub(crate) gone: bool,
-}
-
-/// Whether a write would find room now, without waiting. True for what is broken: a write says why.
-pub(crate) fn is_writable(source: impl AsFd) -> bool {
-    let mut watched = [PollFd::new(&source, PollFlags::OUT)];
-    poll(&mut watched, Some(&Timespec::default())).is_ok_and(|count| count > 0)
 }
 
 /// A set of watched descriptors.

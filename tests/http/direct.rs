@@ -8,7 +8,8 @@ use factord::model::eval::eval;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 const PATH: &str = "/predict/regression";
 const BODY: &str = r#"{"features":[0.5,0.2,0.3]}"#;
@@ -133,7 +134,7 @@ fn a_dead_engine_gives_no_more_predictions_and_one_that_comes_back_does() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_never_stops_the_guard() {
+fn a_log_that_nobody_reads_holds_nobody_up_and_says_later_what_it_lacks() {
     let daemon = Daemon::start();
     let mut sidecar = command(&daemon.socket())
         .args(["http", "--listen", "127.0.0.1:0"])
@@ -144,29 +145,80 @@ fn a_log_that_nobody_reads_never_stops_the_guard() {
         .unwrap();
     let log = sidecar.stderr.take().unwrap();
     let address = address_in(&mut sidecar);
+    let began = Instant::now();
     answered_directly(address, PATH, BODY);
-    // A line has some 200 bytes; the pipe takes 64 KiB and the guard holds as much. Handlers that
-    // meet a full pipe wait for its reader, and their requests with them.
+    // A line has some 200 bytes: the pipe and the queue are full long before the last one. Every
+    // fourth request goes by the handlers.
+    let request = |body: &str| {
+        format!("POST {PATH} HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    let long = BODY.to_owned() + &" ".repeat(1100);
+    let requests = request(BODY).repeat(3) + &request(&long);
+    let mut http = Http::connect(address);
+    let sent = 8000;
+    for _ in 0..sent / 400 {
+        http.send(requests.repeat(100));
+        for _ in 0..400 {
+            assert_eq!(http.reply(false).status, 200);
+        }
+    }
+    assert!((0..20).all(|_| is_healthy(address)), "/health answers all the while");
+    let dropped = count(address, "factord_http_log_lines_dropped_total");
+    assert!(dropped > 0, "the queue is full by now");
+    // What is read again says how many lines are missing.
+    let reader = std::thread::spawn(move || {
+        let (mut written, mut missing) = (0, 0);
+        for line in BufReader::new(log).lines().map(Result::unwrap) {
+            let event: Value = serde_json::from_str(&line).expect("a line is whole");
+            written += u64::from(event["message"] == "prediction");
+            missing += event["dropped"].as_u64().unwrap_or(0);
+        }
+        (written, missing)
+    });
+    assert!(holds_within(PATIENCE, || post(address, PATH, BODY).status == 200));
+    let told = holds_within(PATIENCE, || {
+        post(address, PATH, BODY);
+        count(address, "factord_http_log_lines_dropped_total") == dropped
+    });
+    assert!(told);
+    let ending = end(&mut sidecar);
+    assert!(ending < Duration::from_secs(2), "{ending:?} after {:?}", began.elapsed());
+    let (written, missing) = reader.join().unwrap();
+    assert!(missing >= dropped, "{missing} of {dropped} are told");
+    assert!(written + missing >= sent as u64, "{written} and {missing} are {sent}");
+}
+
+#[test]
+fn a_sidecar_whose_log_nobody_reads_ends_when_it_is_told() {
+    let daemon = Daemon::start();
+    let mut sidecar = command(&daemon.socket())
+        .args(["http", "--listen", "127.0.0.1:0"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let address = address_in(&mut sidecar);
+    answered_directly(address, PATH, BODY);
     let request = format!("POST {PATH} HTTP/1.1\r\nContent-Length: {}\r\n\r\n{BODY}", BODY.len());
     let mut http = Http::connect(address);
-    let sent = 1000;
-    http.send(request.repeat(sent));
-    let first = http.reply(false).status;
-    let healthy = (0..20).filter(|_| is_healthy(address)).count();
-    let reader = std::thread::spawn(move || {
-        let lines = BufReader::new(log).lines().map(Result::unwrap);
-        lines
-            .filter(|line| {
-                let event: Value = serde_json::from_str(line).expect("a line is whole");
-                event["message"] == "prediction"
-            })
-            .count()
-    });
-    let answered = (1..sent).map_while(|_| http.try_reply(false)).last();
-    let live = holds_within(PATIENCE, || post(address, PATH, BODY).status == 200);
-    let _ = sidecar.kill();
-    let _ = sidecar.wait();
-    assert_eq!((first, healthy), (200, 20));
-    assert!(answered.is_some() && live);
-    assert!(reader.join().unwrap() > sent / 4, "the lines came out");
+    http.send(request.repeat(1200));
+    assert!((0..1200).all(|_| http.reply(false).status == 200));
+    assert!(is_healthy(address));
+    let ending = end(&mut sidecar);
+    assert!(ending < Duration::from_secs(2), "{ending:?}");
+}
+
+/// Sends SIGTERM and tells how long the end took.
+fn end(child: &mut Child) -> Duration {
+    let began = Instant::now();
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let ended = holds_within(PATIENCE, || child.try_wait().unwrap().is_some());
+    if !ended {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    assert!(ended, "SIGTERM ends it");
+    began.elapsed()
 }

@@ -19,10 +19,7 @@ mod stall_tests;
 
 use super::direct::Direct;
 use super::life::Pulse;
-use super::limits::{
-    ANSWER_DEADLINE, HANDLER_COUNT, HELD_LINES_PAUSE, PUBLIC_IN_FLIGHT_MAX, STOP_DEADLINE,
-};
-use super::lines;
+use super::limits::{ANSWER_DEADLINE, HANDLER_COUNT, PUBLIC_IN_FLIGHT_MAX, STOP_DEADLINE};
 use super::metrics::Metrics;
 use crate::sys::epoll::{Epoll, Interest, Ready};
 use crate::sys::hidden::HiddenAddress;
@@ -139,7 +136,6 @@ impl Guard {
 
     /// Serves until told to stop, then lets the requests in flight finish.
     pub(super) fn run(&mut self) -> io::Result<()> {
-        lines::hold();
         let mut ready = Vec::new();
         let mut turns = Vec::new();
         // The event loop: ends when stopped and empty, or at the stop's own deadline.
@@ -148,7 +144,6 @@ impl Guard {
             if let Some(by) = self.stops_by
                 && (self.conns.is_empty() || now >= by)
             {
-                lines::release();
                 return Ok(());
             }
             // With all handlers stuck the sidecar is of no use: whoever watches shall end it.
@@ -157,11 +152,6 @@ impl Guard {
             }
             let timeout = self.next_deadline().map(|at| at.saturating_duration_since(now));
             let timeout = timeout.into_iter().chain(self.pulse.pause_max).min();
-            // Replies are out by now; lines that stderr does not take wait for another turn.
-            let timeout = match lines::release() {
-                true => timeout,
-                false => Some(timeout.unwrap_or(HELD_LINES_PAUSE).min(HELD_LINES_PAUSE)),
-            };
             let timeout = if self.next_up.is_empty() { timeout } else { Some(Duration::ZERO) };
             self.epoll.wait(timeout, &mut ready)?;
             let now = Instant::now();
