@@ -10,11 +10,13 @@ mod columns;
 mod models;
 mod parquet_file;
 mod pipeline;
+mod record;
 mod splice;
 mod text;
 
 pub use columns::{Columns, RowError, Source, known_as};
 pub use models::Models;
+pub use record::{Made, Record};
 
 use crate::table::{Compression, Format, Input, Place, TableError, Writer};
 use arrow_array::RecordBatch;
@@ -79,7 +81,8 @@ pub enum ScoreError {
     },
 }
 
-/// Scores a table. The output bears its name only when it is whole.
+/// Scores a table. The output bears its name only when it is whole; it says which models made its
+/// columns, within Parquet and beside CSV.
 ///
 /// # Errors
 ///
@@ -87,11 +90,18 @@ pub enum ScoreError {
 pub fn run(job: &Job<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<Summary, ScoreError> {
     let input = Input::open(job.input)?;
     let to_parquet = crate::table::is_parquet(job.output);
-    match (input.format(), to_parquet) {
-        (Format::Parquet, true) => splice::run(job, input, watch),
+    // A record that cannot be used says nothing of the columns that stay.
+    let before = Record::of(job.input).ok().flatten().unwrap_or_default();
+    let record = before.and(job.models.made());
+    let note = record.text();
+    let summary = match (input.format(), to_parquet) {
+        (Format::Parquet, true) => splice::run(job, input, &note, watch),
         (Format::Parquet, false) => batches::run(job, input, watch),
-        (Format::Csv | Format::CsvGz, to_parquet) => text::run(job, input, to_parquet, watch),
-    }
+        (Format::Csv | Format::CsvGz, false) => text::run(job, input, None, watch),
+        (Format::Csv | Format::CsvGz, true) => text::run(job, input, Some(&note), watch),
+    }?;
+    record.save(job.output).map_err(TableError::from)?;
+    Ok(summary)
 }
 
 impl Job<'_> {

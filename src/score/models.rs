@@ -1,6 +1,7 @@
 //! [`Models`]: some models over the columns of a table, eight rows at a time.
 
 use super::columns::known_as;
+use super::record::Made;
 use crate::abi::status;
 use crate::model::Kind;
 use crate::model::evaluator::{Answer, Evaluator};
@@ -15,6 +16,7 @@ pub struct Models {
     members: Vec<Member>,
     features: Vec<String>,
     outputs: Vec<String>,
+    made: Vec<Made>,
     level: Level,
 }
 
@@ -48,6 +50,7 @@ impl Models {
             members: Vec::new(),
             features: Vec::new(),
             outputs: Vec::new(),
+            made: Vec::new(),
             level: Level::best(),
         };
         for artifact in &artifacts {
@@ -59,12 +62,13 @@ impl Models {
                 Kind::Linear => &["regression"],
                 Kind::Logistic => &["probability", "class"],
             };
-            for name in names {
-                models.outputs.push(match of_kind(artifact.kind()) {
-                    1 => (*name).to_owned(),
-                    _ => format!("{}_{name}", artifact.name()),
-                });
-            }
+            let column = |name: &&str| match of_kind(artifact.kind()) {
+                1 => (*name).to_owned(),
+                _ => format!("{}_{name}", artifact.name()),
+            };
+            let columns: Vec<String> = names.iter().map(column).collect();
+            models.outputs.extend_from_slice(&columns);
+            models.made.push(Made::by(artifact, columns));
         }
         models
     }
@@ -86,6 +90,11 @@ impl Models {
     /// The names of the columns they write.
     pub fn outputs(&self) -> &[String] {
         &self.outputs
+    }
+
+    /// What is recorded of them, in their order.
+    pub fn made(&self) -> &[Made] {
+        &self.made
     }
 
     /// The columns they write, as arrow describes them.

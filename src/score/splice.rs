@@ -4,6 +4,7 @@
 use super::columns::Source;
 use super::parquet_file::{Features, File, open};
 use super::pipeline::ordered;
+use super::record::KEY;
 use super::{Columns, Event, Job, RowError, ScoreError, Summary, Tally};
 use crate::table::{Input, Output, OutputError, Place, TableError, failed};
 use arrow_array::{ArrayRef, RecordBatch};
@@ -51,6 +52,7 @@ struct Group {
 pub(super) fn run(
     job: &Job<'_>,
     input: Input,
+    note: &str,
     watch: &mut dyn FnMut(Event<'_>),
 ) -> Result<Summary, ScoreError> {
     let file = File::of(input)?;
@@ -58,6 +60,7 @@ pub(super) fn run(
     let metadata = reading.metadata();
     let scorer = Scorer::new(job, &file, &reading, &columns);
     let mut layout = Layout::create(&scorer)?;
+    layout.note(note);
     let mut tally = Tally::new(job, watch);
     let mut groups = 0..metadata.num_row_groups();
     let promised = metadata.file_metadata().num_rows().unsigned_abs();
@@ -114,6 +117,12 @@ impl<'a> Layout<'a> {
         Ok(written
             .map_err(|error| OutputError::Write { path: path(), error })
             .map_err(TableError::from)?)
+    }
+
+    /// Puts into the footer which models made the outputs.
+    fn note(&mut self, note: &str) {
+        self.pairs.retain(|pair| pair.key != KEY);
+        self.pairs.push(KeyValue { key: KEY.to_owned(), value: Some(note.to_owned()) });
     }
 
     /// Writes the columns of a row group.

@@ -45,7 +45,7 @@ impl Pieces {
 pub(super) fn run(
     job: &Job<'_>,
     input: Input,
-    to_parquet: bool,
+    note: Option<&str>,
     watch: &mut dyn FnMut(Event<'_>),
 ) -> Result<Summary, ScoreError> {
     let (path, progress) = (Arc::clone(input.path()), input.progress());
@@ -58,11 +58,12 @@ pub(super) fn run(
     let columns = columns.map_err(|error| job.header(error))?;
     let mut pieces = Pieces { rows, progress };
     let mut first = None;
-    let (form, mut writer) = if to_parquet {
+    let (form, mut writer) = if let Some(note) = note {
         first = pieces.next()?;
         let schema = schema(job, &columns, first.as_ref().map_or(&[], |piece| &piece.rows));
         let options = WriterOptions { compression: job.compression };
-        let writer = Writer::create(job.output, &schema, &options)?;
+        let mut writer = Writer::create(job.output, &schema, &options)?;
+        writer.note(super::record::KEY, note);
         (Form::Record(schema), writer)
     } else {
         let mut line = csv::Writer::from_writer(Vec::new());

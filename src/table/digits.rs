@@ -156,7 +156,7 @@ fn quotient(number: u64, tens: u64) -> (u64, u64) {
     let guess = number as f64 / tens as f64;
     let bits = guess.to_bits();
     let digits = bits & ((1 << 52) - 1) | 1 << 52;
-    let places = (1075 - (bits >> 52)) & 127;
+    let places = 1075u64.wrapping_sub(bits >> 52) & 127;
     let shifted = if places < 64 { number << (places & 63) } else { 0 };
     // What is left over, in units of the last place times the divisor: exact, as it is less than
     // 3/2 of the divisor, however much of both products is cut off.

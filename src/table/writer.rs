@@ -9,6 +9,7 @@ use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
 use parquet::basic;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use std::io::{self, Write};
@@ -183,6 +184,14 @@ impl Writer {
             Form::Parquet(writer) => {
                 writer.write(record).map_err(|error| failed(&self.path, error))
             }
+        }
+    }
+
+    /// Puts a text under a key into Parquet's own metadata; CSV has no place for it.
+    pub(crate) fn note(&mut self, key: &str, value: &str) {
+        if let Form::Parquet(writer) = &mut self.form {
+            let (key, value) = (key.to_owned(), Some(value.to_owned()));
+            writer.append_key_value_metadata(KeyValue { key, value });
         }
     }
 

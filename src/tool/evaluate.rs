@@ -1,10 +1,12 @@
 //! `factord evaluate`: predictions against outcomes.
 
 mod page;
+mod question;
 
 use super::{Failure, print};
 use crate::evaluate::{self, BIN_COUNT, By, Classifier, Figures, Job, Join, Regression, Report};
 use crate::table::{Output, OutputError};
+use question::Question;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::io::Write as _;
@@ -12,7 +14,7 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
-  factord evaluate scored.parquet --cut 0.5
+  factord evaluate scored.parquet
   factord evaluate scored.parquet outcomes.csv --target sell_rate --cut 0.5 --by day --by symbol
   factord evaluate scored.csv labels.csv --target sell_rate --class rose --rows --json
   factord evaluate scored.parquet --horizon 1 --cut 0.5 --by hour --by symbol --html evaluation.html
@@ -22,9 +24,10 @@ there is no class it is 1 for a probability above 0.5. The outcome is a column o
 of a second one, which is joined by symbol and start_ns where both have them, else by row order.
 The classifier is evaluated when --cut (class 1 is an outcome above it) or --class (a column of 0
 and 1) tells what was right. Rows without a prediction or an outcome are counted and left out.
-A model trained with --horizon 1 predicts the next window: --horizon 1 compares with the outcome of
-the row 1 later of the same symbol, within a session, as training does. Windows of a symbol follow
-each other in the table; the last of a session have no outcome.
+Outcome, horizon and cut are those of the models, as score, predict --csv and replay record them
+with their predictions; without a record they are sell_rate, 0 and none. --horizon 1 compares with
+the outcome of the row 1 later of the same symbol, within a session, as training does. Windows of a
+symbol follow each other in the table; the last of a session have no outcome.
 R2, RMSE and MAE; accuracy, precision, recall, F1, AUC (ties count half), Brier score and expected
 calibration error are those of scikit-learn; a figure that is not defined is shown as -.
 An R2 near 1 on the window of the inputs is an identity and no skill: sell_rate = 1 - buy_rate.";
@@ -39,17 +42,18 @@ pub struct EvaluateArgs {
     /// The table with the outcomes (default: the predictions' own)
     #[arg(value_name = "OUTCOMES")]
     outcomes: Option<PathBuf>,
-    /// The column of the outcome
-    #[arg(long, value_name = "COLUMN", default_value = "sell_rate")]
-    target: String,
+    /// The column of the outcome [default: what the models predict, or sell_rate]
+    #[arg(long, value_name = "COLUMN")]
+    target: Option<String>,
     /// How many windows later the outcome is, in the same session; 0 is the prediction's own
-    #[arg(long, value_name = "K", default_value_t = 0)]
-    horizon: u32,
+    /// [default: what the models were trained for, or 0]
+    #[arg(long, value_name = "K")]
+    horizon: Option<u32>,
     /// The longest pause between windows of one session, in seconds [default: anything shorter than
     /// the window before it]
     #[arg(long, value_name = "SECONDS", value_parser = super::train::not_negative)]
     pause: Option<f64>,
-    /// Above this outcome the class is 1
+    /// Above this outcome the class is 1 [default: the cut of the classifier's label, if recorded]
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true, conflicts_with = "class")]
     cut: Option<f64>,
     /// The column of the class, 0 or 1
@@ -70,16 +74,6 @@ pub struct EvaluateArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-}
-
-impl EvaluateArgs {
-    /// The outcome as artifacts name it: `sell_rate`, or `sell_rate[+1]` a window later.
-    fn outcome(&self) -> String {
-        match self.horizon {
-            0 => self.target.clone(),
-            later => format!("{}[+{later}]", self.target),
-        }
-    }
 }
 
 /// What to group by.
@@ -121,6 +115,7 @@ pub fn run(args: &EvaluateArgs) -> Result<(), Failure> {
     // What cannot be written is told before everything is read.
     let page = args.html.as_ref().map(|path| Output::create(path).map(|file| (file, path)));
     let page = page.transpose()?;
+    let question = Question::of(args)?;
     let report = evaluate::run(&Job {
         predictions: &args.predictions,
         outcomes: args.outcomes.as_deref(),
@@ -129,32 +124,36 @@ pub fn run(args: &EvaluateArgs) -> Result<(), Failure> {
             (_, true) => Join::Key,
             _ => Join::Auto,
         },
-        target: &args.target,
-        cut: args.cut,
+        target: &question.target,
+        cut: question.cut,
         class: args.class.as_deref(),
-        horizon: args.horizon as usize,
+        horizon: question.horizon as usize,
         // Longer pauses than the whole of time make no difference.
         pause_ns: args.pause.map(|seconds| (seconds * 1e9) as i64),
         by: &by,
     })?;
     if let Some((mut file, path)) = page {
         let failed = |error| OutputError::Write { path: path.clone(), error };
-        file.write_all(page::page(args, &report).as_bytes()).map_err(failed)?;
+        file.write_all(page::page(args, &question, &report).as_bytes()).map_err(failed)?;
         file.finish()?;
     }
     if args.json {
-        return print(format_args!("{}\n", as_json(args, &report)));
+        return print(format_args!("{}\n", as_json(&question, &report)));
     }
-    print(as_text(args, &report))
+    print(as_text(&question, &report))
 }
 
-fn as_json(args: &EvaluateArgs, report: &Report) -> Value {
+fn as_json(question: &Question, report: &Report) -> Value {
     let groups = report.groups.iter().map(|(by, groups)| {
         let groups = groups.iter().map(|(name, figures)| (name.clone(), figures_json(figures)));
         (by.name().to_owned(), Value::Object(groups.collect()))
     });
     json!({
-        "outcome": args.outcome(),
+        "outcome": question.outcome(),
+        "horizon": question.horizon,
+        "cut": question.cut,
+        "models": question.models,
+        "warnings": question.warnings,
         "rows": report.row_count,
         "without_prediction": report.unpredicted_count,
         "without_outcome": report.unknown_count,
@@ -193,17 +192,20 @@ fn figures_json(figures: &Figures) -> Value {
 }
 
 /// The tables for people.
-fn as_text(args: &EvaluateArgs, report: &Report) -> String {
+fn as_text(question: &Question, report: &Report) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = writeln!(
         out,
         "{} rows against {}, {} without a prediction, {} without an outcome",
         report.row_count,
-        args.outcome(),
+        question.outcome(),
         report.unpredicted_count,
         report.unknown_count
     );
+    for line in question.lines() {
+        let _ = writeln!(out, "{line}");
+    }
     let overall = [("all".to_owned(), report.overall.clone())];
     let mut tables: Vec<(&str, &[(String, Figures)])> = vec![("", &overall)];
     tables.extend(report.groups.iter().map(|(by, groups)| (by.name(), groups.as_slice())));

@@ -13,6 +13,7 @@ pub mod factors;
 mod failure;
 pub mod http;
 pub mod import;
+mod made;
 pub mod model;
 pub mod ping;
 pub mod predict;

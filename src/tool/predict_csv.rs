@@ -4,11 +4,12 @@
 //! scored to its end is never left under the name that was asked for.
 
 use super::predict::served;
-use super::{Failure, score};
+use super::{Failure, made, score};
+use crate::channel;
 use crate::client::{Answer, AttachOptions, Client, PredictError};
 use crate::exit::Code;
 use crate::idle::IdleStrategy;
-use crate::score::{Columns, RowError, Summary};
+use crate::score::{Columns, Made, Record, RowError, Summary};
 use crate::table::{At, Output, Place, Rows};
 use csv::{ByteRecord, Writer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -59,6 +60,9 @@ pub(super) fn run(job: &CsvJob<'_>) -> Result<(), Failure> {
     progress.finish_and_clear();
     written?;
     output.finish()?;
+    let models = scorer.models();
+    Record::new(models.clone()).save(job.output)?;
+    made::say(job.output, &models);
     scorer.report()
 }
 
@@ -91,12 +95,24 @@ fn open(path: &Path) -> Result<(impl Read + use<>, ProgressBar), Failure> {
     Ok((progress.wrap_read(input), progress))
 }
 
+/// What is recorded of both models.
+fn made_now(client: &Client, job: &CsvJob<'_>) -> Result<Vec<Made>, Failure> {
+    let socket = channel::socket_path(job.socket.as_deref());
+    let [regression, probability, class] = OUTPUTS;
+    let both = [("regression", vec![regression]), ("classification", vec![probability, class])];
+    both.iter()
+        .map(|(name, columns)| Ok(made::by_served(&served(client, name)?, columns, &socket)))
+        .collect()
+}
+
 /// The state of one run.
 struct Scorer<'a> {
     job: &'a CsvJob<'a>,
     client: Client,
     regression: u16,
     classification: u16,
+    /// The models as they were at the start.
+    made: Vec<Made>,
     columns: Columns,
     rows: Vec<ByteRecord>,
     /// Where each row's features are in `features`; `None` for a row that cannot be read.
@@ -119,11 +135,13 @@ impl<'a> Scorer<'a> {
             }
             *id = row.id;
         }
+        let made = made_now(&client, job)?;
         Ok(Scorer {
             job,
             client,
             regression: ids[0],
             classification: ids[1],
+            made,
             columns,
             rows: vec![ByteRecord::new(); CHUNK_ROWS],
             places: Vec::with_capacity(CHUNK_ROWS),
@@ -133,6 +151,15 @@ impl<'a> Scorer<'a> {
             row_count: 0,
             bad_count: 0,
         })
+    }
+
+    /// The models that answered: those of the start, and those that a reload brought meanwhile.
+    fn models(&self) -> Vec<Made> {
+        let mut models = self.made.clone();
+        let known = |made: &Made| self.made.iter().any(|old| old.sha256 == made.sha256);
+        let now = made_now(&self.client, self.job).unwrap_or_default();
+        models.extend(now.into_iter().filter(|made| !known(made)));
+        models
     }
 
     fn stream<R: Read>(

@@ -11,6 +11,7 @@ mod window;
 use super::factor_flags::{TradeFlags, WindowFlags};
 use super::{Failure, Globals};
 use crate::exit::Code;
+use crate::score::Made;
 use crate::sync::{AtomicU64, Ordering};
 use crate::trades::Reader;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -105,7 +106,8 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     bar.finish_and_clear();
     let ended = ended?;
     let seconds = started.elapsed().as_secs_f64();
-    let partial = session.sink.finish(ended == Ended::Interrupted)?;
+    let models: Vec<Made> = session.models.iter().flat_map(|served| served.made.clone()).collect();
+    let partial = session.sink.finish(ended == Ended::Interrupted, &models)?;
     let summary = Summary {
         session: &session.done,
         tally: &session.tally,
@@ -114,6 +116,7 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
         interrupted: ended == Ended::Interrupted,
         partial,
         seconds,
+        models: &models,
     };
     summary.print(&args.out, args.json)
 }

@@ -1,6 +1,6 @@
 //! `factord score`: a feature table through models, without a daemon.
 
-use super::{Failure, model, print};
+use super::{Failure, made, model, print};
 use crate::exit::Code;
 use crate::model::catalogue;
 use crate::model::file::Artifact;
@@ -30,7 +30,9 @@ Answers are those of the daemon, bit for bit.
 A row that cannot be scored ends the run with code 65 and writes no file; with --keep-going it is
 reported, its outputs stay empty, the other rows are scored, and the code is 1.
 Parquet to Parquet copies the other columns as they are packed. Predictions are written without a
-dictionary, and unpacked unless --compression says otherwise: they hold noise in every bit.";
+dictionary, and unpacked unless --compression says otherwise: they hold noise in every bit.
+The models' names, hashes, targets, horizons and cuts are recorded for factord evaluate: in the
+metadata of Parquet, beside CSV in OUT.models.json, and on stderr where the output is no file.";
 
 /// The flags of `factord score`.
 #[derive(Debug, clap::Args)]
@@ -116,7 +118,9 @@ pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
         Event::Done(share) => bar.set_position((share * 1e3) as u64),
     });
     bar.finish_and_clear();
-    report(summary?, &args.out, args.json)
+    let summary = summary?;
+    made::say(&args.out, models.made());
+    report(summary, &args.out, args.json)
 }
 
 fn artifacts(args: &ScoreArgs) -> Result<Vec<Artifact>, Failure> {

@@ -90,7 +90,8 @@ fn ctrl_c_ends_a_replay_with_its_summary_and_no_table_that_looks_whole() {
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("rows so far in rows.csv.partial"), "{text}");
-    assert_eq!(daemon.names(), ["factord.sock", "rows.csv.partial", "trades.csv"]);
+    let rows = ["rows.csv.partial", "rows.csv.partial.models.json"];
+    assert_eq!(daemon.names(), ["factord.sock", rows[0], rows[1], "trades.csv"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod bad;
 mod evaluate;
 mod later;
+mod record;
 #[path = "../cli/support.rs"]
 #[expect(dead_code, reason = "some of it serves the tests of the command line alone")]
 mod support;

@@ -1,6 +1,6 @@
 //! An evaluation as one page: no script, nothing from elsewhere.
 
-use super::{By, Classifier, Figures, Report, regression_cells};
+use super::{By, Classifier, Figures, Question, Report, regression_cells};
 use super::{CLASSIFIER, EvaluateArgs, REGRESSION, classifier_cells, defined, four};
 use crate::plot::{Axis, Chart, escaped, page_head};
 use std::fmt::{Result, Write};
@@ -9,29 +9,37 @@ use std::fmt::{Result, Write};
 const GROUPS_MAX: usize = 60;
 
 /// The whole page.
-pub(super) fn page(args: &EvaluateArgs, report: &Report) -> String {
-    let mut out = page_head(&format!("{} by factord evaluate", args.outcome()), "wide");
+pub(super) fn page(args: &EvaluateArgs, question: &Question, report: &Report) -> String {
+    let mut out = page_head(&format!("{} by factord evaluate", question.outcome()), "wide");
     // Writing to a string cannot fail.
-    let _ = write_page(args, report, &mut out);
+    let _ = write_page(args, question, report, &mut out);
     out
 }
 
-fn write_page(args: &EvaluateArgs, report: &Report, out: &mut String) -> Result {
+fn write_page(
+    args: &EvaluateArgs,
+    question: &Question,
+    report: &Report,
+    out: &mut String,
+) -> Result {
     writeln!(
         out,
         "<h1>{}</h1><p>Predictions in {}: {} rows, {} without a prediction, {} without an outcome. \
          An outcome is {}.</p>",
-        escaped(&args.outcome()),
+        escaped(&question.outcome()),
         escaped(&args.predictions.display().to_string()),
         report.row_count,
         report.unpredicted_count,
         report.unknown_count,
-        match args.horizon {
+        match question.horizon {
             0 => "that of the prediction's own window".to_owned(),
             1 => "that of the next window of the same session".to_owned(),
             later => format!("that of the window {later} later in the same session"),
         }
     )?;
+    for line in question.lines() {
+        writeln!(out, "<p>{}</p>", escaped(&line))?;
+    }
     tiles(&report.overall, out)?;
     if let Some(classifier) = &report.overall.classifier {
         calibration(classifier, out)?;

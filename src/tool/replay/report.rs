@@ -3,6 +3,7 @@
 use super::pace::Speed;
 use super::session::Done;
 use super::tally::{Figures, Tally};
+use crate::score::Made;
 use crate::tool::{Failure, print};
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -22,6 +23,8 @@ pub(super) struct Summary<'a> {
     /// Where the rows of an interrupted replay are.
     pub(super) partial: Option<PathBuf>,
     pub(super) seconds: f64,
+    /// Whose the predictions are.
+    pub(super) models: &'a [Made],
 }
 
 impl Summary<'_> {
@@ -51,6 +54,7 @@ impl Summary<'_> {
             "engine_restarts": done.restarts,
             "target": self.target,
             "cut": self.tally.cut,
+            "models": self.models,
             "now": figures(&self.tally.now),
             "next": figures(&self.tally.next),
             "round_trip_ns": {"count": done.round_trips.len()},
@@ -83,6 +87,9 @@ impl Summary<'_> {
             (Some(path), _) => text += &format!(", rows so far in {}\n", path.display()),
             (None, _) if out == Path::new("-") => text += "\n",
             (None, _) => text += &format!(", rows in {}\n", out.display()),
+        }
+        for made in self.models {
+            text += &format!("  predictions of {made}\n");
         }
         if done.undefined > 0 {
             text += &format!("  {} windows without rates have no prediction\n", done.undefined);

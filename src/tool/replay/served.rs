@@ -6,6 +6,8 @@ use crate::client::{AttachOptions, Client, Prediction};
 use crate::exit::Code;
 use crate::factors::Row;
 use crate::idle::IdleStrategy;
+use crate::model::Kind;
+use crate::score::Made;
 use crate::tool::predict::served;
 use crate::tool::{Failure, model};
 use quanta::Clock;
@@ -24,6 +26,8 @@ pub(super) struct Served {
     pub(super) target: String,
     /// Where the label of a classifier was cut, in units of the target.
     pub(super) threshold: Option<f64>,
+    /// Every artifact that answered, in the order in which they were served.
+    pub(super) made: Vec<Made>,
     /// What the model table and the engine were when the model was last looked at.
     seen: (u64, u64),
 }
@@ -53,6 +57,7 @@ impl Served {
             x: Vec::new(),
             target: String::new(),
             threshold: None,
+            made: Vec::new(),
             seen: (0, 0),
         };
         model.look()?;
@@ -67,6 +72,14 @@ impl Served {
         let details = artifact.details();
         self.target = details.target.clone();
         self.threshold = details.threshold;
+        let columns: &[&str] = match artifact.kind() {
+            Kind::Linear => &["regression"],
+            Kind::Logistic => &["probability", "class"],
+        };
+        let made = Made::by(&artifact, columns.iter().map(|&column| column.to_owned()).collect());
+        if !self.made.contains(&made) {
+            self.made.push(made);
+        }
         self.features.clear();
         for name in &details.feature_names {
             let Some((_, column)) = window::column(name) else {

@@ -52,7 +52,7 @@ pub(super) struct Done {
 /// A replay under way.
 pub(super) struct Session {
     book: Book,
-    models: [Served; 2],
+    pub(super) models: [Served; 2],
     /// The column that the predictions are compared with.
     outcome: Column,
     clock: Clock,

@@ -1,7 +1,8 @@
 //! [`Sink`]: where the rows of a replay go.
 
 use super::window::{Predicted, record, schema};
-use crate::table::{TableError, Writer, WriterOptions};
+use crate::score::{Made, Record};
+use crate::table::{TableError, Writer, WriterOptions, is_parquet};
 use arrow_schema::SchemaRef;
 use std::path::{Path, PathBuf};
 
@@ -43,16 +44,28 @@ impl Sink {
         Ok(())
     }
 
-    /// Ends the table. One that is not whole gets another name, which is returned.
-    pub(super) fn finish(&mut self, partial: bool) -> Result<Option<PathBuf>, TableError> {
+    /// Ends the table, which says which models its predictions are of. One that is not whole gets
+    /// another name, which is returned.
+    pub(super) fn finish(
+        &mut self,
+        partial: bool,
+        models: &[Made],
+    ) -> Result<Option<PathBuf>, TableError> {
         self.write()?;
-        let Some(writer) = self.writer.take() else { return Ok(None) };
+        let Some(mut writer) = self.writer.take() else { return Ok(None) };
+        let record = Record::new(models.to_vec());
+        record.note(&mut writer);
         if !partial {
             writer.finish()?;
+            record.save(&self.path)?;
             return Ok(None);
         }
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
         name.push(".partial");
-        writer.finish_as(&self.path.with_file_name(name))
+        let partial = writer.finish_as(&self.path.with_file_name(name))?;
+        if let Some(path) = &partial {
+            record.save_beside(path, is_parquet(&self.path))?;
+        }
+        Ok(partial)
     }
 }

@@ -1,0 +1,164 @@
+//! [`Question`]: what predictions are compared with, by the flags and by what the table says of the
+//! models that made them.
+
+use super::EvaluateArgs;
+use crate::exit::Code;
+use crate::score::{Made, Record};
+use crate::tool::Failure;
+use std::fmt::Display;
+
+/// What is predicted where nothing says more; the vendor of the built-in models' data has another
+/// name for it.
+const OUTCOME: &str = "sell_rate";
+const VENDORS: &str = "S_LI_INITIATIVESELLRATE";
+
+/// What the predictions are compared with.
+pub(super) struct Question {
+    /// The column of the outcome.
+    pub(super) target: String,
+    /// How many windows later it is.
+    pub(super) horizon: u32,
+    /// Above this outcome the class is 1.
+    pub(super) cut: Option<f64>,
+    /// The models that the table names for the columns that are evaluated.
+    pub(super) models: Vec<Made>,
+    /// What whoever reads the figures has to know.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Question {
+    /// Takes from the record what no flag says, and compares the rest.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] when the models differ and no flag chooses.
+    pub(super) fn of(args: &EvaluateArgs) -> Result<Question, Failure> {
+        let mut warnings = Vec::new();
+        let record = Record::of(&args.predictions).unwrap_or_else(|reason| {
+            warnings.push(format!("{reason}: it is passed over"));
+            None
+        });
+        let evaluated = |made: &Made| {
+            let columns = ["regression", "probability", "class"];
+            made.columns.iter().any(|column| columns.contains(&column.as_str()))
+        };
+        let mut models = record.unwrap_or_default().models;
+        models.retain(evaluated);
+        if models.is_empty() {
+            warnings.push(
+                "nothing is recorded of the models: neither their horizon nor their cut is known"
+                    .to_owned(),
+            );
+        }
+        let target = target(args, &models, &mut warnings)?;
+        let horizon = horizon(args, &models, &mut warnings)?;
+        let cut = cut(args, &models, &mut warnings)?;
+        Ok(Question { target, horizon, cut, models, warnings })
+    }
+
+    /// The outcome as artifacts name it: `sell_rate`, or `sell_rate[+1]` a window later.
+    pub(super) fn outcome(&self) -> String {
+        match self.horizon {
+            0 => self.target.clone(),
+            later => format!("{}[+{later}]", self.target),
+        }
+    }
+
+    /// The same for people: models, horizon and cut, then the warnings.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> =
+            self.models.iter().map(|made| format!("model {made}")).collect();
+        let mut asked = format!("compared at horizon {}", self.horizon);
+        if let Some(cut) = self.cut {
+            asked.push_str(&format!(", cut {cut}"));
+        }
+        lines.push(asked);
+        lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
+        lines
+    }
+}
+
+/// The one value that models agree on; `None` when none has one.
+fn agreed<'a, T: PartialEq + Display>(
+    models: &'a [Made],
+    flag: &str,
+    value: impl Fn(&'a Made) -> Option<T>,
+) -> Result<Option<T>, Failure> {
+    let mut first: Option<(&Made, T)> = None;
+    for made in models {
+        let Some(value) = value(made) else { continue };
+        match &first {
+            Some((other, known)) if *known != value => {
+                let message = format!(
+                    "{} has {known} and {} has {value}: choose by --{flag}",
+                    other.name, made.name
+                );
+                return Err(Failure::new(Code::Usage, message));
+            }
+            Some(_) => {}
+            None => first = Some((made, value)),
+        }
+    }
+    Ok(first.map(|(_, value)| value))
+}
+
+fn target(
+    args: &EvaluateArgs,
+    models: &[Made],
+    warnings: &mut Vec<String>,
+) -> Result<String, Failure> {
+    let predicted = |made: &Made| match made.outcome() {
+        "" => None,
+        VENDORS => Some(OUTCOME.to_owned()),
+        outcome => Some(outcome.to_owned()),
+    };
+    let Some(target) = &args.target else {
+        return Ok(agreed(models, "target", predicted)?.unwrap_or_else(|| OUTCOME.to_owned()));
+    };
+    let others = models.iter().filter(|made| {
+        predicted(made).is_some_and(|outcome| outcome != *target && made.outcome() != target)
+    });
+    warnings.extend(
+        others.map(|made| format!("{} predicts {}, not {target}", made.name, made.outcome())),
+    );
+    Ok(target.clone())
+}
+
+fn horizon(
+    args: &EvaluateArgs,
+    models: &[Made],
+    warnings: &mut Vec<String>,
+) -> Result<u32, Failure> {
+    let trained = |made: &Made| made.horizon.and_then(|windows| u32::try_from(windows).ok());
+    let horizon = match args.horizon {
+        Some(horizon) => horizon,
+        None => agreed(models, "horizon", trained)?.unwrap_or(0),
+    };
+    let others = models.iter().filter_map(|made| Some((made, trained(made)?)));
+    warnings.extend(others.filter(|(_, trained)| *trained != horizon).map(|(made, trained)| {
+        format!("{} was trained for horizon {trained}, not {horizon}", made.name)
+    }));
+    if horizon == 0 {
+        warnings.push(
+            "the outcome is of the input's own window: what these figures say is no forecast"
+                .to_owned(),
+        );
+    }
+    Ok(horizon)
+}
+
+fn cut(
+    args: &EvaluateArgs,
+    models: &[Made],
+    warnings: &mut Vec<String>,
+) -> Result<Option<f64>, Failure> {
+    if args.class.is_some() {
+        return Ok(None);
+    }
+    let Some(cut) = args.cut else { return agreed(models, "cut", |made| made.cut) };
+    let others = models.iter().filter_map(|made| Some((made, made.cut?)));
+    warnings.extend(others.filter(|(_, trained)| *trained != cut).map(|(made, trained)| {
+        format!("the label of {} was cut at {trained}, not at {cut}", made.name)
+    }));
+    Ok(Some(cut))
+}

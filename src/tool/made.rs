@@ -1,0 +1,26 @@
+//! What is recorded of the models behind a table's predictions, and said where there is no place.
+
+use super::model;
+use crate::counters::ModelRow;
+use crate::score::{Made, Record};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// A served model and its columns; of one whose artifact the daemon does not hand over there is
+/// name and hash alone.
+pub(super) fn by_served(row: &ModelRow, columns: &[&str], socket: &Path) -> Made {
+    let columns: Vec<String> = columns.iter().map(|&column| column.to_owned()).collect();
+    match model::served(&row.name, socket) {
+        Ok((_, artifact)) => Made::by(&artifact, columns),
+        Err(_) => Made::unread(&row.name, &row.kind.to_string(), &row.sha256, columns),
+    }
+}
+
+/// Says on stderr which models made predictions, where the output has no place for it.
+pub(super) fn say(output: &Path, models: &[Made]) {
+    if !Record::has_place(output) {
+        let models: Vec<String> = models.iter().map(Made::to_string).collect();
+        // With stderr closed there is no one left to tell.
+        let _ = writeln!(io::stderr(), "factord: predictions of {}", models.join("; "));
+    }
+}
