@@ -2,9 +2,11 @@
 //! for longer than promised.
 
 use crate::harness::{Daemon, Http, PATIENCE, address_in, command, get, holds_within, is_healthy};
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -154,6 +156,47 @@ fn a_storm_of_connects_waits_in_line_and_health_answers_behind_it() {
     signal(child.0.id(), Signal::CONT);
     assert_eq!(complete, 900);
     assert!(is_healthy(address));
+}
+
+/// Connects to a socket until no more connections find a place in its line.
+fn fill_line(socket: &Path) -> Vec<OwnedFd> {
+    let connect = || {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let kind = SocketType::SEQPACKET;
+        let fd = net::socket_with(AddressFamily::UNIX, kind, flags, None).unwrap();
+        net::connect(&fd, &SocketAddrUnix::new(socket).unwrap()).ok().map(|()| fd)
+    };
+    (0..5000).map_while(|_| connect()).collect()
+}
+
+#[test]
+fn health_answers_within_two_seconds_beside_an_engine_that_is_stopped_and_overrun() {
+    let daemon = Daemon::start();
+    let (_child, address) = sidecar(&daemon.socket());
+    assert!(is_healthy(address));
+    signal(daemon.pid(), Signal::STOP);
+    let line = fill_line(&daemon.socket());
+    let asks: Vec<Http> = (0..3)
+        .map(|_| {
+            let mut http = Http::connect(address);
+            http.send("GET /predict/regression/0.5/0.2/0.3 HTTP/1.1\r\n\r\n");
+            http
+        })
+        .collect();
+    let answers: Vec<(u16, Duration)> = (0..6)
+        .map(|_| {
+            let began = Instant::now();
+            (get(address, "/health").status, began.elapsed())
+        })
+        .collect();
+    let length = line.len();
+    drop((line, asks));
+    signal(daemon.pid(), Signal::CONT);
+    assert!(length > 100, "{length} connections wait");
+    for (status, took) in &answers {
+        assert!(*status == 503 && *took < TWO_SECONDS, "{answers:?}");
+    }
+    assert!(holds_within(PATIENCE, || is_healthy(address)), "it recovers by itself");
 }
 
 #[test]
