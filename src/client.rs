@@ -18,7 +18,8 @@ pub use answer::{Answer, AttachOptions, PredictError, Prediction};
 pub use batch::Batch;
 
 use crate::abi::request;
-use crate::channel::{self, Refusal};
+use crate::channel::{self, Attempt, Refusal};
+use crate::counters::Unsettled;
 use crate::idle::{Idle, IdleStrategy};
 use crate::ring::Geometry;
 use crate::sys::clock;
@@ -68,6 +69,8 @@ pub struct Client {
     empty_looks: u32,
     clock_mask: u32,
     beat: Beat,
+    /// The way back to an engine.
+    attempt: Option<Attempt>,
     retry_at_ns: u64,
     retry_pause_ns: u64,
 }
@@ -99,7 +102,10 @@ impl Client {
                 slot_count: options.slot_count as u64,
             }),
         )?;
-        let (session, table) = Session::open(&path, geometry, &options.name)?;
+        let AttachOptions { daemon_uid, name, wait, .. } = options;
+        let attached = channel::attach_within(&path, *daemon_uid, geometry, name, *wait)?;
+        let session = Session::new(attached, geometry);
+        let table = session.table().map_err(|Unsettled| AttachError::Unsettled)?;
         let mut names = Names::new();
         names.enter(table);
         Ok(Client {
@@ -116,6 +122,7 @@ impl Client {
             empty_looks: 0,
             clock_mask: clock_mask(options.idle),
             beat: Beat::new(clock::monotonic_ns()),
+            attempt: None,
             retry_at_ns: 0,
             retry_pause_ns: RETRY_NS.start,
         })
@@ -133,12 +140,10 @@ impl Client {
     /// [`PredictError`]; `Deadline` or, when the engine is gone, `NotConnected` past the deadline.
     #[inline(always)]
     pub fn predict(&mut self, model: u16, x: &[f64], deadline: Duration) -> Answer {
-        let ticket = match self.submit(model, x) {
-            Err(PredictError::BackPressure | PredictError::NotConnected) => {
-                return self.predict_late(model, x, deadline);
-            }
-            other => other?,
-        };
+        if !self.connected || !self.has_room() {
+            return self.predict_late(model, x, deadline);
+        }
+        let ticket = self.submit(model, x)?;
         // With nothing else under way the next answer is this one's and needs no sorting.
         if self.session.in_flight() == 1 {
             for _ in 0..QUICK_LOOKS {
@@ -154,7 +159,7 @@ impl Client {
     /// Waits for room in the ring, then predicts.
     #[cold]
     fn predict_late(&mut self, model: u16, x: &[f64], deadline: Duration) -> Answer {
-        let end_ns = clock::monotonic_ns().saturating_add(deadline.as_nanos() as u64);
+        let end_ns = clock::end_of(deadline);
         let mut idle = Idle::new(self.options.idle);
         loop {
             match self.submit(model, x) {
@@ -198,7 +203,7 @@ impl Client {
                 let now_ns = clock::monotonic_ns();
                 if end_ns == 0 {
                     // The first reading comes about a microsecond after the start.
-                    end_ns = now_ns.saturating_add(deadline.as_nanos() as u64);
+                    end_ns = now_ns.saturating_add(clock::nanoseconds(deadline));
                 }
                 if now_ns >= end_ns {
                     self.abandoned.push_back(ticket);
@@ -225,17 +230,28 @@ impl Client {
         if x.len() != self.geometry.feature_count() {
             return Err(PredictError::WidthMismatch);
         }
-        if !self.has_room() {
-            return Err(PredictError::BackPressure);
-        }
-        if !self.connected {
-            self.look_after_engine();
-            if !self.connected {
-                return Err(PredictError::NotConnected);
-            }
+        if !self.connected || !self.has_room() {
+            self.make_way()?;
         }
         let meta = self.meta(model);
         Ok(self.base + self.session.push(meta, x))
+    }
+
+    /// Makes a request possible: by an engine that is back, and by room that answers nobody waits
+    /// for take up.
+    #[cold]
+    fn make_way(&mut self) -> Result<(), PredictError> {
+        if !self.connected {
+            self.look_after_engine();
+        }
+        while !self.has_room() && !self.abandoned.is_empty() {
+            let Some(entry) = self.take_next() else { break };
+            self.early.push_back(entry);
+        }
+        if !self.has_room() {
+            return Err(PredictError::BackPressure);
+        }
+        if self.connected { Ok(()) } else { Err(PredictError::NotConnected) }
     }
 
     /// The first word of a request for a model of the client's number.

@@ -134,14 +134,9 @@ pub trait Coded {
 impl Coded for AttachError {
     fn code(&self) -> Code {
         match self {
-            AttachError::Unreachable { source, .. } | AttachError::Io(source)
-                if source.kind() == io::ErrorKind::PermissionDenied =>
-            {
-                Code::Permission
-            }
-            AttachError::Refused(Refusal::NotAllowed { .. } | Refusal::NotPermitted { .. }) => {
-                Code::Permission
-            }
+            AttachError::Refused(Refusal::NotAllowed { .. } | Refusal::NotPermitted { .. })
+            | AttachError::Forbidden { .. }
+            | AttachError::Untrusted { .. } => Code::Permission,
             AttachError::Refused(Refusal::Geometry { .. }) => Code::Data,
             AttachError::Refused(Refusal::NoMemory { .. }) => Code::Os,
             AttachError::Refused(Refusal::Busy | Refusal::TooMany { .. })
@@ -152,6 +147,7 @@ impl Coded for AttachError {
             | AttachError::Abi { .. }
             | AttachError::Open(_)
             | AttachError::Protocol { .. }
+            | AttachError::HungUp { .. }
             | AttachError::Io(_) => Code::Unavailable,
         }
     }

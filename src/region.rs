@@ -5,6 +5,7 @@
 use crate::abi::{LINE_LEN, REGION_LEN_MAX};
 use crate::sync::Line;
 use crate::sys::memory;
+use core::mem::ManuallyDrop;
 use memmap2::{MmapOptions, MmapRaw};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -60,10 +61,13 @@ pub enum Access {
     Write,
 }
 
-/// A mapped region; unmapped when dropped.
+/// A mapped region; unmapped when dropped in the process that mapped it.
 #[derive(Debug)]
 pub struct Mapping {
-    map: MmapRaw,
+    map: ManuallyDrop<MmapRaw>,
+    /// The process that mapped it.
+    // NB: a forked child has no such mapping, and may have another one at the same place.
+    pid: u32,
     line_count: usize,
     access: Access,
 }
@@ -76,7 +80,8 @@ impl Mapping {
             Access::Read => options.map_raw_read_only(&fd),
             Access::Write => options.map_raw(&fd),
         }?;
-        let mapping = Mapping { map, line_count, access };
+        let (map, pid) = (ManuallyDrop::new(map), std::process::id());
+        let mapping = Mapping { map, pid, line_count, access };
         // SAFETY: the pointer and length are those of the mapping just made.
         unsafe { memory::keep_from_children(mapping.map.as_mut_ptr(), mapping.map.len()) }?;
         Ok(mapping)
@@ -107,6 +112,15 @@ impl Mapping {
     #[inline]
     pub fn words(&self) -> &[crate::sync::AtomicU64] {
         self.as_ref().as_flattened()
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        if self.pid == std::process::id() {
+            // SAFETY: this is the only place that drops it, and `self` is not used any more.
+            unsafe { ManuallyDrop::drop(&mut self.map) };
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::abi::status;
 use crate::idle::IdleStrategy;
 use crate::ring::Response;
+use core::time::Duration;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -20,6 +21,12 @@ pub struct AttachOptions {
     pub slot_count: usize,
     /// What a waiting call does between two looks.
     pub idle: IdleStrategy,
+    /// How long [`Client::attach`](crate::client::Client::attach) tries again while no daemon is
+    /// there, or it is busy or silent; 0 for one attempt.
+    pub wait: Duration,
+    /// The user id of a daemon that is trusted below /tmp, /var/tmp and /dev/shm beside root and
+    /// this process's own user; `None` asks the environment, FACTORD_DAEMON_UID.
+    pub daemon_uid: Option<u32>,
 }
 
 /// Slots unless asked otherwise.
@@ -35,6 +42,8 @@ impl Default for AttachOptions {
             feature_count: 3,
             slot_count: SLOT_COUNT,
             idle: IdleStrategy::Spin,
+            wait: Duration::ZERO,
+            daemon_uid: None,
         }
     }
 }

@@ -71,7 +71,7 @@ impl Client {
         if rows.len() != count * width {
             return Err(PredictError::WidthMismatch);
         }
-        let end_ns = clock::monotonic_ns().saturating_add(limit.as_nanos() as u64);
+        let end_ns = clock::end_of(limit);
         let mut idle = Idle::new(self.options.idle);
         let mut looks = 0u32;
         while batch.taken < count {

@@ -2,12 +2,11 @@
 
 use super::local::Local;
 use crate::abi::{request, status};
-use crate::channel::{self, AttachError, Connection};
+use crate::channel::{Attached, Connection};
 use crate::counters::{ModelTable, Observer, Unsettled};
 use crate::model::evaluator::{Answer, Evaluator};
 use crate::region::Mapping;
 use crate::ring::{Geometry, RequestProducer, Response, ResponseConsumer};
-use std::path::Path;
 
 #[derive(Debug)]
 pub(super) struct Session {
@@ -20,22 +19,15 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn open(
-        path: &Path,
-        geometry: Geometry,
-        name: &str,
-    ) -> Result<(Session, ModelTable), AttachError> {
-        let attached = channel::attach(path, geometry, name)?;
-        let session = Session {
+    pub(super) fn new(attached: Attached, geometry: Geometry) -> Session {
+        Session {
             requests: RequestProducer::new(attached.req, geometry),
             responses: ResponseConsumer::new(attached.resp, geometry),
             observer: Observer::new(attached.status),
             local: Local::new(attached.models),
             connection: attached.connection,
             epoch: attached.welcome.epoch,
-        };
-        let table = session.table().map_err(|Unsettled| AttachError::Unsettled)?;
-        Ok((session, table))
+        }
     }
 
     #[inline]

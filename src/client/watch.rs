@@ -2,6 +2,7 @@
 
 use super::Client;
 use super::session::Session;
+use crate::channel::{Attached, Attempt};
 use crate::sys::clock;
 
 /// A heartbeat that stands still for so long makes the client ask whether the engine lives.
@@ -28,7 +29,8 @@ impl Beat {
 }
 
 impl Client {
-    /// Notices a dead engine and attaches again; called about once a microsecond of waiting.
+    /// Notices a dead engine and comes back to a living one, a step a call; called about once a
+    /// microsecond of waiting.
     #[cold]
     pub(super) fn look_after_engine(&mut self) {
         let now_ns = clock::monotonic_ns();
@@ -47,20 +49,40 @@ impl Client {
                 self.retry_at_ns = now_ns;
             }
         }
-        if !self.connected && now_ns >= self.retry_at_ns {
-            self.attach_again();
-            self.retry_pause_ns = (2 * self.retry_pause_ns).min(RETRY_NS.end);
-            self.retry_at_ns = clock::monotonic_ns() + self.retry_pause_ns;
+        if !self.connected {
+            self.attach_again(now_ns);
         }
     }
 
-    fn attach_again(&mut self) {
-        // What the dead engine answered is still there; the caller takes it before the next try.
+    /// One step of coming back, which waits for nobody.
+    fn attach_again(&mut self, now_ns: u64) {
+        // What the dead engine answered is still there; the caller takes it before the next step.
         if self.session.ready(1) > 0 {
             return;
         }
-        let opened = Session::open(&self.path, self.geometry, &self.options.name);
-        let Ok((mut next, table)) = opened else { return };
+        let attempt = match &mut self.attempt {
+            Some(attempt) => attempt,
+            None if now_ns < self.retry_at_ns => return,
+            none => {
+                let options = &self.options;
+                let daemon_uid = options.daemon_uid;
+                none.insert(Attempt::new(&self.path, daemon_uid, self.geometry, &options.name))
+            }
+        };
+        match attempt.step() {
+            Ok(None) => return,
+            Ok(Some(attached)) => self.adopt(attached),
+            Err(_) => {}
+        }
+        self.attempt = None;
+        self.retry_pause_ns = (2 * self.retry_pause_ns).min(RETRY_NS.end);
+        self.retry_at_ns = clock::monotonic_ns() + self.retry_pause_ns;
+    }
+
+    /// Goes over to a new attachment; not to one whose model table cannot be read.
+    fn adopt(&mut self, attached: Attached) {
+        let mut next = Session::new(attached, self.geometry);
+        let Some(table) = next.table_now() else { return };
         let first = self.base + self.session.next_answer();
         let moved = self.names.get_mut().renumber(table);
         self.session.publish_again(&mut next, moved);

@@ -199,6 +199,7 @@ impl Engine {
                 feature_count: width,
                 slot_count: SLOT_COUNT,
                 idle: IdleStrategy::Backoff,
+                ..AttachOptions::default()
             };
             match Client::attach(&options) {
                 Ok(client) => {

@@ -16,5 +16,4 @@ pub(crate) mod nameless;
 pub mod process;
 pub mod sched;
 pub mod socket;
-#[cfg(feature = "daemon")]
 pub mod trust;

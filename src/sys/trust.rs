@@ -33,14 +33,7 @@ pub enum Why {
 ///
 /// The component and what is wrong with it; the system's error when one cannot be looked at.
 pub fn check(path: &Path, told: Option<u32>) -> io::Result<Result<(), (PathBuf, Why)>> {
-    let mut absolute = std::path::absolute(path)?;
-    if root_of(&absolute).is_none()
-        && let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name())
-        && let Ok(parent) = parent.canonicalize()
-    {
-        // A link of one's own may lead there.
-        absolute = parent.join(name);
-    }
+    let absolute = resolved(path)?;
     let Some(root) = root_of(&absolute) else { return Ok(Ok(())) };
     let mut component = PathBuf::from(root);
     for name in absolute.strip_prefix(root).unwrap_or(Path::new("")).components() {
@@ -62,6 +55,27 @@ pub fn check(path: &Path, told: Option<u32>) -> io::Result<Result<(), (PathBuf, 
         return Ok(Err((component, why)));
     }
     Ok(Ok(()))
+}
+
+/// Tells whether a path leads below a directory that is open to all.
+///
+/// # Errors
+///
+/// The system's error, for an empty path.
+pub fn concerns(path: &Path) -> io::Result<bool> {
+    Ok(root_of(&resolved(path)?).is_some())
+}
+
+fn resolved(path: &Path) -> io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    if root_of(&absolute).is_none()
+        && let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name())
+        && let Ok(parent) = parent.canonicalize()
+    {
+        // A link of one's own may lead there.
+        return Ok(parent.join(name));
+    }
+    Ok(absolute)
 }
 
 fn root_of(path: &Path) -> Option<&'static str> {

@@ -4,6 +4,7 @@ use super::{
     Failure, bench, check, completions, evaluate, factors, http, import, model, ping, predict,
     replay, score, serve, simulate, stat, train,
 };
+use crate::channel;
 use crate::config::Sources;
 use crate::exit;
 use clap::{Parser, Subcommand};
@@ -56,6 +57,9 @@ pub struct Globals {
     /// The daemon's control socket (FACTORD_SOCKET; default: in $XDG_RUNTIME_DIR, /run or /tmp)
     #[arg(long, global = true, value_name = "PATH")]
     pub socket: Option<PathBuf>,
+    /// A user trusted as the daemon below /tmp, beside root and your own (FACTORD_DAEMON_UID)
+    #[arg(long, global = true, value_name = "UID")]
+    pub daemon_uid: Option<u32>,
     /// A TOML file for what neither flags nor environment name (FACTORD_CONFIG)
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -130,6 +134,9 @@ pub enum Command {
 /// [`Failure`] with the exit code.
 pub fn run(cli: &Cli) -> Result<(), Failure> {
     let globals = &cli.globals;
+    if let Some(uid) = globals.daemon_uid {
+        channel::trust_daemon_user(uid);
+    }
     match &cli.command {
         Command::Serve(args) => serve::run(args, globals),
         Command::Http(args) => http::run(args, globals),

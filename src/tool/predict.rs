@@ -78,6 +78,7 @@ pub fn run(args: &PredictArgs, globals: &Globals) -> Result<(), Failure> {
         feature_count: args.features.len(),
         slot_count: 1,
         idle: IdleStrategy::Backoff,
+        ..AttachOptions::default()
     })?;
     let row = served(&client, name)?;
     if row.width != args.features.len() {

@@ -249,6 +249,7 @@ impl Engine {
             feature_count,
             slot_count,
             idle: IdleStrategy::Backoff,
+            ..AttachOptions::default()
         }
     }
 

@@ -4,8 +4,7 @@
 
 use crate::data::{self, Random, is_exact};
 use crate::harness::Process;
-use crate::identity;
-use crate::neighbours;
+use crate::{forks, identity, neighbours};
 use factord::channel;
 use factord::client::{Answer, AttachOptions, Client, PredictError};
 use factord::idle::IdleStrategy;
@@ -144,6 +143,9 @@ fn an_actor_plays_its_role() {
     };
     if role == "fork" {
         return fork(&socket);
+    }
+    if role == "parent" {
+        return forks::parent(&options);
     }
     let mut client = Client::attach(&options).unwrap();
     let tale = match role.as_str() {

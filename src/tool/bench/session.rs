@@ -180,6 +180,7 @@ impl Session {
             feature_count: self.models.width,
             slot_count,
             idle,
+            ..AttachOptions::default()
         })
     }
 

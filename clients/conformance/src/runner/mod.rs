@@ -118,6 +118,7 @@ fn options(socket: &Path) -> AttachOptions {
         slot_count: SLOTS,
         // The cores are shared with the daemon and with whatever else runs.
         idle: IdleStrategy::Backoff,
+        ..AttachOptions::default()
     }
 }
 

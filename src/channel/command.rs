@@ -1,0 +1,84 @@
+//! What needs no channel: STATUS alone, and the control verbs. All of it waits for the daemon.
+
+use super::regions::open_status;
+use super::{
+    AttachError, COMMAND_DEADLINE, CommandError, Connection, HANDSHAKE_DEADLINE, Message,
+    REPLY_LEN_MAX, Verb,
+};
+use crate::abi;
+use crate::region::Mapping;
+use crate::sys::{clock, memory};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+impl Connection {
+    /// Carries out one control verb and returns what the daemon says.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError::Failed`] with the daemon's own words.
+    pub fn command(&self, verb: Verb, argument: u64) -> Result<Vec<u8>, CommandError> {
+        let abi = abi::ABI_WORD;
+        self.send(&Message::Command { abi, verb: verb as u64, argument })?;
+        let step = "expected a reply with its text";
+        let (message, files) = self.receive(clock::end_of(COMMAND_DEADLINE), step)?;
+        let (Message::Reply { code }, [file]) = (message, files.as_slice()) else {
+            return Err(self.broken(step).into());
+        };
+        let bytes = read_reply(file).map_err(AttachError::from)?;
+        if code == 0 {
+            Ok(bytes)
+        } else {
+            Err(CommandError::Failed(String::from_utf8_lossy(&bytes).into_owned()))
+        }
+    }
+}
+
+/// Reads the file of a reply whole; its size is a claim and is bounded before it is believed.
+fn read_reply(file: &OwnedFd) -> io::Result<Vec<u8>> {
+    use std::os::unix::fs::FileExt;
+    let len = memory::len(file.as_fd())?;
+    if len > REPLY_LEN_MAX {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "reply too long"));
+    }
+    let mut bytes = vec![0; len as usize];
+    std::fs::File::from(file.try_clone()?).read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+/// Attaches to STATUS alone.
+///
+/// # Errors
+///
+/// [`AttachError`].
+pub fn observe(path: &Path) -> Result<Mapping, AttachError> {
+    let connection = Connection::open(path)?;
+    let nonce = connection.greet(None, "observer")?;
+    let end_ns = clock::end_of(HANDSHAKE_DEADLINE);
+    let (message, files) = connection.receive(end_ns, "expected a welcome")?;
+    let welcome = connection.welcome(&message, None, nonce)?;
+    let [status] = files.as_slice() else {
+        return Err(connection.broken("expected one descriptor"));
+    };
+    Ok(open_status(status, &welcome)?)
+}
+
+/// Tells the daemon to read its models again; returns what it adopted, a line a model.
+///
+/// # Errors
+///
+/// [`CommandError::Failed`] when a model failed its check; the old ones stay.
+pub fn reload(path: &Path) -> Result<String, CommandError> {
+    let text = Connection::open(path)?.command(Verb::Reload, 0)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Reads the artifact of a served model, as the engine validated it.
+///
+/// # Errors
+///
+/// [`CommandError::Failed`] when no model of that id is served.
+pub fn fetch_artifact(path: &Path, model: u16) -> Result<Vec<u8>, CommandError> {
+    Connection::open(path)?.command(Verb::Artifact, model.into())
+}
