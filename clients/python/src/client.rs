@@ -3,7 +3,7 @@
 use crate::open::{ModelKey, ModelRow, Open};
 use crate::prediction::{Prediction, one};
 use crate::rows::{self, Segment};
-use crate::{error, fork, stream};
+use crate::{error, fork, slices, stream};
 use factord::client::{AttachOptions, Client as Channel};
 use factord::idle::IdleStrategy;
 use numpy::PyReadonlyArray1;
@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::time::Duration;
 
 /// A channel to the daemon: predictions through shared memory.
 ///
@@ -21,6 +22,9 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 /// slot_count: requests under way at most, a power of two up to 4,096.
 /// idle: what a waiting call does: "spin", "noop", "yield" or "backoff".
 /// stamp: ask for the engine's time stamps with every request.
+/// wait: seconds to try again for while no daemon is there, or it is busy or silent.
+/// daemon_uid: a user trusted as the daemon below /tmp, beside root and this process's own;
+/// without one $FACTORD_DAEMON_UID.
 ///
 /// Raises AttachError. One thread at a time: a call meets InUseError while another thread is
 /// inside this client. A forked child makes a client of its own.
@@ -40,7 +44,8 @@ pub(crate) struct Client {
 impl Client {
     #[new]
     #[pyo3(signature = (
-        socket=None, *, name="python", feature_count=3, slot_count=256, idle="spin", stamp=false
+        socket=None, *, name="python", feature_count=3, slot_count=256, idle="spin", stamp=false,
+        wait=0.0, daemon_uid=None
     ))]
     fn new(
         py: Python<'_>,
@@ -50,14 +55,17 @@ impl Client {
         slot_count: usize,
         idle: &str,
         stamp: bool,
+        wait: f64,
+        daemon_uid: Option<u32>,
     ) -> PyResult<Client> {
         let idle: IdleStrategy =
             idle.parse().map_err(|error| PyValueError::new_err(format!("{error}")))?;
         let name = name.to_owned();
-        let options = AttachOptions { socket, name, feature_count, slot_count, idle };
-        let mut channel = py
-            .detach(|| Channel::attach(&options))
-            .map_err(|refused| error::of_attach(py, &refused))?;
+        let limit = error::seconds("wait", wait)?;
+        let wait = Duration::ZERO;
+        let options =
+            AttachOptions { socket, name, feature_count, slot_count, idle, wait, daemon_uid };
+        let mut channel = slices::attach(py, options, limit)?;
         channel.stamp(stamp);
         let open = Mutex::new(Some(Open::new(channel)));
         Ok(Client { open, forks: fork::count(), feature_count, slot_count })
@@ -124,7 +132,7 @@ impl Client {
         deadline: f64,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = rows.py();
-        let deadline = error::seconds(deadline)?;
+        let deadline = error::seconds("deadline", deadline)?;
         let segments = self.segments(rows)?;
         let mut open = self.lock(py)?;
         let open = unclosed(py, &mut open)?;
@@ -253,8 +261,16 @@ impl Client {
         Ok(unclosed(py, &mut open)?.models())
     }
 
-    /// Gives the channel back; a closed client refuses every call but this one.
+    /// Gives the channel back; a closed client refuses every call but this one. In a forked child
+    /// it lets go of the channel, which stays the parent's.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.is_forked() {
+            // A thread that was inside at the fork is not in the child, and its lock is for ever.
+            if let Ok(mut open) = self.open.try_lock() {
+                *open = None;
+            }
+            return Ok(());
+        }
         *self.lock(py)? = None;
         Ok(())
     }
@@ -303,7 +319,7 @@ impl Client {
 impl Client {
     /// This client for one call.
     fn lock(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Option<Open>>> {
-        if self.forks != fork::count() {
+        if self.is_forked() {
             let message = "this client was made before the fork: make one in this process";
             return Err(error::raise(py, "ForkedError", message.to_owned()));
         }
@@ -319,6 +335,10 @@ impl Client {
         }
     }
 
+    fn is_forked(&self) -> bool {
+        self.forks != fork::count()
+    }
+
     fn segments<'py>(&self, rows: &Bound<'py, PyAny>) -> PyResult<Vec<Segment<'py>>> {
         rows::segments(rows, self.feature_count, &PyTuple::empty(rows.py()))
     }
@@ -330,7 +350,7 @@ impl Client {
         model: &ModelKey<'_>,
         deadline: f64,
     ) -> PyResult<Prediction> {
-        let deadline = error::seconds(deadline)?;
+        let deadline = error::seconds("deadline", deadline)?;
         let mut open = self.lock(py)?;
         unclosed(py, &mut open)?.predict(py, model, x, deadline)
     }

@@ -45,10 +45,12 @@ pub(crate) fn of_ticket(py: Python<'_>, error: PredictError, ticket: u64) -> PyE
 pub(crate) fn of_attach(py: Python<'_>, error: &AttachError) -> PyErr {
     let class = match error {
         AttachError::Unreachable { .. } => "UnreachableError",
+        AttachError::Forbidden { .. } => "ForbiddenError",
+        AttachError::Untrusted { .. } => "UntrustedError",
         AttachError::Refused(_) => "RefusedError",
         AttachError::Abi { .. } => "AbiError",
         AttachError::Open(_) => "RegionError",
-        AttachError::Protocol { .. } => "ProtocolError",
+        AttachError::Protocol { .. } | AttachError::HungUp { .. } => "ProtocolError",
         AttachError::Deadline | AttachError::Unsettled => "AttachDeadlineError",
         AttachError::Io(_) => "AttachError",
     };
@@ -68,8 +70,8 @@ pub(crate) fn of_artifact(py: Python<'_>, error: ArtifactFileError) -> PyErr {
 }
 
 /// Seconds as Python gives them.
-pub(crate) fn seconds(value: f64) -> PyResult<core::time::Duration> {
+pub(crate) fn seconds(what: &str, value: f64) -> PyResult<core::time::Duration> {
     core::time::Duration::try_from_secs_f64(value).map_err(|_| {
-        PyValueError::new_err(format!("deadline is {value}: give seconds from now, 0 or more"))
+        PyValueError::new_err(format!("{what} is {value}: give seconds from now, 0 or more"))
     })
 }

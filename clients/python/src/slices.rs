@@ -2,7 +2,7 @@
 //! signals between slices of time, so that Ctrl-C ends any wait.
 
 use crate::error;
-use factord::client::PredictError;
+use factord::client::{AttachOptions, Client as Channel, PredictError};
 use pyo3::prelude::*;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,26 @@ pub(crate) fn run<T: Send>(
                 py.check_signals()?;
             }
             result => return result.map_err(|refused| error::of_predict(py, refused)),
+        }
+    }
+}
+
+/// Attaches, and tries again for as long as `limit` while that may help.
+///
+/// # Errors
+///
+/// AttachError, of the last attempt, or a signal's exception.
+pub(crate) fn attach(
+    py: Python<'_>,
+    mut options: AttachOptions,
+    limit: Duration,
+) -> PyResult<Channel> {
+    let start = Instant::now();
+    loop {
+        options.wait = limit.saturating_sub(start.elapsed()).min(SLICE);
+        match py.detach(|| Channel::attach(&options)) {
+            Err(error) if error.may_pass() && start.elapsed() < limit => py.check_signals()?,
+            result => return result.map_err(|refused| error::of_attach(py, &refused)),
         }
     }
 }

@@ -22,6 +22,7 @@ from factord.errors import (
     DeadlineError,
     EchoMismatchError,
     FactordError,
+    ForbiddenError,
     ForkedError,
     InUseError,
     NotConnectedError,
@@ -32,6 +33,7 @@ from factord.errors import (
     SettingsError,
     UnknownModelError,
     UnreachableError,
+    UntrustedError,
     WidthMismatchError,
 )
 
@@ -50,6 +52,7 @@ __all__ = [
     "FactorRows",
     "Factors",
     "FactordError",
+    "ForbiddenError",
     "ForkedError",
     "InUseError",
     "Model",
@@ -65,5 +68,6 @@ __all__ = [
     "Status",
     "UnknownModelError",
     "UnreachableError",
+    "UntrustedError",
     "WidthMismatchError",
 ]

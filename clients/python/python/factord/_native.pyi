@@ -66,6 +66,8 @@ class Client:
         slot_count: int = 256,
         idle: str = "spin",
         stamp: bool = False,
+        wait: float = 0.0,
+        daemon_uid: int | None = None,
     ) -> Client: ...
     def predict(
         self,

@@ -14,6 +14,14 @@ class UnreachableError(AttachError, ConnectionError):
     """Nothing listens at the socket."""
 
 
+class ForbiddenError(AttachError, PermissionError):
+    """The system does not let this user through to the socket."""
+
+
+class UntrustedError(AttachError, PermissionError):
+    """Below /tmp, somebody else could answer in the daemon's place."""
+
+
 class RefusedError(AttachError):
     """The daemon said no, and why."""
 
