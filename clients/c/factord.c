@@ -44,11 +44,6 @@
 #error "shared memory is little-endian"
 #endif
 
-#ifndef FACTORD_REFUSAL_NOT_PERMITTED
-#define FACTORD_REFUSAL_NOT_PERMITTED UINT64_C(10)
-#define FACTORD_REFUSAL_TOO_MANY UINT64_C(11)
-#endif
-
 /* A word of shared memory. */
 typedef _Atomic uint64_t word;
 
