@@ -67,7 +67,7 @@ fn every_case_passes_in_rust_and_the_page_names_it() {
     let row = |line: &str| Some(line.strip_suffix("ok")?.trim().to_owned());
     let passed: Vec<String> = text.lines().filter_map(|line| row(line.trim())).collect();
     assert!(passed.len() > 20, "{text}");
-    assert_eq!(passed, cases_of_the_page()[..passed.len()], "{text}");
+    assert_eq!(passed, cases_of_the_page(), "{text}");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn every_case_fails_in_rust_where_nothing_is_as_it_should_be() {
     let output = suite(&["drive", "--spoilt", "rust"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
-    assert!(text.contains("rust: 17 of 17 spoilt cases fail"), "{text}");
+    assert!(text.contains("rust: 23 of 23 spoilt cases fail"), "{text}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const CHANNELS: usize = 16;
 
 /// The error of an attach that must fail.
-fn refusal(options: &AttachOptions) -> Result<AttachError, Fault> {
+pub(super) fn refusal(options: &AttachOptions) -> Result<AttachError, Fault> {
     match Client::attach(options) {
         Ok(_) => fail("attached"),
         Err(error) => Ok(error),
@@ -19,7 +19,7 @@ fn refusal(options: &AttachOptions) -> Result<AttachError, Fault> {
 }
 
 /// Fails unless the error's message names all these words.
-fn names(error: &AttachError, words: &[&str]) -> Result<(), Fault> {
+pub(super) fn names(error: &AttachError, words: &[&str]) -> Result<(), Fault> {
     let text = error.to_string();
     for word in words {
         ensure(text.contains(word), || format!("the message does not name {word}: {text}"))?;

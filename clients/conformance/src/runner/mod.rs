@@ -5,7 +5,9 @@ mod attach;
 mod csv;
 mod engine;
 mod hostile;
+mod identity;
 mod ping;
+mod waiting;
 
 use crate::fault::{During, Fault, ensure, fail};
 use crate::golden::{self, Row};
@@ -27,7 +29,7 @@ const NO_MODEL: u16 = 15;
 
 type Case = fn(&Suite) -> Result<(), Fault>;
 
-const CASES: [(&str, Case); 21] = [
+const CASES: [(&str, Case); 27] = [
     ("attach", attach::attach),
     ("wrong-abi", attach::wrong_abi),
     ("golden-regression", answers::golden_regression),
@@ -49,10 +51,16 @@ const CASES: [(&str, Case); 21] = [
     ("half-made-region", hostile::half_made_region),
     ("hostile-regions", hostile::hostile_regions),
     ("hostile-answers", hostile::hostile_answers),
+    ("identity", identity::identity),
+    ("forked", waiting::forked),
+    ("untrusted", waiting::untrusted),
+    ("backlog-full", waiting::backlog_full),
+    ("reaped", waiting::reaped),
+    ("attach-wait", waiting::attach_wait),
 ];
 
 /// The names of the cases, in order.
-pub(crate) fn names() -> [&'static str; 21] {
+pub(crate) fn names() -> [&'static str; 27] {
     CASES.map(|(name, _)| name)
 }
 
@@ -136,7 +144,7 @@ fn patiently(options: &AttachOptions) -> Result<Client, Fault> {
     outcome.during("attach")
 }
 
-/// The id of a served model.
+/// The client's number of a served model.
 fn id(client: &Client, name: &str) -> Result<u16, Fault> {
     let row = client.model(name).ok_or("no such model in the table").during(name)?;
     Ok(row.id)
@@ -168,6 +176,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, Fault> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["ping"] => ping::run().map(|()| true),
+        ["late"] => waiting::late(&Suite::from_environment()?).map(|()| true),
         ["csv", input, output] => csv::run(Path::new(input), Path::new(output)).map(|()| true),
         names => run_cases(names),
     }
