@@ -12,6 +12,7 @@ import numpy as np
 
 import answering
 import attaching
+import binding
 import factord
 import living
 from suite import PLENTY, Fault, Suite
@@ -38,6 +39,12 @@ CASES: dict[str, Callable[[Suite], None]] = {
     "half-made-region": attaching.half_made_region,
     "hostile-regions": attaching.hostile_regions,
     "hostile-answers": attaching.hostile_answers,
+    "identity": binding.identity,
+    "forked": binding.forked,
+    "untrusted": binding.untrusted,
+    "backlog-full": binding.backlog_full,
+    "reaped": binding.reaped,
+    "attach-wait": binding.attach_wait,
 }
 
 GROUP = 16
@@ -132,6 +139,8 @@ def main() -> None:
     match sys.argv[1:]:
         case ["ping"]:
             ping()
+        case ["late"]:
+            binding.late(Suite())
         case ["csv", source, target]:
             answer_csv(Path(source), Path(target))
         case names:

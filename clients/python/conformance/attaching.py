@@ -117,6 +117,7 @@ def hostile_answers(suite: Suite) -> None:
         refused(factord.DeadlineError, client.predict_row, GOOD, 0, 0.1)
         took(start, 0.1, PLENTY)
     with channel("models-wild") as client:
+        ensure(len(client.models()) == 10, "models-wild: not ten models")
         for model in range(10):
             refused(factord.UnknownModelError, client.predict_local_row, GOOD, model)
         refused(factord.UnknownModelError, client.predict_local_row, GOOD, NO_MODEL)
@@ -125,9 +126,9 @@ def hostile_answers(suite: Suite) -> None:
         refused(factord.PredictError, client.predict_local_row, GOOD, 0)
         took(start, 0.0, 5.0)
     with channel("status-wild") as client:
-        listed = [(model.kind, model.width) for model in client.models()]
-        ensure(listed == [("kind 9", 3)], f"status-wild: {client.models()}")
-    with channel("status-odd") as client:
-        start = time.monotonic()
-        client.models()
-        took(start, 0.0, 5.0)
+        listed = [(row.id, row.name, row.kind, row.width, row.generation) for row in client.models()]
+        ensure(listed == [(2, "i", "kind 9", 3, 1)], f"status-wild: {client.models()}")
+        refused(factord.UnknownModelError, client.predict_local_row, GOOD, 2)
+    start = time.monotonic()
+    suite.fails("status-odd")
+    took(start, 0.0, 5.0)
