@@ -94,8 +94,8 @@ impl Roster {
         self.entries.iter().filter_map(|entry| entry.served.clone()).collect()
     }
 
-    /// Publishes what changed; returns a line a model, and the names that were served before and are
-    /// not any more.
+    /// Publishes what changed; returns a line a model, and the names that were served before and
+    /// are not any more.
     ///
     /// # Errors
     ///

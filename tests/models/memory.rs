@@ -3,8 +3,8 @@
 use crate::common::dump;
 use crate::hostile::{one_feature, program};
 
-/// Imports `entry` beside a sound model, a pickle of some 100 KB, in a process that may have 128 MiB of
-/// addresses, its program's own included: what it said.
+/// Imports `entry` beside a sound model, a pickle of some 100 KB, in a process that may have 128
+/// MiB of addresses, its program's own included: what it said.
 fn imported_in_little_memory(name: &str, entry: &[u8]) -> String {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(format!("{name}.pkl"));
