@@ -1,4 +1,5 @@
-//! The case `identity`: a client is bound to a model by its name, whatever number an engine gives it.
+//! The case `identity`: a client is bound to a model by its name, whatever number an engine gives
+//! it.
 
 use super::answers::{MISSING, next};
 use super::{PLENTY, Suite, exact, id};

@@ -1,5 +1,5 @@
-//! Cases about deadlines while nobody takes connections, about room in the ring, about waiting for a
-//! daemon, and about whom to trust; and the call `late`.
+//! Cases about deadlines while nobody takes connections, about room in the ring, about waiting for
+//! a daemon, and about whom to trust; and the call `late`.
 
 use super::answers::{MISSING, next};
 use super::attach::{names, refusal};
