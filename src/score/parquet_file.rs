@@ -3,9 +3,9 @@
 use super::columns::{Columns, RowError};
 use super::models::{Models, Scores};
 use super::{Job, ScoreError};
-use crate::table::{At, Input, Place, TableError, floats, is_number};
+use crate::table::{At, Input, Place, TableError, floats, footer, is_number};
 use arrow_array::{Array, ArrayRef};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use std::fmt::Display;
 use std::fs;
 use std::io;
@@ -59,10 +59,7 @@ pub(super) fn open(
     job: &Job<'_>,
     file: &File,
 ) -> Result<(ArrowReaderMetadata, Columns), ScoreError> {
-    // Without the types that another arrow wrote: text is then text, however it was held.
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let metadata = ArrowReaderMetadata::load(&file.open()?, options)
-        .map_err(|error| file.damaged(0, &error))?;
+    let metadata = footer(&file.open()?).map_err(|error| file.damaged(0, &error))?;
     let schema = metadata.schema();
     let names = schema.fields().iter().map(|field| field.name().clone()).collect();
     let columns = Columns::of_named(names, job.models.features(), job.models.outputs())

@@ -1,7 +1,9 @@
 //! Parquet to Parquet: the outputs join the columns of each row group, the others are copied as
 //! they are packed.
 
+use super::chunks;
 use super::columns::Source;
+use super::kept;
 use super::parquet_file::{Features, File, open};
 use super::pipeline::ordered;
 use super::record::KEY;
@@ -14,7 +16,6 @@ use parquet::arrow::{
     ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, ArrowWriter, ProjectionMask, encode_arrow_schema,
     parquet_to_arrow_schema,
 };
-use parquet::basic::{ColumnOrder, SortOrder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{
     ColumnChunkMetaData, FileMetaData, KeyValue, ParquetMetaDataBuilder, ParquetMetaDataWriter,
@@ -22,6 +23,7 @@ use parquet::file::metadata::{
 };
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type};
+use std::collections::HashMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -57,6 +59,7 @@ pub(super) fn run(
 ) -> Result<Summary, ScoreError> {
     let file = File::of(input)?;
     let (reading, columns) = open(job, &file)?;
+    watch(Event::Columns(&columns.taken()));
     let metadata = reading.metadata();
     let scorer = Scorer::new(job, &file, &reading, &columns);
     let mut layout = Layout::create(&scorer)?;
@@ -87,7 +90,7 @@ pub(super) fn run(
 /// The output under construction.
 struct Layout<'a> {
     scorer: &'a Scorer<'a>,
-    from: fs::File,
+    from: Arc<fs::File>,
     len: u64,
     output: Output,
     at: u64,
@@ -99,7 +102,7 @@ struct Layout<'a> {
 
 impl<'a> Layout<'a> {
     fn create(scorer: &'a Scorer<'a>) -> Result<Layout<'a>, ScoreError> {
-        let from = scorer.file.open()?;
+        let from = Arc::new(scorer.file.open()?);
         let path = || scorer.job.input.to_owned();
         let len = from.metadata().map_err(|error| TableError::Open { path: path(), error })?.len();
         let (schema, pairs) = scorer.written().map_err(|error| failed(scorer.job.output, error))?;
@@ -136,7 +139,8 @@ impl<'a> Layout<'a> {
         let group = scorer.reading.metadata().row_group(index);
         let schema = scorer.reading.parquet_schema();
         let start = self.at;
-        let mut chunks = Vec::with_capacity(self.schema.num_columns());
+        let file = scorer.reading.metadata().file_metadata();
+        let mut added = Vec::with_capacity(self.schema.num_columns());
         for source in scorer.columns.sources() {
             match *source {
                 Source::Input(column) => {
@@ -145,25 +149,30 @@ impl<'a> Layout<'a> {
                     leaves.try_for_each(|leaf| {
                         let chunk = group.column(leaf);
                         let (from, len) = self.range(index, chunk)?;
-                        chunks.push(self.moved(chunk, from)?);
+                        chunks::check(&self.from, chunk, group.num_rows())
+                            .map_err(|error| scorer.file.damaged(scorer.firsts[index], &error))?;
+                        let moved = chunks::moved(chunk, from, self.at)
+                            .and_then(|chunk| chunks::vouched(chunk, file, leaf));
+                        added.push(moved.map_err(|error| failed(scorer.job.output, error))?);
                         self.copy(index, from, len)
                     })?;
                 }
                 Source::Output(output) => {
                     let chunk = outputs.column(output);
                     let (from, len) = chunk.byte_range();
-                    chunks.push(self.moved(chunk, from)?);
+                    let moved = chunks::moved(chunk, from, self.at);
+                    added.push(moved.map_err(|error| failed(scorer.job.output, error))?);
                     let bytes = usize::try_from(from).ok().zip(usize::try_from(from + len).ok());
                     let (from, to) = bytes.expect("it was packed in memory");
                     self.write(&packed[from..to])?;
                 }
             }
         }
-        let total = chunks.iter().map(ColumnChunkMetaData::uncompressed_size).sum();
+        let total = added.iter().map(ColumnChunkMetaData::uncompressed_size).sum();
         let group = RowGroupMetaData::builder(Arc::clone(&self.schema))
             .set_num_rows(outputs.num_rows())
             .set_total_byte_size(total)
-            .set_column_metadata(chunks)
+            .set_column_metadata(added)
             .set_ordinal(i32::try_from(self.groups.len()).unwrap_or(i32::MAX))
             .set_file_offset(start.cast_signed())
             .build();
@@ -185,30 +194,6 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// The description of a chunk that lay at `from` and now lies here. Indexes and filters beside
-    /// it are left behind.
-    fn moved(
-        &self,
-        chunk: &ColumnChunkMetaData,
-        from: u64,
-    ) -> Result<ColumnChunkMetaData, ScoreError> {
-        let here = |offset: i64| offset - from.cast_signed() + self.at.cast_signed();
-        let moved = chunk
-            .clone()
-            .into_builder()
-            .set_data_page_offset(here(chunk.data_page_offset()))
-            .set_dictionary_page_offset(chunk.dictionary_page_offset().map(here))
-            .set_index_page_offset(None)
-            .set_bloom_filter_offset(None)
-            .set_bloom_filter_length(None)
-            .set_offset_index_offset(None)
-            .set_offset_index_length(None)
-            .set_column_index_offset(None)
-            .set_column_index_length(None)
-            .build();
-        Ok(moved.map_err(|error| failed(self.scorer.job.output, error))?)
-    }
-
     fn copy(&mut self, index: usize, from: u64, len: u64) -> Result<(), ScoreError> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut done = 0;
@@ -228,20 +213,6 @@ impl<'a> Layout<'a> {
     /// Writes the footer and gives the file its name.
     fn finish(mut self, row_count: u64) -> Result<(), ScoreError> {
         let before = self.scorer.reading.metadata().file_metadata();
-        let old = before.schema_descr();
-        let mut orders = Vec::with_capacity(self.schema.num_columns());
-        for source in self.scorer.columns.sources() {
-            match *source {
-                Source::Input(column) => orders.extend(
-                    (0..old.num_columns())
-                        .filter(|&leaf| old.get_column_root_idx(leaf) == column)
-                        .map(|leaf| before.column_order(leaf)),
-                ),
-                Source::Output(_) => {
-                    orders.push(ColumnOrder::TYPE_DEFINED_ORDER(SortOrder::SIGNED));
-                }
-            }
-        }
         let created_by = concat!("factord ", env!("CARGO_PKG_VERSION")).to_owned();
         let file = FileMetaData::new(
             before.version(),
@@ -249,7 +220,8 @@ impl<'a> Layout<'a> {
             Some(created_by),
             Some(self.pairs).filter(|pairs| !pairs.is_empty()),
             Arc::clone(&self.schema),
-            before.column_orders().map(|_| orders),
+            // The writer writes those of the types.
+            None,
         );
         let metadata = ParquetMetaDataBuilder::new(file).set_row_groups(self.groups).build();
         ParquetMetaDataWriter::new(&mut self.output, &metadata)
@@ -317,28 +289,41 @@ impl<'a> Scorer<'a> {
         };
         let fields = self.columns.sources().iter().map(field).collect();
         let schema = Type::group_type_builder(old.name()).with_fields(fields).build()?;
-        let mut pairs = before.key_value_metadata().cloned().unwrap_or_default();
-        for pair in pairs.iter_mut().filter(|pair| pair.key == ARROW_SCHEMA_META_KEY) {
-            *pair = self.arrow_schema(before.schema_descr(), before.key_value_metadata())?;
+        let said = before.key_value_metadata().map_or(&[][..], Vec::as_slice);
+        let (names, replaced) = self.names();
+        let mut pairs = kept::pairs(said, &names, &replaced);
+        if said.iter().any(|pair| pair.key == ARROW_SCHEMA_META_KEY) {
+            // One that cannot be read helps nobody.
+            pairs.extend(self.arrow_schema(before.schema_descr(), &said.to_vec()));
         }
         Ok((Arc::new(SchemaDescriptor::new(Arc::new(schema))), pairs))
     }
 
+    /// The columns of the input, and those of them that outputs replace.
+    fn names(&self) -> (Vec<&str>, Vec<&str>) {
+        let names: Vec<&str> = self.columns.names().iter().map(String::as_str).collect();
+        let is_kept = |column: usize| self.columns.sources().contains(&Source::Input(column));
+        let replaced = (0..names.len()).filter(|&column| !is_kept(column));
+        let replaced = replaced.map(|column| names[column]).collect();
+        (names, replaced)
+    }
+
     /// What another arrow wrote about the types, with the outputs.
-    fn arrow_schema(
-        &self,
-        schema: &SchemaDescriptor,
-        pairs: Option<&Vec<KeyValue>>,
-    ) -> Result<KeyValue, ParquetError> {
-        let before = parquet_to_arrow_schema(schema, pairs)?;
+    fn arrow_schema(&self, schema: &SchemaDescriptor, pairs: &Vec<KeyValue>) -> Option<KeyValue> {
+        let before = parquet_to_arrow_schema(schema, Some(pairs)).ok()?;
         let field = |source: &Source| match *source {
             Source::Input(column) => before.field(column).clone(),
             Source::Output(output) => self.schema.field(output).clone(),
         };
         let fields: Vec<_> = self.columns.sources().iter().map(field).collect();
-        let schema = Schema::new_with_metadata(fields, before.metadata().clone());
+        let (names, replaced) = self.names();
+        let said = before.metadata().iter().filter_map(|(key, value)| {
+            Some((key.clone(), kept::kept_value(key, value, &names, &replaced)?))
+        });
+        let said: HashMap<String, String> = said.collect();
+        let schema = Schema::new_with_metadata(fields, said);
         let value = Some(encode_arrow_schema(&schema));
-        Ok(KeyValue { key: ARROW_SCHEMA_META_KEY.to_owned(), value })
+        Some(KeyValue { key: ARROW_SCHEMA_META_KEY.to_owned(), value })
     }
 
     /// Scores a row group, batch by batch.
@@ -375,6 +360,13 @@ impl<'a> Scorer<'a> {
         let outputs = packer.finish().map_err(packing)?.row_groups().first().cloned();
         let packed = std::mem::take(packer.inner_mut());
         let row_count = usize::try_from(row - self.firsts[index]).unwrap_or(usize::MAX);
+        let promised = self.reading.metadata().row_group(index).num_rows();
+        if row - self.firsts[index] != promised.unsigned_abs()
+            && (bad.is_empty() || self.job.keep_going)
+        {
+            let reason = format!("{promised} rows were promised");
+            return Err(self.file.damaged(row, &reason).into());
+        }
         Ok(Group { index, row_count, packed, outputs, bad })
     }
 

@@ -2,6 +2,7 @@
 
 use super::batch::{At, Batch, Place, RowNumbers};
 use super::error::TableError;
+use super::footer::footer;
 use super::input::Input;
 use super::reader::{BATCH_ROWS, Type, record};
 use arrow_array::cast::AsArray;
@@ -14,8 +15,7 @@ use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-    ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use std::fs::File;
 use std::path::Path;
@@ -44,10 +44,7 @@ impl ParquetReader {
     pub(super) fn open(input: Input) -> Result<ParquetReader, TableError> {
         let path = Arc::clone(input.path());
         let file = input.into_file()?;
-        // Without the types that another arrow wrote: text is then text, however it was held.
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let metadata =
-            ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(&path, 0, &error))?;
+        let metadata = footer(&file).map_err(|error| damaged(&path, 0, &error))?;
         let schema = Arc::clone(metadata.schema());
         let names = schema.fields().iter().map(|field| field.name().clone()).collect();
         let rows = metadata.metadata().file_metadata().num_rows();

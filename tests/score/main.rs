@@ -2,6 +2,7 @@
 
 mod bad;
 mod evaluate;
+mod footers;
 mod later;
 mod record;
 #[path = "../cli/support.rs"]
