@@ -1,8 +1,10 @@
 //! [`Classifier`]: who started a trade, and how that was found.
 
+use super::decimal::{is_further, to_middle};
 use super::row::Method;
 use super::settings::{Aggressor, Outliers};
 use super::{Quote, Side, Trade};
+use std::cmp::Ordering;
 
 /// Far-off prices in a row after which the price has moved.
 const LEVEL_RUN: u32 = 3;
@@ -27,7 +29,7 @@ impl Classifier {
     /// price has moved.
     #[inline]
     pub(super) fn is_outlier(&mut self, price: f64) -> bool {
-        let far = (price - self.last).abs() > self.outliers.limit * self.last && self.last > 0.0;
+        let far = self.last > 0.0 && is_further(price, self.last, self.outliers.limit);
         if !far {
             self.run = 0;
             return false;
@@ -107,13 +109,13 @@ fn is_quote(quote: Quote) -> bool {
 
 /// Above the middle of the quote a buy, below it a sell.
 fn by_middle(trade: &Trade, quote: Quote) -> Side {
-    let middle = 0.5 * (quote.bid + quote.ask);
-    if !is_quote(quote) || trade.price == middle {
-        Side::Unknown
-    } else if trade.price > middle {
-        Side::Buy
-    } else {
-        Side::Sell
+    if !is_quote(quote) {
+        return Side::Unknown;
+    }
+    match to_middle(trade.price, [quote.bid, quote.ask]) {
+        Ordering::Greater => Side::Buy,
+        Ordering::Equal => Side::Unknown,
+        Ordering::Less => Side::Sell,
     }
 }
 

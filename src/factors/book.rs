@@ -78,6 +78,12 @@ impl Book {
         &self.names
     }
 
+    /// The names of all symbols with their numbers.
+    pub fn numbers(&self) -> impl Iterator<Item = (&str, SymbolIndex)> {
+        let numbered = |(at, name): (usize, &String)| (name.as_str(), SymbolIndex(at));
+        self.names.iter().enumerate().map(numbered)
+    }
+
     /// The engine of a symbol of this book.
     ///
     /// # Panics

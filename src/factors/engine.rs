@@ -1,10 +1,11 @@
 //! [`Engine`]: the windows of one symbol.
 
 use super::aggressor::Classifier;
+use super::decimal::{Grid, REACHED};
 use super::large::LargeRule;
 use super::panes::{Panes, Sums};
 use super::row::{Counts, Method, Row};
-use super::settings::{Empty, Settings, SettingsError, Unit};
+use super::settings::{Contract, Empty, Settings, SettingsError, Unit};
 use super::{Side, Trade};
 
 /// The latest time, either side of 1970, that leaves room for a window: 2^62 ns are 146 years.
@@ -42,6 +43,8 @@ pub struct Engine {
     step_ns: i64,
     /// What fills a step by trades, volume or turnover; infinite for time.
     full: f64,
+    contract: Contract,
+    grid: Grid,
     classifier: Classifier,
     rule: LargeRule,
     panes: Panes,
@@ -76,8 +79,9 @@ impl Engine {
             steps,
             // Whole, and at most 2^60.
             step_ns: if by_time { step as i64 } else { 0 },
-            // Sums carry rounding errors: a step that misses so little is full.
-            full: if by_time { f64::INFINITY } else { step * (1.0 - 1e-12) },
+            full: if by_time { f64::INFINITY } else { step * REACHED },
+            contract: settings.contract,
+            grid: Grid::new(settings.contract.multiplier, settings.contract.inverse),
             classifier: Classifier::new(settings.aggressor, settings.outliers),
             rule: LargeRule::new(settings, steps),
             panes: Panes::new(steps),
@@ -101,15 +105,17 @@ impl Engine {
         }
         self.last_ns = self.last_ns.max(trade.ts_ns);
         let (side, method) = self.classifier.side(trade, outlier);
-        self.add(trade, side, method);
+        self.grid.take(trade.price, trade.qty);
+        let turnover = self.contract.turnover(trade.price, trade.qty);
+        self.add(trade.qty, turnover, side, method);
         let (pane, panes) = (self.pane, &mut self.panes);
-        self.rule.take(trade, side, (pane, &mut self.open), panes, &mut self.counts);
+        self.rule.take(trade, turnover, side, (pane, &mut self.open), panes, &mut self.counts);
         let filled = match self.unit {
             Unit::Time => return,
             // Exact: far fewer than 2^53 trades.
             Unit::Trades => self.open.trades as f64,
-            Unit::Volume => self.open.volume,
-            Unit::Turnover => self.open.turnover,
+            Unit::Volume => self.open.volume.value(),
+            Unit::Turnover => self.open.turnover().value(),
         };
         if filled >= self.full {
             self.close(self.last_ns, out);
@@ -137,7 +143,7 @@ impl Engine {
             (false, 0) => (0, 0),
             _ => (self.panes.start_of(self.pane - before), self.last_ns),
         };
-        Row::of(&sums, start, end, false)
+        Row::of(&sums, &self.grid, (start, end), false)
     }
 
     /// Says that the input has ended: closes the open window by time; a window by trades, volume
@@ -166,6 +172,11 @@ impl Engine {
         counts
     }
 
+    /// The latest time of a trade taken; `None` before the first one.
+    pub fn latest_ns(&self) -> Option<i64> {
+        (self.last_ns > i64::MIN).then_some(self.last_ns)
+    }
+
     fn window_ns(&self) -> i64 {
         // At most 65,536 steps, together at most 2^60 ns.
         self.step_ns * self.steps as i64
@@ -174,7 +185,7 @@ impl Engine {
     /// Whether a trade is taken, and if so whether its price is an outlier.
     #[inline]
     fn admit(&mut self, trade: &Trade) -> Option<bool> {
-        let turnover = trade.price * trade.qty;
+        let turnover = self.contract.turnover(trade.price, trade.qty);
         // Not a number is neither above nor below.
         let positive = trade.price > 0.0 && trade.qty >= 0.0 && turnover < f64::INFINITY;
         if !positive || !(-TIME_MAX_NS..TIME_MAX_NS).contains(&trade.ts_ns) {
@@ -201,14 +212,12 @@ impl Engine {
     }
 
     #[inline]
-    fn add(&mut self, trade: &Trade, side: Side, method: Option<Method>) {
-        let turnover = trade.price * trade.qty;
+    fn add(&mut self, qty: f64, turnover: f64, side: Side, method: Option<Method>) {
         self.open.trades += 1;
-        self.open.volume += trade.qty;
-        self.open.turnover += turnover;
+        self.open.volume.add(qty);
         self.counts.trades += 1;
         // By index: sides follow each other as coin tosses do, which no branch predicts.
-        self.open.started[side as usize] += turnover;
+        self.open.started[side as usize].add(turnover);
         self.open.methods[method.map_or(Method::ALL.len(), |method| method as usize)] += 1;
         self.counts.auction_trades += u64::from(side == Side::None);
         self.counts.unclassified_trades += u64::from(side == Side::Unknown);
@@ -274,7 +283,7 @@ impl Engine {
             Unit::Time => end_ns - self.window_ns(),
             _ => self.panes.start_of(self.pane - self.steps as u64),
         };
-        let row = Row::of(&self.panes.total(), start_ns, end_ns, true);
+        let row = Row::of(&self.panes.total(), &self.grid, (start_ns, end_ns), true);
         self.counts.windows += 1;
         if row.trades == 0 {
             self.counts.windows_empty += 1;

@@ -5,8 +5,9 @@
 //! its last step to earlier ones, what it traded in the closed steps of a rolling window. Each
 //! link is followed once, so that a trade costs the same however long the window is.
 
+use super::decimal::REACHED;
 use super::orders::{OrderTable, moment};
-use super::panes::{Panes, Sums};
+use super::panes::{Panes, Sum, Sums};
 use super::quantile::Sizes;
 use super::row::Counts;
 use super::settings::{Cut, Per, Settings};
@@ -81,8 +82,7 @@ impl LargeRule {
     pub(super) fn new(settings: &Settings, steps: usize) -> LargeRule {
         let table = || OrderTable::new(settings.orders_max, settings.order_idle_ns);
         let (cut, sizes) = match settings.large.by {
-            // Sums of fills carry rounding errors: a total that far below the cut has reached it.
-            Cut::Turnover(cut) | Cut::Quantity(cut) => (cut * (1.0 - 1e-12), None),
+            Cut::Turnover(cut) | Cut::Quantity(cut) => (cut * REACHED, None),
             Cut::Quantile { q, last } => (f64::NAN, Some(Sizes::new(q, last))),
         };
         LargeRule {
@@ -106,7 +106,7 @@ impl LargeRule {
             self.cut = sizes.cut();
         }
         // Without a cut the shares are not 0, they are unknown.
-        let large = if self.cut.is_nan() { [f64::NAN; 2] } else { [0.0; 2] };
+        let large = [if self.cut.is_nan() { Sum::NONE } else { Sum::default() }; 2];
         Sums { large, ..Sums::default() }
     }
 
@@ -123,12 +123,12 @@ impl LargeRule {
     pub(super) fn take(
         &mut self,
         trade: &Trade,
+        turnover: f64,
         aggressor: Side,
         (pane, open): (u64, &mut Sums),
         panes: &mut Panes,
         counts: &mut Counts,
     ) {
-        let turnover = trade.price * trade.qty;
         let size = if self.by_quantity { trade.qty } else { turnover };
         let now = moment(trade.ts_ns);
         let ids = [trade.buy_id, trade.sell_id];
@@ -136,7 +136,8 @@ impl LargeRule {
         match self.per {
             Per::OwnSideOrder => {
                 for (side, id) in ids.into_iter().enumerate() {
-                    open.large[side] += self.add(&fill(side, id), pane, panes, counts);
+                    let more = self.add(&fill(side, id), pane, panes, counts);
+                    open.large[side].add(more);
                 }
             }
             _ => {
@@ -151,7 +152,7 @@ impl LargeRule {
                 } else {
                     self.add(&fill(side, ids[side]), pane, panes, counts)
                 };
-                open.large[side] += more;
+                open.large[side].add(more);
             }
         }
     }
@@ -176,7 +177,7 @@ impl LargeRule {
         if new {
             order.link = chain.first.wrapping_sub(1);
         }
-        order.total += fill.size;
+        let total = order.add(fill.size, self.sizes.is_none());
         if let Some(sizes) = &mut self.sizes {
             if new {
                 order.sample = sizes.enter(order.total);
@@ -197,7 +198,7 @@ impl LargeRule {
             (order.pane, order.in_pane) = (pane as u32, 0.0);
         }
         order.in_pane += fill.turnover;
-        if order.total < self.cut || self.cut.is_nan() {
+        if total < self.cut || self.cut.is_nan() {
             return 0.0;
         }
         let mut position = order.link;

@@ -8,6 +8,7 @@
 
 mod aggressor;
 mod book;
+mod decimal;
 mod engine;
 mod large;
 mod orders;
@@ -21,7 +22,7 @@ pub use book::{Book, SymbolIndex};
 pub use engine::Engine;
 pub use row::{COLUMNS, Counts, Method, Methods, Row};
 pub use settings::{
-    Aggressor, Cut, Empty, Large, Outliers, Per, Settings, SettingsError, Unit, Window,
+    Aggressor, Contract, Cut, Empty, Large, Outliers, Per, Settings, SettingsError, Unit, Window,
 };
 pub use text::ParseSettingError;
 
@@ -36,6 +37,45 @@ pub enum Side {
     None,
     /// The feed does not say.
     Unknown,
+}
+
+impl Side {
+    /// What feeds write, in small letters or large ones.
+    const WORDS: [(&str, Side); 18] = [
+        ("b", Side::Buy),
+        ("s", Side::Sell),
+        ("n", Side::None),
+        ("", Side::Unknown),
+        ("u", Side::Unknown),
+        ("buy", Side::Buy),
+        ("sell", Side::Sell),
+        ("none", Side::None),
+        ("unknown", Side::Unknown),
+        ("1", Side::Buy),
+        ("-1", Side::Sell),
+        ("0", Side::Unknown),
+        ("+1", Side::Buy),
+        ("bid", Side::Buy),
+        ("ask", Side::Sell),
+        // The side of the book that the aggressor's order belongs to.
+        ("a", Side::Sell),
+        ("auction", Side::None),
+        ("cross", Side::None),
+    ];
+
+    /// The aggressor that a feed names: B, buy, bid or 1; S, sell, A, ask or -1; N, none, auction
+    /// or cross; U, unknown, 0 or nothing. Blanks around it do not count. `None` for other words.
+    #[inline]
+    pub fn from_word(word: &[u8]) -> Option<Side> {
+        match word {
+            b"B" => return Some(Side::Buy),
+            b"S" => return Some(Side::Sell),
+            _ => {}
+        }
+        let word = word.trim_ascii();
+        let is = |(known, _): &&(&str, Side)| word.eq_ignore_ascii_case(known.as_bytes());
+        Side::WORDS.iter().find(is).map(|(_, side)| *side)
+    }
 }
 
 /// The best prices just before a trade.

@@ -38,8 +38,27 @@ pub(super) struct Order {
     seen: u32,
     /// Where its turnover in earlier steps stands in the chain.
     pub(super) link: u32,
-    /// Where its size stands among the last ones.
+    /// Where its size stands among the last ones; without a quantile, what its total lost to
+    /// rounding, as the bits of an `f32`.
     pub(super) sample: u32,
+}
+
+impl Order {
+    /// Adds to its total, and returns that; `exactly` with what was lost to rounding before.
+    #[inline]
+    pub(super) fn add(&mut self, size: f64, exactly: bool) -> f64 {
+        let total = self.total + size;
+        let taken = total - self.total;
+        let lost = (self.total - (total - taken)) + (size - taken);
+        self.total = total;
+        if !exactly {
+            return total;
+        }
+        let lost = f64::from(f32::from_bits(self.sample)) + lost;
+        // 24 bits of it are enough.
+        self.sample = (lost as f32).to_bits();
+        total + lost
+    }
 }
 
 /// Orders by number. They stand in the order in which they came, so that those of the moment share

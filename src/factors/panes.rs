@@ -1,20 +1,56 @@
 //! [`Panes`]: the sums of the last steps of a window, and of all of them together.
 
+/// A sum, with what the additions to it lost to rounding (Knuth's two-sum).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Sum {
+    high: f64,
+    low: f64,
+}
+
+impl Sum {
+    /// Not a number, nor is what is added to it.
+    pub(super) const NONE: Sum = Sum { high: f64::NAN, low: 0.0 };
+
+    #[inline]
+    pub(super) fn add(&mut self, more: f64) {
+        let high = self.high + more;
+        let taken = high - self.high;
+        self.low += (self.high - (high - taken)) + (more - taken);
+        self.high = high;
+    }
+
+    pub(super) fn plus(mut self, other: Sum) -> Sum {
+        self.add(other.high);
+        self.low += other.low;
+        self
+    }
+
+    #[inline]
+    pub(super) fn value(self) -> f64 {
+        self.high + self.low
+    }
+}
+
 /// What is added up over a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Sums {
     pub(super) trades: u64,
-    pub(super) volume: f64,
-    pub(super) turnover: f64,
+    pub(super) volume: Sum,
     /// Turnover by who started it, in the order of `Side`.
-    pub(super) started: [f64; 4],
+    pub(super) started: [Sum; 4],
     /// Buys, sells; NaN while there is no cut.
-    pub(super) large: [f64; 2],
+    pub(super) large: [Sum; 2],
     /// Trades by how the aggressor was found, in the order of `Method::ALL`; the last by none.
     pub(super) methods: [u64; 5],
 }
 
 impl Sums {
+    /// Turnover of all trades.
+    pub(super) fn turnover(&self) -> Sum {
+        let [buy, sell, auction, unknown] = self.started;
+        buy.plus(sell).plus(auction.plus(unknown))
+    }
+
     fn plus(&self, other: &Sums) -> Sums {
         let mut methods = self.methods;
         for (count, more) in methods.iter_mut().zip(other.methods) {
@@ -22,10 +58,9 @@ impl Sums {
         }
         Sums {
             trades: self.trades + other.trades,
-            volume: self.volume + other.volume,
-            turnover: self.turnover + other.turnover,
-            started: std::array::from_fn(|side| self.started[side] + other.started[side]),
-            large: [self.large[0] + other.large[0], self.large[1] + other.large[1]],
+            volume: self.volume.plus(other.volume),
+            started: std::array::from_fn(|side| self.started[side].plus(other.started[side])),
+            large: std::array::from_fn(|side| self.large[side].plus(other.large[side])),
             methods,
         }
     }
@@ -78,7 +113,7 @@ impl Panes {
     /// Adds to what a closed step holds of large turnover.
     pub(super) fn add_large(&mut self, pane: u64, side: usize, turnover: f64) {
         let leaf = self.leaf(pane);
-        self.nodes[leaf].large[side] += turnover;
+        self.nodes[leaf].large[side].add(turnover);
         self.sum_above(leaf);
     }
 

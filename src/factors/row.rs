@@ -1,5 +1,6 @@
 //! [`Row`]: what a window gives; [`Counts`]: what an engine saw.
 
+use super::decimal::Grid;
 use super::panes::Sums;
 
 /// The columns of a feature table, in order.
@@ -90,9 +91,9 @@ pub struct Row {
     pub end_ns: i64,
     /// Trades, auctions among them.
     pub trades: u64,
-    /// Quantity traded.
+    /// Quantity traded; of contracts, how many.
     pub volume: f64,
-    /// Turnover: the sum of price times quantity.
+    /// Turnover: the sum of price times quantity, or of what the contracts are worth.
     pub turnover: f64,
     /// Turnover that buyers started / turnover with an aggressor.
     pub buy_rate: f64,
@@ -113,22 +114,28 @@ pub struct Row {
 }
 
 impl Row {
-    pub(super) fn of(sums: &Sums, start_ns: i64, end_ns: i64, closed: bool) -> Row {
+    pub(super) fn of(
+        sums: &Sums,
+        grid: &Grid,
+        (start_ns, end_ns): (i64, i64),
+        closed: bool,
+    ) -> Row {
         let [buy, sell, auction, unknown] = sums.started;
-        let classified = buy + sell;
+        let classified = grid.turnover(buy.plus(sell));
+        let turnover = grid.turnover(sums.turnover());
         Row {
             start_ns,
             end_ns,
             trades: sums.trades,
-            volume: sums.volume,
-            turnover: sums.turnover,
+            volume: grid.volume(sums.volume),
+            turnover,
             // 0 / 0 is NaN: a window without such trades has no rate.
-            buy_rate: buy / classified,
-            sell_rate: sell / classified,
-            large_buy: sums.large[0] / sums.turnover,
-            large_sell: sums.large[1] / sums.turnover,
-            unclassified: (auction + unknown) / sums.turnover,
-            auction: auction / sums.turnover,
+            buy_rate: grid.turnover(buy) / classified,
+            sell_rate: grid.turnover(sell) / classified,
+            large_buy: grid.turnover(sums.large[0]) / turnover,
+            large_sell: grid.turnover(sums.large[1]) / turnover,
+            unclassified: grid.turnover(auction.plus(unknown)) / turnover,
+            auction: grid.turnover(auction) / turnover,
             methods: Methods::of(sums.methods),
             closed,
         }

@@ -126,6 +126,24 @@ pub struct Outliers {
     pub drop: bool,
 }
 
+/// What one of a trade's quantity is worth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Contract {
+    /// What the turnover of a trade is multiplied by: 1 for shares and coins.
+    pub multiplier: f64,
+    /// Whether the worth of a contract is fixed in the quote currency, as of coin-margined ones:
+    /// turnover is then quantity times multiplier, whatever the price.
+    pub inverse: bool,
+}
+
+impl Contract {
+    /// What a trade is worth in the quote currency.
+    #[inline]
+    pub fn turnover(&self, price: f64, qty: f64) -> f64 {
+        (if self.inverse { qty } else { price * qty }) * self.multiplier
+    }
+}
+
 /// How an engine works.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
@@ -133,6 +151,8 @@ pub struct Settings {
     pub window: Window,
     /// What counts as large.
     pub large: Large,
+    /// What the quantities are.
+    pub contract: Contract,
     /// How the aggressor is found.
     pub aggressor: Aggressor,
     /// What becomes of windows without rates.
@@ -151,6 +171,7 @@ impl Default for Settings {
         Settings {
             window: Window::time(60_000_000_000),
             large: Large { per: Per::AggressingOrder, by: Cut::Turnover(200_000.0) },
+            contract: Contract { multiplier: 1.0, inverse: false },
             aggressor: Aggressor::Auto,
             empty: Empty::Skip,
             outliers: Outliers { limit: 0.01, drop: false },
@@ -207,6 +228,12 @@ pub enum SettingsError {
         /// The limit.
         limit: f64,
     },
+    /// A contract is worth nothing, or no number.
+    #[error("a multiplier of {multiplier}: it must be above 0")]
+    Multiplier {
+        /// The multiplier.
+        multiplier: f64,
+    },
     /// There is no room for orders.
     #[error("{orders_max} orders a side: use 64 to 2^30")]
     Orders {
@@ -232,6 +259,10 @@ impl Settings {
                 return Err(SettingsError::Quantile { q, last });
             }
             _ => {}
+        }
+        let multiplier = self.contract.multiplier;
+        if !(multiplier > 0.0 && multiplier.is_finite()) {
+            return Err(SettingsError::Multiplier { multiplier });
         }
         let limit = self.outliers.limit;
         if limit.is_nan() || limit <= 0.0 {
