@@ -101,6 +101,8 @@ impl Coded for TradesError {
             | TradesError::Late { .. }
             | TradesError::NoPreset { .. }
             | TradesError::NoPosition { .. }
+            | TradesError::Contracts { .. }
+            | TradesError::NoOrders { .. }
             | TradesError::LongLine { .. } => Code::Data,
         }
     }

@@ -2,7 +2,9 @@
 
 use super::Failure;
 use crate::exit::Code;
-use crate::factors::{Aggressor, Cut, Empty, Large, Outliers, Per, Settings, Unit, Window};
+use crate::factors::{
+    Aggressor, Contract, Cut, Empty, Large, Outliers, Per, Settings, Unit, Window,
+};
 use crate::trades::{Date, Late, Mapping, Options, Preset};
 use std::path::PathBuf;
 
@@ -34,14 +36,16 @@ pub(super) struct TradeFlags {
 }
 
 impl TradeFlags {
-    /// How the files are read.
-    pub(super) fn options(&self) -> Options {
+    /// How the files are read, for windows of this kind.
+    pub(super) fn options(&self, window: &WindowFlags) -> Options {
         Options {
             preset: self.preset,
             columns: self.columns.clone(),
             symbol: self.symbol.clone(),
             date: self.date,
             late: if self.late == "take" { Late::Take } else { Late::Refuse },
+            contracts: window.tells_contracts(),
+            needs_orders: window.per == Per::OwnSideOrder,
         }
     }
 }
@@ -72,6 +76,14 @@ pub(super) struct WindowFlags {
     /// own-side-order, passive ones and auctions among them
     #[arg(long, value_name = "UNIT", default_value = "aggressing-order")]
     per: Per,
+    /// What one contract is worth: of the quantity's currency, or with --inverse of the quote
+    /// currency; turnover is multiplied by it [default: 1]
+    #[arg(long, value_name = "WORTH")]
+    multiplier: Option<f64>,
+    /// Quantities are contracts of a fixed worth in the quote currency (coin-margined ones, such as
+    /// BTCUSD_PERP and XBTUSD): turnover is quantity times --multiplier, whatever the price
+    #[arg(long)]
+    inverse: bool,
     /// How the aggressor is found: auto (the best of the following that the data allow), flag,
     /// orders, lee-ready, quote, tick
     #[arg(long, value_name = "RULE", default_value = "auto")]
@@ -91,6 +103,11 @@ pub(super) struct WindowFlags {
 }
 
 impl WindowFlags {
+    /// Whether the caller says what quantities are worth.
+    pub(super) fn tells_contracts(&self) -> bool {
+        self.inverse || self.multiplier.is_some()
+    }
+
     /// How the engine works.
     ///
     /// # Errors
@@ -117,6 +134,10 @@ impl WindowFlags {
         let settings = Settings {
             window,
             large: Large { per: self.per, by },
+            contract: Contract {
+                multiplier: self.multiplier.unwrap_or(1.0),
+                inverse: self.inverse,
+            },
             aggressor: self.aggressor,
             empty: if self.empty == "keep" { Empty::Keep } else { Empty::Skip },
             outliers: Outliers { limit: self.outlier, drop: self.outliers == "drop" },

@@ -1,7 +1,7 @@
 //! `factord factors`: trade files in, a feature table out.
 
 use super::factor_flags::{TradeFlags, WindowFlags};
-use super::{Failure, print};
+use super::{Failure, factor_warnings, print};
 use crate::factors::{Book, Counts, Row, Settings, SymbolIndex};
 use crate::table::TableError;
 use crate::trades::{FeatureWriter, Reader};
@@ -59,7 +59,7 @@ struct Summary {
 pub fn run(args: &FactorsArgs) -> Result<(), Failure> {
     let settings = args.window.settings()?;
     let started = Instant::now();
-    let mut reader = Reader::open(&args.trades.inputs, &args.trades.options())?;
+    let mut reader = Reader::open(&args.trades.inputs, &args.trades.options(&args.window))?;
     let mut writer = FeatureWriter::create(&args.out)?;
     let bar = bar();
     let read = stream(&settings, &mut reader, &mut writer, &bar);
@@ -67,6 +67,7 @@ pub fn run(args: &FactorsArgs) -> Result<(), Failure> {
     let (counts, rows) = read?;
     let (symbols, seconds) = (reader.names().len(), started.elapsed().as_secs_f64());
     writer.finish()?;
+    factor_warnings::warn(&reader, &settings, &counts, rows, args.window.tells_contracts());
     report(args, &settings, &Summary { counts, symbols, rows, seconds })
 }
 

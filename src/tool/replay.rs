@@ -83,7 +83,7 @@ pub struct ReplayArgs {
 /// answered in time.
 pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     let settings = args.window.settings()?;
-    let mut reader = Reader::open(&args.trades.inputs, &args.trades.options())?;
+    let mut reader = Reader::open(&args.trades.inputs, &args.trades.options(&args.window))?;
     let socket = globals.socket()?;
     let regression = Served::attach(socket.as_deref(), "regression")?;
     let classification = Served::attach(socket.as_deref(), "classification")?;

@@ -1,6 +1,8 @@
 //! [`Columns`]: what each column of one file holds.
 
+use super::contracts::{column_of_coins, is_coin_margined, is_term};
 use super::error::TradesError;
+use super::mapping::{Key, Mapping};
 use super::number::{TimeUnit, time};
 use super::preset::Preset;
 use super::reader::Options;
@@ -62,10 +64,12 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Tells what the columns hold by the first line of a file.
+    /// Tells what the columns hold by the first line of a text, which need not be a header, or by
+    /// the names of a table (`named`).
     pub(super) fn of(
         path: &Path,
         first: Vec<String>,
+        named: bool,
         options: &Options,
     ) -> Result<Columns, TradesError> {
         let mut columns = Columns {
@@ -76,21 +80,60 @@ impl Columns {
             offset_ns: 0,
             symbol: symbol(path, options),
         };
-        if let Some(mapping) = &options.columns {
-            match mapping.positions() {
-                Some(positions) => {
-                    let wanted = positions.iter().map(|(key, at)| (key.role(), *at));
-                    columns.number(path, wanted)?;
-                }
-                None => {
-                    for (key, name) in mapping.columns() {
-                        columns.name(path, key.role(), &[name], true)?;
-                    }
-                }
+        match &options.columns {
+            Some(mapping) => {
+                columns.map(path, mapping, named)?;
+                columns.refuse_contracts(path, options)?;
             }
-            return Ok(columns);
+            None => columns.lay_out(path, named, options)?,
         }
-        let preset = match options.preset.or_else(|| Preset::of_header(&columns.names)) {
+        let orders = [Role::BuyId, Role::SellId, Role::RestingId];
+        if options.needs_orders && !orders.iter().any(|role| columns.roles.contains(role)) {
+            return Err(TradesError::NoOrders { path: path.to_owned() });
+        }
+        Ok(columns)
+    }
+
+    /// Follows a mapping. Names win over numbers: a column is meant by its number where the first
+    /// line is no header, or where no column has such a name.
+    fn map(&mut self, path: &Path, mapping: &Mapping, named: bool) -> Result<(), TradesError> {
+        let positions = mapping.positions();
+        let is_there = |(_, name): &(Key, String)| self.names.contains(name);
+        let found = mapping.columns().iter().filter(|column| is_there(column)).count();
+        let is_time = |(key, _): &&(Key, usize)| matches!(key.role(), Role::Time(_));
+        let time = positions.iter().flatten().find(is_time).map(|(_, at)| *at);
+        let headed = named || self.counts() || time.is_none_or(|time| !self.is_number(time));
+        match positions {
+            // Counted from 1, names and numbers are the same.
+            Some(positions) if !headed || found == 0 || self.counts_from(1) => {
+                let wanted = positions.iter().map(|(key, at)| (key.role(), *at));
+                self.number(path, wanted, headed)
+            }
+            _ => (mapping.columns().iter())
+                .try_for_each(|(key, name)| self.name(path, key.role(), &[name], true)),
+        }
+    }
+
+    /// Refuses quantities in contracts beside which the file says what those are in coins.
+    fn refuse_contracts(&self, path: &Path, options: &Options) -> Result<(), TradesError> {
+        let taken = |name: &str| {
+            let mut columns = self.names.iter().zip(&self.roles);
+            columns.any(|(known, role)| known == name && *role == Role::Qty)
+        };
+        match column_of_coins(&self.names) {
+            Some(name) if !options.contracts && !taken(name) => Err(TradesError::Contracts {
+                path: path.to_owned(),
+                why: format!("it has a column {name} beside them"),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Follows a preset, which the header tells if nobody else does.
+    fn lay_out(&mut self, path: &Path, named: bool, options: &Options) -> Result<(), TradesError> {
+        let columns = self;
+        let told = || Preset::of_header(&columns.names, options.contracts);
+        let preset = match options.preset.or_else(told) {
             Some(preset) => preset,
             None => {
                 let found = columns.names.join(",").chars().take(200).collect();
@@ -104,20 +147,40 @@ impl Columns {
             let date = date.ok_or_else(|| TradesError::NoDate { path: path.to_owned() })?;
             columns.offset_ns = date.midnight_in_new_york_ns();
         }
+        if preset.is_binance() && !options.contracts {
+            let named = String::from_utf8_lossy(&columns.symbol);
+            if is_coin_margined(&named) {
+                let why = format!("{named} is margined in coins");
+                return Err(TradesError::Contracts { path: path.to_owned(), why });
+            }
+            columns.refuse_contracts(path, options)?;
+        }
         let at_time = |column: &&super::preset::Column| matches!(column.role, Role::Time(_));
         let position = preset.columns().iter().find(at_time).map_or(0, |column| column.position);
-        if preset != Preset::Common && columns.is_number(position) {
+        let counts = columns.counts();
+        if preset != Preset::Common && !named && (counts || columns.is_number(position)) {
             let wanted = preset.columns().iter().map(|column| (column.role, column.position));
-            columns.number(path, wanted)?;
+            columns.number(path, wanted, counts)?;
             for column in preset.columns() {
                 columns.names[column.position] = column.names[0].to_owned();
             }
-            return Ok(columns);
+            return Ok(());
         }
         for column in preset.columns() {
             columns.name(path, column.role, column.names, column.needed)?;
         }
-        Ok(columns)
+        Ok(())
+    }
+
+    /// Whether the first line counts the columns, from 0 or 1, as tables do whose columns were
+    /// given no names.
+    fn counts(&self) -> bool {
+        self.counts_from(0) || self.counts_from(1)
+    }
+
+    fn counts_from(&self, first: usize) -> bool {
+        let mut numbered = self.names.iter().zip(first..);
+        self.names.len() > 1 && numbered.all(|(name, at)| *name == at.to_string())
     }
 
     /// Whether a field of the first line is a number.
@@ -126,12 +189,14 @@ impl Columns {
         field.is_some_and(|field| time(field.as_bytes(), TimeUnit::Nanoseconds).is_some())
     }
 
-    /// Gives columns their roles by their number; the first line is a header if its time is none.
+    /// Gives columns their roles by their number.
     fn number(
         &mut self,
         path: &Path,
         wanted: impl Iterator<Item = (Role, usize)>,
+        headed: bool,
     ) -> Result<(), TradesError> {
+        self.headed = headed;
         for (role, at) in wanted {
             let columns = self.roles.len();
             let Some(place) = self.roles.get_mut(at) else {
@@ -142,9 +207,6 @@ impl Columns {
                 });
             };
             *place = role;
-            if matches!(role, Role::Time(_)) {
-                self.headed = !self.is_number(at);
-            }
         }
         if !self.headed {
             self.names = (1..=self.roles.len()).map(|number| number.to_string()).collect();
@@ -200,5 +262,10 @@ fn symbol(path: &Path, options: &Options) -> Vec<u8> {
     for ending in [".gz", ".csv", ".txt", ".parquet", ".pq"] {
         name = name.strip_suffix(ending).unwrap_or(name);
     }
-    name.split(['-', '_']).next().unwrap_or(name).as_bytes().to_vec()
+    let symbol = name.split(['-', '_']).next().unwrap_or(name);
+    // A term belongs to the symbol: `BTCUSD_PERP`.
+    let term =
+        name[symbol.len()..].strip_prefix('_').and_then(|rest| rest.split(['-', '_']).next());
+    let len = symbol.len() + term.filter(|term| is_term(term)).map_or(0, |term| 1 + term.len());
+    name.as_bytes()[..len].to_vec()
 }

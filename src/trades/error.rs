@@ -66,6 +66,26 @@ pub enum TradesError {
         /// How many there are.
         columns: usize,
     },
+    /// The quantities are contracts, and nobody says what those are worth.
+    #[error(
+        "{}: {why}: its quantities are contracts, not coins: say what one is worth with --inverse \
+         --multiplier (Binance: 100 for BTC, 10 for others), or --multiplier 1 where they are coins after all", path.display()
+    )]
+    Contracts {
+        /// The file.
+        path: PathBuf,
+        /// By what that is known.
+        why: String,
+    },
+    /// Orders were asked for by number, and the file has none.
+    #[error(
+        "{}: no column holds order numbers, which --per own-side-order needs: give --per trade or \
+         aggressing-order, or name them with --columns ..,buy_id=..,sell_id=..", path.display()
+    )]
+    NoOrders {
+        /// The file.
+        path: PathBuf,
+    },
     /// LOBSTER's times count from midnight, and neither flag nor file name says of which day.
     #[error("{}: its times count from midnight: say of which day with --date", path.display())]
     NoDate {

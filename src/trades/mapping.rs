@@ -81,7 +81,7 @@ impl Key {
     }
 }
 
-/// Columns by name, or all by number, counted from 1.
+/// Columns by name, or all by number, counted from 1; a name of digits wins over a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
     columns: Vec<(Key, String)>,
@@ -102,9 +102,6 @@ pub enum ParseMappingError {
     /// A key that is needed is not there.
     #[error("no column for {0}: a time, price and qty are needed")]
     Missing(&'static str),
-    /// Some columns are named and some numbered.
-    #[error("name all columns or number all of them")]
-    Mixed,
 }
 
 fn known() -> String {
@@ -117,7 +114,7 @@ impl Mapping {
         &self.columns
     }
 
-    /// The columns' numbers, counted from 0, if they are numbered.
+    /// The columns' numbers, counted from 0, if they may all be meant by number.
     pub(super) fn positions(&self) -> Option<Vec<(Key, usize)>> {
         let number = |(key, column): &(Key, String)| {
             Some((*key, column.parse::<usize>().ok()?.checked_sub(1)?))
@@ -155,12 +152,7 @@ impl FromStr for Mapping {
                 return Err(ParseMappingError::Missing(what));
             }
         }
-        let mapping = Mapping { columns };
-        let numbered = |(_, column): &(Key, String)| column.parse::<usize>().is_ok();
-        if mapping.positions().is_none() && mapping.columns.iter().any(numbered) {
-            return Err(ParseMappingError::Mixed);
-        }
-        Ok(mapping)
+        Ok(Mapping { columns })
     }
 }
 
@@ -175,6 +167,9 @@ mod tests {
         assert_eq!(named.columns()[0], (Key::TsMs, "T".to_owned()));
         let numbered: Mapping = "ts=1,price=2,qty=3".parse().unwrap();
         assert_eq!(numbered.positions().unwrap()[2], (Key::Qty, 2));
+        for digits in ["ts=1,price=px,qty=3", "ts=0,price=2,qty=3"] {
+            assert_eq!(digits.parse::<Mapping>().unwrap().positions(), None);
+        }
         for text in [
             "",
             "ts",
@@ -182,8 +177,6 @@ mod tests {
             "time=1,price=2,qty=3",
             "ts=1,ts_ns=1,price=2,qty=3",
             "ts=1,price=2",
-            "ts=1,price=px,qty=3",
-            "ts=0,price=2,qty=3",
         ] {
             assert!(text.parse::<Mapping>().is_err(), "{text}");
         }

@@ -10,6 +10,7 @@
 
 mod ahead;
 mod columns;
+mod contracts;
 mod error;
 mod features;
 mod fields;
@@ -24,6 +25,7 @@ mod symbols;
 mod text;
 mod zone;
 
+pub use contracts::is_inverse;
 pub use error::TradesError;
 pub use features::{FeatureWriter, feature_schema};
 pub use mapping::{Key, Mapping, ParseMappingError};

@@ -5,7 +5,6 @@ use super::error::TradesError;
 use super::filter::Filter;
 use super::reader::{Options, Rows};
 use super::symbols::Symbols;
-use super::text::side;
 use crate::factors::{Quote, Side, Trade};
 use crate::table::{self, Table, Want};
 use std::path::Path;
@@ -26,7 +25,7 @@ pub(super) struct ParquetReader {
 impl ParquetReader {
     pub(super) fn open(path: &Path, options: &Options) -> Result<ParquetReader, TradesError> {
         let table = Table::open(path)?;
-        let columns = Columns::of(path, table.names().to_vec(), options)?;
+        let columns = Columns::of(path, table.names().to_vec(), true, options)?;
         let mut wanted = Vec::new();
         let mut wants = Vec::new();
         for (at, role) in columns.roles.iter().enumerate() {
@@ -70,7 +69,7 @@ impl ParquetReader {
                         Some(())
                     }
                     Role::Side => {
-                        let side = side(rows.texts(column).value(row).as_bytes());
+                        let side = Side::from_word(rows.texts(column).value(row).as_bytes());
                         side.map(|side| trade.side = side)
                     }
                     _ => set(&mut trade, &mut quote, *role, rows.floats(column)[row]),

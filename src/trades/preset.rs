@@ -1,6 +1,7 @@
 //! [`Preset`]: layouts that many files have.
 
 use super::columns::Role;
+use super::contracts::column_of_coins;
 use super::number::TimeUnit;
 use std::str::FromStr;
 use thiserror::Error;
@@ -103,9 +104,16 @@ impl Preset {
     }
 
     /// The preset that a header makes itself known by.
-    pub(super) fn of_header(names: &[String]) -> Option<Preset> {
-        let fits = |preset: &Preset| preset.missing(names).next().is_none() && !in_contracts(names);
+    /// `contracts`: even where the quantities are contracts.
+    pub(super) fn of_header(names: &[String], contracts: bool) -> Option<Preset> {
+        let coins = contracts || column_of_coins(names).is_none();
+        let fits = |preset: &Preset| coins && preset.missing(names).next().is_none();
         Preset::ALL.into_iter().filter(|preset| *preset != Preset::Lobster).find(fits)
+    }
+
+    /// Whether it is one of Binance's.
+    pub(super) fn is_binance(self) -> bool {
+        matches!(self, Preset::BinanceTrades | Preset::BinanceAggTrades)
     }
 
     /// The columns that a header lacks.
@@ -118,8 +126,11 @@ impl Preset {
 
     /// A word on the one column that a header lacks to be a preset's, if there is such a preset.
     pub(super) fn nearly(names: &[String]) -> Option<String> {
-        if in_contracts(names) {
-            return None;
+        if let Some(column) = column_of_coins(names) {
+            return Some(format!(
+                " ({column} says that the quantities are contracts: give --inverse --multiplier \
+                 with what one is worth)"
+            ));
         }
         Preset::ALL.into_iter().find_map(|preset| {
             match *preset.missing(names).collect::<Vec<_>>() {
@@ -128,11 +139,6 @@ impl Preset {
             }
         })
     }
-}
-
-/// Tells whether the quantity is in contracts, not in coins: price times quantity is no turnover.
-fn in_contracts(names: &[String]) -> bool {
-    names.iter().any(|name| name == "base_qty")
 }
 
 impl FromStr for Preset {

@@ -39,6 +39,10 @@ pub struct Options {
     pub date: Option<Date>,
     /// What becomes of late trades.
     pub late: Late,
+    /// Whether quantities may be contracts, as the caller knows what those are worth.
+    pub contracts: bool,
+    /// Whether a file without order numbers is none to read.
+    pub needs_orders: bool,
 }
 
 /// Some consecutive trades of one file.
@@ -68,6 +72,9 @@ pub struct Reader {
     /// The file after the one being read.
     next: usize,
     source: Source,
+    /// Whether the file being read gave a trade, and the files that gave none.
+    fruitful: bool,
+    barren: Vec<PathBuf>,
     progress: Option<Progress>,
 }
 
@@ -91,6 +98,8 @@ impl Reader {
             rows: Rows::default(),
             next: 0,
             source: Source::None,
+            fruitful: true,
+            barren: Vec::new(),
             progress: None,
         };
         reader.open_next()?;
@@ -99,11 +108,17 @@ impl Reader {
 
     /// Opens the next file; false when there is none.
     fn open_next(&mut self) -> Result<bool, TradesError> {
+        if !std::mem::replace(&mut self.fruitful, true)
+            && let Some(path) = self.next.checked_sub(1).and_then(|at| self.paths.get(at))
+        {
+            self.barren.push(path.clone());
+        }
         let Some(path) = self.paths.get(self.next) else {
             self.source = Source::None;
             return Ok(false);
         };
         self.next += 1;
+        self.fruitful = false;
         let input = Input::open(path)?;
         self.progress = Some(input.progress());
         self.source = match input.format() {
@@ -134,6 +149,7 @@ impl Reader {
                 Source::Parquet(parquet) => parquet.fill(&mut self.symbols, &mut self.rows)?,
             };
             if !self.rows.trades.is_empty() {
+                self.fruitful = true;
                 break;
             }
             if !more && !self.open_next()? {
@@ -147,6 +163,11 @@ impl Reader {
     /// The symbols seen so far, by their number.
     pub fn names(&self) -> &[String] {
         self.symbols.names()
+    }
+
+    /// The files read to their end that gave no trade.
+    pub fn barren(&self) -> &[PathBuf] {
+        &self.barren
     }
 
     /// The share that was read so far, 0 to 1; `None` when that is not known.

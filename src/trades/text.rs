@@ -46,7 +46,7 @@ impl TextReader {
     pub(super) fn open(input: Input, options: &Options) -> Result<TextReader, TradesError> {
         let path = Arc::clone(input.path());
         let mut lines = Lines::open(input);
-        let columns = Columns::of(&path, lines.first_fields()?, options)?;
+        let columns = Columns::of(&path, lines.first_fields()?, false, options)?;
         if columns.headed {
             lines.pass(lines.line().len() + 1);
         }
@@ -174,7 +174,7 @@ impl Row {
             Role::Symbol => self.symbol = symbols.number(field),
             Role::Price => self.trade.price = decimal(field)?,
             Role::Qty => self.trade.qty = decimal(field)?,
-            Role::Side => self.trade.side = side(field)?,
+            Role::Side => self.trade.side = Side::from_word(field)?,
             Role::BuyerMaker => self.trade.side = maker(field)?,
             Role::BuyId => self.trade.buy_id = order(field)?,
             Role::SellId => self.trade.sell_id = order(field)?,
@@ -220,25 +220,6 @@ impl Row {
             _ => return None,
         }
         Some(trade)
-    }
-}
-
-/// An aggressor; `None` for text that is none.
-pub(super) fn side(field: &[u8]) -> Option<Side> {
-    match field {
-        b"B" | b"b" => return Some(Side::Buy),
-        b"S" | b"s" => return Some(Side::Sell),
-        b"N" | b"n" => return Some(Side::None),
-        b"" | b"U" | b"u" => return Some(Side::Unknown),
-        _ => {}
-    }
-    let is = |word: &str| field.eq_ignore_ascii_case(word.as_bytes());
-    match field {
-        _ if is("buy") || is("bid") => Some(Side::Buy),
-        _ if is("sell") || is("ask") => Some(Side::Sell),
-        _ if is("none") || is("auction") => Some(Side::None),
-        _ if is("unknown") => Some(Side::Unknown),
-        _ => None,
     }
 }
 

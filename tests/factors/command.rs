@@ -10,7 +10,7 @@ const TRADES: &str = "ts_ns,symbol,price,qty,side,side_src,buy_id,sell_id,trade_
                       1000000000,A,10,300,B,flag,7,1,1\n2000000000,A,10,100,S,flag,7,2,2\n\
                       200000000000,A,10,100,S,flag,8,3,3\n";
 
-fn factors(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn factors(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_factord"))
         .arg("factors")
         .args(arguments)

@@ -3,6 +3,7 @@
 mod allocations;
 #[cfg(feature = "daemon")]
 mod command;
+mod decimals;
 mod edges;
 #[cfg(feature = "table")]
 mod files;

@@ -1,0 +1,44 @@
+//! What may make factors other than they seem, said on stderr once all trades were read.
+
+use crate::factors::{Counts, Per, Settings};
+use crate::trades::{Reader, is_inverse};
+use std::io::{self, Write};
+
+/// The share of fills without their order from which totals of orders mean little.
+const WITHOUT_ORDER_MAX: f64 = 0.1;
+
+/// Warns of what was read and given: `rows` are windows that became rows, `told` is whether the
+/// caller said what contracts are worth.
+pub(super) fn warn(reader: &Reader, settings: &Settings, counts: &Counts, rows: u64, told: bool) {
+    let mut text = String::new();
+    let mut say = |warning: String| text.push_str(&format!("factord: warning: {warning}\n"));
+    for path in reader.barren() {
+        say(format!("{}: no trade was read from it", path.display()));
+    }
+    if rows == 0 && counts.trades > 0 {
+        say(format!(
+            "no window became a row: of {} that closed, {} had no trade and {} no aggressor or \
+             no cut (--empty keep writes them; a longer input or a shorter --window closes more)",
+            counts.windows, counts.windows_empty, counts.windows_undefined
+        ));
+    }
+    if let Some(symbol) = reader.names().iter().find(|name| !told && is_inverse(name)) {
+        say(format!(
+            "{} is known as an inverse contract, worth a fixed sum of the quote currency each: \
+             price times quantity is no turnover; give --inverse --multiplier, or --multiplier 1 \
+             if the quantities are coins",
+            symbol.escape_debug()
+        ));
+    }
+    // Both sides of a trade are fills.
+    let share = counts.without_order as f64 / (2 * counts.trades).max(1) as f64;
+    if settings.large.per == Per::OwnSideOrder && share > WITHOUT_ORDER_MAX {
+        say(format!(
+            "{:.0} % of fills have no order number: each is an order of its own, so that large_buy \
+             and large_sell say little of orders",
+            100.0 * share
+        ));
+    }
+    // With stderr closed there is no one left to tell.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
