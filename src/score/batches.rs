@@ -21,6 +21,7 @@ pub(super) fn run(
 ) -> Result<Summary, ScoreError> {
     let file = File::of(input)?;
     let (metadata, columns) = open(job, &file)?;
+    watch(Event::Columns(&columns.taken()));
     let schema = written(job, metadata.schema(), &columns);
     let features = Features::new(&file, &columns, job.models);
     let mut header = Vec::new();

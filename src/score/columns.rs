@@ -66,7 +66,7 @@ pub enum RowError {
         needed: String,
     },
     /// Some of the features are named, not all.
-    #[error("the header names {found} but not {missing}: name all features, or none")]
+    #[error("the header names {found} but not {missing}: name all features")]
     Incomplete {
         /// The features it names.
         found: String,
@@ -125,16 +125,8 @@ pub fn known_as(feature: &str) -> Vec<&str> {
     alias.map_or_else(|| vec![feature], |names| names.to_vec())
 }
 
-/// Whether columns without names of features may be taken by their order: only the three features
-/// of the built-in models have one that everybody knows.
-fn has_order(features: &[String]) -> bool {
-    features.len() == ALIASES.len()
-        && features.iter().zip(&ALIASES).all(|(name, known)| known.contains(&name.as_str()))
-}
-
 impl Columns {
-    /// Reads the header of a CSV file. Where no feature is named, and the features are those of
-    /// the built-in models, they are the first columns.
+    /// Reads the header of a CSV file.
     ///
     /// # Errors
     ///
@@ -145,20 +137,28 @@ impl Columns {
         outputs: &[String],
     ) -> Result<Columns, RowError> {
         let names: Vec<String> = header.iter().map(text).collect();
-        let count = features.len();
-        if has_order(features) && names.len() < count {
-            let needed: Vec<&str> = features.iter().map(|name| known_as(name)[0]).collect();
-            let (last, others) = needed.split_last().unwrap_or((&"", &[]));
-            let needed = format!("{} and {last}", others.join(", "));
-            return Err(RowError::TooFewColumns { found: names.len(), needed });
+        let is_number = |name: &String| name.parse::<f64>().is_ok();
+        match Columns::of_named(names, features, outputs) {
+            Err(RowError::NoColumn { .. }) if header.len() < features.len() => {
+                let needed: Vec<&str> = features.iter().map(|name| known_as(name)[0]).collect();
+                let (last, others) = needed.split_last().unwrap_or((&"", &[]));
+                let needed = match others {
+                    [] => (*last).to_owned(),
+                    others => format!("{} and {last}", others.join(", ")),
+                };
+                Err(RowError::TooFewColumns { found: header.len(), needed })
+            }
+            Err(RowError::NoColumn { .. })
+                if header.iter().map(text).take(features.len()).all(|name| is_number(&name)) =>
+            {
+                Err(RowError::NoHeader)
+            }
+            found => found,
         }
-        if names.iter().take(count).all(|name| name.parse::<f64>().is_ok()) {
-            return Err(RowError::NoHeader);
-        }
-        Columns::new(names, features, outputs, has_order(features))
     }
 
-    /// Finds the features among columns that all have names.
+    /// Finds the features by their names. Where none is the very name, one that differs in case
+    /// alone is meant.
     ///
     /// # Errors
     ///
@@ -168,19 +168,10 @@ impl Columns {
         features: &[String],
         outputs: &[String],
     ) -> Result<Columns, RowError> {
-        Columns::new(names, features, outputs, false)
-    }
-
-    fn new(
-        names: Vec<String>,
-        features: &[String],
-        outputs: &[String],
-        by_order: bool,
-    ) -> Result<Columns, RowError> {
-        let features = features_of(&names, features, by_order)?;
+        let features = features_of(&names, features)?;
         let mut sources: Vec<Source> = (0..names.len()).map(Source::Input).collect();
         for (output, name) in outputs.iter().enumerate() {
-            match only(&names, &[name])? {
+            match only(&names, name, |other| other == name)? {
                 // A feature column keeps its place even when it bears an output's name.
                 Some(column) if !features.contains(&column) => {
                     sources[column] = Source::Output(output);
@@ -199,6 +190,17 @@ impl Columns {
     /// Which of them hold the features.
     pub fn features(&self) -> &[usize] {
         &self.features
+    }
+
+    /// Which columns hold the features, for people.
+    pub fn taken(&self) -> String {
+        const SHOWN_MAX: usize = 8;
+        let one = |&at: &usize| format!("{} (column {})", self.names[at].escape_debug(), at + 1);
+        let mut list: Vec<String> = self.features.iter().take(SHOWN_MAX).map(one).collect();
+        if let Some(more) = self.features.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0) {
+            list.push(format!("and {more} more"));
+        }
+        format!("features are {}", list.join(", "))
     }
 
     /// The columns to write.
@@ -261,15 +263,10 @@ fn shown(field: &[u8]) -> String {
     text.chars().take(40).flat_map(char::escape_debug).collect()
 }
 
-/// The features by name, or the first columns when none is named and their order is known.
-fn features_of(
-    names: &[String],
-    features: &[String],
-    by_order: bool,
-) -> Result<Vec<usize>, RowError> {
+fn features_of(names: &[String], features: &[String]) -> Result<Vec<usize>, RowError> {
     let mut found = Vec::with_capacity(features.len());
     for feature in features {
-        found.push(only(names, &known_as(feature))?);
+        found.push(meant(names, &known_as(feature))?);
     }
     let Some(missing) = found.iter().position(Option::is_none) else {
         return Ok(found.into_iter().flatten().collect());
@@ -277,22 +274,34 @@ fn features_of(
     let there = features.iter().zip(&found).filter(|(_, at)| at.is_some());
     let list: Vec<&str> = there.map(|(name, _)| known_as(name)[0]).collect();
     let name = known_as(&features[missing])[0].to_owned();
-    match (by_order, list.is_empty()) {
-        (true, true) => Ok((0..features.len()).collect()),
-        (true, false) => Err(RowError::Incomplete { found: list.join(", "), missing: name }),
-        (false, _) => {
-            let found: String = names.join(", ").chars().take(200).collect();
-            Err(RowError::NoColumn { name, found })
-        }
+    if !list.is_empty() {
+        let found = list.join(", ").chars().take(200).collect();
+        return Err(RowError::Incomplete { found, missing: name });
+    }
+    let found: String = names.join(", ").chars().take(200).collect();
+    Err(RowError::NoColumn { name, found })
+}
+
+/// The column of one of the names, else of one that differs in case alone.
+fn meant(names: &[String], known: &[&str]) -> Result<Option<usize>, RowError> {
+    let same = |name: &str| known.contains(&name);
+    let alike = |name: &str| known.iter().any(|known| known.eq_ignore_ascii_case(name));
+    match only(names, known[0], same)? {
+        None => only(names, known[0], alike),
+        found => Ok(found),
     }
 }
 
-/// The one column that bears one of the names.
-fn only(names: &[String], known: &[&str]) -> Result<Option<usize>, RowError> {
-    let mut columns = names.iter().enumerate().filter(|(_, name)| known.contains(&name.as_str()));
+/// The one column whose name is it.
+fn only(
+    names: &[String],
+    name: &str,
+    is_it: impl Fn(&str) -> bool,
+) -> Result<Option<usize>, RowError> {
+    let mut columns = names.iter().enumerate().filter(|(_, name)| is_it(name));
     let first = columns.next().map(|(column, _)| column);
     match columns.next() {
-        Some((column, _)) => Err(RowError::Twice { column: column + 1, name: known[0].to_owned() }),
+        Some((column, _)) => Err(RowError::Twice { column: column + 1, name: name.to_owned() }),
         None => Ok(first),
     }
 }
@@ -336,8 +345,26 @@ mod tests {
     }
 
     #[test]
-    fn features_are_the_first_three_columns_when_none_is_named() {
-        assert_eq!(columns(&["a", "b", "c", "d"]).unwrap().features, [0, 1, 2]);
+    fn a_name_that_differs_in_case_alone_is_meant_and_a_position_never_is() {
+        let found = columns(&["", "Buy_Rate", "LARGE_BUY", "large_sell"]).unwrap();
+        assert_eq!(found.features, [1, 2, 3]);
+        let said = "features are Buy_Rate (column 2), LARGE_BUY (column 3), large_sell (column 4)";
+        assert_eq!(found.taken(), said);
+        let exact = columns(&["Buy_Rate", "buy_rate", "large_buy", "large_sell"]).unwrap();
+        assert_eq!(exact.features, [1, 2, 3]);
+        let twice = columns(&["Buy_Rate", "BUY_RATE", "large_buy", "large_sell"]);
+        assert!(matches!(twice, Err(RowError::Twice { column: 2, .. })), "{twice:?}");
+        for header in [["a", "b", "c"], ["", "0", "1"], ["id", "rate", "buy rate"]] {
+            let refused = columns(&header).unwrap_err();
+            assert!(matches!(refused, RowError::NoColumn { .. }), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_digits_are_names() {
+        let header = ByteRecord::from(vec!["0", "1", "2"]);
+        let features = ["2", "0"].map(str::to_owned);
+        assert_eq!(Columns::of_csv(&header, &features, &[]).unwrap().features, [2, 0]);
     }
 
     #[test]

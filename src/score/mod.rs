@@ -6,7 +6,9 @@
 //! outputs are encoded. This module never prints; `factord score` runs it.
 
 mod batches;
+mod chunks;
 mod columns;
+mod kept;
 mod models;
 mod parquet_file;
 mod pipeline;
@@ -44,6 +46,8 @@ pub struct Job<'a> {
 pub enum Event<'a> {
     /// A row that cannot be scored, under `keep_going`.
     BadRow(&'a str),
+    /// Which columns hold the features.
+    Columns(&'a str),
     /// The share that is done, 0 to 1.
     Done(f64),
 }

@@ -56,6 +56,7 @@ pub(super) fn run(
     }
     let columns = Columns::of_csv(&header, job.models.features(), job.models.outputs());
     let columns = columns.map_err(|error| job.header(error))?;
+    watch(Event::Columns(&columns.taken()));
     let mut pieces = Pieces { rows, progress };
     let mut first = None;
     let (form, mut writer) = if let Some(note) = note {

@@ -2,6 +2,7 @@
 
 use super::batch::{At, Place};
 use super::error::TableError;
+use super::line_ends::LineEnds;
 use crate::sync::{AtomicU64, Ordering};
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
@@ -103,7 +104,7 @@ impl Input {
         self.progress.clone()
     }
 
-    /// The text from its first byte on, unpacked.
+    /// The text from its first byte on, unpacked; its lines end with a feed, whatever ended them.
     pub fn into_text(self) -> Box<dyn Read + Send> {
         let rest: Box<dyn Read + Send> = match self.source {
             Source::File(file) => Box::new(file),
@@ -114,9 +115,10 @@ impl Input {
         match self.format {
             Format::CsvGz => {
                 // 256 KiB: a few milliseconds of unpacking between two system calls.
-                Box::new(MultiGzDecoder::new(BufReader::with_capacity(256 * 1024, whole)))
+                let packed = BufReader::with_capacity(256 * 1024, whole);
+                Box::new(LineEnds::new(MultiGzDecoder::new(packed)))
             }
-            Format::Csv | Format::Parquet => Box::new(whole),
+            Format::Csv | Format::Parquet => Box::new(LineEnds::new(whole)),
         }
     }
 

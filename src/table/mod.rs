@@ -29,7 +29,9 @@
 mod batch;
 mod digits;
 mod error;
+mod footer;
 mod input;
+mod line_ends;
 mod output;
 mod parquet_reader;
 mod reader;
@@ -43,6 +45,7 @@ mod text_reader;
 mod text_writer;
 mod writer;
 
+pub(crate) use footer::footer;
 pub(crate) use parquet_reader::{floats, is_number};
 pub(crate) use text_writer::{header, rows};
 pub(crate) use writer::{failed, is_parquet, properties};
@@ -51,6 +54,7 @@ pub use batch::{At, Batch, Place};
 pub use error::TableError;
 pub use input::{Format, Input};
 pub(crate) use input::{Progress, unreadable};
+pub(crate) use line_ends::LineEnds;
 pub use output::{Output, OutputError};
 pub use reader::{BATCH_ROWS, Reader, Table, Type, Want};
 pub use rows::Rows;

@@ -137,7 +137,10 @@ impl Table {
             names if names.chars().count() <= 200 => names,
             names => names.chars().take(200).chain("...".chars()).collect(),
         };
-        let name = want.names.join(" or ");
+        let same = |known: &&String| want.names.iter().any(|name| name.eq_ignore_ascii_case(known));
+        let near = self.names().iter().find(same);
+        let near = near.map_or(String::new(), |near| format!(" ({near} differs in case alone)"));
+        let name = want.names.join(" or ") + &near;
         Err(TableError::NoColumn { path: self.path.clone(), name, found })
     }
 }

@@ -9,6 +9,7 @@ mod cli;
 pub mod completions;
 pub mod evaluate;
 mod factor_flags;
+mod factor_warnings;
 pub mod factors;
 mod failure;
 pub mod http;

@@ -20,7 +20,7 @@ Examples:
   zcat rows.csv.gz | factord predict --csv - --out - | head
 
 A file is read by its header: the columns buy_rate, large_buy and large_sell (or the models' own
-names of them) wherever they stand, else the first three. It is written with all its columns, and
+names of them) wherever they stand, never by their place. It is written with all its columns, and
 regression, probability and class, which replace columns of those names.
 A row that cannot be scored ends the run with code 65 and writes no file; with --keep-going it is
 reported, its three outputs stay empty, the other rows are scored, and the code is 1.";

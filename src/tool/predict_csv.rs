@@ -10,7 +10,7 @@ use crate::client::{Answer, AttachOptions, Client, PredictError};
 use crate::exit::Code;
 use crate::idle::IdleStrategy;
 use crate::score::{Columns, Made, Record, RowError, Summary};
-use crate::table::{At, Output, Place, Rows};
+use crate::table::{At, LineEnds, Output, Place, Rows};
 use csv::{ByteRecord, Writer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fs::File;
@@ -47,6 +47,8 @@ pub(super) fn run(job: &CsvJob<'_>) -> Result<(), Failure> {
     let names = |names: [&str; 3]| names.map(str::to_owned);
     let columns = Columns::of_csv(&header, &names(FEATURES), &names(OUTPUTS))
         .map_err(|error| Failure::new(Code::Data, error.at(&place(job.input, &header))))?;
+    // With stderr closed there is no one left to tell.
+    let _ = writeln!(io::stderr(), "factord: {}", columns.taken());
     let client = Client::attach(&AttachOptions {
         socket: job.socket.clone(),
         name: "predict --csv".to_owned(),
@@ -92,7 +94,7 @@ fn open(path: &Path) -> Result<(impl Read + use<>, ProgressBar), Failure> {
         let style = ProgressStyle::with_template("{wide_bar} {percent:>3} %  {eta} left");
         ProgressBar::new(len).with_style(style.expect("the template is a constant that parses"))
     };
-    Ok((progress.wrap_read(input), progress))
+    Ok((LineEnds::new(progress.wrap_read(input)), progress))
 }
 
 /// What is recorded of both models.

@@ -24,8 +24,8 @@ CSV, gzipped CSV and Parquet are told by content; the output is Parquet when its
 .parquet or .pq, gzipped when it ends in .gz, else CSV. All columns are kept, rows stay in order.
 A linear model adds regression, a logistic one probability and class; columns of those names are
 replaced. Of several models of a kind each puts its name in front: NAME_regression.
-Features are found by the names in the model. A CSV file that names none of buy_rate, large_buy and
-large_sell is read by its first three columns, as factord predict --csv reads it.
+Features are found by the names in the model, never by their place; stderr says which columns they
+are. A name that differs in case alone is found where the very name is not there.
 Answers are those of the daemon, bit for bit.
 A row that cannot be scored ends the run with code 65 and writes no file; with --keep-going it is
 reported, its outputs stay empty, the other rows are scored, and the code is 1.
@@ -114,6 +114,9 @@ pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
             // With stderr closed there is no one left to tell; the count still says so.
             let _ = writeln!(io::stderr(), "factord: {message}");
         }),
+        Event::Columns(taken) => bar.suspend(|| {
+            let _ = writeln!(io::stderr(), "factord: {taken}");
+        }),
         // In thousandths.
         Event::Done(share) => bar.set_position((share * 1e3) as u64),
     });
@@ -154,6 +157,9 @@ pub(super) fn report(summary: Summary, output: &Path, json: bool) -> Result<(), 
     } else if bad == 0 && output != Path::new("-") {
         let unit = if rows == 1 { "row" } else { "rows" };
         let _ = writeln!(io::stderr(), "factord: {rows} {unit} scored to {target}");
+    }
+    if rows == 0 {
+        let _ = writeln!(io::stderr(), "factord: warning: the table has a header and no rows");
     }
     if bad == 0 {
         return Ok(());

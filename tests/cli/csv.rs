@@ -70,10 +70,20 @@ fn columns_are_found_by_name_and_outputs_replace_their_own() {
 }
 
 #[test]
-fn unnamed_columns_are_the_first_three_and_a_byte_order_mark_is_no_name() {
+fn columns_are_never_taken_by_their_place_and_a_byte_order_mark_is_no_name() {
     let daemon = Daemon::start();
-    scored(&daemon.score(b"\xef\xbb\xbfa,b,c,d\n0.5,0.2,0.3,x\n", &[]));
-    assert_eq!(rows(&daemon)[1][..5], ["0.5", "0.2", "0.3", "x", "0.500053855850386"]);
+    for header in ["a,b,c,d", ",a,b,c", "0,1,2,x"] {
+        let ran = daemon.score(format!("{header}\n0.5,0.2,0.3,x\n").as_bytes(), &[]);
+        assert_eq!(ran.code, 65, "{}", ran.err);
+        assert!(ran.err.contains("in.csv:1: "), "{}", ran.err);
+    }
+    // As pandas writes a table with its index.
+    let pandas = b"\xef\xbb\xbf,Buy_Rate,Large_Buy,Large_Sell\n0,0.5,0.2,0.3\n";
+    let ran = daemon.score(pandas, &[]);
+    scored(&ran);
+    assert_eq!(rows(&daemon)[1][4], "0.500053855850386");
+    let said = "factord: features are Buy_Rate (column 2), Large_Buy (column 3), Large_Sell";
+    assert!(ran.err.starts_with(said), "{}", ran.err);
     scored(&daemon.score(b"\xef\xbb\xbfbuy_rate,large_sell,large_buy\n0.5,0.3,0.2\n", &[]));
     assert_eq!(rows(&daemon)[1][3], "0.500053855850386");
 }
@@ -180,7 +190,7 @@ fn standard_streams_and_devices_are_read_and_written_as_they_are() {
     let ran = ran_on(&mut daemon.factord(&arguments), text.as_bytes());
     scored(&ran);
     assert_eq!(ran.out.lines().count(), 2);
-    let ran = ran_on(&mut daemon.factord(&arguments), b"a,b,c\n1,2,x\n");
+    let ran = ran_on(&mut daemon.factord(&arguments), b"buy_rate,large_buy,large_sell\n1,2,x\n");
     assert_eq!((ran.code, ran.err.contains("stdin:2:")), (65, true), "{}", ran.err);
     let arguments = ["predict", "--csv", "-", "--out", "/dev/null", "--json"];
     let ran = ran_on(&mut daemon.factord(&arguments), text.as_bytes());
