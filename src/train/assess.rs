@@ -6,6 +6,7 @@ use super::figures::Cell;
 use super::logistic::dot;
 use super::mark::{self, HOLDOUT, Rows};
 use super::plots::{Frame, Plots, Scales};
+use super::ranks::Ranks;
 use super::scratch::{Chunk, Part, Scratch};
 use super::split::Split;
 use crate::model::Model;
@@ -46,6 +47,10 @@ pub(super) struct Assessed {
     /// The tests of all folds together, block by block.
     pub(super) tests: Vec<Cell>,
     pub(super) holdout: Vec<Cell>,
+    /// What the rows of training, of each fold and held out were decided by.
+    pub(super) training_ranks: Ranks,
+    pub(super) fold_ranks: Vec<Ranks>,
+    pub(super) holdout_ranks: Ranks,
     /// By symbol, of the rows that are shown.
     pub(super) symbols: Vec<Cell>,
     /// Gradients of the last models' losses in each block of training rows: by the intercept, and
@@ -63,6 +68,9 @@ impl Assessed {
             folds: cells(split.cuts_ns.len(), true),
             tests: cells(split.blocks, true),
             holdout: cells(split.holdout_blocks, true),
+            training_ranks: Ranks::default(),
+            fold_ranks: vec![Ranks::default(); split.cuts_ns.len()],
+            holdout_ranks: Ranks::default(),
             symbols: cells(symbols, false),
             line_gradients: vec![vec![0.0; width + 1]; split.blocks],
             class_gradients: vec![vec![0.0; width + 1]; split.blocks],
@@ -82,6 +90,10 @@ impl Assessed {
         {
             sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
         }
+        self.training_ranks.merge(&other.training_ranks);
+        self.holdout_ranks.merge(&other.holdout_ranks);
+        let folds = self.fold_ranks.iter_mut().zip(&other.fold_ranks);
+        folds.for_each(|(ranks, more)| ranks.merge(more));
         self.plots.merge(&other.plots);
     }
 }
@@ -160,6 +172,13 @@ impl Asked<'_> {
                 cell.class.merge(&sums);
                 class.count(rows.clone(), &mut cell.class);
             }
+        }
+    }
+
+    /// Keeps what rows were decided by.
+    fn rank(&self, rows: &Range<usize>, ranks: &mut Ranks) {
+        if let Some(class) = &self.class {
+            rows.clone().for_each(|row| ranks.add(class.decision[row], class.label[row] > 0.0));
         }
     }
 
@@ -246,6 +265,8 @@ impl Examiner<'_> {
             let (held_out, block) = (mark::group(mark) == HOLDOUT, mark::block(mark));
             asked
                 .add(&rows, [if held_out { &mut sums.holdout[block] } else { &mut sums.training }]);
+            let ranks = if held_out { &mut sums.holdout_ranks } else { &mut sums.training_ranks };
+            asked.rank(&rows, ranks);
             if !held_out {
                 if let Some(line) = &asked.line {
                     let gradient = &mut sums.line_gradients[block];
@@ -271,6 +292,7 @@ impl Examiner<'_> {
     fn test(&self, sums: &mut Assessed, test: usize, asked: &Asked) {
         for (mark, rows) in asked.runs() {
             asked.add(&rows, [&mut sums.folds[test], &mut sums.tests[mark::block(mark)]]);
+            asked.rank(&rows, &mut sums.fold_ranks[test]);
             if self.shown == Shown::WalkForward {
                 asked.show(&rows, sums);
             }

@@ -30,9 +30,10 @@ pub(super) struct LineColumns {
 
 /// What rows came to under a classifier.
 pub(super) struct ClassColumns {
+    pub(super) decision: Vec<f64>,
     probability: Vec<f64>,
     /// 1 or 0.
-    label: Vec<f64>,
+    pub(super) label: Vec<f64>,
     class: Vec<f64>,
     last: Vec<f64>,
     /// The probability of the label, but for certain mistakes.
@@ -116,6 +117,7 @@ impl ClassColumns {
             majority: trainee.share > 0.5,
             probability,
             label,
+            decision: decisions,
         }
     }
 

@@ -115,8 +115,9 @@ pub(super) struct ClassRow {
     pub(super) majority: bool,
 }
 
-/// The baselines of a classifier.
-pub const CLASS_BASELINES: [&str; 2] = ["last class", "majority class"];
+/// The baselines of a classifier: the class of the last value, the class most seen in training,
+/// and the better of always 0 and always 1 on the very rows tested, which nobody knows beforehand.
+pub const CLASS_BASELINES: [&str; 3] = ["last class", "majority class", "better constant"];
 
 /// Sums over what a classifier and its baselines said.
 #[derive(Clone, Debug, PartialEq)]
@@ -208,7 +209,9 @@ impl Class {
         let ratio = |a: f64, b: f64| if b > 0.0 { a / b } else { f64::NAN };
         let precision = ratio(self.true_positives, self.positives);
         let recall = ratio(self.true_positives, self.ones);
-        let baselines = self.baselines.map(|hits| hits / self.count);
+        let share = self.ones / self.count;
+        let [last, majority] = self.baselines.map(|hits| hits / self.count);
+        let baselines = [last, majority, share.max(1.0 - share)];
         (self.count > 0.0).then(|| ClassFigures {
             rows: self.count as u64,
             ones: self.ones / self.count,
@@ -217,10 +220,11 @@ impl Class {
             recall,
             f1: ratio(2.0 * self.true_positives, self.positives + self.ones),
             auc: self.auc(),
+            auc_is_exact: false,
             log_loss: (self.loss - self.likelihood.ln()) / self.count,
             share_log_loss: self.share_loss / self.count,
             baseline_accuracy: baselines,
-            gain: self.hits / self.count - baselines[0].max(baselines[1]),
+            gain: self.hits / self.count - baselines.into_iter().fold(0.0, f64::max),
         })
     }
 
@@ -252,16 +256,28 @@ pub struct ClassFigures {
     pub recall: f64,
     /// Harmonic mean of the two.
     pub f1: f64,
-    /// Area under the ROC curve, to about four digits (it is counted in bins).
+    /// Area under the ROC curve.
     pub auc: f64,
+    /// Whether that is of all pairs of rows; of more than 2^21 rows it is counted in bins, to
+    /// about three digits.
+    pub auc_is_exact: bool,
     /// Mean loss, in nats.
     pub log_loss: f64,
     /// The loss of always saying the training's share of ones.
     pub share_log_loss: f64,
     /// Accuracy of each of [`CLASS_BASELINES`].
-    pub baseline_accuracy: [f64; 2],
+    pub baseline_accuracy: [f64; 3],
     /// By how much the accuracy is above that of the best baseline.
     pub gain: f64,
+}
+
+impl ClassFigures {
+    /// The baseline with the greatest accuracy, as an index of [`CLASS_BASELINES`]: the first of
+    /// equals.
+    pub fn best_baseline(&self) -> usize {
+        let accuracy = &self.baseline_accuracy;
+        (0..accuracy.len()).rev().max_by(|&a, &b| accuracy[a].total_cmp(&accuracy[b])).unwrap_or(0)
+    }
 }
 
 /// Both models' sums on some rows.
@@ -322,7 +338,8 @@ mod tests {
         let figures = class.figures().unwrap();
         assert_eq!(figures.auc, 3.5 / 4.0);
         assert_eq!((figures.accuracy, figures.precision, figures.recall), (0.75, 2.0 / 3.0, 1.0));
-        assert_eq!((figures.baseline_accuracy, figures.gain), ([0.5, 0.5], 0.25));
+        assert_eq!((figures.baseline_accuracy, figures.gain), ([0.5, 0.5, 0.5], 0.25));
+        assert_eq!(figures.best_baseline(), 0);
         assert!((figures.log_loss - 2f64.ln()).abs() < 1e-15);
         assert_eq!(figures.f1, 0.8);
     }

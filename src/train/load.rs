@@ -267,6 +267,11 @@ impl<'a> Loader<'a> {
         id
     }
 
+    /// Symbols so far.
+    pub(super) fn symbol_count(&self) -> usize {
+        self.loaded.symbols.len()
+    }
+
     fn new_symbol(&mut self, name: &str) -> u32 {
         // A table of more symbols than that does not fit any disk.
         let id = u32::try_from(self.tracks.len()).unwrap_or(u32::MAX);

@@ -22,6 +22,7 @@ mod logistic;
 mod mark;
 mod outputs;
 mod plots;
+mod ranks;
 mod report;
 mod scratch;
 mod seen;
@@ -46,6 +47,7 @@ use assess::{Assessed, Examiner};
 use figures::Cell;
 use load::{Loaded, Loader};
 use plots::{Frame, Plots};
+use ranks::Ranks;
 use scratch::Scratch;
 use split::Split;
 use std::path::{Path, PathBuf};
@@ -144,7 +146,7 @@ pub struct Counts {
     pub no_target: u64,
     /// Used of the tables held out.
     pub held_out: u64,
-    /// Symbols in all tables.
+    /// Symbols in the tables that were learnt from.
     pub symbols: usize,
 }
 
@@ -244,6 +246,7 @@ pub fn train(
     let mut scratch = Scratch::create(folder, settings.features.len(), settings.threads)?;
     let mut loader = Loader::new(settings, &mut scratch);
     loader.read(tables, false, progress)?;
+    let learnt = loader.symbol_count();
     loader.read(holdout, true, progress)?;
     let loaded = loader.finish()?;
     let needed = settings.features.len() as u64 + 2;
@@ -272,26 +275,27 @@ pub fn train(
     };
     let assessed = examiner.examine(&scratch)?;
     let frame = examiner.frame;
-    assemble(settings, &loaded, &split, &trainees, assessed, (shown, frame))
-}
-
-/// Puts everything together.
-fn assemble(
-    settings: &Settings,
-    loaded: &Loaded,
-    split: &Split,
-    trainees: &Trainees,
-    assessed: Assessed,
-    (shown, frame): (Shown, Frame),
-) -> Result<Trained, TrainError> {
     let counts = Counts {
         read: loaded.read,
         used: loaded.used,
         not_finite: loaded.not_finite,
         no_target: loaded.no_target,
         held_out: loaded.held_out,
-        symbols: loaded.symbols.len(),
+        symbols: learnt,
     };
+    assemble(settings, &loaded, counts, &split, &trainees, assessed, (shown, frame))
+}
+
+/// Puts everything together.
+fn assemble(
+    settings: &Settings,
+    loaded: &Loaded,
+    counts: Counts,
+    split: &Split,
+    trainees: &Trainees,
+    assessed: Assessed,
+    (shown, frame): (Shown, Frame),
+) -> Result<Trained, TrainError> {
     let mut warnings = trainees.warnings(settings);
     if loaded.overlapping > 0 {
         warnings.push(Warning::Overlap { rows: loaded.overlapping, of: loaded.used });
@@ -308,9 +312,14 @@ fn assemble(
         counts,
         warnings,
         folds: folds(split, trainees, &assessed, loaded.used),
-        walk_forward: (settings.folds > 0).then(|| blocks_of(&assessed.tests, settings.seed)),
-        holdout: (loaded.held_out > 0).then(|| blocks_of(&assessed.holdout, settings.seed)),
-        training: figures_of(&assessed.training),
+        walk_forward: (settings.folds > 0).then(|| {
+            let mut all = Ranks::default();
+            assessed.fold_ranks.iter().for_each(|ranks| all.merge(ranks));
+            exact(blocks_of(&assessed.tests, settings.seed), &all)
+        }),
+        holdout: (loaded.held_out > 0)
+            .then(|| exact(blocks_of(&assessed.holdout, settings.seed), &assessed.holdout_ranks)),
+        training: exact(figures_of(&assessed.training), &assessed.training_ranks),
         line_coefficients: trainees.line_coefficients(settings, &assessed),
         class_coefficients: trainees.class_coefficients(settings, &assessed),
         cut: trainees.last().cut,
@@ -334,6 +343,14 @@ fn figures_of(cell: &Cell) -> Figures {
     Figures { line: cell.line.figures(), class: cell.class.figures(), intervals: None }
 }
 
+/// Figures with the area of all pairs of rows in place of the one counted in bins.
+fn exact(mut figures: Figures, ranks: &Ranks) -> Figures {
+    if let (Some(class), Some(area)) = (&mut figures.class, ranks.clone().area()) {
+        (class.auc, class.auc_is_exact) = (area, true);
+    }
+    figures
+}
+
 /// The figures of all blocks together, with intervals.
 fn blocks_of(blocks: &[Cell], seed: u64) -> Figures {
     let mut total = Cell::new(true);
@@ -350,7 +367,7 @@ fn folds(split: &Split, trainees: &Trainees, assessed: &Assessed, used: u64) -> 
     let fold = |(at, &from_ns): (usize, &i64)| {
         let tested: u64 = assessed.folds[at..].iter().map(rows).sum();
         let trained = trainees.moments[at].count;
-        let figures = figures_of(&assessed.folds[at]);
+        let figures = exact(figures_of(&assessed.folds[at]), &assessed.fold_ranks[at]);
         Fold {
             from_ns,
             trained,

@@ -1,7 +1,7 @@
 //! What came of a training, for people and for machines.
 
 use super::figures::{BASELINES, CLASS_BASELINES};
-use super::{Coefficient, Figures, Interval, Trained};
+use super::{ClassFigures, Coefficient, Figures, Interval, Trained};
 use serde_json::{Map, Value, json};
 use std::fmt::{self, Write};
 
@@ -45,6 +45,14 @@ pub(super) fn figure(value: f64) -> String {
         format!("{value:.2e}")
     } else {
         format!("{value:.4}")
+    }
+}
+
+/// The area under the ROC curve, with as many digits as are right.
+pub(super) fn area(class: &ClassFigures) -> String {
+    match class.auc_is_exact {
+        false if class.auc.is_finite() => format!("{:.2}", class.auc),
+        _ => figure(class.auc),
     }
 }
 
@@ -133,26 +141,29 @@ fn class_table(trained: &Trained, out: &mut String) -> fmt::Result {
     }
     writeln!(
         out,
-        "\nLogistic, 1 above {}\n                rows   accuracy    AUC   {}     {}",
-        trained.cut, CLASS_BASELINES[0], CLASS_BASELINES[1]
+        "\nLogistic, 1 above {}\n                rows   accuracy    AUC   {}",
+        trained.cut,
+        CLASS_BASELINES.join("     ")
     )?;
     for (name, figures) in parts(trained) {
         let Some(class) = &figures.class else { continue };
         writeln!(
             out,
-            "  {name:<12}{:>6}     {}  {:>6}   {:<10}     {}",
+            "  {name:<12}{:>6}     {}  {:>6}   {:<10}     {:<14}     {}",
             class.rows,
             figure(class.accuracy),
-            figure(class.auc),
+            area(class),
             figure(class.baseline_accuracy[0]),
-            figure(class.baseline_accuracy[1])
+            figure(class.baseline_accuracy[1]),
+            figure(class.baseline_accuracy[2])
         )?;
         if let Some(intervals) = &figures.intervals {
             writeln!(
                 out,
-                "    95 %: accuracy {}, AUC {}; above the best baseline by {} ({})",
+                "    95 %: accuracy {}, AUC {}; above the {}'s by {} ({})",
                 between(intervals.accuracy, figure),
                 between(intervals.auc, figure),
+                CLASS_BASELINES[class.best_baseline()],
                 percent(class.gain),
                 between(intervals.class_gain, percent)
             )?;
@@ -174,7 +185,7 @@ fn folds(trained: &Trained, out: &mut String) -> fmt::Result {
             .line
             .map_or((f64::NAN, f64::NAN), |line| (line.r2, line.baseline_r2[line.best_baseline()]));
         let class = fold.class.map_or((f64::NAN, f64::NAN), |class| {
-            (class.accuracy, class.baseline_accuracy[0].max(class.baseline_accuracy[1]))
+            (class.accuracy, class.baseline_accuracy[class.best_baseline()])
         });
         let tested = fold.line.map(|line| line.rows).or(fold.class.map(|class| class.rows));
         writeln!(
@@ -327,6 +338,7 @@ fn class_json(class: &super::ClassFigures) -> Value {
         "recall": class.recall,
         "f1": class.f1,
         "auc": class.auc,
+        "auc_is_exact": class.auc_is_exact,
         "log_loss": class.log_loss,
         "share_log_loss": class.share_log_loss,
         "gain": class.gain,

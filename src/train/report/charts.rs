@@ -45,9 +45,8 @@ pub(super) fn periods(trained: &Trained, out: &mut String) -> Result {
     }
     if trained.classification.is_some() {
         let classes: Vec<_> = trained.periods.iter().filter_map(|period| period.class).collect();
-        let best = |class: &super::super::ClassFigures| {
-            class.baseline_accuracy[0].max(class.baseline_accuracy[1])
-        };
+        let best =
+            |class: &super::super::ClassFigures| class.baseline_accuracy[class.best_baseline()];
         let values = || classes.iter().flat_map(|class| [class.accuracy, best(class)]);
         let low = (values().fold(1.0, f64::min) * 10.0).floor() / 10.0;
         let y = Axis::between(low.min(0.4), 1.0, "accuracy");

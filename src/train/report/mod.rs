@@ -4,7 +4,7 @@ mod charts;
 mod tables;
 
 use super::figures::{BASELINES, CLASS_BASELINES};
-use super::summary::{between, date_time, figure, parts, percent};
+use super::summary::{area, between, date_time, figure, parts, percent};
 use super::{Shown, Trained, Warning};
 use crate::plot::{escaped, page_head};
 use std::fmt::{Result, Write};
@@ -90,11 +90,11 @@ fn tiles(trained: &Trained, out: &mut String) -> Result {
         tiles.push((figure(line.baseline_r2[best]), format!("R2 of the {}", BASELINES[best])));
     }
     if let Some(class) = &figures.class {
-        let best = usize::from(class.baseline_accuracy[1] > class.baseline_accuracy[0]);
+        let best = class.best_baseline();
         tiles.push((percent(class.accuracy), format!("accuracy, {name}")));
         let of_best = class.baseline_accuracy[best];
         tiles.push((percent(of_best), format!("accuracy of the {}", CLASS_BASELINES[best])));
-        tiles.push((figure(class.auc), format!("AUC, {name}; 0.5 is chance")));
+        tiles.push((area(class), format!("AUC, {name}; 0.5 is chance")));
     }
     write!(out, "<div class=\"tiles\">")?;
     for (value, what) in tiles {
@@ -135,10 +135,11 @@ fn verdicts(trained: &Trained, out: &mut String) -> Result {
         let interval = intervals.class_gain;
         writeln!(
             out,
-            "<p class=\"note\">{}: the classifier {} its best baseline: a gain in accuracy of {} \
+            "<p class=\"note\">{}: the classifier {} its best baseline, the {}: a gain in accuracy of {} \
              (95 %: {}).</p>",
             capital(name),
             verdict(interval),
+            CLASS_BASELINES[class.best_baseline()],
             percent(class.gain),
             between(interval, percent),
         )?;

@@ -1,7 +1,7 @@
 //! The report's tables.
 
 use super::super::figures::{BASELINES, CLASS_BASELINES};
-use super::super::summary::{self, between, figure, percent};
+use super::super::summary::{self, area, between, figure, percent};
 use super::super::{Figures, Trained};
 use super::time;
 use crate::plot::escaped;
@@ -67,7 +67,7 @@ pub(super) fn parts(trained: &Trained, out: &mut String) -> Result {
                 out,
                 "<td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
                 interval.unwrap_or_default(),
-                figure(class.auc),
+                area(class),
                 figure(class.log_loss),
                 figure(class.share_log_loss)
             )?;
@@ -88,8 +88,11 @@ pub(super) fn folds(trained: &Trained, out: &mut String) -> Result {
          whose target, and as many windows again, reach into the test are left out.</p>\
          <div class=\"scroll\"><table><tr><th>test from (UTC)</th><th>trained</th><th>left out</th>\
          <th>tested</th><th>R2</th><th>{}</th><th>{}</th><th>{}</th><th>accuracy</th><th>{}</th>\
-         <th>{}</th><th>AUC</th></tr>",
-        BASELINES[0], BASELINES[1], BASELINES[2], CLASS_BASELINES[0], CLASS_BASELINES[1]
+         <th>AUC</th></tr>",
+        BASELINES[0],
+        BASELINES[1],
+        BASELINES[2],
+        CLASS_BASELINES.join("</th><th>")
     )?;
     for fold in &trained.folds {
         let from = time(fold.from_ns);
@@ -116,13 +119,14 @@ fn figures_row(
     for value in [r2].iter().chain(&baselines) {
         out.push_str(&cell(*value, *value == most));
     }
-    let (accuracy, baselines, auc) = class
-        .map_or((f64::NAN, [f64::NAN; 2], f64::NAN), |c| (c.accuracy, c.baseline_accuracy, c.auc));
+    let (accuracy, baselines) =
+        class.map_or((f64::NAN, [f64::NAN; 3]), |c| (c.accuracy, c.baseline_accuracy));
+    let auc = class.as_ref().map_or_else(|| "-".to_owned(), area);
     let most = baselines.iter().copied().fold(accuracy, f64::max);
     for value in [accuracy].iter().chain(&baselines) {
         out.push_str(&cell(*value, *value == most));
     }
-    writeln!(out, "<td>{}</td></tr>", figure(auc))
+    writeln!(out, "<td>{auc}</td></tr>")
 }
 
 /// One line a symbol, the largest first.
@@ -139,14 +143,12 @@ pub(super) fn symbols(trained: &Trained, out: &mut String) -> Result {
     writeln!(
         out,
         "<h2>By symbol</h2><p>Of the {}.</p><div class=\"scroll\"><table><tr><th>symbol</th>\
-         <th>rows</th><th>R2</th><th>{}</th><th>{}</th><th>{}</th><th>accuracy</th><th>{}</th>\
-         <th>{}</th></tr>",
+         <th>rows</th><th>R2</th><th>{}</th><th>{}</th><th>{}</th><th>accuracy</th><th>{}</th></tr>",
         super::shown(trained),
         BASELINES[0],
         BASELINES[1],
         BASELINES[2],
-        CLASS_BASELINES[0],
-        CLASS_BASELINES[1]
+        CLASS_BASELINES.join("</th><th>")
     )?;
     for (name, figures) in sorted.iter().take(SYMBOLS_MAX) {
         write!(out, "<tr><td>{}</td>", escaped(name))?;
