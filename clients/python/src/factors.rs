@@ -1,8 +1,9 @@
 //! Trades into windows, for Python: the engine of `factord factors`, a trade or a table at a time.
 
-use crate::{error, windows};
+use crate::{checks, error, windows};
 use factord::factors::{
-    Book, Cut, Empty, Large, Outliers, Quote, Settings, Side, SymbolIndex, Trade, Unit, Window,
+    Book, Contract, Cut, Empty, Large, Outliers, Quote, Settings, Side, SymbolIndex, Trade, Unit,
+    Window,
 };
 use numpy::PyReadonlyArray1;
 use pyo3::exceptions::PyValueError;
@@ -23,6 +24,9 @@ use windows::Windows;
 /// empty: whether windows without rates are left out ("skip") or rows of NaN ("keep").
 /// outlier: the price change, as a share, that makes one; outliers: "keep" or "drop".
 /// orders_max: the most orders remembered on a side of a symbol.
+/// multiplier: what one contract is worth; turnover is multiplied by it. inverse: whether that is
+/// a fixed sum in the quote currency, as of coin-margined contracts, so that turnover is quantity
+/// times multiplier whatever the price.
 ///
 /// Raises SettingsError. One thread at a time, or InUseError.
 ///
@@ -43,7 +47,7 @@ impl Factors {
     #[pyo3(signature = (
         window="60s", *, step=None, large=200_000.0, large_by="turnover", quantile_last=10_000,
         per="aggressing-order", aggressor="auto", empty="skip", outlier=0.01, outliers="keep",
-        orders_max=1_048_576
+        orders_max=1_048_576, multiplier=1.0, inverse=false
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn new(
@@ -59,6 +63,8 @@ impl Factors {
         outlier: f64,
         outliers: &str,
         orders_max: usize,
+        multiplier: f64,
+        inverse: bool,
     ) -> PyResult<Factors> {
         let refuse = |message: String| error::raise(py, "SettingsError", message);
         let choice = |name: &str, given: &str, choices: [&str; 2]| {
@@ -82,6 +88,7 @@ impl Factors {
         let settings = Settings {
             window,
             large: Large { per: per.parse().map_err(|e| refuse(format!("{e}")))?, by },
+            contract: Contract { multiplier, inverse },
             aggressor: aggressor.parse().map_err(|e| refuse(format!("{e}")))?,
             empty: [Empty::Skip, Empty::Keep][choice("empty", empty, ["skip", "keep"])?],
             outliers: Outliers {
@@ -97,11 +104,13 @@ impl Factors {
 
     /// Takes one trade; returns the rows of the windows that it closes, and None for most trades.
     ///
-    /// ts_ns: nanoseconds since 1970 UTC. side: who started it, "B", "S", "N" for nobody (an
-    /// auction) or "" where the feed does not say. buy_id, sell_id: order numbers, 0 is none.
+    /// A trade that is too late for its window, or whose price is no price, is left out and counted
+    /// (`counts`): a live feed goes on. ts_ns: nanoseconds since 1970 UTC. side: who started it,
+    /// "B", "buy" or 1, "S", "sell" or -1, "N" or "none" for nobody (an auction), or None where the
+    /// feed does not say. buy_id, sell_id: order numbers, 0 is none.
     /// quote: the best bid and ask just before.
     #[pyo3(signature = (
-        ts_ns, price, qty, side="", buy_id=0, sell_id=0, *, quote=None, symbol=""
+        ts_ns, price, qty, side=None, buy_id=0, sell_id=0, *, quote=None, symbol=""
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn push<'py>(
@@ -110,22 +119,13 @@ impl Factors {
         ts_ns: i64,
         price: f64,
         qty: f64,
-        side: &str,
+        side: Option<SideWord>,
         buy_id: u64,
         sell_id: u64,
         quote: Option<(f64, f64)>,
         symbol: &str,
     ) -> PyResult<Option<Bound<'py, PyList>>> {
-        let side = match side {
-            "B" => Side::Buy,
-            "S" => Side::Sell,
-            "N" => Side::None,
-            "" | "U" => Side::Unknown,
-            other => {
-                let message = format!("side is {other:?}: use \"B\", \"S\", \"N\" or \"\"");
-                return Err(PyValueError::new_err(message));
-            }
-        };
+        let side = side.map_or(Ok(Side::Unknown), |side| side.side())?;
         let quote = quote.map(|(bid, ask)| Quote { bid, ask });
         let trade = Trade { ts_ns, price, qty, side, buy_id, sell_id, quote };
         let mut book = self.lock(py)?;
@@ -143,6 +143,10 @@ impl Factors {
     /// with the columns ts_ns, price and qty, and where known side, buy_id, sell_id, bid, ask and
     /// symbol. Returns the rows of the windows that they close, as arrays.
     ///
+    /// Raises ValueError, and takes no trade, when a symbol's time goes backwards (late="take" takes
+    /// such trades into the open window, and leaves older ones out and counts them), when a price
+    /// or quantity is no number, and when the times are of another unit than nanoseconds.
+    ///
     /// The interpreter is let go meanwhile, and no Python object is made for a trade or a row.
     ///
     /// >>> factors = factord.Factors("2trades", large=15, per="trade")
@@ -150,14 +154,28 @@ impl Factors {
     /// ...     "qty": [10.0, 10.0, 5.0, 10.0], "side": ["B", "S", "B", "B"]})
     /// >>> rows.end_ns, rows.buy_rate, rows.large_sell
     /// (array([2, 4]), array([0.33333333, 1.        ]), array([0.66666667, 0.        ]))
-    fn push_many<'py>(&self, trades: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    #[pyo3(signature = (trades, *, late="error"))]
+    fn push_many<'py>(
+        &self,
+        trades: &Bound<'py, PyAny>,
+        late: &str,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = trades.py();
+        let takes_late = match late {
+            "error" => false,
+            "take" => true,
+            other => {
+                let message = format!("late is {other:?}: use \"error\" or \"take\"");
+                return Err(PyValueError::new_err(message));
+            }
+        };
         let columns = Columns::read(trades)?;
         let mut book = self.lock(py)?;
         let fields = columns.fields()?;
         let book: &mut Book = &mut book;
-        let rows = py.detach(|| fields.push(book));
-        rows.into_python(py)
+        let rows =
+            py.detach(|| checks::check(&fields, book, takes_late).map(|()| fields.push(book)));
+        rows.map_err(PyValueError::new_err)?.into_python(py)
     }
 
     /// Says that it is `now_ns`: closes the windows by time that ended before, without a trade.
@@ -234,6 +252,26 @@ impl Factors {
     }
 }
 
+/// Who started a trade, as a caller says it.
+#[derive(FromPyObject)]
+enum SideWord {
+    Word(String),
+    Number(i64),
+}
+
+impl SideWord {
+    fn side(&self) -> PyResult<Side> {
+        let word = match self {
+            SideWord::Word(word) => word.clone(),
+            SideWord::Number(number) => number.to_string(),
+        };
+        Side::from_word(word.as_bytes()).ok_or_else(|| {
+            let words = "use \"B\", \"buy\" or 1, \"S\", \"sell\" or -1, \"N\", \"none\" or \"\"";
+            PyValueError::new_err(format!("side is {word:?}: {words}"))
+        })
+    }
+}
+
 /// A window with its step, both whole where they count nanoseconds.
 fn rolling(window: Window, step: Option<Window>) -> Result<Window, String> {
     let window = match step {
@@ -269,12 +307,12 @@ struct Columns<'py> {
 }
 
 /// The same columns as slices, free of the interpreter; those left out are empty.
-struct Fields<'a> {
-    names: &'a [String],
-    symbol: &'a [i64],
-    ts_ns: &'a [i64],
-    price: &'a [f64],
-    qty: &'a [f64],
+pub(crate) struct Fields<'a> {
+    pub(crate) names: &'a [String],
+    pub(crate) symbol: &'a [i64],
+    pub(crate) ts_ns: &'a [i64],
+    pub(crate) price: &'a [f64],
+    pub(crate) qty: &'a [f64],
     side: &'a [u8],
     buy_id: &'a [u64],
     sell_id: &'a [u64],

@@ -4,6 +4,7 @@
 //! evaluates nothing and speaks to no daemon by itself. What Python says better than Rust (reading
 //! data frames, the exceptions, the sequence of predictions) stands in the package beside it.
 
+mod checks;
 mod client;
 mod error;
 mod factors;

@@ -261,6 +261,57 @@ def test_trades_that_cannot_be_read_are_named_and_change_nothing(
         factors.push(0, 1.0, 1.0, "?")
 
 
+def test_trades_out_of_order_or_of_another_unit_are_refused_and_change_nothing() -> None:
+    trades = generated(100)
+    for change, says in [
+        ({"ts_ns": trades["ts_ns"][::-1].copy()}, r"row \d+: the time of '.' goes back from"),
+        ({"price": np.where(np.arange(100) == 7, np.nan, trades["price"])}, "row 7: price is NaN"),
+        ({"qty": np.full(100, np.inf)}, "row 0: qty is inf"),
+        ({"ts_ns": np.arange(100) + 1_675_214_700_940}, "these are milliseconds, multiply them"),
+        ({"ts_ns": np.arange(100) + 1_675_214_700}, "these are seconds, multiply them"),
+    ]:
+        factors = factord.Factors()
+        with pytest.raises(ValueError, match=says):
+            factors.push_many({**trades, **change})
+        assert factors.counts()["trades"] == 0
+    factors = factord.Factors()
+    factors.push_many(trades)
+    with pytest.raises(ValueError, match="row 0: the time of"):
+        factors.push_many(trades)
+    backwards = {**trades, "ts_ns": trades["ts_ns"][::-1].copy()}
+    factors.push_many(backwards, late="take")
+    with pytest.raises(ValueError, match="late is"):
+        factors.push_many(trades, late="drop")
+
+
+def test_sides_have_the_same_words_one_at_a_time_and_in_tables() -> None:
+    words = {
+        "buy": ["B", "b", "Buy", " bid ", "1", 1],
+        "sell": ["S", "s", "SELL", "ask", "A", "-1", -1],
+        "none": ["N", "none", "auction"],
+        "unknown": ["", "U", "unknown", "0", 0],
+    }
+    for kind, ways in words.items():
+        for word in ways:
+            one = factord.Factors("1trades", empty="keep", aggressor="flag", per="trade")
+            row = (one.push(0, 1.0, 1.0, word) or [])[0]
+            many = factord.Factors("1trades", empty="keep", aggressor="flag", per="trade")
+            side = np.array([word]) if isinstance(word, int) else [word]
+            rows = many.push_many({"ts_ns": [0], "price": [1.0], "qty": [1.0], "side": side})
+            assert repr(rows[0]) == repr(row), word
+            assert (row.buy_rate == 1.0, row.sell_rate == 1.0) == (kind == "buy", kind == "sell")
+    with pytest.raises(ValueError, match="side holds 2"):
+        factord.Factors().push_many({"ts_ns": [0], "price": [1.0], "qty": [1.0], "side": np.array([2])})
+
+
+def test_contracts_have_the_turnover_they_are_worth() -> None:
+    inverse = factord.Factors("2trades", inverse=True, multiplier=100.0, large=1e9)
+    inverse.push(0, 60_000.0, 10.0, "B")
+    rows = inverse.push(1, 50_000.0, 30.0, "S")
+    assert rows is not None and (rows[0].turnover, rows[0].buy_rate) == (4_000.0, 0.25)
+    with pytest.raises(factord.SettingsError, match="a multiplier of 0"):
+        factord.Factors(multiplier=0.0)
+
 def test_a_day_of_a_real_stock_has_the_rows_of_the_command_line(tmp_path: Path) -> None:
     shared = Path(os.environ.get("FACTORD_SHARED", PROJECT.parent / "shared"))
     path = shared / "ticks" / "600519.SH_20230201.csv.gz"

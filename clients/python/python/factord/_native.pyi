@@ -149,13 +149,15 @@ class Factors:
         outlier: float = 0.01,
         outliers: str = "keep",
         orders_max: int = 1_048_576,
+        multiplier: float = 1.0,
+        inverse: bool = False,
     ) -> Factors: ...
     def push(
         self,
         ts_ns: int,
         price: float,
         qty: float,
-        side: str = "",
+        side: str | int | None = None,
         buy_id: int = 0,
         sell_id: int = 0,
         *,
@@ -163,7 +165,9 @@ class Factors:
         symbol: str = "",
     ) -> list[FactorRow] | None: ...
     # Trades are a mapping of columns, data frames, and what Arrow reads.
-    def push_many(self, trades: Mapping[str, ArrayLike] | Any) -> FactorRows: ...
+    def push_many(
+        self, trades: Mapping[str, ArrayLike] | Any, *, late: str = "error"
+    ) -> FactorRows: ...
     def advance(self, now_ns: int) -> FactorRows: ...
     def now(self, symbol: str = "") -> FactorRow | None: ...
     def finish(self) -> FactorRows: ...

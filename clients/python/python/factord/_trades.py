@@ -12,6 +12,14 @@ from factord._rows import _float64
 SIDES = {"B": 0, "S": 1, "N": 2, "U": 3, "": 3}
 """What the compiled half calls who started a trade."""
 
+_WORDS = {
+    **{word: SIDES["B"] for word in ("b", "buy", "bid", "1", "+1")},
+    **{word: SIDES["S"] for word in ("s", "sell", "ask", "a", "-1")},
+    **{word: SIDES["N"] for word in ("n", "none", "auction", "cross")},
+    **{word: SIDES["U"] for word in ("u", "unknown", "", "0")},
+}
+"""All words for it, as `push` and the command line know them."""
+
 
 class Columns(NamedTuple):
     """What `Factors.push_many` reads; None where a table has no such column."""
@@ -167,10 +175,27 @@ def _sides(values: Any) -> NDArray[np.uint8]:
             numbers[values == word] = number
         if not (numbers == len(SIDES)).any():
             return _flat(numbers, "side")
+    dtype = getattr(values, "dtype", None)
+    if getattr(dtype, "kind", "") in "iu" and not _is_arrow(values):
+        return _numbered_sides(np.asarray(values))
     codes, words = _coded(values, "side")
-    strange = [word for word in words if word not in SIDES]
+    plain = [word.strip().lower() for word in words]
+    strange = [word for word, known in zip(words, plain) if known not in _WORDS]
     if strange:
-        raise ValueError(f"side holds {strange[0]!r}: use B, S, N, or nothing where it is unknown")
+        raise ValueError(
+            f"side holds {strange[0]!r}: use B, buy or 1, S, sell or -1, N or none, or nothing "
+            "where it is unknown"
+        )
     # The last entry is for what is missing, which is number -1.
-    numbers = np.array([*(SIDES[word] for word in words), SIDES[""]], dtype=np.uint8)
+    numbers = np.array([*(_WORDS[word] for word in plain), SIDES[""]], dtype=np.uint8)
     return np.ascontiguousarray(numbers[codes])
+
+
+def _numbered_sides(array: NDArray[Any]) -> NDArray[np.uint8]:
+    numbers = np.full(array.shape, len(SIDES), dtype=np.uint8)
+    for number, side in ((1, "B"), (-1, "S"), (0, "U")):
+        numbers[array == number] = SIDES[side]
+    strange = array[numbers == len(SIDES)]
+    if strange.size:
+        raise ValueError(f"side holds {strange[0]}: use 1, -1, or 0 where it is unknown")
+    return _flat(numbers, "side")

@@ -1,0 +1,62 @@
+//! What is wrong with a table of trades, before any of them is taken.
+
+use crate::factors::Fields;
+use factord::factors::Book;
+
+/// Units that integers are often given in instead of nanoseconds: the name, how many nanoseconds
+/// one is, and the times from 2008 to 2033 in it.
+const UNITS: [(&str, i64, i64, i64); 3] = [
+    ("seconds", 1_000_000_000, 1_200_000_000, 2_000_000_000),
+    ("milliseconds", 1_000_000, 1_200_000_000_000, 2_000_000_000_000),
+    ("microseconds", 1_000, 1_200_000_000_000_000, 2_000_000_000_000_000),
+];
+
+/// Refuses what the command line refuses: numbers that are none, times of another unit, and times
+/// that go backwards within a symbol unless those are taken.
+pub(crate) fn check(fields: &Fields<'_>, book: &Book, takes_late: bool) -> Result<(), String> {
+    for (name, values) in [("price", fields.price), ("qty", fields.qty)] {
+        if let Some(row) = values.iter().position(|value| !value.is_finite()) {
+            return Err(format!("row {row}: {name} is {}: give a number", values[row]));
+        }
+    }
+    unit(fields.ts_ns)?;
+    if takes_late { Ok(()) } else { in_order(fields, book) }
+}
+
+/// Refuses times all of which are those of our days in a larger unit, and of 1970 in nanoseconds.
+fn unit(times: &[i64]) -> Result<(), String> {
+    for (name, ns, from, to) in UNITS {
+        if !times.is_empty() && times.iter().all(|time| (from..to).contains(time)) {
+            return Err(format!(
+                "ts_ns holds {}, which is of 1970 in nanoseconds: these are {name}, multiply them \
+                 by {ns}",
+                times[0]
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn in_order(fields: &Fields<'_>, book: &Book) -> Result<(), String> {
+    let latest = |name: &str| {
+        let number = book.numbers().find(|(known, _)| *known == name);
+        number.and_then(|(_, symbol)| book.engine(symbol).latest_ns()).unwrap_or(i64::MIN)
+    };
+    // One a symbol, and one for the trades without.
+    let mut times: Vec<i64> = fields.names.iter().map(|name| latest(name)).collect();
+    times.push(latest(""));
+    for (row, &time) in fields.ts_ns.iter().enumerate() {
+        let code = fields.symbol.get(row).and_then(|code| usize::try_from(*code).ok());
+        let code = code.filter(|code| *code < fields.names.len()).unwrap_or(fields.names.len());
+        if time < times[code] {
+            let symbol = fields.names.get(code).map_or("", String::as_str);
+            return Err(format!(
+                "row {row}: the time of {symbol:?} goes back from {} to {time}: sort the trades by \
+                 time, or give late=\"take\"",
+                times[code]
+            ));
+        }
+        times[code] = time;
+    }
+    Ok(())
+}
