@@ -103,6 +103,7 @@ impl Coded for TradesError {
             | TradesError::NoPosition { .. }
             | TradesError::Contracts { .. }
             | TradesError::NoOrders { .. }
+            | TradesError::Unit { .. }
             | TradesError::LongLine { .. } => Code::Data,
         }
     }

@@ -80,8 +80,7 @@ impl Book {
 
     /// The names of all symbols with their numbers.
     pub fn numbers(&self) -> impl Iterator<Item = (&str, SymbolIndex)> {
-        let numbered = |(at, name): (usize, &String)| (name.as_str(), SymbolIndex(at));
-        self.names.iter().enumerate().map(numbered)
+        self.names.iter().enumerate().map(|(at, name)| (name.as_str(), SymbolIndex(at)))
     }
 
     /// The engine of a symbol of this book.

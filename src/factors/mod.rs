@@ -17,6 +17,7 @@ mod quantile;
 mod row;
 mod settings;
 mod text;
+mod times;
 
 pub use book::{Book, SymbolIndex};
 pub use engine::Engine;
@@ -25,6 +26,7 @@ pub use settings::{
     Aggressor, Contract, Cut, Empty, Large, Outliers, Per, Settings, SettingsError, Unit, Window,
 };
 pub use text::ParseSettingError;
+pub use times::larger_unit;
 
 /// Who started a trade, as the feed says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -57,6 +57,10 @@ impl ParquetReader {
         &self.names
     }
 
+    pub(super) fn is_single(&self, column: usize) -> bool {
+        *self.schema.field(column).data_type() == DataType::Float32
+    }
+
     pub(super) fn progress(&self) -> f64 {
         if self.total == 0 { 1.0 } else { self.done as f64 / self.total as f64 }
     }

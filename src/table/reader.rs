@@ -127,6 +127,11 @@ impl Table {
         Ok(reader)
     }
 
+    /// Whether a column, counted from 0, holds numbers of single precision.
+    pub(crate) fn is_single(&self, column: usize) -> bool {
+        matches!(&self.source, Source::Parquet(parquet) if parquet.is_single(column))
+    }
+
     fn column(&self, want: &Want) -> Result<usize, TableError> {
         for name in &want.names {
             if let Some(column) = self.find(name)? {

@@ -9,7 +9,7 @@ mod tally;
 mod window;
 
 use super::factor_flags::{TradeFlags, WindowFlags};
-use super::{Failure, Globals};
+use super::{Failure, Globals, factor_warnings};
 use crate::exit::Code;
 use crate::score::Made;
 use crate::sync::{AtomicU64, Ordering};
@@ -118,6 +118,13 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
         seconds,
         models: &models,
     };
+    factor_warnings::warn(
+        &reader,
+        &settings,
+        &session.done.counts,
+        session.done.windows,
+        args.window.tells_contracts(),
+    );
     summary.print(&args.out, args.json)
 }
 

@@ -92,6 +92,19 @@ pub enum TradesError {
         /// The file.
         path: PathBuf,
     },
+    /// Times are of another unit than their column says.
+    #[error(
+        "{}: its times, such as {time}, are of 1970 in nanoseconds, and of our days in {unit}: say so \
+         with --columns ts=..,price=..,qty=..", path.display()
+    )]
+    Unit {
+        /// The file.
+        path: PathBuf,
+        /// The first of them.
+        time: i64,
+        /// What they seem to be.
+        unit: &'static str,
+    },
     /// A line does not end.
     #[error("{place}: a line of more than {len_max} bytes: this is no trade file")]
     LongLine {

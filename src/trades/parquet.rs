@@ -19,6 +19,8 @@ pub(super) struct ParquetReader {
     columns: Columns,
     /// The columns read: what they hold, and where they are in the file.
     wanted: Vec<(Role, usize)>,
+    /// Which of them are of single precision.
+    single: Vec<bool>,
     filter: Filter,
 }
 
@@ -39,7 +41,8 @@ impl ParquetReader {
             wanted.push((*role, at));
         }
         let filter = Filter::of(options, columns.names_symbol());
-        Ok(ParquetReader { reader: table.select(&wants)?, columns, wanted, filter })
+        let single = wanted.iter().map(|(_, at)| table.is_single(*at)).collect();
+        Ok(ParquetReader { reader: table.select(&wants)?, columns, wanted, single, filter })
     }
 
     pub(super) fn progress(&self) -> Option<f64> {
@@ -72,7 +75,11 @@ impl ParquetReader {
                         let side = Side::from_word(rows.texts(column).value(row).as_bytes());
                         side.map(|side| trade.side = side)
                     }
-                    _ => set(&mut trade, &mut quote, *role, rows.floats(column)[row]),
+                    _ => {
+                        let value = rows.floats(column)[row];
+                        let value = if self.single[column] { decimal(value) } else { value };
+                        set(&mut trade, &mut quote, *role, value)
+                    }
                 };
                 taken.ok_or_else(|| TradesError::Value {
                     place: rows.place(row),
@@ -90,6 +97,13 @@ impl ParquetReader {
         }
         Ok(true)
     }
+}
+
+/// The decimal of the fewest digits that a number of single precision is the nearest to.
+fn decimal(value: f64) -> f64 {
+    // An `f32` takes at most 9 digits to tell.
+    let of = |places: i32| (value * 10_f64.powi(places)).round() / 10_f64.powi(places);
+    (0..20).map(of).find(|decimal| *decimal as f32 == value as f32).unwrap_or(value)
 }
 
 /// Takes a number; `None` if the column may not hold it.

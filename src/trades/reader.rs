@@ -7,7 +7,7 @@ use super::preset::Preset;
 use super::symbols::Symbols;
 use super::text::TextReader;
 use super::zone::Date;
-use crate::factors::Trade;
+use crate::factors::{Trade, larger_unit};
 use crate::table::{Format, Input, Progress};
 use std::path::PathBuf;
 
@@ -133,6 +133,17 @@ impl Reader {
         Ok(true)
     }
 
+    /// Refuses a file whose first trades have times of another unit.
+    fn check_unit(&self) -> Result<(), TradesError> {
+        let times = self.rows.trades.iter().map(|trade| trade.ts_ns);
+        match (larger_unit(times), self.rows.trades.first(), self.next.checked_sub(1)) {
+            (Some((unit, _)), Some(first), Some(at)) => {
+                Err(TradesError::Unit { path: self.paths[at].clone(), time: first.ts_ns, unit })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Reads the next batch; `None` after the last one.
     ///
     /// # Errors
@@ -149,6 +160,9 @@ impl Reader {
                 Source::Parquet(parquet) => parquet.fill(&mut self.symbols, &mut self.rows)?,
             };
             if !self.rows.trades.is_empty() {
+                if !self.fruitful {
+                    self.check_unit()?;
+                }
                 self.fruitful = true;
                 break;
             }

@@ -1,7 +1,7 @@
 //! Numbers that mislead nobody: decimals, names of digits, contracts, ends of lines, empty files.
 
 use crate::command::factors;
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
+use arrow_array::{ArrayRef, Float32Array, Float64Array, Int64Array, RecordBatch};
 use factord::factors::{
     Aggressor, Contract, Cut, Empty, Engine, Large, Outliers, Per, Quote, Row, Settings, Side,
     Trade,
@@ -205,6 +205,39 @@ fn contracts_are_not_taken_for_coins() {
     assert!(lines[1].contains(",2,400.0,400.0,0.25,0.75,"), "{}", lines[1]);
     let linear = Contract { multiplier: 10.0, inverse: false };
     assert_eq!(linear.turnover(2.5, 4.0), 100.0);
+}
+
+#[test]
+fn numbers_of_single_precision_are_decimals_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let single = |values: [f32; 2]| Arc::new(Float32Array::from(values.to_vec())) as ArrayRef;
+    let times = Arc::new(Int64Array::from(vec![1_675_214_700_000_000_000; 2])) as ArrayRef;
+    let table_of = RecordBatch::try_from_iter([
+        ("ts_ns", times),
+        ("price", single([121.2, 121.27])),
+        ("qty", single([1.0, 0.1])),
+        ("bid", single([f32::NAN, 121.23])),
+        ("ask", single([f32::NAN, 121.31])),
+    ])
+    .unwrap();
+    let file = File::create(folder.path().join("t.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, table_of.schema(), None).unwrap();
+    writer.write(&table_of).unwrap();
+    writer.close().unwrap();
+    let more = ["t.parquet", "--aggressor", "lee-ready", "--outlier", "1"];
+    let (_, lines) = table(folder.path(), &more);
+    assert!(lines[1].contains(",2,1.1,133.327,1.0,0.0,"), "{}", lines[1]);
+}
+
+#[test]
+fn times_of_another_unit_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "ts_ns,symbol,price,qty,side\n1675214700940,A,10,3,B\n1675214700945,A,10,3,S\n";
+    fs::write(folder.path().join("t.csv"), text).unwrap();
+    let said = refused(folder.path(), &["t.csv"], 65);
+    assert!(said.contains("t.csv: its times, such as 1675214700940, are of 1970"), "{said}");
+    let map = ["t.csv", "--columns", "ts=ts_ns,price=price,qty=qty,side=side,symbol=symbol"];
+    assert_eq!(table(folder.path(), &map).1.len(), 2);
 }
 
 #[test]

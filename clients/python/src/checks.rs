@@ -1,15 +1,7 @@
 //! What is wrong with a table of trades, before any of them is taken.
 
 use crate::factors::Fields;
-use factord::factors::Book;
-
-/// Units that integers are often given in instead of nanoseconds: the name, how many nanoseconds
-/// one is, and the times from 2008 to 2033 in it.
-const UNITS: [(&str, i64, i64, i64); 3] = [
-    ("seconds", 1_000_000_000, 1_200_000_000, 2_000_000_000),
-    ("milliseconds", 1_000_000, 1_200_000_000_000, 2_000_000_000_000),
-    ("microseconds", 1_000, 1_200_000_000_000_000, 2_000_000_000_000_000),
-];
+use factord::factors::{Book, larger_unit};
 
 /// Refuses what the command line refuses: numbers that are none, times of another unit, and times
 /// that go backwards within a symbol unless those are taken.
@@ -25,16 +17,13 @@ pub(crate) fn check(fields: &Fields<'_>, book: &Book, takes_late: bool) -> Resul
 
 /// Refuses times all of which are those of our days in a larger unit, and of 1970 in nanoseconds.
 fn unit(times: &[i64]) -> Result<(), String> {
-    for (name, ns, from, to) in UNITS {
-        if !times.is_empty() && times.iter().all(|time| (from..to).contains(time)) {
-            return Err(format!(
-                "ts_ns holds {}, which is of 1970 in nanoseconds: these are {name}, multiply them \
-                 by {ns}",
-                times[0]
-            ));
-        }
+    match larger_unit(times.iter().copied()) {
+        None => Ok(()),
+        Some((name, ns)) => Err(format!(
+            "ts_ns holds {}, which is of 1970 in nanoseconds: these are {name}, multiply them by {ns}",
+            times[0]
+        )),
     }
-    Ok(())
 }
 
 fn in_order(fields: &Fields<'_>, book: &Book) -> Result<(), String> {
