@@ -122,7 +122,7 @@ fn quotient(number: u64, tens: usize) -> f64 {
     let (up, down) = (number.leading_zeros(), TENS[tens].leading_zeros());
     let (divisor, inverse) = INVERSES[tens];
     // Both of 64 bits: their quotient is above 1/2 and below 2, and takes 63 or 64 bits here.
-    let dividend = u128::from(number << up) << 63;
+    let dividend = u128::from(number << (up & 63)) << 63;
     // Moeller and Granlund, Improved division by invariant integers (2011), algorithm 4.
     let guess = u128::from(inverse) * (dividend >> 64) + dividend;
     let mut whole = ((guess >> 64) as u64).wrapping_add(1);

@@ -94,24 +94,18 @@ impl Columns {
         Ok(columns)
     }
 
-    /// Follows a mapping. Names win over numbers: a column is meant by its number where the first
-    /// line is no header, or where no column has such a name.
+    /// Follows a mapping. One of numbers means numbers, whatever the columns are called.
     fn map(&mut self, path: &Path, mapping: &Mapping, named: bool) -> Result<(), TradesError> {
-        let positions = mapping.positions();
-        let is_there = |(_, name): &(Key, String)| self.names.contains(name);
-        let found = mapping.columns().iter().filter(|column| is_there(column)).count();
+        let Some(positions) = mapping.positions() else {
+            let columns = mapping.columns();
+            return columns
+                .iter()
+                .try_for_each(|(key, name)| self.name(path, key.role(), &[name], true));
+        };
         let is_time = |(key, _): &&(Key, usize)| matches!(key.role(), Role::Time(_));
-        let time = positions.iter().flatten().find(is_time).map(|(_, at)| *at);
+        let time = positions.iter().find(is_time).map(|(_, at)| *at);
         let headed = named || self.counts() || time.is_none_or(|time| !self.is_number(time));
-        match positions {
-            // Counted from 1, names and numbers are the same.
-            Some(positions) if !headed || found == 0 || self.counts_from(1) => {
-                let wanted = positions.iter().map(|(key, at)| (key.role(), *at));
-                self.number(path, wanted, headed)
-            }
-            _ => (mapping.columns().iter())
-                .try_for_each(|(key, name)| self.name(path, key.role(), &[name], true)),
-        }
+        self.number(path, positions.iter().map(|(key, at)| (key.role(), *at)), headed)
     }
 
     /// Refuses quantities in contracts beside which the file says what those are in coins.
@@ -175,12 +169,11 @@ impl Columns {
     /// Whether the first line counts the columns, from 0 or 1, as tables do whose columns were
     /// given no names.
     fn counts(&self) -> bool {
-        self.counts_from(0) || self.counts_from(1)
-    }
-
-    fn counts_from(&self, first: usize) -> bool {
-        let mut numbered = self.names.iter().zip(first..);
-        self.names.len() > 1 && numbered.all(|(name, at)| *name == at.to_string())
+        let counts_from = |first: usize| {
+            let mut numbered = self.names.iter().zip(first..);
+            numbered.all(|(name, at)| *name == at.to_string())
+        };
+        self.names.len() > 1 && (counts_from(0) || counts_from(1))
     }
 
     /// Whether a field of the first line is a number.

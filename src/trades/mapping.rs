@@ -81,7 +81,7 @@ impl Key {
     }
 }
 
-/// Columns by name, or all by number, counted from 1; a name of digits wins over a number.
+/// Columns all by number, counted from 1, or by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
     columns: Vec<(Key, String)>,
@@ -114,7 +114,7 @@ impl Mapping {
         &self.columns
     }
 
-    /// The columns' numbers, counted from 0, if they may all be meant by number.
+    /// The columns' numbers, counted from 0, if they are numbered.
     pub(super) fn positions(&self) -> Option<Vec<(Key, usize)>> {
         let number = |(key, column): &(Key, String)| {
             Some((*key, column.parse::<usize>().ok()?.checked_sub(1)?))

@@ -122,7 +122,7 @@ fn sums_are_printed_as_exact_arithmetic_has_them() {
 }
 
 #[test]
-fn names_of_digits_win_over_numbers_in_every_format() {
+fn numbers_of_columns_are_counted_from_1_whatever_they_are_called() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let ints = |values: [i64; 3]| Arc::new(Int64Array::from(values.to_vec())) as ArrayRef;
@@ -150,15 +150,14 @@ fn names_of_digits_win_over_numbers_in_every_format() {
     };
     let expected = with("named.csv", "ts=t,price=p,qty=q");
     assert!(expected.contains(",3,10.0,1010.5,"), "{expected}");
-    assert_eq!(with("t.parquet", "ts=4,price=2,qty=3"), expected);
-    assert_eq!(with("t.csv", "ts=4,price=2,qty=3"), expected);
-    assert_eq!(with("headless.csv", "ts=5,price=3,qty=4"), expected);
-    assert_eq!(with("named.csv", "ts=5,price=3,qty=4"), expected);
-    // Half by name and half by number is a mistake.
-    for file in ["t.parquet", "t.csv"] {
-        let mixed = refused(folder.path(), &[file, "--columns", "ts=5,price=2,qty=3"], 65);
-        assert!(mixed.contains("no column 5: the columns are 0, 1, 2, 3, 4"), "{mixed}");
+    let numbers = "ts=5,price=3,qty=4";
+    for file in ["t.parquet", "t.csv", "headless.csv", "named.csv"] {
+        assert_eq!(with(file, numbers), expected, "{file}");
     }
+    // Beside a name, digits are one: a number from 0 is none.
+    assert_eq!(with("t.parquet", "ts=4,price=2,qty=3,bid=0,ask=0"), expected);
+    let said = refused(folder.path(), &["t.csv", "--columns", "ts=t,price=2,qty=3"], 65);
+    assert!(said.contains("no column t: the columns are 0, 1, 2, 3, 4"), "{said}");
 }
 
 const AGG: &str = "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,\
