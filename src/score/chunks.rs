@@ -1,6 +1,6 @@
 //! Column chunks on their way from one Parquet file into another.
 
-use parquet::basic::{ColumnOrder, SortOrder};
+use parquet::basic::{ColumnOrder, Compression, SortOrder};
 use parquet::column::page::PageReader;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, FileMetaData};
@@ -55,7 +55,9 @@ pub(super) fn vouched(
 pub(super) fn check(file: &Arc<File>, chunk: &ColumnChunkMetaData, rows: i64) -> Result<()> {
     let refuse = |why: String| Err(ParquetError::General(format!("{} {why}", chunk.column_path())));
     let total = usize::try_from(rows).unwrap_or(usize::MAX);
-    let mut pages = SerializedPageReader::new(Arc::clone(file), chunk, total, None)?;
+    // Nothing is unpacked, so that the codec need not be known.
+    let plain = chunk.clone().into_builder().set_compression(Compression::UNCOMPRESSED).build()?;
+    let mut pages = SerializedPageReader::new(Arc::clone(file), &plain, total, None)?;
     let mut found = 0;
     // Bounded by the chunk: every page takes bytes of it.
     while let Some(page) = pages.peek_next_page()? {

@@ -137,23 +137,25 @@ impl Columns {
         outputs: &[String],
     ) -> Result<Columns, RowError> {
         let names: Vec<String> = header.iter().map(text).collect();
-        let is_number = |name: &String| name.parse::<f64>().is_ok();
-        match Columns::of_named(names, features, outputs) {
-            Err(RowError::NoColumn { .. }) if header.len() < features.len() => {
-                let needed: Vec<&str> = features.iter().map(|name| known_as(name)[0]).collect();
-                let (last, others) = needed.split_last().unwrap_or((&"", &[]));
-                let needed = match others {
-                    [] => (*last).to_owned(),
-                    others => format!("{} and {last}", others.join(", ")),
-                };
-                Err(RowError::TooFewColumns { found: header.len(), needed })
-            }
-            Err(RowError::NoColumn { .. })
-                if header.iter().map(text).take(features.len()).all(|name| is_number(&name)) =>
-            {
-                Err(RowError::NoHeader)
-            }
-            found => found,
+        let found = Columns::of_named(names.clone(), features, outputs);
+        let Err(RowError::NoColumn { name: missing, .. }) = found else { return found };
+        let known = |name: &String| known_as(name)[0];
+        if names.len() < features.len() {
+            let needed: Vec<&str> = features.iter().map(known).collect();
+            let (last, others) = needed.split_last().unwrap_or((&"", &[]));
+            let needed = format!("{} and {last}", others.join(", "));
+            return Err(RowError::TooFewColumns { found: names.len(), needed });
+        }
+        if names.iter().take(features.len()).all(|name| name.parse::<f64>().is_ok()) {
+            return Err(RowError::NoHeader);
+        }
+        let mut there = Vec::new();
+        for name in features {
+            there.extend(meant(&names, &known_as(name))?.map(|_| known(name)));
+        }
+        match there.is_empty() {
+            true => Columns::of_named(names, features, outputs),
+            false => Err(RowError::Incomplete { found: there.join(", "), missing }),
         }
     }
 
@@ -271,13 +273,7 @@ fn features_of(names: &[String], features: &[String]) -> Result<Vec<usize>, RowE
     let Some(missing) = found.iter().position(Option::is_none) else {
         return Ok(found.into_iter().flatten().collect());
     };
-    let there = features.iter().zip(&found).filter(|(_, at)| at.is_some());
-    let list: Vec<&str> = there.map(|(name, _)| known_as(name)[0]).collect();
     let name = known_as(&features[missing])[0].to_owned();
-    if !list.is_empty() {
-        let found = list.join(", ").chars().take(200).collect();
-        return Err(RowError::Incomplete { found, missing: name });
-    }
     let found: String = names.join(", ").chars().take(200).collect();
     Err(RowError::NoColumn { name, found })
 }

@@ -47,8 +47,6 @@ pub(super) fn run(job: &CsvJob<'_>) -> Result<(), Failure> {
     let names = |names: [&str; 3]| names.map(str::to_owned);
     let columns = Columns::of_csv(&header, &names(FEATURES), &names(OUTPUTS))
         .map_err(|error| Failure::new(Code::Data, error.at(&place(job.input, &header))))?;
-    // With stderr closed there is no one left to tell.
-    let _ = writeln!(io::stderr(), "factord: {}", columns.taken());
     let client = Client::attach(&AttachOptions {
         socket: job.socket.clone(),
         name: "predict --csv".to_owned(),
@@ -65,6 +63,8 @@ pub(super) fn run(job: &CsvJob<'_>) -> Result<(), Failure> {
     let models = scorer.models();
     Record::new(models.clone()).save(job.output)?;
     made::say(job.output, &models);
+    // With stderr closed there is no one left to tell.
+    let _ = writeln!(io::stderr(), "factord: {}", scorer.columns.taken());
     scorer.report()
 }
 
