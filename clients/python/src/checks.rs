@@ -1,6 +1,6 @@
 //! What is wrong with a table of trades, before any of them is taken.
 
-use crate::factors::Fields;
+use crate::trades::Fields;
 use factord::factors::{Book, larger_unit};
 
 /// Refuses what the command line refuses: numbers that are none, times of another unit, and times

@@ -15,6 +15,7 @@ mod prediction;
 mod rows;
 mod slices;
 mod stream;
+mod trades;
 mod windows;
 
 use pyo3::prelude::*;
