@@ -196,8 +196,9 @@ mod tests {
             units in 1_u64..1_000_000_000_000_000, places in 0_usize..20,
         ) {
             let found = Decimal::of(number(units, places)).unwrap();
-            prop_assert_eq!(found.at(places.max(found.places)),
-                            units as i128 * 10_i128.pow((places.max(found.places) - places) as u32));
+            let most = places.max(found.places);
+            let expected = units as i128 * 10_i128.pow((most - places) as u32);
+            prop_assert_eq!(found.at(most), expected);
         }
 
         #[test]
@@ -211,7 +212,8 @@ mod tests {
 
         #[test]
         fn a_price_is_an_outlier_by_what_decimals_say(
-            from in 1_u64..2_000_000, permille in 1_u64..999, off in -1_i64..=1, places in 0_usize..9,
+            from in 1_u64..2_000_000, permille in 1_u64..999, off in -1_i64..=1,
+            places in 0_usize..9,
         ) {
             // Thousandths of the smallest step, so that the limit is one of the decimals.
             let limit = from * permille;

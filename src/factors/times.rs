@@ -1,7 +1,7 @@
 //! [`larger_unit`]: times that are of another unit than nanoseconds.
 
-/// Units that integers are often given in: the name, how many nanoseconds one is, and the times from
-/// 2008 to 2033 in it, which are of 1970 in nanoseconds.
+/// Units that integers are often given in: the name, how many nanoseconds one is, and the times
+/// from 2008 to 2033 in it, which are of 1970 in nanoseconds.
 const UNITS: [(&str, i64, i64, i64); 3] = [
     ("seconds", 1_000_000_000, 1_200_000_000, 2_000_000_000),
     ("milliseconds", 1_000_000, 1_200_000_000_000, 2_000_000_000_000),

@@ -25,8 +25,8 @@ pub(super) fn is_term(word: &str) -> bool {
     word.eq_ignore_ascii_case("perp") || is_date(word)
 }
 
-/// Whether a symbol is known as that of contracts which are worth a fixed sum in the quote currency,
-/// whatever the price: of Binance, BitMEX, Deribit, OKX and Kraken.
+/// Whether a symbol is known as that of contracts which are worth a fixed sum in the quote
+/// currency, whatever the price: of Binance, BitMEX, Deribit, OKX and Kraken.
 pub fn is_inverse(symbol: &str) -> bool {
     let symbol = symbol.to_ascii_uppercase();
     let parts: Vec<&str> = symbol.split('-').collect();
