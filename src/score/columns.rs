@@ -139,9 +139,8 @@ impl Columns {
         let names: Vec<String> = header.iter().map(text).collect();
         let found = Columns::of_named(names.clone(), features, outputs);
         let Err(RowError::NoColumn { name: missing, .. }) = found else { return found };
-        let known = |name: &String| known_as(name)[0];
         if names.len() < features.len() {
-            let needed: Vec<&str> = features.iter().map(known).collect();
+            let needed: Vec<&str> = features.iter().map(|name| known_as(name)[0]).collect();
             return Err(RowError::TooFewColumns { found: names.len(), needed: needed.join(", ") });
         }
         if names.iter().take(features.len()).all(|name| name.parse::<f64>().is_ok()) {
@@ -149,7 +148,7 @@ impl Columns {
         }
         let mut there = Vec::new();
         for name in features {
-            there.extend(meant(&names, &known_as(name))?.map(|_| known(name)));
+            there.extend(meant(&names, &known_as(name))?.map(|_| known_as(name)[0]));
         }
         match there.is_empty() {
             true => Columns::of_named(names, features, outputs),
