@@ -4,7 +4,7 @@ use crate::open::{ModelKey, ModelRow, Open};
 use crate::prediction::{Prediction, one};
 use crate::rows::{self, Segment};
 use crate::{error, fork, slices, stream};
-use factord::client::{AttachOptions, Client as Channel};
+use factord::client::AttachOptions;
 use factord::idle::IdleStrategy;
 use numpy::PyReadonlyArray1;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
