@@ -2,14 +2,18 @@
 //! below /tmp, /var/tmp and /dev/shm.
 
 use super::sched;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use thiserror::Error;
 
 /// Directories in which every user may make entries.
 const OPEN_TO_ALL: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+
+/// Links followed on the way to one, as many as the kernel follows.
+const LINK_COUNT_MAX: u32 = 40;
 
 /// Why a path is not to be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -26,35 +30,14 @@ pub enum Why {
 }
 
 /// Looks at every component below a directory that is open to all, the last one included;
-/// elsewhere, and where nothing exists yet, everything is well. Owners may be root, this process's
-/// user and `told`.
+/// elsewhere, and where nothing exists yet, everything is well. Links that lead there from elsewhere
+/// are followed. Owners may be root, this process's user and `told`.
 ///
 /// # Errors
 ///
 /// The component and what is wrong with it; the system's error when one cannot be looked at.
 pub fn check(path: &Path, told: Option<u32>) -> io::Result<Result<(), (PathBuf, Why)>> {
-    let absolute = resolved(path)?;
-    let Some(root) = root_of(&absolute) else { return Ok(Ok(())) };
-    let mut component = PathBuf::from(root);
-    for name in absolute.strip_prefix(root).unwrap_or(Path::new("")).components() {
-        component.push(name);
-        let metadata = match fs::symlink_metadata(&component) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Ok(())),
-            other => other?,
-        };
-        let mode = metadata.permissions().mode() & 0o7777;
-        let why = if metadata.is_symlink() {
-            Why::Link
-        } else if ![0, sched::user_id()].contains(&metadata.uid()) && told != Some(metadata.uid()) {
-            Why::Owner(metadata.uid())
-        } else if metadata.is_dir() && mode & 0o022 != 0 {
-            Why::Writable(mode)
-        } else {
-            continue;
-        };
-        return Ok(Err((component, why)));
-    }
-    Ok(Ok(()))
+    Ok(walk(path, |component| judge(component, told))?.map(|_| ()))
 }
 
 /// Tells whether a path leads below a directory that is open to all.
@@ -63,23 +46,74 @@ pub fn check(path: &Path, told: Option<u32>) -> io::Result<Result<(), (PathBuf, 
 ///
 /// The system's error, for an empty path.
 pub fn concerns(path: &Path) -> io::Result<bool> {
-    Ok(root_of(&resolved(path)?).is_some())
+    let first = walk(path, |_| Ok(Some(Why::Link)))?;
+    Ok(first.is_err())
 }
 
-fn resolved(path: &Path) -> io::Result<PathBuf> {
-    let absolute = std::path::absolute(path)?;
-    if root_of(&absolute).is_none()
-        && let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name())
-        && let Ok(parent) = parent.canonicalize()
-    {
-        // A link of one's own may lead there.
-        return Ok(parent.join(name));
+/// Goes down a path as the kernel does, and has all that stands below an open directory judged.
+fn walk(
+    path: &Path,
+    judge: impl Fn(&Path) -> io::Result<Option<Why>>,
+) -> io::Result<Result<(), (PathBuf, Why)>> {
+    let mut left = names(&std::path::absolute(path)?);
+    let (mut found, mut link_count) = (PathBuf::from("/"), 0);
+    while let Some(name) = left.pop() {
+        if name == ".." {
+            found.pop();
+            continue;
+        }
+        found.push(&name);
+        if is_open_to_all(&found) {
+            if let Some(why) = judge(&found)? {
+                return Ok(Err((found, why)));
+            }
+        } else if let Ok(target) = fs::read_link(&found) {
+            link_count += 1;
+            if link_count > LINK_COUNT_MAX {
+                return Err(io::Error::other("too many symbolic links"));
+            }
+            found.pop();
+            if target.is_absolute() {
+                found = PathBuf::from("/");
+            }
+            left.append(&mut names(&target));
+        }
     }
-    Ok(absolute)
+    Ok(Ok(()))
 }
 
-fn root_of(path: &Path) -> Option<&'static str> {
-    OPEN_TO_ALL.into_iter().find(|root| path.starts_with(root))
+/// The names on a path, the first one last.
+fn names(path: &Path) -> Vec<OsString> {
+    let names = path.components().filter_map(|component| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        Component::Prefix(_) | Component::RootDir | Component::CurDir => None,
+    });
+    let mut names: Vec<OsString> = names.collect();
+    names.reverse();
+    names
+}
+
+fn is_open_to_all(path: &Path) -> bool {
+    OPEN_TO_ALL.iter().any(|root| path.starts_with(root) && path != Path::new(root))
+}
+
+fn judge(component: &Path, told: Option<u32>) -> io::Result<Option<Why>> {
+    let metadata = match fs::symlink_metadata(component) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let mode = metadata.permissions().mode() & 0o7777;
+    let is_known = [0, sched::user_id()].contains(&metadata.uid()) || told == Some(metadata.uid());
+    Ok(if metadata.is_symlink() {
+        Some(Why::Link)
+    } else if !is_known {
+        Some(Why::Owner(metadata.uid()))
+    } else if metadata.is_dir() && mode & 0o022 != 0 {
+        Some(Why::Writable(mode))
+    } else {
+        None
+    })
 }
 
 #[cfg(test)]
@@ -110,5 +144,32 @@ mod tests {
         assert_eq!(found, Err((link.clone(), Why::Link)));
         symlink("nowhere", &socket).unwrap();
         assert_eq!(check(&socket, None).unwrap(), Err((socket, Why::Link)));
+    }
+
+    #[test]
+    fn a_place_below_tmp_is_judged_however_it_is_named() {
+        let directory = tempfile::tempdir_in("/tmp").unwrap();
+        let elsewhere = tempfile::tempdir_in(std::env::current_dir().unwrap()).unwrap();
+        let (inner, link) = (directory.path().join("inner"), directory.path().join("link"));
+        fs::create_dir(&inner).unwrap();
+        symlink(&inner, &link).unwrap();
+        let below = link.strip_prefix("/").unwrap().to_str().unwrap();
+        let way = elsewhere.path().join("way");
+        symlink("/", &way).unwrap();
+        let way = way.to_str().unwrap();
+        for before in ["", "/", "/.", "/usr/..", "/proc/self/root", way] {
+            for after in ["", "/s", "/./s", "/../inner/s"] {
+                let path = PathBuf::from(format!("{before}/{below}{after}"));
+                assert!(concerns(&path).unwrap(), "{path:?}");
+                let found = check(&path, None).unwrap();
+                assert_eq!(found, Err((link.clone(), Why::Link)), "{path:?}");
+            }
+        }
+        let good = inner.join("../inner/./s");
+        assert_eq!(check(&good, None).unwrap(), Ok(()));
+        assert!(concerns(&good).unwrap() && !concerns(Path::new("/tmp")).unwrap());
+        assert!(!concerns(Path::new("/usr/tmp-not/s")).unwrap());
+        symlink("loop", elsewhere.path().join("loop")).unwrap();
+        assert!(check(&elsewhere.path().join("loop/s"), None).is_err());
     }
 }
