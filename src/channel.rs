@@ -22,6 +22,8 @@ mod regions;
 
 pub use attempt::{Attached, Attempt, attach, attach_within};
 pub use command::{fetch_artifact, observe, reload};
+#[cfg(feature = "daemon")]
+pub(crate) use connection::told;
 pub use connection::{Connection, trust_daemon_user};
 pub use message::{MESSAGE_LEN, MESSAGE_WORDS, Message, NAME_LEN, Refusal, Verb, Welcome};
 

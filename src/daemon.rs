@@ -25,7 +25,6 @@ use engine::Engine;
 use manager::{Manager, Watchdog};
 use sidecar::Sidecar;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use std::env;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -206,8 +205,9 @@ fn listen(
         to_others: !(config.allow_uids.is_empty() && config.operator_uids.is_empty()),
         mode: config.socket_mode,
         group: config.socket_group,
-        // Whoever is told to clients is a user whose directory the daemon may use.
-        trusted_uid: env::var("FACTORD_DAEMON_UID").ok().and_then(|uid| uid.parse().ok()),
+        // Whoever is told to clients is a user whose directory the daemon may use. What is no user
+        // id names nobody.
+        trusted_uid: channel::told(None).ok().flatten(),
     };
     match passed {
         Some(socket) => Ok((Listener::inherited(path), socket)),

@@ -26,7 +26,7 @@ pub fn trust_daemon_user(uid: u32) {
 }
 
 /// The user to trust: by option, by command line, or by FACTORD_DAEMON_UID.
-fn told(option: Option<u32>) -> Result<Option<u32>, String> {
+pub(crate) fn told(option: Option<u32>) -> Result<Option<u32>, String> {
     if let Some(uid) = option.or(TOLD.get().copied()) {
         return Ok(Some(uid));
     }

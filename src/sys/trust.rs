@@ -30,8 +30,8 @@ pub enum Why {
 }
 
 /// Looks at every component below a directory that is open to all, the last one included;
-/// elsewhere, and where nothing exists yet, everything is well. Links that lead there from elsewhere
-/// are followed. Owners may be root, this process's user and `told`.
+/// elsewhere, and where nothing exists yet, everything is well. Links that lead there from
+/// elsewhere are followed. Owners may be root, this process's user and `told`.
 ///
 /// # Errors
 ///
