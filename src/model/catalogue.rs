@@ -3,6 +3,7 @@
 use super::Kind;
 use super::file::{self, Artifact, ArtifactFileError};
 use super::import::{self, Given, ImportFileError};
+use super::together;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -175,6 +176,9 @@ pub fn load_dir_again(
     before: &[Arc<Served>],
 ) -> Result<Vec<Arc<Served>>, CatalogueError> {
     let unreadable = |error| CatalogueError::Directory { path: path.to_owned(), error };
+    // A training that was killed may have left files that count without their names. What may not be
+    // named here is read as it stands.
+    let _ = together::finish(path);
     let (mut files, mut found) = (Vec::new(), 0);
     for entry in fs::read_dir(path).map_err(unreadable)? {
         let file = entry.map_err(unreadable)?.path();

@@ -9,6 +9,8 @@ pub mod catalogue;
 pub mod file;
 #[cfg(feature = "import")]
 pub mod import;
+#[cfg(any(feature = "import", feature = "train"))]
+pub mod together;
 
 pub mod cell;
 pub mod eval;

@@ -1,18 +1,9 @@
 //! All files of a training, or none.
 
 use super::TrainError;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-
-/// One file: whole under a temporary name, then under its own.
-struct Staged {
-    path: PathBuf,
-    temporary: PathBuf,
-    /// What stood there before, under another name.
-    before: Option<PathBuf>,
-    placed: bool,
-}
+use crate::model::together;
+use std::fs;
+use std::path::Path;
 
 /// Puts files into a folder, which is made if it is not there. When one of them cannot be written,
 /// none is, and those that were there before stand as they stood.
@@ -21,62 +12,10 @@ struct Staged {
 ///
 /// [`TrainError::Write`] names the file.
 pub fn write_all(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), TrainError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |error| TrainError::Write { path, error }
-    };
-    fs::create_dir_all(folder).map_err(failed(folder))?;
-    let mut staged: Vec<Staged> = Vec::new();
-    let written = files.iter().try_for_each(|(name, bytes)| {
-        let path = folder.join(name);
-        let hidden = |what: &str| folder.join(format!(".{name}.{}.{what}", std::process::id()));
-        let temporary = hidden("tmp");
-        staged.push(Staged { path: path.clone(), temporary, before: None, placed: false });
-        let last = staged.len() - 1;
-        stage(&mut staged[last], bytes, hidden("old")).map_err(failed(&path))
-    });
-    let placed = written.and_then(|()| {
-        staged.iter_mut().try_for_each(|file| {
-            fs::rename(&file.temporary, &file.path).map_err(failed(&file.path))?;
-            file.placed = true;
-            Ok(())
-        })
-    });
-    for file in &staged {
-        // There may be nothing to remove or to put back; the first error is the one to report.
-        match &file.before {
-            Some(before) if file.placed && placed.is_err() => {
-                let _ = fs::rename(before, &file.path);
-            }
-            Some(before) => {
-                let _ = fs::remove_file(before);
-            }
-            None if file.placed && placed.is_err() => {
-                let _ = fs::remove_file(&file.path);
-            }
-            None => {}
-        }
-        let _ = fs::remove_file(&file.temporary);
-    }
-    placed
-}
-
-fn stage(file: &mut Staged, bytes: &[u8], old: PathBuf) -> io::Result<()> {
-    let mut temporary = File::create(&file.temporary)?;
-    temporary.write_all(bytes)?;
-    temporary.sync_all()?;
-    match fs::symlink_metadata(&file.path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(status) if status.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        Ok(_) => {
-            // Left by a run that was killed and had the same process id.
-            let _ = fs::remove_file(&old);
-            fs::hard_link(&file.path, &old)?;
-            file.before = Some(old);
-            Ok(())
-        }
-    }
+    fs::create_dir_all(folder)
+        .map_err(|error| TrainError::Write { path: folder.to_owned(), error })?;
+    together::write(folder, files)
+        .map_err(|together::Failed { path, error }| TrainError::Write { path, error })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod figures;
 mod fits;
+mod killed;
 mod refusals;
 mod served;
 mod support;
