@@ -176,8 +176,8 @@ pub fn load_dir_again(
     before: &[Arc<Served>],
 ) -> Result<Vec<Arc<Served>>, CatalogueError> {
     let unreadable = |error| CatalogueError::Directory { path: path.to_owned(), error };
-    // A training that was killed may have left files that count without their names. What may not be
-    // named here is read as it stands.
+    // A training that was killed may have left files that count without their names. Whoever may
+    // not write here reads them as they stand.
     let _ = together::finish(path);
     let (mut files, mut found) = (Vec::new(), 0);
     for entry in fs::read_dir(path).map_err(unreadable)? {

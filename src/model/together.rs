@@ -1,8 +1,8 @@
 //! Files that appear together or not at all, also when their writer is killed.
 //!
-//! Each is written whole under a hidden name. Then a list of them is put in place by one rename, and
-//! from there on all of them count: what is left is to give them their names, which the writer does,
-//! or whoever reads the folder next.
+//! Each is written whole under a hidden name. Then a list of them is put in place by one rename,
+//! and from there on all of them count: what is left is to give them their names, which the writer
+//! does, or whoever reads the folder next.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
