@@ -1,0 +1,108 @@
+# The units under a booted systemd: users let in and refused, storms without a bite of the watchdog,
+# bites where something stands still, reload and stop. The host's /usr is booted as a container.
+source "$(dirname "$0")/lib.sh"
+need systemd-nspawn systemd-container
+need dbus-daemon dbus
+[ "$(id -u)" = 0 ] || { echo "booting a systemd takes root"; exit 1; }
+factord=${FACTORD_BINARY:-$(binary)}
+
+work=$(mktemp -d)
+chmod 755 "$work"
+mkdir "$work/units"
+for unit in systemd/*.service systemd/*.socket; do
+  sed 's|/usr/bin/factord|/opt/factord|g' "$unit" >"$work/units/$(basename "$unit")"
+done
+printf 'FACTORD_ALLOW_UIDS=4242\n' >"$work/default"
+# Only what is given here is in it beside /usr; firstboot would ask questions.
+systemd-nspawn --register=no --keep-unit --quiet --directory=/ --volatile=yes \
+  --uuid="$(cat /proc/sys/kernel/random/uuid)" --private-network --capability=CAP_IPC_LOCK \
+  --bind-ro="$factord:/opt/factord" --bind-ro="$work/units:/run/systemd/system" \
+  --bind-ro="$work/default:/etc/default/factord" \
+  --bind-ro="$PWD/systemd/factord.sysusers:/run/sysusers.d/factord.conf" \
+  --boot systemd.firstboot=off systemd.unit=sockets.target >"$work/console" 2>&1 &
+nspawn=$!
+leader=
+finish() {
+  if [ -n "$leader" ]; then kill -KILL "$leader" 2>/dev/null || true; fi
+  kill "$nspawn" 2>/dev/null || true
+  wait "$nspawn" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap finish EXIT
+
+fail() {
+  echo "FAILED: $*"
+  tail -n 5 "$work/console"
+  if [ -n "$leader" ]; then inside journalctl --no-pager --lines=20 --unit=factord --unit=factord-http; fi
+  exit 1
+}
+# eventually SECONDS COMMAND...: tries every 100 ms.
+eventually() {
+  local tries=$((10 * $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || return 1
+    sleep 0.1
+  done
+}
+inside() { nsenter --target "$leader" --all "$@"; }
+# as UID GID COMMAND...: in the container, as another user.
+as() { inside setpriv --reuid="$1" --regid="$2" --clear-groups "${@:3}"; }
+restarts() { inside systemctl show --property=NRestarts --value "$1"; }
+pid() { inside systemctl show --property=MainPID --value "$1"; }
+predict=(/opt/factord --socket /run/factord/factord.sock predict regression 0.5 0.2 0.3)
+health() { inside curl --silent --fail --max-time 1 http://127.0.0.1:5000/health; }
+
+up() { leader=$(pgrep -P "$nspawn") && inside systemctl is-active sockets.target; }
+eventually 30 up || fail "no systemd came up"
+inside systemctl start factord.socket factord.service factord-http.service || fail "the units do not start"
+group=$(inside getent group factord | cut -d : -f 3)
+eventually 10 health || fail "the sidecar is not healthy"
+
+[ "$(inside "${predict[@]}")" = 0.500053855850386 ] || fail "root is not answered"
+[ "$(as 4242 "$group" "${predict[@]}")" = 0.500053855850386 ] || fail "an allowed user is not answered"
+if as 4343 "$group" "${predict[@]}" 2>"$work/stranger"; then fail "a stranger is answered"; fi
+grep -q '4343' "$work/stranger" || fail "the refusal does not name the user: $(cat "$work/stranger")"
+# A client of another PID namespace: this one.
+outside=$("$factord" --socket "/proc/$leader/root/run/factord/factord.sock" predict regression 0.5 0.2 0.3) ||
+  fail "a client of another PID namespace is not answered"
+[ "$outside" = 0.500053855850386 ] || fail "another PID namespace is answered $outside"
+echo "users: root, an allowed one and another PID namespace answered, a stranger refused by name"
+
+# The interpreter may be outside of /usr: it stays in this mount namespace, and all else is inside.
+seconds=12
+for user in 4242 4343; do
+  nsenter --target "$leader" --pid --ipc --net setpriv --reuid=$user --regid="$group" --clear-groups \
+    python3 tests/booted/storm.py "/proc/$leader/root/run/factord/factord.sock" $seconds &
+  storms+=($!)
+done
+answered=0 slowest=0
+while kill -0 "${storms[0]}" 2>/dev/null || kill -0 "${storms[1]}" 2>/dev/null; do
+  start=$(date +%s%N)
+  inside "${predict[@]}" >/dev/null || fail "a client of root is not answered during the storms"
+  took=$((($(date +%s%N) - start) / 1000000))
+  slowest=$((took > slowest ? took : slowest)) answered=$((answered + 1))
+done
+for storm in "${storms[@]}"; do wait "$storm" || fail "a storm broke off"; done
+[ "$(restarts factord)" = 0 ] || fail "the engine was restarted $(restarts factord) times during the storms"
+[ "$answered" -gt 0 ] || fail "nobody asked during the storms"
+[ "$slowest" -le 1500 ] || fail "a client needed $slowest ms during the storms"
+echo "storms: $seconds s of two users, $answered clients of root answered, the slowest process took $slowest ms, 0 restarts"
+
+inside systemctl reload factord || fail "reload"
+for unit in factord factord-http; do
+  before=$(pid $unit)
+  inside kill -STOP "$before"
+  replaced() { [ "$(pid $unit)" != "$before" ] && [ "$(pid $unit)" != 0 ]; }
+  eventually 20 replaced || fail "$unit stands still and is not replaced"
+  echo "watchdog: $unit stood still and was replaced"
+done
+eventually 10 inside "${predict[@]}" || fail "no answer after the watchdog's bite"
+eventually 10 health || fail "the sidecar is not healthy after the watchdog's bite"
+
+start=$(date +%s%N)
+inside systemctl stop factord-http.service factord.service
+took=$((($(date +%s%N) - start) / 1000000))
+[ "$took" -le 2500 ] || fail "stopping took $took ms"
+echo "stop: $took ms"
