@@ -2,8 +2,9 @@
 
 use crate::data::{self, Random, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -73,6 +74,51 @@ fn ping_reports_the_ring_beside_the_floor_of_the_same_cores() {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert!(ping(&["--no-floor"]).contains("not measured (--no-floor)"));
+}
+
+/// The CPU of every thread below a process that is pinned to one alone.
+fn pinned_to(pid: u32) -> Vec<usize> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let one = |task: std::fs::DirEntry| {
+        let status = std::fs::read_to_string(task.path().join("status")).ok()?;
+        let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+        list.trim().parse().ok()
+    };
+    tasks.filter_map(one).collect()
+}
+
+#[test]
+fn ring_and_floor_are_measured_in_one_run_by_threads_pinned_to_the_two_cores_it_names() {
+    if factord::sys::sched::allowed_cpus().unwrap().len() < 2 {
+        println!("SKIPPED: two CPUs are needed, and one may be used");
+        return;
+    }
+    let _watchdog = Watchdog::start("where ping runs", 120);
+    let engine = Engine::start();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_factord"));
+    command.args(["ping", "--json", "--rounds", "20", "--round-ms", "20", "--socket"]);
+    command.arg(engine.socket()).env_clear().stdout(Stdio::piped());
+    let mut ping = command.spawn().unwrap();
+    let children = format!("/proc/{0}/task/{0}/children", ping.id());
+    let (mut here, mut there) = (BTreeSet::new(), BTreeSet::new());
+    while ping.try_wait().unwrap().is_none() {
+        here.extend(pinned_to(ping.id()));
+        for child in std::fs::read_to_string(&children).unwrap_or_default().split_whitespace() {
+            there.extend(pinned_to(child.parse().unwrap()));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let report: serde_json::Value =
+        serde_json::from_slice(&ping.wait_with_output().unwrap().stdout).unwrap();
+    let core = |name: &str| report[name].as_u64().unwrap() as usize;
+    let (client, worker) = (core("client_core"), core("worker_core"));
+    assert_ne!(client, worker);
+    assert_eq!(here, BTreeSet::from([client]), "who asks, of the ring as of the floor");
+    assert_eq!(there, BTreeSet::from([worker]), "who answers in the floor");
+    assert!(pinned_to(engine.pid() as u32).contains(&worker), "who answers in the ring");
+    for which in ["ring", "floor"] {
+        assert!(report[which]["count"].as_u64().unwrap() > 0, "{report}");
+    }
 }
 
 #[test]

@@ -16,7 +16,8 @@ fn clients_killed_in_mid_flight_disturb_nobody_and_leave_nothing() {
     let engine = Engine::start();
     // The first client makes the daemon allocate what it keeps.
     drop(engine.attach(3, 64));
-    sleep(Duration::from_millis(100));
+    let freed = || (engine.snapshot().freed_total == 1).then_some(());
+    eventually("the first client's memory", SECOND, freed);
     let base = engine.holdings();
     let base_kib = engine.resident_kib();
     let start = |seed: u64| {
@@ -30,8 +31,10 @@ fn clients_killed_in_mid_flight_disturb_nobody_and_leave_nothing() {
         actor.process.kill();
         sleep(Duration::from_millis(100));
     }
+    let five_left = || (engine.holdings().channels == base.channels + 5).then_some(());
+    eventually("the channels of the dead", SECOND, five_left);
     sleep(Duration::from_millis(700));
-    assert_eq!(engine.holdings().channels, base.channels + 5);
+    assert_eq!(engine.holdings().channels, base.channels + 5, "nobody else was disturbed");
     for actor in actors.drain(3..) {
         actor.finish().is_flawless(50);
     }

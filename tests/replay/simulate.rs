@@ -106,3 +106,30 @@ fn a_reader_that_goes_away_ends_the_simulation_quietly() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0));
 }
+
+/// The most memory that a run of so many trades a day ever had, in KiB.
+fn peak_kib(trades: &str) -> u64 {
+    let mut command = factord(&["simulate", "--symbols", "2", "--days", "2", "--out", "/dev/null"]);
+    let mut child = command.args(["--trades", trades]).stdout(Stdio::null()).spawn().unwrap();
+    let path = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    // Whether it still runs is asked after the reading, so that a quick run is read at least once.
+    loop {
+        let status = fs::read_to_string(&path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        peak = peak.max(kib.unwrap_or(0));
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "{status}");
+            return peak;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn the_memory_of_a_run_does_not_grow_with_its_trades() {
+    let (few, many) = (peak_kib("400000"), peak_kib("1600000"));
+    assert!(few > 0, "the run was never seen");
+    assert!(many < few + 4096, "{few} KiB for 1.6 M trades, {many} KiB for 6.4 M");
+}
