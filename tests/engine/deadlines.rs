@@ -13,7 +13,7 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// How late a call may end.
+/// How much later than the idle loop's worst a call may end.
 // 250 ms: on a busy machine a thread that sleeps may wait for its core for many time slices.
 const BOUND: Duration = Duration::from_millis(250);
 const LIMIT: Duration = Duration::from_millis(10);
@@ -44,11 +44,13 @@ impl Late {
         self.1.push(start.elapsed().saturating_sub(limit));
     }
 
-    fn judge(&mut self, scene: &str) {
+    /// Prints the figures; no call may be later than `bound`. Returns the worst.
+    fn judge(&mut self, scene: &str, bound: Duration) -> Duration {
         self.1.sort();
         let (p99, worst) = (self.1[self.1.len() * 99 / 100], self.1[self.1.len() - 1]);
         println!("{scene}: {:<14} p99 {p99:>12.1?}   worst {worst:>12.1?}", self.0);
-        assert!(worst <= BOUND, "{scene}: {} ended {worst:?} late", self.0);
+        assert!(worst <= bound, "{scene}: {} ended {worst:?} late", self.0);
+        worst
     }
 }
 
@@ -82,7 +84,12 @@ fn calls_end_in_time(client: &mut Client, scene: &str) {
             assert!(answer.is_ok(), "{answer:?}");
         }
     }
-    late.iter_mut().for_each(|late| late.judge(scene));
+    let [idle, calls @ ..] = &mut late;
+    // What the machine adds by itself is no call's fault.
+    let bound = BOUND + idle.judge(scene, Duration::MAX);
+    for call in calls {
+        call.judge(scene, bound);
+    }
 }
 
 #[test]
