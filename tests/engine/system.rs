@@ -4,7 +4,7 @@ use crate::data::{self, assert_exact};
 use crate::harness::{Engine, Process, Setup, Watchdog, eventually};
 use crate::roles::Actor;
 use factord::channel::Refusal;
-use factord::client::{AttachError, Client};
+use factord::client::{AttachError, AttachOptions, Client};
 use factord::counters::{Observer, State};
 use rustix::process::Signal;
 use std::fs;
@@ -118,7 +118,10 @@ fn an_ordinary_user_without_a_runtime_directory_and_with_little_lockable_memory_
         let metadata = fs::metadata(&directory).unwrap();
         assert_eq!((metadata.uid(), metadata.mode() & 0o777), (STRANGER, 0o700));
         engine.setup.socket = Some(socket);
-        let mut clients: Vec<Client> = (0..3).map(|_| engine.attach(3, 4096)).collect();
+        // Root trusts no other user below /tmp unless it is told to.
+        let options = AttachOptions { daemon_uid: Some(STRANGER), ..engine.options(3, 4096) };
+        let attach = |_| Client::attach(&options).unwrap();
+        let mut clients: Vec<Client> = (0..3).map(attach).collect();
         clients.iter_mut().for_each(serves);
         let log = engine.setup.log();
         for what in ["factord-status", "factord-models", "rings"] {
