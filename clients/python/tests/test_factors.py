@@ -264,7 +264,7 @@ def test_trades_that_cannot_be_read_are_named_and_change_nothing(
 def test_trades_out_of_order_or_of_another_unit_are_refused_and_change_nothing() -> None:
     trades = generated(100)
     for change, says in [
-        ({"ts_ns": trades["ts_ns"][::-1].copy()}, r"row \d+: the time of '.' goes back from"),
+        ({"ts_ns": trades["ts_ns"][::-1].copy()}, r'row \d+: the time of "." goes back from'),
         ({"price": np.where(np.arange(100) == 7, np.nan, trades["price"])}, "row 7: price is NaN"),
         ({"qty": np.full(100, np.inf)}, "row 0: qty is inf"),
         ({"ts_ns": np.arange(100) + 1_675_214_700_940}, "these are milliseconds, multiply them"),
@@ -296,12 +296,18 @@ def test_sides_have_the_same_words_one_at_a_time_and_in_tables() -> None:
             one = factord.Factors("1trades", empty="keep", aggressor="flag", per="trade")
             row = (one.push(0, 1.0, 1.0, word) or [])[0]
             many = factord.Factors("1trades", empty="keep", aggressor="flag", per="trade")
-            side = np.array([word]) if isinstance(word, int) else [word]
-            rows = many.push_many({"ts_ns": [0], "price": [1.0], "qty": [1.0], "side": side})
+            rows = many.push_many({"ts_ns": [0], "price": [1.0], "qty": [1.0], "side": [word]})
             assert repr(rows[0]) == repr(row), word
             assert (row.buy_rate == 1.0, row.sell_rate == 1.0) == (kind == "buy", kind == "sell")
+    pd = pytest.importorskip("pandas")
+    pa = pytest.importorskip("pyarrow")
+
+    trades: dict[str, Any] = {"ts_ns": [0, 1], "price": [1.0] * 2, "qty": [1.0] * 2}
+    for side in (np.array([1, -1]), pd.Series([1, -1]), pa.array([1, -1])):
+        rows = factord.Factors("2trades", per="trade").push_many({**trades, "side": side})
+        assert rows.buy_rate.tolist() == [0.5]
     with pytest.raises(ValueError, match="side holds 2"):
-        factord.Factors().push_many({"ts_ns": [0], "price": [1.0], "qty": [1.0], "side": np.array([2])})
+        factord.Factors().push_many({**trades, "side": np.array([1, 2])})
 
 
 def test_contracts_have_the_turnover_they_are_worth() -> None:

@@ -175,9 +175,8 @@ def _sides(values: Any) -> NDArray[np.uint8]:
             numbers[values == word] = number
         if not (numbers == len(SIDES)).any():
             return _flat(numbers, "side")
-    dtype = getattr(values, "dtype", None)
-    if getattr(dtype, "kind", "") in "iu" and not _is_arrow(values):
-        return _numbered_sides(np.asarray(values))
+    if _is_integers(values):
+        return _numbered_sides(_array(values))
     codes, words = _coded(values, "side")
     plain = [word.strip().lower() for word in words]
     strange = [word for word, known in zip(words, plain) if known not in _WORDS]
@@ -191,7 +190,20 @@ def _sides(values: Any) -> NDArray[np.uint8]:
     return np.ascontiguousarray(numbers[codes])
 
 
+def _is_integers(values: Any) -> bool:
+    if _is_arrow(values):
+        import pyarrow as pa
+
+        return bool(pa.types.is_integer(values.type))
+    if isinstance(values, (list, tuple)):
+        return bool(values) and isinstance(values[0], int)
+    return getattr(getattr(values, "dtype", None), "kind", None) in ("i", "u")
+
+
 def _numbered_sides(array: NDArray[Any]) -> NDArray[np.uint8]:
+    if array.dtype.kind == "f":
+        # As integers of which some are missing are read.
+        array = np.nan_to_num(array)
     numbers = np.full(array.shape, len(SIDES), dtype=np.uint8)
     for number, side in ((1, "B"), (-1, "S"), (0, "U")):
         numbers[array == number] = SIDES[side]
