@@ -52,6 +52,7 @@ impl Coded for TableError {
             TableError::Encode { .. } => Code::Internal,
             TableError::Output(error) => error.code(),
             TableError::Gzip { .. }
+            | TableError::LongRow { .. }
             | TableError::Empty { .. }
             | TableError::Parquet { .. }
             | TableError::Pipe { .. }

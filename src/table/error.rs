@@ -33,6 +33,12 @@ pub enum TableError {
         /// The decoder's reason.
         error: io::Error,
     },
+    /// A row goes on and on.
+    #[error("{place}: the row is longer than 16 MiB: is a quote not closed, or is this no table?")]
+    LongRow {
+        /// Where it starts, or the last place that is known.
+        place: Place,
+    },
     /// There is nothing in the file.
     #[error("{}: the file is empty, not even a header", path.display())]
     Empty {

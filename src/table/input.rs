@@ -157,6 +157,7 @@ impl Read for Counted {
 pub(crate) fn unreadable(path: &Arc<Path>, line: u64, error: io::Error) -> TableError {
     let place = Place { path: Arc::clone(path), at: At::Line(line) };
     match error.kind() {
+        io::ErrorKind::FileTooLarge => TableError::LongRow { place },
         // Reading a file never ends so: these are the decoder's.
         io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
             TableError::Gzip { place, error }

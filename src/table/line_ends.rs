@@ -1,9 +1,19 @@
-//! [`LineEnds`]: text whose lines end with a carriage return alone, as if they ended with a feed.
+//! [`LineEnds`]: text whose lines end with a carriage return alone, as if they ended with a feed, and
+//! none of whose lines is longer than memory should hold.
 
 use std::io::{self, Read};
 
 /// How far the end of the first line is looked for.
 const LOOKED_MAX: usize = 1 << 20;
+
+/// The longest line of a table, and the longest row, whose fields may hold line feeds.
+// 16 MiB: some 600,000 numbers.
+pub(super) const ROW_LEN_MAX: usize = 16 << 20;
+
+/// What a line or a row beyond [`ROW_LEN_MAX`] ends with; `unreadable` knows it by its kind.
+pub(super) fn too_long() -> io::Error {
+    io::ErrorKind::FileTooLarge.into()
+}
 
 /// A text that is passed on as it is, unless its first line ends with a carriage return that no
 /// line feed follows: every return is then a feed.
@@ -14,11 +24,13 @@ pub(crate) struct LineEnds<R> {
     given: usize,
     /// Whether returns become feeds; `None` before that is known.
     returns: Option<bool>,
+    /// Bytes since the last line feed.
+    open: usize,
 }
 
 impl<R: Read> LineEnds<R> {
     pub(crate) fn new(input: R) -> LineEnds<R> {
-        LineEnds { input, first: Vec::new(), given: 0, returns: None }
+        LineEnds { input, first: Vec::new(), given: 0, returns: None, open: 0 }
     }
 
     /// Reads until the first line has ended.
@@ -80,6 +92,13 @@ impl<R: Read> Read for LineEnds<R> {
         if returns {
             buffer[..len].iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
         }
+        self.open = match memchr::memrchr(b'\n', &buffer[..len]) {
+            Some(last) => len - 1 - last,
+            None => self.open + len,
+        };
+        if self.open > ROW_LEN_MAX {
+            return Err(too_long());
+        }
         Ok(len)
     }
 }
@@ -96,6 +115,15 @@ mod tests {
             let len = buffer.len().min(1);
             self.0.read(&mut buffer[..len])
         }
+    }
+
+    #[test]
+    fn a_line_without_end_is_given_up_and_long_text_of_lines_is_not() {
+        let endless = || LineEnds::new(io::repeat(b'1'));
+        let error = io::copy(&mut endless(), &mut io::sink()).unwrap_err();
+        assert_eq!(error.kind(), too_long().kind());
+        let lines = io::repeat(b'\n').take(2 * ROW_LEN_MAX as u64);
+        assert_eq!(io::copy(&mut LineEnds::new(lines), &mut io::sink()).unwrap(), 32 << 20);
     }
 
     #[test]

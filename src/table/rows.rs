@@ -6,6 +6,7 @@
 
 use super::error::TableError;
 use super::input::unreadable;
+use super::line_ends::{ROW_LEN_MAX, too_long};
 use csv::{ByteRecord, Position, Reader, ReaderBuilder, Terminator};
 use std::io::{self, Read};
 use std::path::Path;
@@ -22,7 +23,7 @@ pub struct Rows<R> {
 impl<R: Read> Rows<R> {
     /// Reads rows from a stream; `path` is for messages.
     pub fn new(input: R, path: &Path) -> Rows<R> {
-        let input = Terminated { input, open: false };
+        let input = Terminated { input, open: false, left: ROW_LEN_MAX };
         let reader = ReaderBuilder::new()
             .flexible(true)
             .has_headers(false)
@@ -41,11 +42,14 @@ impl<R: Read> Rows<R> {
     ///
     /// # Errors
     ///
-    /// [`TableError::Read`] or [`TableError::Gzip`].
+    /// [`TableError::Read`], [`TableError::Gzip`] or [`TableError::LongRow`].
     pub fn read(&mut self, row: &mut ByteRecord) -> Result<bool, TableError> {
         // Bounded by the input: every turn reads a row of it.
         loop {
-            let more = self.reader.read_byte_record(row).map_err(|error| self.failure(error))?;
+            self.reader.get_mut().left = ROW_LEN_MAX;
+            let start = self.reader.position().line();
+            let more =
+                self.reader.read_byte_record(row).map_err(|error| self.failure(start, error))?;
             if !more {
                 return Ok(false);
             }
@@ -59,12 +63,16 @@ impl<R: Read> Rows<R> {
         }
     }
 
-    fn failure(&self, error: csv::Error) -> TableError {
+    /// A failure in the row that starts on this line.
+    fn failure(&self, start: u64, error: csv::Error) -> TableError {
         let error = match error.into_kind() {
             csv::ErrorKind::Io(error) => error,
             other => io::Error::other(format!("{other:?}")),
         };
-        unreadable(&self.path, self.before + self.reader.position().line(), error)
+        // A row without end says where it starts: its lines are inside of it.
+        let too_long = error.kind() == too_long().kind();
+        let line = if too_long { start } else { self.reader.position().line() };
+        unreadable(&self.path, self.before + line, error)
     }
 }
 
@@ -83,11 +91,17 @@ struct Terminated<R> {
     input: R,
     /// Whether the last byte so far was something else.
     open: bool,
+    /// Bytes that the present row may still take: a quote that is never closed would take all.
+    left: usize,
 }
 
 impl<R: Read> Read for Terminated<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return Err(too_long());
+        }
         let len = self.input.read(buffer)?;
+        self.left = self.left.saturating_sub(len);
         if len > 0 {
             self.open = buffer[len - 1] != b'\n';
         } else if self.open && !buffer.is_empty() {
@@ -118,6 +132,17 @@ mod tests {
     fn are(text: &str, expected: &[(u64, &str)]) {
         let expected: Vec<_> = expected.iter().map(|&(line, t)| (line, t.to_owned())).collect();
         assert_eq!(rows(text), expected, "{text:?}");
+    }
+
+    #[test]
+    fn a_row_whose_quote_is_never_closed_is_given_up_by_the_line_it_starts_on() {
+        let lines = b"x,\n".repeat(ROW_LEN_MAX / 2);
+        let text = [b"a,b\n1,2\n3,\"".as_slice(), &lines].concat();
+        let mut rows = Rows::new(text.as_slice(), Path::new("a.csv"));
+        let mut row = ByteRecord::new();
+        assert!(rows.read(&mut row).unwrap() && rows.read(&mut row).unwrap());
+        let error = rows.read(&mut row).unwrap_err().to_string();
+        assert!(error.starts_with("a.csv:3: the row is longer than 16 MiB"), "{error}");
     }
 
     #[test]

@@ -24,6 +24,15 @@ fn refused(name: &str, bytes: &[u8], code: i32, message: &str) {
 }
 
 #[test]
+fn a_row_without_end_is_refused_before_it_fills_the_memory() {
+    let header = "symbol,buy_rate,large_buy,large_sell\n";
+    let endless = [header.as_bytes(), b"a,0.5,0.2,0.3\n", &b"7".repeat(40 << 20)].concat();
+    refused("in.csv", &endless, 65, ": the row is longer than 16 MiB");
+    let open = [header, "a,0.5,0.2,0.3\nb,0.5,0.2,\"", &"0.3\n".repeat(10 << 20)].concat();
+    refused("in.csv", open.as_bytes(), 65, "FILE:3: the row is longer than 16 MiB");
+}
+
+#[test]
 fn bad_text_is_refused_by_line_and_column() {
     let header = "symbol,buy_rate,large_buy,large_sell";
     let rows = "a,0.5,0.2,0.3\n".repeat(20_000);
