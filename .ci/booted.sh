@@ -70,13 +70,16 @@ outside=$("$factord" --socket "/proc/$leader/root/run/factord/factord.sock" pred
 [ "$outside" = 0.500053855850386 ] || fail "another PID namespace is answered $outside"
 echo "users: root, an allowed one and another PID namespace answered, a stranger refused by name"
 
-# The interpreter may be outside of /usr: it stays in this mount namespace, and all else is inside.
 seconds=12
-for user in 4242 4343; do
-  nsenter --target "$leader" --pid --ipc --net setpriv --reuid=$user --regid="$group" --clear-groups \
-    python3 tests/booted/storm.py "/proc/$leader/root/run/factord/factord.sock" $seconds &
+# storm UID STORM...: the interpreter need not be inside, the storm starts here and goes there.
+storm() {
+  nsenter --target "$leader" --pid --ipc --net python3 tests/booted/storm.py \
+    "/proc/$leader/root" /run/factord/factord.sock $seconds "$1" "$group" "${@:2}" &
   storms+=($!)
-done
+}
+# What an allowed user and a stranger did to the watchdog when each of these kept the engine busy.
+storm 4242 greetings greetings greetings greetings reloads
+storm 4343 silence silence silence
 answered=0 slowest=0
 while kill -0 "${storms[0]}" 2>/dev/null || kill -0 "${storms[1]}" 2>/dev/null; do
   start=$(date +%s%N)

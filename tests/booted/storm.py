@@ -1,9 +1,10 @@
 """Storms against a control socket: greetings for the largest rings, silent connections, reloads.
 
-    python3 storm.py SOCKET SECONDS
+    python3 storm.py ROOT SOCKET SECONDS UID GID STORM...
 
-It speaks the protocol of docs/abi.md by itself. Eight processes storm at once for SECONDS, and end by
-themselves; what a daemon refuses is not counted as a fault here.
+It speaks the protocol of docs/abi.md by itself. A process for each STORM (greetings, silence or
+reloads) storms below ROOT, as user UID of group GID alone, and all end by themselves after SECONDS;
+what a daemon refuses is not counted as a fault here.
 """
 
 import os
@@ -74,12 +75,21 @@ def reloads(path, end):
             peer.close()
 
 
+STORMS = {"greetings": greetings, "silence": silence, "reloads": reloads}
+
+
 def main():
     """Starts the storms and waits for them."""
-    path, seconds = sys.argv[1], float(sys.argv[2])
+    root, path, seconds, uid, gid, *names = sys.argv[1:]
+    seconds, uid, gid = float(seconds), int(uid), int(gid)
+    # The interpreter need be neither there nor theirs.
+    os.chroot(root)
+    os.setgroups([])
+    os.setgid(gid)
+    os.setuid(uid)
     end = time.monotonic() + seconds
     children = []
-    for storm in [greetings] * 4 + [silence] * 3 + [reloads]:
+    for storm in [STORMS[name] for name in names]:
         pid = os.fork()
         if pid == 0:
             storm(path, end)
