@@ -113,6 +113,11 @@ impl Client {
     ///
     /// `x` may have any width: the model's counts, not the channel's.
     ///
+    /// The bits are those of a thread that rounds to nearest and keeps subnormal numbers, as every
+    /// thread does from its start. A library of the host program that sets another rounding, FTZ or
+    /// DAZ (built with `-ffast-math`, say) changes them, and nobody notices; through the ring it
+    /// changes nothing.
+    ///
     /// # Errors
     ///
     /// `BadInput`, `UnknownModel` or `WidthMismatch`.

@@ -9,6 +9,7 @@ use crate::sys::epoll::Interest;
 use crate::sys::{clock, socket};
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use tracing::warn;
 
@@ -49,17 +50,22 @@ impl Lingering {
 /// Reads the greeting, or the end; false when nothing has come yet.
 fn heard(socket: BorrowedFd<'_>) -> bool {
     let received = socket::receive(socket, &mut [0; MESSAGE_LEN]);
-    !received.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    !received.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
 impl Control {
     /// Accepts some of those who wait.
-    pub(super) fn accept(&mut self) {
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` when the socket listens no longer: whoever else holds it has shut it down.
+    pub(super) fn accept(&mut self) -> io::Result<()> {
         let end_ns = clock::monotonic_ns() + ACCEPT_NS;
         while clock::monotonic_ns() < end_ns {
             match socket::accept(self.parts.listener.as_fd()) {
                 Ok(Some(socket)) => self.admit(socket),
-                Ok(None) => return,
+                Ok(None) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
                 Err(error) => {
                     self.trouble(format_args!("cannot accept a client: {error}"));
                     // Turns the first in line away, so that the others' deadlines can pass.
@@ -69,10 +75,11 @@ impl Control {
                         self.refuse_on(socket.as_fd(), Refusal::Busy);
                     }
                     self.spare = self.parts.listener.try_clone().ok();
-                    return;
+                    return Ok(());
                 }
             }
         }
+        Ok(())
     }
 
     /// Writes a line about what the system refuses for a client, at most one a second: clients

@@ -182,7 +182,7 @@ impl Control {
             ready.clear();
             self.epoll.wait(Some(Duration::from_nanos(pause_ns)), &mut ready)?;
             for event in &ready {
-                self.serve(event);
+                self.serve(event)?;
                 if self.tick_when_due() {
                     break;
                 }
@@ -193,9 +193,9 @@ impl Control {
         Ok(())
     }
 
-    fn serve(&mut self, event: &Ready) {
+    fn serve(&mut self, event: &Ready) -> io::Result<()> {
         match event.key {
-            LISTENER => self.accept(),
+            LISTENER => return self.accept(),
             LOADER => self.take_loaded(),
             RINGS => self.accounts.take_ended(),
             // The client's process ended.
@@ -203,6 +203,7 @@ impl Control {
             key if event.gone => self.part(key),
             key => self.queue(key),
         }
+        Ok(())
     }
 
     /// Puts a connection that has something to read in line.

@@ -33,8 +33,7 @@ impl Decimal {
     fn of(number: f64) -> Option<Decimal> {
         for (places, tens) in TENS.into_iter().enumerate() {
             let units = (number * tens).round();
-            // Not a number is not below either.
-            if !(units.abs() < UNITS_MAX) {
+            if units.is_nan() || units.abs() >= UNITS_MAX {
                 return None;
             }
             // Both are exact, so that the quotient is the nearest.

@@ -182,6 +182,22 @@ fn what_is_no_control_socket_is_not_taken_from_the_service_manager() {
 }
 
 #[test]
+fn a_socket_that_somebody_else_shuts_down_ends_the_engine_instead_of_keeping_it_busy() {
+    let _watchdog = Watchdog::start("a socket shut down", 60);
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("passed.sock");
+    let listener = socket::listen_at(&path).unwrap();
+    let setup = Setup::new();
+    let mut process = passed(&setup, Some(listener.try_clone().unwrap()), 1);
+    let options =
+        AttachOptions { socket: Some(path), wait: 10 * SECOND, ..AttachOptions::default() };
+    serves(&mut Client::attach(&options).unwrap());
+    rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).unwrap();
+    assert_eq!(process.ends_within(5 * SECOND).code(), Some(70), "{}", setup.log());
+    assert!(setup.log().contains("the control thread ended: Invalid argument"), "{}", setup.log());
+}
+
+#[test]
 fn below_tmp_the_daemon_listens_only_where_nobody_else_can_interfere() {
     let _watchdog = Watchdog::start("places below /tmp", 60);
     let root = rustix::process::geteuid().is_root();

@@ -94,6 +94,47 @@ impl Driver {
         self.narrow.stamp(false);
     }
 
+    /// Requests of both widths and of no model, by turns in one ring.
+    fn mixed(&mut self, count: usize) {
+        let row = self.random.row(3);
+        let asked = |request: usize| [self.ids[0], self.ids[2], self.ids[1], 4000][request % 4];
+        for request in 0..count {
+            self.narrow.submit(asked(request), &row).unwrap();
+        }
+        for request in 0..count {
+            let answer = eventually("an answer", SECOND, || self.narrow.poll().unwrap()).1;
+            match request % 4 {
+                0 => drop(assert_exact(&self.models[0], &row, &answer)),
+                1 => assert_eq!(answer, Err(PredictError::WidthMismatch)),
+                2 => drop(assert_exact(&self.models[1], &row, &answer)),
+                _ => assert_eq!(answer, Err(PredictError::UnknownModel)),
+            }
+        }
+    }
+
+    /// Requests while models are swapped and clients come and go.
+    fn disturbed(&mut self, engine: &Engine) {
+        let folder = engine.setup.directory.path().join("models");
+        for round in 0..50 {
+            let swapped = data::model(3, false, 100 + round);
+            data::save(&folder, "linear", &swapped);
+            factord::channel::reload(engine.socket()).unwrap();
+            let generation = self.narrow.model("linear").unwrap().generation;
+            let mut newcomer = engine.attach(3, 64);
+            self.models[0] = swapped;
+            // The worker takes the model between two turns.
+            let adopted = || {
+                let answer = self.narrow.predict(self.ids[0], &[0.5, 0.2, 0.3], 30 * SECOND);
+                (answer.unwrap().generation == generation).then_some(())
+            };
+            eventually("the new model", SECOND, adopted);
+            self.mixed(200);
+            let row = self.random.row(3);
+            let answer = newcomer.predict(self.ids[0], &row, 30 * SECOND);
+            assert_exact(&self.models[0], &row, &answer);
+        }
+    }
+
     /// Ten million requests of every sort.
     fn ten_million(&mut self) {
         for _ in 0..10 {
@@ -109,6 +150,7 @@ impl Driver {
             self.batch(which, 5_000);
         }
         self.singles(5_000);
+        self.mixed(200);
     }
 }
 
@@ -213,6 +255,7 @@ fn ten_million_requests_cost_no_allocation_no_page_fault_no_switch_and_no_memory
     let requests = engine.snapshot().workers[0].requests;
     let before = disturbances(&task);
     ten_million_without_growth(&engine, &mut driver);
+    driver.disturbed(&engine);
     let after = disturbances(&task);
     assert!(engine.snapshot().workers[0].requests - requests >= COUNT);
     assert_eq!(allocations(&counts)[1] - of_worker, 0, "allocator calls");
