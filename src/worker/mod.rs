@@ -172,15 +172,15 @@ impl Worker {
             return 1;
         }
         if index < self.narrow_count {
-            return self.serve_batch(index, self.batch.max(1));
+            return self.answer_batch(index, self.batch.max(1));
         }
-        self.serve_narrow();
-        self.serve_narrow();
-        self.serve_batch(index, BATCH)
+        self.sweep_narrow();
+        self.sweep_narrow();
+        self.answer_batch(index, BATCH)
     }
 
     /// Looks at all narrow lanes, once a turn.
-    fn serve_narrow(&mut self) {
+    fn sweep_narrow(&mut self) {
         if self.swept == self.tally.turns() {
             return;
         }
@@ -194,7 +194,7 @@ impl Worker {
     }
 
     #[inline]
-    fn serve_batch(&mut self, index: usize, limit: usize) -> usize {
+    fn answer_batch(&mut self, index: usize, limit: usize) -> usize {
         let Some(lane) = self.lanes.get_mut(index) else { return 0 };
         let models = self.models.get();
         let scratch = self.scratch.as_mut_slice();

@@ -17,6 +17,9 @@ const FIT: usize = ((64 << 20) / RINGS_LEN) as usize;
 /// What is kept of a channel after its end.
 type Kept = Box<dyn std::any::Any>;
 
+/// A way to keep the rings of a channel that is over.
+type Way = &'static dyn Fn(Wire) -> Option<Kept>;
+
 /// Makes large channels and ends them, keeping what `keep` leaves, until one is refused.
 fn kept_until_refused(engine: &Engine, keep: impl Fn(Wire) -> Option<Kept>) -> Vec<Kept> {
     let mut kept = Vec::new();
@@ -54,7 +57,7 @@ fn rings_are_charged_until_nobody_holds_them_however_they_are_kept() {
     let _watchdog = Watchdog::start("kept rings", 120);
     let engine = Engine::start();
     let base = engine.holdings();
-    let ways: [(&str, &dyn Fn(Wire) -> Option<Kept>); 5] = [
+    let ways: [(&str, Way); 5] = [
         ("a descriptor", &|wire| {
             let [.., req, _] = rings(&wire)?;
             Some(Box::new(req))

@@ -520,10 +520,10 @@ static void an_attach_without_memory_says_so(void)
     }
 }
 
-/* A path may fill its place in the address: the daemon listens there too. */
+/* The longest path at which the daemon listens: all of its place in the address but the last byte. */
 static void the_longest_path_of_a_socket_is_served(void)
 {
-    enum { LONGEST = sizeof((struct sockaddr_un *)0)->sun_path };
+    enum { LONGEST = sizeof((struct sockaddr_un *)0)->sun_path - 1 };
     struct daemon longest = {0};
     strcpy(longest.directory, "/tmp/factord-c-XXXXXX");
     if (!mkdtemp(longest.directory)) die("no directory for the socket");

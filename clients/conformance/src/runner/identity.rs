@@ -126,7 +126,7 @@ pub(super) fn identity(suite: &Suite) -> Result<(), Fault> {
     ensure(served, || "bb is not served".to_owned())?;
     for round in 0..rounds {
         let set = sets[round % sets.len()];
-        if round / sets.len() % 2 == 0 {
+        if (round / sets.len()).is_multiple_of(2) {
             bound.restart_under_single_requests(set).during(set)?;
         } else {
             bound.restart_under_a_batch(set).during(set)?;
