@@ -156,7 +156,8 @@ mod tests {
         let below = link.strip_prefix("/").unwrap().to_str().unwrap();
         let way = elsewhere.path().join("way");
         symlink("/", &way).unwrap();
-        let way = way.to_str().unwrap();
+        // A checkout below /tmp is judged itself.
+        let way = if concerns(&way).unwrap() { "" } else { way.to_str().unwrap() };
         for before in ["", "/", "/.", "/usr/..", "/proc/self/root", way] {
             for after in ["", "/s", "/./s", "/../inner/s"] {
                 let path = PathBuf::from(format!("{before}/{below}{after}"));
