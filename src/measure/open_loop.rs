@@ -4,6 +4,7 @@
 use super::Stopwatch;
 use super::ring::{INPUT_COUNT, inputs};
 use crate::client::{Client, PredictError};
+use crate::sys::clock::nanoseconds;
 use hdrhistogram::Histogram;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -40,7 +41,7 @@ pub fn run(
     let inputs = inputs(INPUT_COUNT * width);
     let total = (u128::from(rate) * length.as_nanos() / 1_000_000_000) as u64;
     let due_ns = |index: u64| (u128::from(index) * 1_000_000_000 / u128::from(rate)) as u64;
-    let end_ns = length.as_nanos() as u64 + PATIENCE_NS;
+    let end_ns = nanoseconds(length).saturating_add(PATIENCE_NS);
     let mut latencies = Histogram::new(3).expect("three digits are within the library's limits");
     let mut under_way: VecDeque<u64> = VecDeque::with_capacity(client.slot_count());
     let (mut sent, mut taken, mut delayed, mut in_flight_max) = (0, 0, 0, 0);

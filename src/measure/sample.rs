@@ -1,5 +1,6 @@
 //! Round-trip times of one round: single ones in a histogram, and the median of groups.
 
+use crate::sys::clock::nanoseconds;
 use hdrhistogram::Histogram;
 use quanta::Clock;
 use std::time::Duration;
@@ -96,13 +97,13 @@ impl Stopwatch {
     ) -> Result<Sample, E> {
         let mut sample = Sample::default();
         let start = self.start();
-        while self.since_ns(start) < (length / WARM_SHARE).as_nanos() as u64 {
+        while self.since_ns(start) < nanoseconds(length / WARM_SHARE) {
             for _ in 0..GROUP {
                 trip()?;
             }
         }
         let mut chunk_count = 0;
-        while chunk_count < CHUNK_COUNT_MIN || self.since_ns(start) < length.as_nanos() as u64 {
+        while chunk_count < CHUNK_COUNT_MIN || self.since_ns(start) < nanoseconds(length) {
             chunk_count += 1;
             for _ in 0..CHUNK {
                 let before = self.clock.raw();

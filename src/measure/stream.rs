@@ -3,6 +3,7 @@
 use super::ring::{INPUT_COUNT, inputs};
 use super::{Stopwatch, median};
 use crate::client::{Answer, Batch, Client, PredictError};
+use crate::sys::clock::nanoseconds;
 use std::hint::black_box;
 use std::time::Duration;
 use thiserror::Error;
@@ -63,7 +64,7 @@ impl BatchRounds {
         self.batch()?;
         let mut calls_ns = Vec::new();
         let start = stopwatch.start();
-        while stopwatch.since_ns(start) < length.as_nanos() as u64 || calls_ns.is_empty() {
+        while stopwatch.since_ns(start) < nanoseconds(length) || calls_ns.is_empty() {
             let before = stopwatch.start();
             self.batch()?;
             calls_ns.push(stopwatch.since_ns(before) as f64);
@@ -143,7 +144,7 @@ impl LocalRounds {
         let width = self.inputs.len() / INPUT_COUNT;
         let mut passes_ns = Vec::new();
         let start = stopwatch.start();
-        while stopwatch.since_ns(start) < length.as_nanos() as u64 || passes_ns.is_empty() {
+        while stopwatch.since_ns(start) < nanoseconds(length) || passes_ns.is_empty() {
             let before = stopwatch.start();
             for _ in 0..PASS_COUNT {
                 for x in self.inputs.chunks_exact(width) {
