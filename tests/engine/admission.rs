@@ -84,7 +84,7 @@ fn a_stranger_is_told_before_it_says_a_word_and_the_log_does_not_grow_with_each(
 }
 
 /// The holdings once the connections made so far are gone.
-fn eventually_settled(engine: &Engine) -> Holdings {
+pub(crate) fn eventually_settled(engine: &Engine) -> Holdings {
     let mut last = engine.holdings();
     eventually("the daemon to settle", 3 * SECOND, || {
         thread::sleep(Duration::from_millis(50));

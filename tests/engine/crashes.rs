@@ -1,5 +1,6 @@
 //! Ends by SIGKILL, of clients and of the engine, and models that change under load.
 
+use crate::admission::eventually_settled;
 use crate::data::{self, Random, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
 use crate::roles::{Actor, alternating};
@@ -18,7 +19,8 @@ fn clients_killed_in_mid_flight_disturb_nobody_and_leave_nothing() {
     drop(engine.attach(3, 64));
     let freed = || (engine.snapshot().freed_total == 1).then_some(());
     eventually("the first client's memory", SECOND, freed);
-    let base = engine.holdings();
+    // The look at the counters was a connection too.
+    let base = eventually_settled(&engine);
     let base_kib = engine.resident_kib();
     let start = |seed: u64| {
         let role = if seed.is_multiple_of(2) { "predict" } else { "pipeline" };
