@@ -65,7 +65,8 @@ eventually 10 health || fail "the sidecar is not healthy"
 if as 4343 "$group" "${predict[@]}" 2>"$work/stranger"; then fail "a stranger is answered"; fi
 grep -q '4343' "$work/stranger" || fail "the refusal does not name the user: $(cat "$work/stranger")"
 # A client of another PID namespace: this one.
-outside=$("$factord" --socket "/proc/$leader/root/run/factord/factord.sock" predict regression 0.5 0.2 0.3) ||
+root=/proc/$leader/root
+outside=$("$factord" --socket "$root"/run/factord/factord.sock "${predict[@]:3}") ||
   fail "a client of another PID namespace is not answered"
 [ "$outside" = 0.500053855850386 ] || fail "another PID namespace is answered $outside"
 echo "users: root, an allowed one and another PID namespace answered, a stranger refused by name"
@@ -74,7 +75,7 @@ seconds=12
 # storm UID STORM...: the interpreter need not be inside, the storm starts here and goes there.
 storm() {
   nsenter --target "$leader" --pid --ipc --net python3 tests/booted/storm.py \
-    "/proc/$leader/root" /run/factord/factord.sock $seconds "$1" "$group" "${@:2}" &
+    "$root" /run/factord/factord.sock $seconds "$1" "$group" "${@:2}" &
   storms+=($!)
 }
 # What an allowed user and a stranger did to the watchdog when each of these kept the engine busy.
