@@ -55,17 +55,12 @@ fn heard(socket: BorrowedFd<'_>) -> bool {
 
 impl Control {
     /// Accepts some of those who wait.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` when the socket listens no longer: whoever else holds it has shut it down.
-    pub(super) fn accept(&mut self) -> io::Result<()> {
+    pub(super) fn accept(&mut self) {
         let end_ns = clock::monotonic_ns() + ACCEPT_NS;
         while clock::monotonic_ns() < end_ns {
             match socket::accept(self.parts.listener.as_fd()) {
                 Ok(Some(socket)) => self.admit(socket),
-                Ok(None) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
+                Ok(None) => return,
                 Err(error) => {
                     self.trouble(format_args!("cannot accept a client: {error}"));
                     // Turns the first in line away, so that the others' deadlines can pass.
@@ -75,11 +70,10 @@ impl Control {
                         self.refuse_on(socket.as_fd(), Refusal::Busy);
                     }
                     self.spare = self.parts.listener.try_clone().ok();
-                    return Ok(());
+                    return;
                 }
             }
         }
-        Ok(())
     }
 
     /// Writes a line about what the system refuses for a client, at most one a second: clients

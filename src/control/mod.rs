@@ -195,7 +195,10 @@ impl Control {
 
     fn serve(&mut self, event: &Ready) -> io::Result<()> {
         match event.key {
-            LISTENER => return self.accept(),
+            LISTENER if event.gone => {
+                return Err(io::Error::other("whoever else holds the control socket shut it down"));
+            }
+            LISTENER => self.accept(),
             LOADER => self.take_loaded(),
             RINGS => self.accounts.take_ended(),
             // The client's process ended.
