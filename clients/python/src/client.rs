@@ -47,6 +47,7 @@ impl Client {
         socket=None, *, name="python", feature_count=3, slot_count=256, idle="spin", stamp=false,
         wait=0.0, daemon_uid=None
     ))]
+    #[allow(clippy::too_many_arguments, reason = "a keyword each, as Python calls it")]
     fn new(
         py: Python<'_>,
         socket: Option<PathBuf>,
