@@ -65,9 +65,9 @@ def test_a_batch_across_a_restart_is_one_name_s(
                 thread.join()
                 wait_until("the client is back", lambda: _is_back(client))
                 assert {m.name: m.id for m in client.models()} == {n: numbers[n] for n in names}
-            one = client.predict(*rows[0], model="classification", deadline=SECONDS)
+            one = client.predict_row(rows[0], model="classification", deadline=SECONDS)
             assert one.y == expected[0]
-            local = client.predict_local(*rows[0], model=numbers["classification"])
+            local = client.predict_local_row(rows[0], model=numbers["classification"])
             assert local.y == expected[0]
     finally:
         engine.kill()

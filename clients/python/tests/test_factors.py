@@ -285,7 +285,7 @@ def test_trades_out_of_order_or_of_another_unit_are_refused_and_change_nothing()
 
 
 def test_sides_have_the_same_words_one_at_a_time_and_in_tables() -> None:
-    words = {
+    words: dict[str, list[str | int]] = {
         "buy": ["B", "b", "Buy", " bid ", "1", 1],
         "sell": ["S", "s", "SELL", "ask", "A", "-1", -1],
         "none": ["N", "none", "auction"],
