@@ -123,13 +123,13 @@ fn an_ordinary_user_without_a_runtime_directory_and_with_little_lockable_memory_
         let attach = |_| Client::attach(&options).unwrap();
         let mut clients: Vec<Client> = (0..3).map(attach).collect();
         clients.iter_mut().for_each(serves);
+        engine.process.signal(Signal::TERM);
+        assert_eq!(engine.process.ends_within(5 * SECOND).code(), Some(0));
         let log = engine.setup.log();
         for what in ["factord-status", "factord-models", "rings"] {
             let said = format!("{what} cannot be locked in memory");
             assert_eq!(log.matches(&said).count(), usize::from(warned), "{memlock_kib}: {log}");
         }
-        engine.process.signal(Signal::TERM);
-        assert_eq!(engine.process.ends_within(5 * SECOND).code(), Some(0));
         assert!(!directory.exists(), "the daemon made it and left it");
     }
 }
