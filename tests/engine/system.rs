@@ -321,9 +321,19 @@ fn healthy(address: &str) -> Option<()> {
 }
 
 pub(crate) fn with_http() -> (Engine, String) {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
+    // Ports that the kernel gives to nobody by itself, each asked for once: the address stays free.
+    static ASKED: std::sync::Mutex<u16> = std::sync::Mutex::new(0);
+    let mut asked = ASKED.lock().unwrap();
+    let port = loop {
+        *asked += 1;
+        assert!(*asked < 10, "one of ten ports is free");
+        let port = 20_000 + (std::process::id() % 1000) as u16 * 10 + *asked;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            break port;
+        }
+    };
+    drop(asked);
+    let address = format!("127.0.0.1:{port}");
     let mut setup = Setup::new();
     setup.arguments = words(&format!("--idle backoff --listen {address}"));
     let engine = setup.start();

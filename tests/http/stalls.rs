@@ -59,8 +59,11 @@ fn end_of(child: &mut Owned) -> Duration {
     began.elapsed()
 }
 
+/// An address that stays free: its port is none of those that the kernel gives to others.
 fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    let first = 20_000 + (std::process::id() % 1000) as u16 * 10;
+    let free = |port| TcpListener::bind(("127.0.0.1", port)).ok()?.local_addr().ok();
+    (first..first + 10).find_map(free).expect("one of ten ports is free")
 }
 
 #[test]
@@ -102,6 +105,7 @@ fn an_engine_killed_beside_a_stopped_sidecar_starts_again_by_the_same_command() 
     let stopped: u32 = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
     signal(stopped, Signal::STOP);
     engine.0.kill().unwrap();
+    engine.0.wait().unwrap();
     let again = serve();
     assert!(holds_within(PATIENCE, || has_ended(stopped)));
     assert!(holds_within(PATIENCE, || is_healthy(address)));
