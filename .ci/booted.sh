@@ -4,7 +4,7 @@ source "$(dirname "$0")/lib.sh"
 need systemd-nspawn systemd-container
 need dbus-daemon dbus
 [ "$(id -u)" = 0 ] || { echo "booting a systemd takes root"; exit 1; }
-factord=${FACTORD_BINARY:-$(binary)}
+factord=$(binary)
 
 work=$(mktemp -d)
 chmod 755 "$work"

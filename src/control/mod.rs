@@ -4,7 +4,7 @@
 //! One epoll loop with a tick of 10 ms, which is looked for between any two pieces of work. It
 //! waits for nothing else: models are read by the loader, lines are written by the log's own
 //! thread. Every connection that has not got a channel yet has a deadline; every channel is charged
-//! to its user until the worker has given its lane back.
+//! to its user until nobody holds its rings.
 
 mod accounts;
 mod admission;

@@ -16,6 +16,7 @@ mod memory;
 mod neighbours;
 mod places;
 mod plane;
+mod ports;
 mod quota;
 mod reloads;
 mod roles;

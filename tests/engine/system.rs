@@ -2,6 +2,7 @@
 
 use crate::data::{self, assert_exact};
 use crate::harness::{Engine, Process, Setup, Watchdog, eventually};
+use crate::ports::free_port;
 use crate::roles::Actor;
 use factord::channel::Refusal;
 use factord::client::{AttachError, AttachOptions, Client};
@@ -321,19 +322,7 @@ fn healthy(address: &str) -> Option<()> {
 }
 
 pub(crate) fn with_http() -> (Engine, String) {
-    // Ports that the kernel gives to nobody by itself, each asked for once: the address stays free.
-    static ASKED: std::sync::Mutex<u16> = std::sync::Mutex::new(0);
-    let mut asked = ASKED.lock().unwrap();
-    let port = loop {
-        *asked += 1;
-        assert!(*asked < 10, "one of ten ports is free");
-        let port = 20_000 + (std::process::id() % 1000) as u16 * 10 + *asked;
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            break port;
-        }
-    };
-    drop(asked);
-    let address = format!("127.0.0.1:{port}");
+    let address = format!("127.0.0.1:{}", free_port());
     let mut setup = Setup::new();
     setup.arguments = words(&format!("--idle backoff --listen {address}"));
     let engine = setup.start();

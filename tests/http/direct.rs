@@ -4,11 +4,12 @@ use crate::harness::{
     Daemon, Http, PATIENCE, Reply, address_in, command, get, holds_within, is_healthy, post,
 };
 use crate::models::wide;
+use crate::sidecar::{end_of, sidecar};
 use factord::model::eval::eval;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const PATH: &str = "/predict/regression";
@@ -136,15 +137,8 @@ fn a_dead_engine_gives_no_more_predictions_and_one_that_comes_back_does() {
 #[test]
 fn a_log_that_nobody_reads_holds_nobody_up_and_says_later_what_it_lacks() {
     let daemon = Daemon::start();
-    let mut sidecar = command(&daemon.socket())
-        .args(["http", "--listen", "127.0.0.1:0"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let log = sidecar.stderr.take().unwrap();
-    let address = address_in(&mut sidecar);
+    let (mut sidecar, address) = sidecar(&daemon.socket());
+    let log = sidecar.0.stderr.take().unwrap();
     let began = Instant::now();
     answered_directly(address, PATH, BODY);
     // A line has some 200 bytes: the pipe and the queue are full long before the last one. Every
@@ -183,7 +177,7 @@ fn a_log_that_nobody_reads_holds_nobody_up_and_says_later_what_it_lacks() {
         count(address, "factord_http_log_lines_dropped_total") == before
     });
     assert!(told, "lines go on being dropped");
-    let ending = end(&mut sidecar);
+    let ending = end_of(&mut sidecar);
     assert!(ending < Duration::from_secs(2), "{ending:?} after {:?}", began.elapsed());
     let (written, missing) = reader.join().unwrap();
     assert!(missing >= dropped, "{missing} of {dropped} are told");
@@ -193,34 +187,13 @@ fn a_log_that_nobody_reads_holds_nobody_up_and_says_later_what_it_lacks() {
 #[test]
 fn a_sidecar_whose_log_nobody_reads_ends_when_it_is_told() {
     let daemon = Daemon::start();
-    let mut sidecar = command(&daemon.socket())
-        .args(["http", "--listen", "127.0.0.1:0"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let address = address_in(&mut sidecar);
+    let (mut sidecar, address) = sidecar(&daemon.socket());
     answered_directly(address, PATH, BODY);
     let request = format!("POST {PATH} HTTP/1.1\r\nContent-Length: {}\r\n\r\n{BODY}", BODY.len());
     let mut http = Http::connect(address);
     http.send(request.repeat(1200));
     assert!((0..1200).all(|_| http.reply(false).status == 200));
     assert!(is_healthy(address));
-    let ending = end(&mut sidecar);
+    let ending = end_of(&mut sidecar);
     assert!(ending < Duration::from_secs(2), "{ending:?}");
-}
-
-/// Sends SIGTERM and tells how long the end took.
-fn end(child: &mut Child) -> Duration {
-    let began = Instant::now();
-    let pid = rustix::process::Pid::from_child(child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    let ended = holds_within(PATIENCE, || child.try_wait().unwrap().is_some());
-    if !ended {
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-    assert!(ended, "SIGTERM ends it");
-    began.elapsed()
 }

@@ -8,6 +8,9 @@ mod harness;
 mod life;
 mod limits;
 mod models;
+#[path = "../engine/ports.rs"]
+mod ports;
 mod protocol;
 mod replay;
+mod sidecar;
 mod stalls;

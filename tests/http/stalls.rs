@@ -2,14 +2,16 @@
 //! for longer than promised.
 
 use crate::harness::{Daemon, Http, PATIENCE, address_in, command, get, holds_within, is_healthy};
+use crate::ports::free_port;
+use crate::sidecar::{Owned, end_of, sidecar};
 use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// By contract, from SIGTERM to the end, and from a look at /health to its answer.
@@ -23,47 +25,6 @@ fn signal(pid: u32, signal: Signal) {
 fn has_ended(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
     stat.map_or(true, |stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
-}
-
-/// A child of the test that is killed when dropped, also while it is stopped.
-struct Owned(Child);
-
-impl Drop for Owned {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// `factord http` for a socket, its log unread.
-fn sidecar(socket: &Path) -> (Owned, SocketAddr) {
-    let mut child = Owned(
-        command(socket)
-            .args(["http", "--listen", "127.0.0.1:0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap(),
-    );
-    let address = address_in(&mut child.0);
-    (child, address)
-}
-
-/// Sends SIGTERM and tells how long the end took.
-fn end_of(child: &mut Owned) -> Duration {
-    let began = Instant::now();
-    signal(child.0.id(), Signal::TERM);
-    let ended = holds_within(PATIENCE, || child.0.try_wait().unwrap().is_some());
-    assert!(ended, "SIGTERM ends it");
-    began.elapsed()
-}
-
-/// An address that stays free: its port is none of those that the kernel gives to others.
-fn free_address() -> SocketAddr {
-    let first = 20_000 + (std::process::id() % 1000) as u16 * 10;
-    let free = |port| TcpListener::bind(("127.0.0.1", port)).ok()?.local_addr().ok();
-    (first..first + 10).find_map(free).expect("one of ten ports is free")
 }
 
 #[test]
@@ -89,7 +50,7 @@ fn a_sidecar_that_moves_is_left_alone_however_quiet_it_is() {
 #[test]
 fn an_engine_killed_beside_a_stopped_sidecar_starts_again_by_the_same_command() {
     let folder = tempfile::tempdir().unwrap();
-    let address = free_address();
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
     let serve = || {
         let child = command(&folder.path().join("factord.sock"))
             .args(["serve", "--idle", "backoff", "--listen", &address.to_string()])

@@ -139,6 +139,17 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, Fault> {
     }
 }
 
+/// The languages that have a runner; says of each other one why not.
+pub(crate) fn ready(runners: &[Made]) -> impl Iterator<Item = (&'static Language, &Runner)> {
+    runners.iter().filter_map(|(language, runner)| match runner {
+        Ok(runner) => Some((*language, runner)),
+        Err(outcome) => {
+            say(format_args!("{}: {}", language.name, outcome.summary()));
+            None
+        }
+    })
+}
+
 /// Tells whether what is missing is a failure.
 fn all_must_run() -> bool {
     env::var("CI").is_ok_and(|value| value == "true")

@@ -1,6 +1,6 @@
 //! How late calls end beside an engine that neither answers nor takes connections.
 
-use crate::drive::{Made, Stage, lines_of};
+use crate::drive::{Made, Stage, lines_of, ready};
 use crate::fault::{Fault, fail};
 use crate::say::say;
 
@@ -21,14 +21,7 @@ fn figures(line: &str, name: &str) -> Option<(u64, u64)> {
 pub(crate) fn run(runners: &[Made]) -> Result<(), Fault> {
     say(format_args!("| client | call | late by, p99, us | worst, us |"));
     say(format_args!("|---|---|---|---|"));
-    for (language, runner) in runners {
-        let runner = match runner {
-            Ok(runner) => runner,
-            Err(outcome) => {
-                say(format_args!("{}: {}", language.name, outcome.summary()));
-                continue;
-            }
-        };
+    for (language, runner) in ready(runners) {
         let stage = Stage::set("backoff", None)?;
         let lines = lines_of(stage.spawn(runner, &["late"])?)?;
         for name in CALLS {

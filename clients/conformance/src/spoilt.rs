@@ -1,7 +1,7 @@
 //! The suite turned against itself: where nothing is as it should be, every case must fail. A
 //! runner whose case passes here does not look at what the case is about.
 
-use crate::drive::{Made, Stage, lines_of};
+use crate::drive::{Made, Stage, lines_of, ready};
 use crate::fault::Fault;
 use crate::runner;
 use crate::say::say;
@@ -16,14 +16,7 @@ pub(crate) fn run(runners: &[Made]) -> Result<bool, Fault> {
     let names: Vec<&str> =
         runner::names().into_iter().filter(|name| !UNSPOILT.contains(name)).collect();
     let (mut well, mut ran) = (true, false);
-    for (language, runner) in runners {
-        let runner = match runner {
-            Ok(runner) => runner,
-            Err(outcome) => {
-                say(format_args!("{}: {}", language.name, outcome.summary()));
-                continue;
-            }
-        };
+    for (language, runner) in ready(runners) {
         ran = true;
         let lines = lines_of(stage.spawn(runner, &names)?)?;
         let fails = |name: &&str| {
