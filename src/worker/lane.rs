@@ -11,7 +11,7 @@ use crate::ring::{Geometry, Look, RequestConsumer, Response, ResponseProducer};
 use crate::sys::clock;
 
 /// Words of requests answered for a wide lane before the next lane's turn.
-// 1,024 features: some 3 us for a logistic model, so that five lanes a turn take some 15.
+// One request of 1,024 features, the least that a visit can be.
 pub(super) const VISIT_WORDS: usize = FEATURE_COUNT_MAX + REQUEST_WORDS;
 
 /// Words as long to read as a request takes beside its features.

@@ -59,8 +59,6 @@ pub struct Worker {
     busy: usize,
     /// Requests answered for a narrow lane before the next lane's turn.
     batch: usize,
-    /// The turn in which all narrow lanes were looked at last.
-    swept: u64,
 }
 
 impl Worker {
@@ -85,7 +83,6 @@ impl Worker {
             cold: 0,
             busy: 0,
             batch: BATCH,
-            swept: 0,
         }
     }
 
@@ -120,17 +117,25 @@ impl Worker {
         }
     }
 
-    /// One turn: the lane that was busy last, then the next few of the others. Returns how many
-    /// requests were answered.
+    /// One turn: the lane that was busy last, then the next few of the others, up to the first wide
+    /// one that had requests. Returns how many requests were answered.
     ///
-    /// A busy client so waits for a few looks at most, however many idle lanes there are, and no
-    /// lane waits for more than `lane_count / COLD_LOOKS` turns, each of bounded work: narrow lanes
-    /// share [`ROUND_REQUESTS`] a round, a wide one has [`lane::VISIT_WORDS`] a visit, and before
-    /// the first of a turn's wide ones all narrow lanes are looked at.
+    /// A busy client so waits for a few looks at most, however many idle lanes there are. Each turn
+    /// is of bounded work: narrow lanes share [`ROUND_REQUESTS`] a round, one wide lane has
+    /// [`lane::VISIT_WORDS`], and before it all narrow lanes are looked at. A wide lane that was
+    /// busy last has every other turn, so that the other lanes have the rest.
     #[inline]
     fn turn(&mut self) -> usize {
         self.tally.turn();
-        let mut answered = self.serve_unless_quiet(self.hot);
+        let mut answered = 0;
+        if self.hot < self.narrow_count {
+            answered = self.serve_unless_quiet(self.hot);
+        } else if self.tally.turns().is_multiple_of(2) {
+            answered = self.serve_unless_quiet(self.hot);
+            if answered > 0 {
+                return answered;
+            }
+        }
         for _ in 0..COLD_LOOKS.min(self.lanes.len()) {
             self.cold += 1;
             if self.cold >= self.lanes.len() {
@@ -140,8 +145,11 @@ impl Worker {
             let count = self.serve_unless_quiet(self.cold);
             if count > 0 {
                 self.hot = self.cold;
-                self.busy += usize::from(self.cold < self.narrow_count);
                 answered += count;
+                if self.cold >= self.narrow_count {
+                    break;
+                }
+                self.busy += 1;
             }
         }
         answered
@@ -175,16 +183,11 @@ impl Worker {
             return self.answer_batch(index, self.batch.max(1));
         }
         self.sweep_narrow();
-        self.sweep_narrow();
         self.answer_batch(index, BATCH)
     }
 
-    /// Looks at all narrow lanes, once a turn.
+    /// Looks at all narrow lanes.
     fn sweep_narrow(&mut self) {
-        if self.swept == self.tally.turns() {
-            return;
-        }
-        self.swept = self.tally.turns();
         self.tally.long_turn();
         let mut index = 0;
         while index < self.narrow_count {
