@@ -65,6 +65,7 @@ fn words_stand_where_they_belong() {
 fn the_rule_of_places_can_fail() {
     finds(rules::places, 1, "src/ring.rs", "use rustix::mm;");
     finds(rules::places, 1, "src/ring.rs", "unsafe_marker(); libc::getpid();");
+    finds(rules::places, 1, "src/ring.rs", "unsafe { f() }");
     finds(rules::places, 0, "src/sys/a.rs", "use rustix::mm; unsafe { libc::getpid() }");
     finds(rules::places, 1, "src/worker/mod.rs", "use core::sync::atomic::AtomicU64;");
     finds(rules::places, 1, "src/tool/a.rs", "let x = y.unwrap();");

@@ -21,7 +21,6 @@ pub(crate) const FLOORS: [&[&str]; 11] = [
 const UNSAFE: &[&str] = &[
     "src/sys/",
     "src/region.rs",
-    "src/ring.rs",
     "src/model/cell.rs",
     // Vector instructions can only be called so, once the processor is known to have them.
     "src/vectors.rs",
