@@ -8,7 +8,7 @@ use factord::idle::IdleStrategy;
 use factord::model::catalogue;
 use factord::model::cell::cell;
 use factord::model::evaluator::{Answer, Evaluator};
-use factord::region::{Access, Mapping, Region};
+use factord::region::{Mapping, Region};
 use factord::ring::{Geometry, RequestProducer, Response, ResponseConsumer};
 use factord::worker::{Lane, ModelSet, Tally, Worker, mailbox};
 use std::hint::black_box;
@@ -85,9 +85,9 @@ fn counted_pop(
 
 /// A region and a second mapping of it, as the two processes have.
 fn region(name: &'static str, lines: usize) -> (Mapping, Mapping) {
-    let region = Region::create(name, lines, Access::Write).unwrap();
+    let region = Region::create(name, lines).unwrap();
     let other = region.fd().try_clone_to_owned().unwrap();
-    let other = factord::region::open(name, &other, lines, Access::Write).unwrap();
+    let other = Mapping::open(name, &other, lines).unwrap();
     (region.into_mapping(), other)
 }
 
@@ -96,7 +96,7 @@ fn ring(model: u16, burst: usize, count: usize) {
     let geometry = Geometry::new(3, 64).unwrap();
     let (req, worker_req) = region("req", geometry.req_lines());
     let (worker_resp, resp) = region("resp", geometry.resp_lines());
-    let status = Arc::new(Region::create("status", status_region::LINES, Access::Write).unwrap());
+    let status = Arc::new(Region::create("status", status_region::LINES).unwrap());
     let mut models = ModelSet::default();
     for (id, served) in catalogue::embedded().iter().enumerate() {
         models.insert(id, 1, served.artifact.model());

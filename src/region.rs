@@ -1,9 +1,10 @@
 //! Regions: sealed memory files and their mappings. Create, seal, open, validate, unmap.
 //!
-//! A mapping is reached only as lines of atomics. Nothing here reads a byte that a peer wrote.
+//! A [`Mapping`] is writable and reached only as lines of atomics, a [`View`] is read-only and
+//! reached only as words that have no store. Nothing here reads a byte that a peer wrote.
 
-use crate::abi::{LINE_LEN, REGION_LEN_MAX};
-use crate::sync::Line;
+use crate::abi::{LINE_LEN, LINE_WORDS, REGION_LEN_MAX};
+use crate::sync::{AtomicU64, Line, ReadOnlyWord};
 use crate::sys::memory;
 use core::mem::ManuallyDrop;
 use memmap2::{MmapOptions, MmapRaw};
@@ -52,18 +53,16 @@ pub enum OpenError {
     },
 }
 
-/// Whether this side writes a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Loads only; the page table refuses stores.
+enum Access {
+    /// The page table refuses stores.
     Read,
-    /// Loads and stores.
     Write,
 }
 
 /// A mapped region; unmapped when dropped in the process that mapped it.
 #[derive(Debug)]
-pub struct Mapping {
+struct Mapped {
     map: ManuallyDrop<MmapRaw>,
     /// The process that mapped it.
     // NB: a forked child has no such mapping, and may have another one at the same place.
@@ -72,8 +71,8 @@ pub struct Mapping {
     access: Access,
 }
 
-impl Mapping {
-    fn new(fd: BorrowedFd<'_>, line_count: usize, access: Access) -> io::Result<Mapping> {
+impl Mapped {
+    fn new(fd: BorrowedFd<'_>, line_count: usize, access: Access) -> io::Result<Mapped> {
         let mut options = MmapOptions::new();
         options.len(line_count * LINE_LEN);
         let map = match access {
@@ -81,10 +80,64 @@ impl Mapping {
             Access::Write => options.map_raw(&fd),
         }?;
         let (map, pid) = (ManuallyDrop::new(map), std::process::id());
-        let mapping = Mapping { map, pid, line_count, access };
+        let mapped = Mapped { map, pid, line_count, access };
         // SAFETY: the pointer and length are those of the mapping just made.
-        unsafe { memory::keep_from_children(mapping.map.as_mut_ptr(), mapping.map.len()) }?;
-        Ok(mapping)
+        unsafe { memory::keep_from_children(mapped.map.as_mut_ptr(), mapped.map.len()) }?;
+        Ok(mapped)
+    }
+
+    /// Maps a region that the daemon made, after checking its seals and its size.
+    fn open(
+        name: &'static str,
+        fd: &OwnedFd,
+        line_count: usize,
+        access: Access,
+    ) -> Result<Mapped, OpenError> {
+        let map_error = |source| OpenError::Map { name, source };
+        // Seals first: a size that is not sealed may be another one after it was read.
+        let seals = memory::seals(fd.as_fd()).map_err(map_error)?;
+        if !seals.size {
+            return Err(OpenError::Seals { name });
+        }
+        let expected = (line_count * LINE_LEN) as u64;
+        let found = memory::len(fd.as_fd()).map_err(map_error)?;
+        if found != expected {
+            return Err(OpenError::Size { name, found, expected });
+        }
+        let mapped = Mapped::new(fd.as_fd(), line_count, access).map_err(map_error)?;
+        mapped.populate().map_err(map_error)?;
+        Ok(mapped)
+    }
+
+    fn populate(&self) -> io::Result<()> {
+        let writable = self.access == Access::Write;
+        // SAFETY: the pointer and length are those of the mapping, which `self` keeps alive.
+        unsafe { memory::populate(self.map.as_mut_ptr(), self.map.len(), writable) }
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        if self.pid == std::process::id() {
+            // SAFETY: this is the only place that drops it, and `self` is not used any more.
+            unsafe { ManuallyDrop::drop(&mut self.map) };
+        }
+    }
+}
+
+/// A region mapped for loads and stores.
+// Only `Access::Write` is wrapped in it.
+#[derive(Debug)]
+pub struct Mapping(Mapped);
+
+impl Mapping {
+    /// Maps a region that the daemon made, after checking its seals and its size.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] when the file is not what the handshake said.
+    pub fn open(name: &'static str, fd: &OwnedFd, line_count: usize) -> Result<Mapping, OpenError> {
+        Mapped::open(name, fd, line_count, Access::Write).map(Mapping)
     }
 
     /// Fills the page table so that later accesses do not fault.
@@ -93,9 +146,7 @@ impl Mapping {
     ///
     /// The system's error.
     pub fn populate(&self) -> io::Result<()> {
-        let writable = self.access == Access::Write;
-        // SAFETY: the pointer and length are those of the mapping, which `self` keeps alive.
-        unsafe { memory::populate(self.map.as_mut_ptr(), self.map.len(), writable) }
+        self.0.populate()
     }
 
     /// Keeps the mapping from being swapped out.
@@ -105,34 +156,64 @@ impl Mapping {
     /// The system's error, when the limit for locked memory is reached.
     pub fn lock(&self) -> io::Result<()> {
         // SAFETY: the pointer and length are those of the mapping, which `self` keeps alive.
-        unsafe { memory::lock(self.map.as_mut_ptr(), self.map.len()) }
+        unsafe { memory::lock(self.0.map.as_mut_ptr(), self.0.map.len()) }
     }
 
     /// The words of the region, in order.
     #[inline]
-    pub fn words(&self) -> &[crate::sync::AtomicU64] {
+    pub fn words(&self) -> &[AtomicU64] {
         self.as_ref().as_flattened()
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        if self.pid == std::process::id() {
-            // SAFETY: this is the only place that drops it, and `self` is not used any more.
-            unsafe { ManuallyDrop::drop(&mut self.map) };
-        }
     }
 }
 
 impl AsRef<[Line]> for Mapping {
     #[inline]
     fn as_ref(&self) -> &[Line] {
-        let start = self.map.as_ptr().cast::<Line>();
-        // SAFETY: the mapping is page-aligned, `line_count` lines long and lives as long as
-        // `self`; the size seals, set or checked before mapping, keep it backed. Lines are atomics,
-        // so a peer that stores concurrently makes no data race. Stores through a read-only mapping
-        // are made nowhere: consumers and observers load only.
-        unsafe { core::slice::from_raw_parts(start, self.line_count) }
+        let start = self.0.map.as_ptr().cast::<Line>();
+        // SAFETY: the mapping is writable, page-aligned, `line_count` lines long and lives as long
+        // as `self`; the size seals, set or checked before mapping, keep it backed. Lines are
+        // atomics, so a peer that stores concurrently makes no data race.
+        unsafe { core::slice::from_raw_parts(start, self.0.line_count) }
+    }
+}
+
+/// A region mapped for loads alone: a store, at which the process would die, does not compile.
+///
+/// ```
+/// let region = factord::region::Region::create("view", 1)?;
+/// let view = region.view_head(1)?;
+/// assert_eq!(view.words()[0].load_relaxed(), 0);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// ```compile_fail,E0599
+/// let region = factord::region::Region::create("view", 1)?;
+/// let view = region.view_head(1)?;
+/// view.words()[0].store(1, factord::sync::Ordering::Relaxed);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct View(Mapped);
+
+impl View {
+    /// Maps a region that the daemon made, after checking its seals and its size.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] when the file is not what the handshake said.
+    pub fn open(name: &'static str, fd: &OwnedFd, line_count: usize) -> Result<View, OpenError> {
+        Mapped::open(name, fd, line_count, Access::Read).map(View)
+    }
+
+    /// The words of the region, in order.
+    #[inline]
+    pub fn words(&self) -> &[ReadOnlyWord] {
+        let start = self.0.map.as_ptr().cast::<[ReadOnlyWord; LINE_WORDS]>();
+        // SAFETY: place, length, life and backing are as in `Mapping`. The words are atomics, so a
+        // peer that stores concurrently makes no data race, and they have nothing but a relaxed
+        // load, which is defined on read-only memory.
+        let lines = unsafe { core::slice::from_raw_parts(start, self.0.line_count) };
+        lines.as_flattened()
     }
 }
 
@@ -144,18 +225,18 @@ pub struct Region {
 }
 
 impl Region {
-    /// Makes a zeroed region with fixed size, mapped by this process with `access`.
+    /// Makes a zeroed region with fixed size, mapped by this process.
     ///
     /// # Errors
     ///
     /// The system's error, when the memory is not there.
-    pub fn create(name: &str, line_count: usize, access: Access) -> io::Result<Region> {
+    pub fn create(name: &str, line_count: usize) -> io::Result<Region> {
         let len = line_count * LINE_LEN;
         if len == 0 || len > REGION_LEN_MAX {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
         }
         let fd = memory::create(name, len as u64)?;
-        let mapping = Mapping::new(fd.as_fd(), line_count, access)?;
+        let mapping = Mapping(Mapped::new(fd.as_fd(), line_count, Access::Write)?);
         memory::seal_size(fd.as_fd())?;
         Ok(Region { fd, mapping })
     }
@@ -188,44 +269,18 @@ impl Region {
         &self.mapping
     }
 
-    /// A mapping of the first lines alone, for reading.
+    /// A view of the first lines alone.
     ///
     /// # Errors
     ///
     /// The system's error.
-    pub fn map_head(&self, line_count: usize) -> io::Result<Mapping> {
-        Mapping::new(self.fd.as_fd(), line_count.min(self.mapping.line_count), Access::Read)
+    pub fn view_head(&self, line_count: usize) -> io::Result<View> {
+        let line_count = line_count.min(self.mapping.0.line_count);
+        Mapped::new(self.fd.as_fd(), line_count, Access::Read).map(View)
     }
 
     /// Keeps the mapping alone and closes the file.
     pub fn into_mapping(self) -> Mapping {
         self.mapping
     }
-}
-
-/// Maps a region that the daemon made, after checking its seals and its size.
-///
-/// # Errors
-///
-/// [`OpenError`] when the file is not what the handshake said.
-pub fn open(
-    name: &'static str,
-    fd: &OwnedFd,
-    line_count: usize,
-    access: Access,
-) -> Result<Mapping, OpenError> {
-    let map_error = |source| OpenError::Map { name, source };
-    // Seals first: a size that is not sealed may be another one after it was read.
-    let seals = memory::seals(fd.as_fd()).map_err(map_error)?;
-    if !seals.size {
-        return Err(OpenError::Seals { name });
-    }
-    let expected = (line_count * LINE_LEN) as u64;
-    let found = memory::len(fd.as_fd()).map_err(map_error)?;
-    if found != expected {
-        return Err(OpenError::Size { name, found, expected });
-    }
-    let mapping = Mapping::new(fd.as_fd(), line_count, access).map_err(map_error)?;
-    mapping.populate().map_err(map_error)?;
-    Ok(mapping)
 }

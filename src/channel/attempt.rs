@@ -3,7 +3,7 @@
 use super::connection::{Connection, ROOM_PAUSE};
 use super::regions::Regions;
 use super::{AttachError, HANDSHAKE_DEADLINE, Message, Welcome};
-use crate::region::Mapping;
+use crate::region::{Mapping, View};
 use crate::ring::Geometry;
 use crate::sys::clock;
 use core::mem;
@@ -18,9 +18,9 @@ pub struct Attached {
     /// What the daemon granted.
     pub welcome: Welcome,
     /// Counters and the model table.
-    pub status: Mapping,
+    pub status: View,
     /// Active model parameters.
-    pub models: Mapping,
+    pub models: View,
     /// The request ring, writable.
     pub req: Mapping,
     /// The response ring.

@@ -6,7 +6,7 @@ use super::{
     REPLY_LEN_MAX, Verb,
 };
 use crate::abi;
-use crate::region::Mapping;
+use crate::region::View;
 use crate::sys::{clock, memory};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -52,7 +52,7 @@ fn read_reply(file: &OwnedFd) -> io::Result<Vec<u8>> {
 /// # Errors
 ///
 /// [`AttachError`].
-pub fn observe(path: &Path) -> Result<Mapping, AttachError> {
+pub fn observe(path: &Path) -> Result<View, AttachError> {
     let connection = Connection::open(path)?;
     let nonce = connection.greet(None, "observer")?;
     let end_ns = clock::end_of(HANDSHAKE_DEADLINE);

@@ -2,17 +2,17 @@
 
 use super::{AttachError, Welcome};
 use crate::abi;
-use crate::region::{self, Access, Mapping, OpenError};
+use crate::region::{Mapping, OpenError, View};
 use crate::ring::Geometry;
-use crate::sync::Ordering;
+use crate::sync::{ReadOnlyWord, read_only};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 /// The four regions of a channel, mapped.
 #[derive(Debug)]
 pub(super) struct Regions {
-    pub(super) status: Mapping,
-    pub(super) models: Mapping,
+    pub(super) status: View,
+    pub(super) models: View,
     pub(super) req: Mapping,
     pub(super) resp: Mapping,
 }
@@ -30,9 +30,9 @@ impl Regions {
             return Err(AttachError::Protocol { path: path.to_owned(), step });
         };
         let status = map_status(status)?;
-        let models = region::open("MODELS", models, abi::models_region::LINES, Access::Read)?;
-        let req = region::open("REQ", req, shape.req_lines(), Access::Write)?;
-        let resp = region::open("RESP", resp, shape.resp_lines(), Access::Write)?;
+        let models = View::open("MODELS", models, abi::models_region::LINES)?;
+        let req = Mapping::open("REQ", req, shape.req_lines())?;
+        let resp = Mapping::open("RESP", resp, shape.resp_lines())?;
         check_status(&status, welcome)?;
         check_models(&models, welcome)?;
         check_resp(&resp, welcome)?;
@@ -41,25 +41,25 @@ impl Regions {
 }
 
 /// Maps STATUS.
-pub(super) fn open_status(file: &OwnedFd, welcome: &Welcome) -> Result<Mapping, OpenError> {
+pub(super) fn open_status(file: &OwnedFd, welcome: &Welcome) -> Result<View, OpenError> {
     let status = map_status(file)?;
     check_status(&status, welcome)?;
     Ok(status)
 }
 
-fn map_status(file: &OwnedFd) -> Result<Mapping, OpenError> {
-    region::open("STATUS", file, abi::status_region::LINES, Access::Read)
+fn map_status(file: &OwnedFd) -> Result<View, OpenError> {
+    View::open("STATUS", file, abi::status_region::LINES)
 }
 
 /// Compares words of a region's header with what they must be.
 fn check_header(
     name: &'static str,
-    mapping: &Mapping,
-    words: &[(usize, u64)],
+    words: &[ReadOnlyWord],
+    header: &[(usize, u64)],
 ) -> Result<(), OpenError> {
-    for &(index, expected) in words {
+    for &(index, expected) in header {
         // Relaxed: the daemon wrote the header before it sent the descriptor.
-        let found = mapping.words()[index].load(Ordering::Relaxed);
+        let found = words[index].load_relaxed();
         if found != expected {
             return Err(OpenError::Header { name, offset: index * 8, found, expected });
         }
@@ -67,23 +67,24 @@ fn check_header(
     Ok(())
 }
 
-fn check_status(status: &Mapping, welcome: &Welcome) -> Result<(), OpenError> {
+fn check_status(status: &View, welcome: &Welcome) -> Result<(), OpenError> {
     use abi::status_region as at;
     let layout = (at::LAYOUT_HASH, welcome.layout_hash);
-    check_header("STATUS", status, &[(at::MAGIC, abi::MAGIC), (at::ABI, welcome.abi), layout])
+    let header = [(at::MAGIC, abi::MAGIC), (at::ABI, welcome.abi), layout];
+    check_header("STATUS", status.words(), &header)
 }
 
-fn check_models(models: &Mapping, welcome: &Welcome) -> Result<(), OpenError> {
+fn check_models(models: &View, welcome: &Welcome) -> Result<(), OpenError> {
     use abi::models_region as at;
     let layout = (at::LAYOUT_HASH, welcome.layout_hash);
     let count = (at::MODEL_COUNT, abi::MODEL_COUNT_MAX as u64);
-    let words = [(at::MAGIC, abi::MAGIC), (at::ABI, welcome.abi), layout, count];
-    check_header("MODELS", models, &words)
+    let header = [(at::MAGIC, abi::MAGIC), (at::ABI, welcome.abi), layout, count];
+    check_header("MODELS", models.words(), &header)
 }
 
 fn check_resp(resp: &Mapping, welcome: &Welcome) -> Result<(), OpenError> {
     use abi::resp_header as at;
-    let words = [
+    let header = [
         (at::MAGIC, abi::MAGIC),
         (at::ABI, welcome.abi),
         (at::LAYOUT_HASH, welcome.layout_hash),
@@ -91,5 +92,5 @@ fn check_resp(resp: &Mapping, welcome: &Welcome) -> Result<(), OpenError> {
         (at::FEATURE_COUNT, welcome.feature_count),
         (at::SLOT_COUNT, welcome.slot_count),
     ];
-    check_header("RESP", resp, &words)
+    check_header("RESP", read_only(resp.words()), &header)
 }

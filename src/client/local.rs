@@ -8,7 +8,8 @@ use super::answer::{Answer as Outcome, Prediction, refusal};
 use crate::abi::{MODEL_COUNT_MAX, status};
 use crate::model::evaluator::{Answer, Evaluator};
 use crate::model::shared;
-use crate::region::Mapping;
+use crate::region::View;
+use crate::sync::ReadOnlyWord;
 
 /// Evaluations repeated because the model was swapped meanwhile, at most.
 // 8: more would mean that the daemon swaps faster than one evaluation takes.
@@ -17,7 +18,7 @@ const SWAPS_MAX: u32 = 8;
 /// The copies.
 #[derive(Debug)]
 pub(super) struct Local {
-    models: Mapping,
+    models: View,
     copies: [Copy; MODEL_COUNT_MAX],
 }
 
@@ -28,7 +29,7 @@ struct Copy {
 }
 
 impl Local {
-    pub(super) fn new(models: Mapping) -> Local {
+    pub(super) fn new(models: View) -> Local {
         Local { models, copies: Default::default() }
     }
 
@@ -89,7 +90,7 @@ impl Local {
 }
 
 impl Copy {
-    fn refresh(&mut self, words: &[crate::sync::AtomicU64], id: usize, published: u64) {
+    fn refresh(&mut self, words: &[ReadOnlyWord], id: usize, published: u64) {
         let read = shared::read(words, id);
         self.evaluator = read.map(|(model, generation)| Evaluator::new(generation, &model));
         self.published = match &self.evaluator {

@@ -6,7 +6,7 @@ use super::{Control, Phase, deadline};
 use crate::abi::{self, resp_header, status_region as at};
 use crate::channel::{Message, NAME_LEN, Refusal, Welcome};
 use crate::counters::set;
-use crate::region::{Access, Region};
+use crate::region::Region;
 use crate::ring::Geometry;
 use crate::sys::epoll::Interest;
 use crate::sys::{clock, socket};
@@ -89,8 +89,8 @@ impl Control {
         // NB: each side maps both writable, though either only reads one of them: loads through a
         // read-only page leave the line shared, and the writer's next store then waits some 25 ns
         // to get it back for itself.
-        let req = Region::create("factord-req", geometry.req_lines(), Access::Write)?;
-        let resp = Region::create("factord-resp", geometry.resp_lines(), Access::Write)?;
+        let req = Region::create("factord-req", geometry.req_lines())?;
+        let resp = Region::create("factord-resp", geometry.resp_lines())?;
         let header = [
             (resp_header::MAGIC, abi::MAGIC),
             (resp_header::ABI, welcome.abi),
@@ -145,7 +145,7 @@ impl Control {
             // The client could punch holes until the seal above.
             region.mapping().populate().map_err(no_memory)?;
         }
-        let head = req.map_head(abi::RING_HEADER_LINES).map_err(no_memory)?;
+        let head = req.view_head(abi::RING_HEADER_LINES).map_err(no_memory)?;
         let process = socket::peer_process(socket.as_fd(), peer.identity).ok();
         if let Some(process) = &process {
             // A process that cannot be watched is still noticed by its socket.

@@ -6,8 +6,7 @@
 
 use crate::abi::{req_header, status_region as at};
 use crate::counters::{StatusWriter, add};
-use crate::region::Mapping;
-use crate::sync::Ordering;
+use crate::region::View;
 
 /// Status codes that are counted.
 const CODE_COUNT: usize = 4;
@@ -16,14 +15,14 @@ const CODE_COUNT: usize = 4;
 #[derive(Debug)]
 pub(super) struct Claims {
     /// The header of REQ.
-    head: Mapping,
+    head: View,
     seen: [u64; CODE_COUNT],
     seen_at_ns: u64,
 }
 
 impl Claims {
     /// Starts at zero, at a time of CLOCK_MONOTONIC.
-    pub(super) fn new(head: Mapping, now_ns: u64) -> Claims {
+    pub(super) fn new(head: View, now_ns: u64) -> Claims {
         Claims { head, seen: [0; CODE_COUNT], seen_at_ns: now_ns }
     }
 
@@ -35,7 +34,7 @@ impl Claims {
         let words = self.head.words().iter().skip(req_header::LOCAL_BY_STATUS);
         for (code, (word, seen)) in words.zip(&mut self.seen).enumerate() {
             // Relaxed: a single word, complete in itself.
-            let claimed = word.load(Ordering::Relaxed);
+            let claimed = word.load_relaxed();
             let more = claimed.saturating_sub(*seen).min(most);
             *seen = claimed;
             if more > 0 {

@@ -6,6 +6,7 @@ use crate::model::catalogue::{CatalogueError, Served};
 use crate::model::cell::Publisher;
 use crate::model::shared;
 use crate::region::Region;
+use crate::sync::read_only;
 use crate::worker::{self, ModelSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -151,7 +152,8 @@ impl Roster {
             match &entry.served {
                 Some(served) => {
                     let model = served.artifact.model();
-                    if shared::published(words, id) >> 32 != u64::from(entry.generation) {
+                    if shared::published(read_only(words), id) >> 32 != u64::from(entry.generation)
+                    {
                         shared::publish(words, id, entry.generation, model);
                     }
                 }

@@ -1,6 +1,5 @@
 //! The reader that tools use.
 
-use super::get;
 use super::snapshot::{
     Histogram, LocalCounters, ModelRow, ModelTable, Snapshot, State, WorkerCounters,
 };
@@ -8,8 +7,8 @@ use crate::abi::{self, status_region as at};
 use crate::channel::{self, AttachError};
 use crate::idle::IdleStrategy;
 use crate::model::KindCode;
-use crate::region::Mapping;
-use crate::sync::{Ordering, fence};
+use crate::region::View;
+use crate::sync::{Ordering, ReadOnlyWord, fence};
 use crate::sys::clock;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +27,7 @@ pub struct Unsettled;
 /// A reader of STATUS.
 #[derive(Clone, Debug)]
 pub struct Observer {
-    mapping: Arc<Mapping>,
+    view: Arc<View>,
 }
 
 impl Observer {
@@ -42,13 +41,14 @@ impl Observer {
         channel::observe(&channel::socket_path(socket)).map(Observer::new)
     }
 
-    /// Reads through a mapping that was checked at attach.
-    pub fn new(mapping: Mapping) -> Observer {
-        Observer { mapping: Arc::new(mapping) }
+    /// Reads through a view that was checked at attach.
+    pub fn new(view: View) -> Observer {
+        Observer { view: Arc::new(view) }
     }
 
     fn word(&self, index: usize) -> u64 {
-        self.mapping.words().get(index).map_or(0, get)
+        // Relaxed: readers need no order among counters.
+        self.view.words().get(index).map_or(0, ReadOnlyWord::load_relaxed)
     }
 
     /// Grows while the worker sweeps; stands still when the engine is stopped or dead.

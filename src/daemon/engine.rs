@@ -7,7 +7,7 @@ use crate::control::{Control, Limits, Loader, Order, Outlets, Parts, Rights, Ros
 use crate::counters::{StatusWriter, set};
 use crate::model::catalogue::Served;
 use crate::model::cell::cell;
-use crate::region::{Access, Region};
+use crate::region::Region;
 use crate::sync::{AtomicU64, Ordering};
 use crate::sys::{clock, sched};
 use crate::worker::{self, ModelSet, Tally, Worker};
@@ -136,7 +136,7 @@ impl Engine {
 }
 
 fn make_region(name: &str, lines: usize) -> Result<Arc<Region>, ServeError> {
-    let region = Region::create(name, lines, Access::Write).map_err(ServeError::Memory)?;
+    let region = Region::create(name, lines).map_err(ServeError::Memory)?;
     region.seal_write().map_err(ServeError::Memory)?;
     region.mapping().populate().map_err(ServeError::Memory)?;
     if let Err(error) = region.mapping().lock() {

@@ -6,7 +6,7 @@
 //! read of its stdin, so that it takes nothing from the core it is pinned to.
 
 use super::{Sample, Stopwatch};
-use crate::region::{self, Access, Mapping, OpenError, Region};
+use crate::region::{Mapping, OpenError, Region};
 use crate::sync::{AtomicU64, Ordering};
 use crate::sys::{clock, process, sched};
 use std::io::{self, Read, Write};
@@ -67,7 +67,7 @@ impl Floor {
     ///
     /// [`FloorError::Io`].
     pub fn start(core: usize) -> Result<Floor, FloorError> {
-        let region = Region::create("factord-floor", LINES, Access::Write)?;
+        let region = Region::create("factord-floor", LINES)?;
         region.mapping().populate()?;
         let path = format!("/proc/{}/fd/{}", std::process::id(), region.fd().as_raw_fd());
         let mut command = Command::new(std::env::current_exe()?);
@@ -163,7 +163,7 @@ fn bounce(words: &[AtomicU64], turn: &mut u64, mut wait: impl FnMut()) -> Result
 pub fn echo(core: usize, path: &Path) -> Result<(), FloorError> {
     sched::allow_cpus(&[core])?;
     let file = std::fs::File::options().read(true).write(true).open(PathBuf::from(path))?;
-    let mapping = region::open("FLOOR", &file.into(), LINES, Access::Write)?;
+    let mapping = Mapping::open("FLOOR", &file.into(), LINES)?;
     let mut byte = [0];
     // One turn a round.
     while io::stdin().lock().read(&mut byte)? == 1 {

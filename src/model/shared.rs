@@ -7,7 +7,7 @@
 
 use super::{Kind, Model};
 use crate::abi::{self, models_region as at};
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, Ordering, ReadOnlyWord, fence};
 
 /// Publishes `model` under `generation` in the entry of `id`.
 pub fn publish(words: &[AtomicU64], id: usize, generation: u32, model: &Model) {
@@ -52,14 +52,14 @@ pub fn withdraw(words: &[AtomicU64], id: usize) {
 
 /// The word that changes whenever the model of `id` does; 0 when there is none.
 #[inline]
-pub fn published(words: &[AtomicU64], id: usize) -> u64 {
+pub fn published(words: &[ReadOnlyWord], id: usize) -> u64 {
     // Relaxed: only compared with an earlier reading.
     let index = at::ENTRIES + id * at::ENTRY_WORDS + at::PUBLISHED;
-    words.get(index).map_or(0, |word| word.load(Ordering::Relaxed))
+    words.get(index).map_or(0, ReadOnlyWord::load_relaxed)
 }
 
 /// Copies the active model of `id` and its generation; `None` when there is none.
-pub fn read(words: &[AtomicU64], id: usize) -> Option<(Model, u32)> {
+pub fn read(words: &[ReadOnlyWord], id: usize) -> Option<(Model, u32)> {
     let entry = entry(words, id)?;
     // A thousand: each failed try means that the writer published twice meanwhile.
     for _ in 0..1000 {
@@ -75,16 +75,16 @@ pub fn read(words: &[AtomicU64], id: usize) -> Option<(Model, u32)> {
         // SYNC(models.slot): pairs with the Release fence in `publish`.
         fence(Ordering::Acquire);
         // Relaxed: ordered by the fence above.
-        if slot[at::SLOT_GENERATION].load(Ordering::Relaxed) == u64::from(generation) {
+        if slot[at::SLOT_GENERATION].load_relaxed() == u64::from(generation) {
             return model.map(|model| (model, generation));
         }
     }
     None
 }
 
-fn copy(slot: &[AtomicU64]) -> Option<Model> {
+fn copy(slot: &[ReadOnlyWord]) -> Option<Model> {
     // Relaxed: validated by the second look at the generation.
-    let load = |index: usize| slot[index].load(Ordering::Relaxed);
+    let load = |index: usize| slot[index].load_relaxed();
     let shape = load(at::SLOT_SHAPE);
     let width = (shape >> 32) as usize;
     if width > abi::FEATURE_COUNT_MAX {
@@ -103,7 +103,7 @@ fn copy(slot: &[AtomicU64]) -> Option<Model> {
     }
 }
 
-fn entry(words: &[AtomicU64], id: usize) -> Option<&[AtomicU64]> {
+fn entry<W>(words: &[W], id: usize) -> Option<&[W]> {
     let start = at::ENTRIES + id * at::ENTRY_WORDS;
     if id >= abi::MODEL_COUNT_MAX { None } else { words.get(start..start + at::ENTRY_WORDS) }
 }

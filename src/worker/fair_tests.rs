@@ -4,7 +4,7 @@ use super::*;
 use crate::abi::status_region;
 use crate::model::Model;
 use crate::model::cell::{Publisher, cell};
-use crate::region::{self, Access, Mapping, Region};
+use crate::region::{Mapping, Region};
 use crate::ring::{Geometry, RequestProducer, ResponseConsumer};
 use std::sync::Arc;
 
@@ -55,14 +55,14 @@ struct Rig {
 }
 
 fn mapped(name: &'static str, lines: usize) -> (Mapping, Mapping) {
-    let region = Region::create(name, lines, Access::Write).unwrap();
+    let region = Region::create(name, lines).unwrap();
     let fd = region.fd().try_clone_to_owned().unwrap();
-    (region.into_mapping(), region::open(name, &fd, lines, Access::Write).unwrap())
+    (region.into_mapping(), Mapping::open(name, &fd, lines).unwrap())
 }
 
 impl Rig {
     fn new() -> Rig {
-        let status = Region::create("status", status_region::LINES, Access::Write).unwrap();
+        let status = Region::create("status", status_region::LINES).unwrap();
         let mut models = ModelSet::default();
         for (id, width) in WIDTHS.into_iter().enumerate() {
             let part = vec![0.5; width];

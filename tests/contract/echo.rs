@@ -5,9 +5,9 @@ use crate::harness::{Engine, eventually};
 use crate::wire::Channel;
 use factord::abi::{self, request, response};
 use factord::model::eval::eval;
-use factord::region::{self, Access};
+use factord::region::View;
 use factord::ring::Geometry;
-use factord::sync::Ordering;
+use factord::sync::{Ordering, fence};
 use std::time::Duration;
 
 #[test]
@@ -15,7 +15,7 @@ fn an_answer_is_for_the_words_its_echo_names() {
     let engine = Engine::start();
     let channel = Channel::open(&engine, 3, 4);
     let lines = Geometry::new(3, 4).unwrap().resp_lines();
-    let resp = region::open("RESP", &channel.descriptors[3], lines, Access::Read).unwrap();
+    let resp = View::open("RESP", &channel.descriptors[3], lines).unwrap();
     let model = &data::embedded()[0];
     let mut random = Random(21);
     let mut echoes = std::collections::BTreeSet::new();
@@ -30,9 +30,11 @@ fn an_answer_is_for_the_words_its_echo_names() {
         // SYNC(test.request): the daemon's look is the other side.
         channel.word(sequence, request::SEQUENCE).store(sequence, Ordering::Release);
         let slot = (abi::RING_HEADER_LINES + sequence as usize % 4) * abi::LINE_WORDS;
-        let word = |index: usize| resp.words()[slot + index].load(Ordering::Acquire);
+        let word = |index: usize| resp.words()[slot + index].load_relaxed();
         let answered = || (word(response::SEQUENCE) == sequence).then_some(());
         eventually("an answer", Duration::from_secs(1), answered);
+        // SYNC(test.response): the daemon's push is the other side.
+        fence(Ordering::Acquire);
         let bits = x.iter().map(|value| value.to_bits());
         assert_eq!(word(response::ECHO), abi::echo(sequence, 0, bits));
         assert_eq!(word(response::Y), eval(model, &x).y.to_bits());

@@ -3,9 +3,9 @@
 use factord::abi::{self, request, response, status};
 use factord::channel::{MESSAGE_LEN, Message, Welcome};
 use factord::client::{AttachOptions, Client, PredictError};
-use factord::region::{self, Access};
+use factord::region::{Mapping, View};
 use factord::ring::Geometry;
-use factord::sync::Ordering;
+use factord::sync::{Ordering, fence};
 use factord::sys::{memory, socket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -79,17 +79,19 @@ fn regions(welcome: &Welcome) -> Vec<OwnedFd> {
 /// Answers requests 1 to `count` with y = sequence; the echo of each is spoilt by `spoil`.
 fn answer_requests(peer: &OwnedFd, files: &[OwnedFd], count: u64, spoil: fn(u64) -> u64) {
     let shape = Geometry::new(3, 64).unwrap();
-    let req = region::open("REQ", &files[2], shape.req_lines(), Access::Read).unwrap();
-    let resp = region::open("RESP", &files[3], shape.resp_lines(), Access::Write).unwrap();
+    let req = View::open("REQ", &files[2], shape.req_lines()).unwrap();
+    let resp = Mapping::open("RESP", &files[3], shape.resp_lines()).unwrap();
     say(peer, &Message::Ready, &[]);
     let end = Instant::now() + 10 * SECOND;
     for sequence in 1..=count {
         let slot = (abi::RING_HEADER_LINES + sequence as usize) * abi::LINE_WORDS;
-        let asked = |word: usize| req.words()[slot + word].load(Ordering::Acquire);
+        let asked = |word: usize| req.words()[slot + word].load_relaxed();
         while asked(request::SEQUENCE) != sequence {
             assert!(Instant::now() < end, "request {sequence} never came");
             thread::sleep(Duration::from_micros(50));
         }
+        // SYNC(test.request): the client's push is the other side.
+        fence(Ordering::Acquire);
         let bits = (0..3).map(|index| asked(request::FEATURES + index));
         let echo = abi::echo(sequence, asked(request::META), bits) ^ spoil(sequence);
         let tell = |word: usize, value: u64, ordering: Ordering| {

@@ -5,7 +5,7 @@ use factord::abi;
 use factord::channel::{AttachError, MESSAGE_LEN, Message, Refusal, Welcome};
 use factord::client::{AttachOptions, Client};
 use factord::counters::Observer;
-use factord::region::{Access, Region};
+use factord::region::Region;
 use factord::ring::Geometry;
 use factord::sys::{memory, socket};
 use std::os::fd::{AsFd, OwnedFd};
@@ -59,7 +59,7 @@ fn regions() -> Vec<OwnedFd> {
     let ring = Geometry::new(3, 64).unwrap();
     let lines =
         [abi::status_region::LINES, abi::models_region::LINES, ring.req_lines(), ring.resp_lines()];
-    let file = |lines| Region::create("false", lines, Access::Write).unwrap();
+    let file = |lines| Region::create("false", lines).unwrap();
     lines.map(|lines| file(lines).fd().try_clone_to_owned().unwrap()).into()
 }
 
@@ -120,11 +120,7 @@ fn regions_that_are_not_what_was_said_are_refused() {
         );
         let error = attach_to(move |truth| {
             let mut files = regions();
-            files[wrong] = Region::create("short", 1, Access::Write)
-                .unwrap()
-                .fd()
-                .try_clone_to_owned()
-                .unwrap();
+            files[wrong] = Region::create("short", 1).unwrap().fd().try_clone_to_owned().unwrap();
             welcome(truth, files)
         });
         let text = error.to_string();

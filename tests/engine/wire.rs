@@ -3,7 +3,7 @@
 use crate::harness::{Engine, eventually};
 use factord::abi;
 use factord::channel::{MESSAGE_LEN, Message, NAME_LEN, Refusal, Welcome};
-use factord::region::{self, Access, Mapping};
+use factord::region::Mapping;
 use factord::ring::Geometry;
 use factord::sys::socket;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -114,8 +114,8 @@ impl Channel {
         let (_, descriptors) = wire.welcomed(features as u64, slots as u64);
         let geometry = Geometry::new(features, slots).unwrap();
         let [.., req, resp] = &descriptors;
-        let req = region::open("REQ", req, geometry.req_lines(), Access::Write).unwrap();
-        let resp = region::open("RESP", resp, geometry.resp_lines(), Access::Write).unwrap();
+        let req = Mapping::open("REQ", req, geometry.req_lines()).unwrap();
+        let resp = Mapping::open("RESP", resp, geometry.resp_lines()).unwrap();
         wire.say(&Message::Mapped.encode(), &[]);
         wire.is_ready();
         Channel { wire, descriptors, req, resp, geometry }

@@ -3,8 +3,8 @@
 use factord::abi::{FEATURE_COUNT_MAX, MODEL_COUNT_MAX, models_region, status_region};
 use factord::counters::{ModelRow, Observer, StatusWriter, Unsettled, bucket_index, bucket_upper};
 use factord::model::{Kind, KindCode, Model, shared};
-use factord::region::{Access, Region};
-use factord::sync::{AtomicU64, Ordering};
+use factord::region::Region;
+use factord::sync::{AtomicU64, Ordering, read_only};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -52,24 +52,26 @@ fn models() -> Vec<Model> {
 #[test]
 fn a_published_model_is_read_back_whole_and_a_withdrawn_one_not_at_all() {
     let words = region();
+    let seen = read_only(&words);
     for (generation, model) in (1u32..).zip(models().iter().cycle().take(40)) {
         let id = generation as usize % MODEL_COUNT_MAX;
         shared::publish(&words, id, generation, model);
-        assert_eq!(shared::read(&words, id), Some((model.clone(), generation)));
+        assert_eq!(shared::read(seen, id), Some((model.clone(), generation)));
     }
     shared::withdraw(&words, 3);
-    assert_eq!((shared::read(&words, 3), shared::published(&words, 3)), (None, 0));
-    assert!(shared::read(&words, 4).is_some());
+    assert_eq!((shared::read(seen, 3), shared::published(seen, 3)), (None, 0));
+    assert!(shared::read(seen, 4).is_some());
     for id in [MODEL_COUNT_MAX, usize::MAX / models_region::ENTRY_WORDS / 2] {
         shared::publish(&words, id, 1, &models()[0]);
         shared::withdraw(&words, id);
-        assert_eq!(shared::read(&words, id), None);
+        assert_eq!(shared::read(seen, id), None);
     }
 }
 
 #[test]
 fn a_writer_that_died_half_way_leaves_the_published_model_readable() {
     let words = region();
+    let seen = read_only(&words);
     let models = models();
     shared::publish(&words, 0, 1, &models[2]);
     // The next slot, as it is while it is being written.
@@ -78,23 +80,24 @@ fn a_writer_that_died_half_way_leaves_the_published_model_readable() {
         word.store(u64::MAX, Ordering::Relaxed);
     }
     words[start].store(0, Ordering::Relaxed);
-    assert_eq!(shared::read(&words, 0), Some((models[2].clone(), 1)));
+    assert_eq!(shared::read(seen, 0), Some((models[2].clone(), 1)));
 }
 
 #[test]
 fn words_that_are_no_model_are_none_and_no_panic() {
     let words = region();
+    let seen = read_only(&words);
     let entry = models_region::ENTRIES;
     for published in [1u64 << 32 | 3, 1 << 32 | 0xFFFF_FFFF, u64::MAX, 7] {
         words[entry].store(published, Ordering::Relaxed);
-        assert_eq!(shared::read(&words, 0), None, "{published:x}");
+        assert_eq!(shared::read(seen, 0), None, "{published:x}");
     }
     words[entry].store(1 << 32, Ordering::Relaxed);
     let slot = entry + models_region::SLOTS;
     words[slot].store(1, Ordering::Relaxed);
     for shape in [0, 1, 9, 1 | 1025 << 32, 1 | u64::MAX << 32, 2 | 3 << 32, u64::MAX] {
         words[slot + models_region::SLOT_SHAPE].store(shape, Ordering::Relaxed);
-        assert_eq!(shared::read(&words, 0), None, "shape {shape:x}");
+        assert_eq!(shared::read(seen, 0), None, "shape {shape:x}");
     }
 }
 
@@ -104,8 +107,8 @@ fn row(id: u16, kind: KindCode) -> ModelRow {
 
 /// STATUS as its writer has it, and a reader of it.
 fn status() -> (Arc<Region>, Observer) {
-    let region = Region::create("status", status_region::LINES, Access::Write).unwrap();
-    let observer = Observer::new(region.map_head(status_region::LINES).unwrap());
+    let region = Region::create("status", status_region::LINES).unwrap();
+    let observer = Observer::new(region.view_head(status_region::LINES).unwrap());
     (Arc::new(region), observer)
 }
 

@@ -1,6 +1,7 @@
 //! A reader of the MODELS region against a writer that overtakes it.
 
 use super::*;
+use crate::sync::read_only;
 use loom::thread;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ fn a_copied_model_is_that_of_its_generation_however_often_it_is_overtaken() {
                 publish(&shared, 0, generation, &model(generation));
             }
         });
-        let (found, generation) = read(&words, 0).unwrap();
+        let (found, generation) = read(read_only(&words), 0).unwrap();
         assert_eq!(found, model(generation));
         writer.join().unwrap();
     });
