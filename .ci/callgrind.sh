@@ -19,7 +19,7 @@ measured=
 for case in "${cases[@]}"; do
   # Collected is what the marked functions and the worker's service execute, and nothing else.
   timeout 300 valgrind --tool=callgrind --callgrind-out-file=/dev/null --collect-atstart=no \
-    --toggle-collect='callgrind::counted_*' --toggle-collect='factord::worker::Worker::serve*' \
+    --toggle-collect='callgrind::counted_*' --toggle-collect='factord_core::worker::Worker::serve*' \
     "$program" "$case" "$count" >"$out" 2>&1 || { cat "$out"; exit 1; }
   collected=$(sed -n 's/.*Collected : \([0-9]*\)$/\1/p' "$out")
   measured+=$(awk -v c="$case" -v i="$collected" -v n="$count" \

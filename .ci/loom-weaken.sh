@@ -7,20 +7,21 @@ trap 'rm -r "$copy"' EXIT
 tar -c --exclude=./target --exclude=./.git . | tar -x -C "$copy"
 
 # Quicker to build; what takes its time in a test is loom itself.
-quick=(--config 'profile.release.package.factord.opt-level=1'
-  --config 'profile.release.package.factord.debug=false')
+quick=(--config 'profile.release.package.factord-core.opt-level=1'
+  --config 'profile.release.package.factord-core.debug=false')
 
 # run FILTER: the loom tests whose path holds it, in the copy.
 run() {
   (cd "$copy" && RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 timeout 300 \
-    cargo test --release --locked --lib --no-default-features "${quick[@]}" "$1" >log 2>&1)
+    cargo test --release --locked --package factord-core --lib "${quick[@]}" "$1" >log 2>&1)
 }
 
 variants=0
 unnoticed=0
-for file in src/ring/request.rs src/ring/response.rs src/model/cell.rs src/model/shared.rs; do
+core=crates/core/src
+for file in $core/ring/request.rs $core/ring/response.rs $core/model/cell.rs $core/model/shared.rs; do
   case $file in
-    src/ring/*) filter=ring::loom_tests ;;
+    */ring/*) filter=ring::loom_tests ;;
     *) filter=$(basename "$file" .rs)::loom_tests ;;
   esac
   run "$filter" && grep -Eq '^test result: ok. [1-9]' "$copy/log" ||

@@ -1,14 +1,32 @@
-# The client's dependency tree stays light: nothing of the daemon is in it.
+# What a desk links stays light: nothing of the daemon or of the quant's tools is in it.
 source "$(dirname "$0")/lib.sh"
-tree=$(cargo tree --locked --package factord-client --edges normal --prefix none |
-  awk '{ print $1 }' | sort -u)
-echo "$tree" | tr '\n' ' '
-echo
-[ "$(echo "$tree" | wc -l)" -gt 3 ]
-for crate in tiny_http httparse clap csv toml tracing indicatif serde serde_json bincode \
-  prometheus-client sd-notify signal-hook core_affinity quanta; do
-  if echo "$tree" | grep -qx "$crate"; then
-    echo "the client depends on $crate"
-    exit 1
-  fi
-done
+
+# light PACKAGE COUNT CRATE...: its dependencies are at most so many, and none of these.
+light() {
+  local package=$1 most=$2 tree
+  shift 2
+  tree=$(cargo tree --locked --package "$package" --edges normal --prefix none |
+    awk '{ print $1 }' | sort -u)
+  echo "$package: $(echo "$tree" | tr '\n' ' ')"
+  # A check that ran on nothing fails.
+  [ "$(echo "$tree" | wc -l)" -gt 1 ]
+  [ "$(echo "$tree" | wc -l)" -le "$most" ] || { echo "more than $most packages"; exit 1; }
+  for crate; do
+    if echo "$tree" | grep -qx "$crate"; then
+      echo "$package depends on $crate"
+      exit 1
+    fi
+  done
+}
+
+daemon="tiny_http httparse clap toml tracing indicatif prometheus-client sd-notify signal-hook
+  core_affinity quanta"
+quant="csv parquet arrow-array nalgebra rand factord-quant"
+# shellcheck disable=SC2086
+light factord-core 30 $daemon $quant serde serde_json bincode factord-factors factord-models
+# shellcheck disable=SC2086
+light factord-client 30 $daemon $quant serde serde_json bincode factord-models
+# shellcheck disable=SC2086
+light factord-models 60 $daemon $quant factord-factors
+# shellcheck disable=SC2086
+light factord-quant 120 $daemon

@@ -1,10 +1,10 @@
 //! Evaluation: one request at a time, eight at once, and models of other widths.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use factord::model::catalogue;
-use factord::model::evaluator::Evaluator;
-use factord::model::lanes::{LANES, Level};
-use factord::model::{Model, eval::eval};
+use factord_core::model::evaluator::Evaluator;
+use factord_core::model::lanes::{LANES, Level};
+use factord_core::model::{Model, eval::eval};
+use factord_models::catalogue;
 use std::hint::black_box;
 
 /// So many numbers spread evenly over (0, 1).

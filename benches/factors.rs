@@ -1,7 +1,7 @@
 //! The factor engine from memory: trades a second on one-minute windows, by what counts as large.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use factord::factors::{Cut, Engine, Large, Per, Settings, Side, Trade, Unit, Window};
+use factord_factors::{Cut, Engine, Large, Per, Settings, Side, Trade, Unit, Window};
 use std::hint::black_box;
 
 /// Days, and trades of a day: as many as a liquid stock has.

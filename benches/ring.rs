@@ -1,11 +1,11 @@
 //! The ring within one thread: what push and pop cost when no line has to travel.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use factord::abi;
-use factord::ring::{
+use factord_core::abi;
+use factord_core::ring::{
     Geometry, Look, RequestConsumer, RequestProducer, Response, ResponseConsumer, ResponseProducer,
 };
-use factord::sync::Line;
+use factord_core::sync::Line;
 use std::hint::black_box;
 
 fn memory(line_count: usize) -> Vec<Line> {

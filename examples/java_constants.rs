@@ -6,10 +6,10 @@
 //!
 //! Run as a test it compares that file with what it would write.
 
-use factord::abi::{self, models_region, req_header, request, resp_header, response};
-use factord::abi::{state, status, status_region};
-use factord::channel::{MESSAGE_LEN, Message, NAME_LEN, Refusal, Welcome};
-use factord::model::{Kind, exp};
+use factord_core::abi::{self, models_region, req_header, request, resp_header, response};
+use factord_core::abi::{state, status, status_region};
+use factord_core::channel::{MESSAGE_LEN, Message, NAME_LEN, Refusal, Welcome};
+use factord_core::model::{Kind, exp};
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -23,7 +23,7 @@ fn main() -> std::io::Result<()> {
 /// The whole file.
 fn constants() -> String {
     let mut text = String::from(
-        "// Generated from src/abi.rs, src/channel/message.rs and src/model/exp.rs by\n\
+        "// Generated from abi.rs, channel/message.rs and model/exp.rs of crates/core/src by\n\
          // `make constants`; a test of the daemon fails when it is not fresh.\n\
          package factord;\n\n\
          /** The layout of shared memory and the messages of the control socket. */\n\

@@ -12,8 +12,8 @@ pub mod value;
 pub use file::Settings;
 pub use source::{Environment, Sources};
 
-use crate::idle::IdleStrategy;
 use crate::log::LogLevel;
+use factord_core::idle::IdleStrategy;
 use serde_json::{Value, json};
 use std::fmt;
 use std::io;

@@ -4,21 +4,21 @@
 
 mod tables;
 
-use crate::channel::{AttachError, CommandError, Refusal};
-use crate::client::PredictError;
 use crate::config::ConfigError;
 use crate::control::ReloadError;
 use crate::control::listener::ListenError;
 use crate::daemon::ServeError;
-use crate::factors::SettingsError;
 use crate::http::HttpError;
 use crate::measure::engine::EngineError;
 use crate::measure::floor::FloorError;
 use crate::measure::stream::StreamError;
-use crate::model::catalogue::CatalogueError;
-use crate::model::file::ArtifactFileError;
-use crate::model::import::ImportFileError;
-use crate::simulate;
+use factord_core::channel::{AttachError, CommandError, Refusal};
+use factord_core::client::PredictError;
+use factord_factors::SettingsError;
+use factord_models::catalogue::CatalogueError;
+use factord_models::file::ArtifactFileError;
+use factord_models::import::ImportFileError;
+use factord_quant::simulate;
 use std::io;
 
 /// How the process ends.

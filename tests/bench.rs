@@ -68,7 +68,7 @@ fn nothing_is_left(folder: &Path) {
 }
 
 fn cpu_count() -> usize {
-    factord::sys::sched::allowed_cpus().unwrap().len()
+    factord_core::sys::sched::allowed_cpus().unwrap().len()
 }
 
 #[test]

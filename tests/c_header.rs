@@ -1,11 +1,14 @@
-//! The constants of the C client are those of `src/abi.rs`, of the control messages and of the
-//! exponential's table. `FACTORD_WRITE=1 cargo test --release --test c_header` writes them anew.
+//! The constants of the C client are those of `crates/core/src/abi.rs`, of the control messages and
+//! of the exponential's table. `FACTORD_WRITE=1 cargo test --release --test c_header` writes them
+//! anew.
 
-use factord::abi::status_region;
-use factord::abi::{self, models_region, req_header, request, resp_header, response, status};
-use factord::channel::{Message, NAME_LEN, Refusal, Welcome};
-use factord::model::Kind;
-use factord::model::exp::{INV_STEP, NORMAL, SATURATED, SHIFTER, STEP_HI, STEP_LO, STEPS, TABLE};
+use factord_core::abi::status_region;
+use factord_core::abi::{self, models_region, req_header, request, resp_header, response, status};
+use factord_core::channel::{Message, NAME_LEN, Refusal, Welcome};
+use factord_core::model::Kind;
+use factord_core::model::exp::{
+    INV_STEP, NORMAL, SATURATED, SHIFTER, STEP_HI, STEP_LO, STEPS, TABLE,
+};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -193,7 +196,7 @@ fn exponential(text: &mut String) {
 
 fn header() -> String {
     let mut text = String::from(
-        "/* Generated from src/abi.rs, src/channel/message.rs and src/model/exp.rs by\n \
+        "/* Generated from abi.rs, channel/message.rs and model/exp.rs of crates/core/src by\n \
          * tests/c_header.rs, which fails when this file is stale:\n \
          * FACTORD_WRITE=1 cargo test --release --test c_header */\n\
          #ifndef FACTORD_ABI_H\n#define FACTORD_ABI_H\n\n#include <stdint.h>\n\n",

@@ -2,7 +2,7 @@
 
 use arrow_array::{Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use factord::table::{
+use factord_quant::table::{
     BATCH_ROWS, Compression, Format, Reader, Table, TableError, Want, Writer, WriterOptions,
 };
 use std::fs;

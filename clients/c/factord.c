@@ -168,7 +168,7 @@ static inline double exp_core(double x)
     return scale + scale * ((low + middle) + high);
 }
 
-/* e^x for every x: the algorithm of src/model/exp.rs. */
+/* e^x for every x: the algorithm of crates/core/src/model/exp.rs. */
 static inline double exp_portable(double x)
 {
     bool near = fabs(x) < FACTORD_EXP_NORMAL;

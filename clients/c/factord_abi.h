@@ -1,4 +1,4 @@
-/* Generated from src/abi.rs, src/channel/message.rs and src/model/exp.rs by
+/* Generated from abi.rs, channel/message.rs and model/exp.rs of crates/core/src by
  * tests/c_header.rs, which fails when this file is stale:
  * FACTORD_WRITE=1 cargo test --release --test c_header */
 #ifndef FACTORD_ABI_H

@@ -2,9 +2,9 @@
 
 use super::value::{self, CoreList, ValueError};
 use super::{ConfigError, parse};
-use crate::idle::IdleStrategy;
 use crate::log::LogLevel;
-use crate::sys::files;
+use factord_core::idle::IdleStrategy;
+use factord_models::regular;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, de};
 use std::io::Read;
@@ -68,7 +68,7 @@ impl Settings {
     pub fn read(path: &Path) -> Result<Settings, ConfigError> {
         let unreadable = |error| ConfigError::Read { path: path.to_owned(), error };
         let mut bytes = Vec::new();
-        files::open_regular(path)
+        regular::open(path)
             .and_then(|file| file.take(FILE_LEN_MAX + 1).read_to_end(&mut bytes))
             .map_err(unreadable)?;
         if bytes.len() as u64 > FILE_LEN_MAX {

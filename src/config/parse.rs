@@ -2,8 +2,8 @@
 //! its typed values.
 
 use super::value::{self, CoreList, ValueError};
-use crate::idle::IdleStrategy;
 use crate::log::LogLevel;
+use factord_core::idle::IdleStrategy;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -62,7 +62,7 @@ pub fn cores(text: &str) -> Result<CoreList, ValueError> {
 ///
 /// [`ValueError::UnknownWord`].
 pub fn idle(text: &str) -> Result<IdleStrategy, ValueError> {
-    text.parse().map_err(|error: crate::idle::ParseIdleError| ValueError::UnknownWord {
+    text.parse().map_err(|error: factord_core::idle::ParseIdleError| ValueError::UnknownWord {
         message: error.to_string(),
     })
 }

@@ -2,8 +2,8 @@
 
 use super::value::{self, CoreList, ValueError};
 use super::{ConfigError, LISTEN, Origin, Settings, parse};
-use crate::idle::IdleStrategy;
 use crate::log::LogLevel;
+use factord_core::idle::IdleStrategy;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

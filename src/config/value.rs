@@ -1,6 +1,6 @@
 //! Single values: text to a number in range, the same rule for flag, environment and file.
 
-use crate::abi::WORKER_COUNT_MAX;
+use factord_core::abi::WORKER_COUNT_MAX;
 use std::ops::RangeInclusive;
 use thiserror::Error;
 

@@ -4,9 +4,9 @@
 //! each keeps the memory alive after the channel's end.
 
 use super::quota::Quota;
-use crate::channel::Refusal;
-use crate::region::Region;
 use crate::sys::endings::Endings;
+use factord_core::channel::Refusal;
+use factord_core::region::Region;
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd};
 use tracing::warn;

@@ -3,10 +3,10 @@
 
 use super::peer::{Peer, Phase};
 use super::{Control, deadline};
-use crate::abi::{self, status_region as at};
-use crate::channel::{MESSAGE_LEN, Message, Refusal};
 use crate::sys::epoll::Interest;
-use crate::sys::{clock, socket};
+use factord_core::abi::{self, status_region as at};
+use factord_core::channel::{MESSAGE_LEN, Message, Refusal};
+use factord_core::sys::{clock, socket};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;

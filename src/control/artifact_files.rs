@@ -1,8 +1,8 @@
 //! Served artifacts as sealed memory files: one a version for all who ask, so that replies that are
 //! never read cost a descriptor and no memory.
 
-use crate::model::catalogue::Served;
-use crate::sys::memory;
+use factord_core::sys::memory;
+use factord_models::catalogue::Served;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

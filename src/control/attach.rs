@@ -3,14 +3,14 @@
 
 use super::claims::Claims;
 use super::{Control, Phase, deadline};
-use crate::abi::{self, resp_header, status_region as at};
-use crate::channel::{Message, NAME_LEN, Refusal, Welcome};
-use crate::counters::set;
-use crate::region::Region;
-use crate::ring::Geometry;
 use crate::sys::epoll::Interest;
-use crate::sys::{clock, socket};
-use crate::worker::Lane;
+use factord_core::abi::{self, resp_header, status_region as at};
+use factord_core::channel::{Message, NAME_LEN, Refusal, Welcome};
+use factord_core::counters::set;
+use factord_core::region::Region;
+use factord_core::ring::Geometry;
+use factord_core::sys::{clock, socket};
+use factord_core::worker::Lane;
 use std::io;
 use std::os::fd::AsFd;
 use tracing::{info, warn};

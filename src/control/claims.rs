@@ -4,9 +4,9 @@
 //! Nobody has to believe them. A client may write anything there, and so no more is taken from it
 //! than one evaluation a nanosecond, and nothing when its counts go back.
 
-use crate::abi::{req_header, status_region as at};
-use crate::counters::{StatusWriter, add};
-use crate::region::View;
+use factord_core::abi::{req_header, status_region as at};
+use factord_core::counters::{StatusWriter, add};
+use factord_core::region::View;
 
 /// Status codes that are counted.
 const CODE_COUNT: usize = 4;

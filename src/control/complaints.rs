@@ -1,7 +1,7 @@
 //! Lines about refusals: one a user and second, with the number of those that were not written.
 
-use crate::channel::Refusal;
-use crate::sys::socket::Peer;
+use factord_core::channel::Refusal;
+use factord_core::sys::socket::Peer;
 use std::collections::HashMap;
 use tracing::info;
 

@@ -3,7 +3,7 @@
 
 mod lock;
 
-use crate::sys::{sched, socket, trust};
+use factord_core::sys::{sched, socket, trust};
 use lock::Lock;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, ErrorKind};

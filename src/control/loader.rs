@@ -3,10 +3,10 @@
 
 use super::ReloadError;
 use crate::config::ModelSource;
-use crate::model::catalogue::{self, Served};
 use crate::sys::epoll::Wake;
-use crate::sys::sched;
 use crossbeam::channel::{Receiver, Sender, unbounded};
+use factord_core::sys::sched;
+use factord_models::catalogue::{self, Served};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -2,9 +2,9 @@
 
 use super::claims::Claims;
 use super::deadline;
-use crate::region::Region;
-use crate::ring::Geometry;
-use crate::sys::socket;
+use factord_core::region::Region;
+use factord_core::ring::Geometry;
+use factord_core::sys::socket;
 use std::os::fd::OwnedFd;
 
 /// How far a connection has come.

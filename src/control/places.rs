@@ -1,6 +1,6 @@
 //! Places for connections that are no channels yet, counted by user.
 
-use crate::channel::Refusal;
+use factord_core::channel::Refusal;
 use std::collections::HashMap;
 
 /// The most connections without a channel, of all users.

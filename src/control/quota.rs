@@ -1,6 +1,6 @@
 //! What each user holds, and the limits on it.
 
-use crate::channel::Refusal;
+use factord_core::channel::Refusal;
 use std::collections::HashMap;
 
 /// Channels of all users.

@@ -6,9 +6,9 @@
 use super::peer::Phase;
 use super::roster::Adopted;
 use super::{Control, ReloadError};
-use crate::abi::status_region as at;
-use crate::channel::{COMMAND_DEADLINE, Message};
-use crate::sys::{clock, memory, socket};
+use factord_core::abi::status_region as at;
+use factord_core::channel::{COMMAND_DEADLINE, Message};
+use factord_core::sys::{clock, memory, socket};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;

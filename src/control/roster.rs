@@ -1,13 +1,13 @@
 //! The roster: which models are served, under which id and generation, and their publication.
 
-use crate::abi::{self, status_region};
-use crate::counters::{ModelRow, StatusWriter};
-use crate::model::catalogue::{CatalogueError, Served};
-use crate::model::cell::Publisher;
-use crate::model::shared;
-use crate::region::Region;
-use crate::sync::read_only;
-use crate::worker::{self, ModelSet};
+use factord_core::abi::{self, status_region};
+use factord_core::counters::{ModelRow, StatusWriter};
+use factord_core::model::cell::Publisher;
+use factord_core::model::shared;
+use factord_core::region::Region;
+use factord_core::sync::read_only;
+use factord_core::worker::{self, ModelSet};
+use factord_models::catalogue::{CatalogueError, Served};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! What the control thread does every 10 ms, whether anybody asks for it or not.
 
 use super::{Control, Order, Phase, TICK};
-use crate::abi::status_region as at;
-use crate::counters::set;
-use crate::sync::Ordering;
-use crate::sys::clock;
+use factord_core::abi::status_region as at;
+use factord_core::counters::set;
+use factord_core::sync::Ordering;
+use factord_core::sys::clock;
 
 /// Ticks between two looks at the clients' own counts.
 // 10: a look takes the line of a client that counts away from it, ten times a second.

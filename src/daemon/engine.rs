@@ -1,17 +1,17 @@
 //! The running engine: its regions, its models, its threads.
 
 use super::{Event, Place, ServeError, spawn, worker_thread};
-use crate::abi::{self, models_region, state, status_region as at};
 use crate::config::ServeConfig;
 use crate::control::{Control, Limits, Loader, Order, Outlets, Parts, Rights, Roster};
-use crate::counters::{StatusWriter, set};
-use crate::model::catalogue::Served;
-use crate::model::cell::cell;
-use crate::region::Region;
-use crate::sync::{AtomicU64, Ordering};
-use crate::sys::{clock, sched};
-use crate::worker::{self, ModelSet, Tally, Worker};
 use crossbeam::channel::{Sender, unbounded};
+use factord_core::abi::{self, models_region, state, status_region as at};
+use factord_core::counters::{StatusWriter, set};
+use factord_core::model::cell::cell;
+use factord_core::region::Region;
+use factord_core::sync::{AtomicU64, Ordering};
+use factord_core::sys::{clock, sched};
+use factord_core::worker::{self, ModelSet, Tally, Worker};
+use factord_models::catalogue::Served;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread;

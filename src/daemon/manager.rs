@@ -2,7 +2,7 @@
 
 use super::ServeError;
 use super::engine::Engine;
-use crate::sys::socket;
+use factord_core::sys::socket;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;

@@ -7,8 +7,8 @@
 
 use super::{Event, ServeError};
 use crate::config::ServeConfig;
-use crate::sys::socket;
 use crossbeam::channel::Sender;
+use factord_core::sys::socket;
 use serde::Deserialize;
 use std::io::{self, Read};
 use std::net::SocketAddr;

@@ -1,12 +1,12 @@
 //! The worker's thread and the clock it samples with.
 
 use super::{Event, spawn};
-use crate::abi::status_region as at;
-use crate::counters::{StatusWriter, set};
-use crate::idle::IdleStrategy;
-use crate::sys::{clock, sched};
-use crate::worker::{Tally, Worker};
 use crossbeam::channel::{Sender, bounded};
+use factord_core::abi::status_region as at;
+use factord_core::counters::{StatusWriter, set};
+use factord_core::idle::IdleStrategy;
+use factord_core::sys::{clock, sched};
+use factord_core::worker::{Tally, Worker};
 use quanta::Clock;
 use std::io;
 use std::thread;

@@ -1,11 +1,11 @@
 //! The codes of errors in reading, writing and using tables.
 
 use super::{Code, Coded};
-use crate::evaluate::EvaluateError;
-use crate::score::ScoreError;
-use crate::table::{OutputError, TableError};
-use crate::trades::TradesError;
-use crate::train::TrainError;
+use factord_quant::evaluate::EvaluateError;
+use factord_quant::score::ScoreError;
+use factord_quant::table::{OutputError, TableError};
+use factord_quant::trades::TradesError;
+use factord_quant::train::TrainError;
 use std::io;
 
 impl Coded for OutputError {

@@ -1,11 +1,11 @@
 //! What replies say about a model besides its predictions: names, threshold, report. Read from
 //! the artifact that the engine serves, once for each artifact.
 
-use crate::channel::{self, CommandError};
-use crate::counters::ModelRow;
-use crate::model::Kind;
-use crate::model::catalogue;
-use crate::model::file::{Artifact, ArtifactError};
+use factord_core::channel::{self, CommandError};
+use factord_core::counters::ModelRow;
+use factord_core::model::Kind;
+use factord_models::catalogue;
+use factord_models::file::{Artifact, ArtifactError};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -5,9 +5,9 @@
 
 use super::cards::{Card, CardError, Cards};
 use super::limits::{ATTACH_PAUSE, ENGINE_BATCH_DEADLINE, ENGINE_DEADLINE, ENGINE_HEALTH_DEADLINE};
-use crate::client::{Answer, AttachError, AttachOptions, Client, PredictError, Prediction};
-use crate::counters::{ModelRow, Observer, Unsettled};
-use crate::idle::IdleStrategy;
+use factord_core::client::{Answer, AttachError, AttachOptions, Client, PredictError, Prediction};
+use factord_core::counters::{ModelRow, Observer, Unsettled};
+use factord_core::idle::IdleStrategy;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 
 use super::limits::{END_DEADLINE, GUARD_PAUSE, SIGN_PAUSE};
 use crate::log;
-use crate::sync::{AtomicU64, Ordering};
 use crate::sys::process;
+use factord_core::sync::{AtomicU64, Ordering};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 use std::io::{self, Read, Write};

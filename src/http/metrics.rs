@@ -1,7 +1,7 @@
 //! Counters for Prometheus: the sidecar's own, and those the engine keeps in shared memory.
 
-use crate::counters::{Histogram as Samples, Snapshot, State, WorkerCounters};
 use crate::log;
+use factord_core::counters::{Histogram as Samples, Snapshot, State, WorkerCounters};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet, text,

@@ -21,12 +21,13 @@ mod routes;
 mod views;
 mod wire;
 
-use crate::channel;
-use crate::counters::Observer;
 use crate::log;
-use crate::sys::{hidden, process, sched, socket};
+use crate::sys::{hidden, process};
 use cards::Cards;
 use direct::Direct;
+use factord_core::channel;
+use factord_core::counters::Observer;
+use factord_core::sys::{sched, socket};
 use guard::{Guard, Parts};
 use handler::Shared;
 use life::Pulse;
@@ -50,7 +51,7 @@ pub struct HttpConfig {
     /// The public address; port 0 takes any free one.
     pub listen: SocketAddr,
     /// The engine's control socket; `None` looks for it by the rule of
-    /// [`crate::channel::socket_path`].
+    /// [`factord_core::channel::socket_path`].
     pub socket: Option<PathBuf>,
     /// A child of `factord serve`: ends with its standard input, ignores SIGINT, and says that it
     /// is ready in one line of JSON.

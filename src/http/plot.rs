@@ -4,7 +4,7 @@
 //! knows more.
 
 use super::cards::Card;
-use crate::plot::escaped;
+use factord_quant::plot::escaped;
 use std::fmt::Write;
 
 /// Points of each curve: buy rates 0.300, 0.305, .. 0.700.
@@ -263,7 +263,7 @@ fn curve(class: &str, values: &[f64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Kind;
+    use factord_core::model::Kind;
     use serde_json::json;
 
     fn card(target: &str, report: serde_json::Value, threshold: Option<f64>) -> Card {

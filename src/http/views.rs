@@ -4,7 +4,7 @@
 //! know it. Numbers are printed so that they read back as the same bits.
 
 use super::cards::Card;
-use crate::client::Prediction;
+use factord_core::client::Prediction;
 use serde::Serialize;
 use serde_json::{Map, Number, Value, json};
 use tracing_subscriber::fmt::format::Writer;

@@ -1,8 +1,8 @@
 //! Lines on their way out: a queue of bounded size and one thread that writes it to stderr, so that
 //! whoever logs never waits for whoever reads. What finds no room is dropped and counted.
 
-use crate::sync::{AtomicU64, Ordering};
 use crossbeam::channel::{Receiver, Sender, TryRecvError, unbounded};
+use factord_core::sync::{AtomicU64, Ordering};
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;

@@ -3,12 +3,12 @@
 //! It can be halted, so that the floor's second process has the worker's core to itself, and its
 //! models can be exchanged.
 
-use crate::channel::{CommandError, Connection, Verb};
-use crate::counters::{Observer, State};
-use crate::model::Model;
-use crate::model::catalogue;
-use crate::model::file::Artifact;
 use crate::sys::process;
+use factord_core::channel::{CommandError, Connection, Verb};
+use factord_core::counters::{Observer, State};
+use factord_core::model::Model;
+use factord_models::catalogue;
+use factord_models::file::Artifact;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;

@@ -6,9 +6,10 @@
 //! read of its stdin, so that it takes nothing from the core it is pinned to.
 
 use super::{Sample, Stopwatch};
-use crate::region::{Mapping, OpenError, Region};
-use crate::sync::{AtomicU64, Ordering};
-use crate::sys::{clock, process, sched};
+use crate::sys::process;
+use factord_core::region::{Mapping, OpenError, Region};
+use factord_core::sync::{AtomicU64, Ordering};
+use factord_core::sys::{clock, sched};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};

@@ -3,8 +3,8 @@
 
 use super::Stopwatch;
 use super::ring::{INPUT_COUNT, inputs};
-use crate::client::{Client, PredictError};
-use crate::sys::clock::nanoseconds;
+use factord_core::client::{Client, PredictError};
+use factord_core::sys::clock::nanoseconds;
 use hdrhistogram::Histogram;
 use std::collections::VecDeque;
 use std::time::Duration;

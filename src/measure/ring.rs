@@ -1,7 +1,7 @@
 //! Rounds through the ring: one request under way at a time.
 
 use super::{Sample, Stopwatch};
-use crate::client::{Client, PredictError};
+use factord_core::client::{Client, PredictError};
 use std::time::Duration;
 
 /// The client side of the measurement.

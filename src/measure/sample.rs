@@ -1,6 +1,6 @@
 //! Round-trip times of one round: single ones in a histogram, and the median of groups.
 
-use crate::sys::clock::nanoseconds;
+use factord_core::sys::clock::nanoseconds;
 use hdrhistogram::Histogram;
 use quanta::Clock;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use super::ring::{INPUT_COUNT, inputs};
 use super::{Stopwatch, median};
-use crate::client::{Answer, Batch, Client, PredictError};
-use crate::sys::clock::nanoseconds;
+use factord_core::client::{Answer, Batch, Client, PredictError};
+use factord_core::sys::clock::nanoseconds;
 use std::hint::black_box;
 use std::time::Duration;
 use thiserror::Error;

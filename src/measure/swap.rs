@@ -5,8 +5,8 @@
 //! same connection, so that what differs is the swap alone.
 
 use super::engine::Variants;
-use crate::channel::CommandError;
-use crate::sys::sched;
+use factord_core::channel::CommandError;
+use factord_core::sys::sched;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};

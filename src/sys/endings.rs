@@ -60,7 +60,7 @@ impl AsFd for Endings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::memory;
+    use factord_core::sys::memory;
 
     #[test]
     fn a_file_ends_when_its_last_descriptor_is_closed_and_not_before() {

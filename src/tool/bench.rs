@@ -8,13 +8,13 @@ mod session;
 mod text;
 
 use super::{Failure, Globals, print};
-use crate::counters::Observer;
 use crate::exit::Code;
 use crate::measure::Rig;
 use crate::measure::condition::Watch;
 use crate::measure::engine::Engine;
 use crate::measure::floor::Floor;
-use crate::sys::sched;
+use factord_core::counters::Observer;
+use factord_core::sys::sched;
 use report::Report;
 use session::{Plan, Session};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};

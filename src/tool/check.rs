@@ -3,8 +3,8 @@
 use super::model::view;
 use super::{Failure, print};
 use crate::exit::{Code, Coded};
-use crate::model::catalogue;
-use crate::model::file::Artifact;
+use factord_models::catalogue;
+use factord_models::file::Artifact;
 use serde_json::{Value, json};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};

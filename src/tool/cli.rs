@@ -4,10 +4,10 @@ use super::{
     Failure, bench, check, completions, evaluate, factors, http, import, model, ping, predict,
     replay, score, serve, simulate, stat, train,
 };
-use crate::channel;
 use crate::config::Sources;
 use crate::exit;
 use clap::{Parser, Subcommand};
+use factord_core::channel;
 use std::ffi::OsString;
 use std::path::PathBuf;
 

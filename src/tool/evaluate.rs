@@ -4,8 +4,10 @@ mod page;
 mod question;
 
 use super::{Failure, print};
-use crate::evaluate::{self, BIN_COUNT, By, Classifier, Figures, Job, Join, Regression, Report};
-use crate::table::{Output, OutputError};
+use factord_quant::evaluate::{
+    self, BIN_COUNT, By, Classifier, Figures, Job, Join, Regression, Report,
+};
+use factord_quant::table::{Output, OutputError};
 use question::Question;
 use serde_json::{Value, json};
 use std::fmt::Write;

@@ -2,10 +2,10 @@
 
 use super::Failure;
 use crate::exit::Code;
-use crate::factors::{
+use factord_factors::{
     Aggressor, Contract, Cut, Empty, Large, Outliers, Per, Settings, Unit, Window,
 };
-use crate::trades::{Date, Late, Mapping, Options, Preset};
+use factord_quant::trades::{Date, Late, Mapping, Options, Preset};
 use std::path::PathBuf;
 
 /// Which trades, and how their files are read.

@@ -1,7 +1,7 @@
 //! What may make factors other than they seem, said on stderr once all trades were read.
 
-use crate::factors::{Counts, Per, Settings};
-use crate::trades::{Reader, is_inverse};
+use factord_factors::{Counts, Per, Settings};
+use factord_quant::trades::{Reader, is_inverse};
 use std::io::{self, Write};
 
 /// The share of fills without their order from which totals of orders mean little.

@@ -2,9 +2,9 @@
 
 use super::factor_flags::{TradeFlags, WindowFlags};
 use super::{Failure, factor_warnings, print};
-use crate::factors::{Book, Counts, Row, Settings, SymbolIndex};
-use crate::table::TableError;
-use crate::trades::{FeatureWriter, Reader};
+use factord_factors::{Book, Counts, Row, Settings, SymbolIndex};
+use factord_quant::table::TableError;
+use factord_quant::trades::{FeatureWriter, Reader};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::{self, IsTerminal, Write};

@@ -3,7 +3,7 @@
 
 use super::model::view;
 use super::{Failure, print};
-use crate::model::import::{self, Given};
+use factord_models::import::{self, Given};
 use serde_json::json;
 use std::path::PathBuf;
 

@@ -1,8 +1,8 @@
 //! What is recorded of the models behind a table's predictions, and said where there is no place.
 
 use super::model;
-use crate::counters::ModelRow;
-use crate::score::{Made, Record};
+use factord_core::counters::ModelRow;
+use factord_quant::score::{Made, Record};
 use std::io::{self, Write};
 use std::path::Path;
 

@@ -3,10 +3,10 @@
 pub(super) mod view;
 
 use super::{Failure, Globals, print};
-use crate::channel::{self, CommandError};
 use crate::exit::Code;
-use crate::model::catalogue::{self, MODEL_COUNT_MAX, Served};
-use crate::model::file::Artifact;
+use factord_core::channel::{self, CommandError};
+use factord_models::catalogue::{self, MODEL_COUNT_MAX, Served};
+use factord_models::file::Artifact;
 use std::path::{Path, PathBuf};
 
 const SHOW_EXAMPLES: &str = "\
@@ -100,7 +100,7 @@ pub(super) fn named(model: &Path, directory: Option<&Path>) -> Result<(String, A
         let models = catalogue::load_dir(directory)?;
         return pick(models, name, &directory.display().to_string());
     }
-    let is_name = crate::model::file::name_is_sound(name);
+    let is_name = factord_models::file::name_is_sound(name);
     if model.exists() || !is_name || model.extension().is_some() {
         return Ok((model.display().to_string(), view::load(model)?));
     }

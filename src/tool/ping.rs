@@ -2,12 +2,12 @@
 
 use super::predict::served;
 use super::{Failure, Globals, print};
-use crate::client::{AttachOptions, Client};
-use crate::counters::Observer;
 use crate::exit::Code;
 use crate::measure::floor::{Floor, FloorError, Waiting};
 use crate::measure::{RingRounds, Sample, Stopwatch, median, median_of_ratios};
-use crate::sys::sched;
+use factord_core::client::{AttachOptions, Client};
+use factord_core::counters::Observer;
+use factord_core::sys::sched;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;

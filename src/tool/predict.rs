@@ -2,11 +2,11 @@
 
 use super::predict_csv::{self, CsvJob};
 use super::{Failure, Globals, print};
-use crate::client::{AttachOptions, Client, Prediction};
-use crate::counters::ModelRow;
 use crate::exit::Code;
-use crate::idle::IdleStrategy;
-use crate::model::Kind;
+use factord_core::client::{AttachOptions, Client, Prediction};
+use factord_core::counters::ModelRow;
+use factord_core::idle::IdleStrategy;
+use factord_core::model::Kind;
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -5,13 +5,13 @@
 
 use super::predict::served;
 use super::{Failure, made, score};
-use crate::channel;
-use crate::client::{Answer, AttachOptions, Client, PredictError};
 use crate::exit::Code;
-use crate::idle::IdleStrategy;
-use crate::score::{Columns, Made, Record, RowError, Summary};
-use crate::table::{At, LineEnds, Output, Place, Rows};
 use csv::{ByteRecord, Writer};
+use factord_core::channel;
+use factord_core::client::{Answer, AttachOptions, Client, PredictError};
+use factord_core::idle::IdleStrategy;
+use factord_quant::score::{Columns, Made, Record, RowError, Summary};
+use factord_quant::table::{At, LineEnds, Output, Place, Rows};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};

@@ -2,10 +2,10 @@
 
 use super::{Failure, made, model, print};
 use crate::exit::Code;
-use crate::model::catalogue;
-use crate::model::file::Artifact;
-use crate::score::{self, Event, Job, Models, Summary};
-use crate::table::Compression;
+use factord_models::catalogue;
+use factord_models::file::Artifact;
+use factord_quant::score::{self, Event, Job, Models, Summary};
+use factord_quant::table::Compression;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::{self, IsTerminal, Write};

@@ -3,8 +3,8 @@
 use super::{Failure, Globals, print};
 use crate::config::{self, CoreList, ServeConfig, Settings, parse};
 use crate::daemon;
-use crate::idle::IdleStrategy;
 use crate::log::LogLevel;
+use factord_core::idle::IdleStrategy;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

@@ -1,9 +1,9 @@
 //! `factord simulate`: trades of stocks that do not exist, in a file.
 
 use super::{Failure, print};
-use crate::simulate::{Columns, Market, Settings, Trade, schema, stock_name};
-use crate::table::{BATCH_ROWS, TableError, Writer, WriterOptions};
 use arrow_array::RecordBatch;
+use factord_quant::simulate::{Columns, Market, Settings, Trade, schema, stock_name};
+use factord_quant::table::{BATCH_ROWS, TableError, Writer, WriterOptions};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::{self, IsTerminal, Write};

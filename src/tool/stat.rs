@@ -1,7 +1,7 @@
 //! `factord stat`: the counters of a running daemon, read from its shared memory.
 
 use super::{Failure, Globals, print};
-use crate::counters::{Histogram, ModelRow, Observer, Snapshot, WorkerCounters};
+use factord_core::counters::{Histogram, ModelRow, Observer, Snapshot, WorkerCounters};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;

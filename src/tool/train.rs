@@ -1,8 +1,8 @@
 //! `factord train`: feature tables become artifacts and a report.
 
 use super::{Failure, print};
-use crate::model::file::Artifact;
-use crate::train::{self, FOLDS_MAX, HORIZON_MAX, Settings, Trained};
+use factord_models::file::Artifact;
+use factord_quant::train::{self, FOLDS_MAX, HORIZON_MAX, Settings, Trained};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::fs;

@@ -1,7 +1,7 @@
 //! What the documents say of the layout and of the metrics is what the code does.
 
 use crate::service;
-use factord::abi::{self, models_region, status_region};
+use factord_core::abi::{self, models_region, status_region};
 use std::collections::BTreeSet;
 
 /// A number with commas between groups of three digits.
@@ -28,7 +28,7 @@ fn the_layout_document_has_the_versions_and_sizes_of_the_code() {
         let row = row.unwrap_or_else(|| panic!("no row for {region}"));
         assert!(row.contains(&size), "{row} does not say {size}");
     }
-    let stride = factord::ring::Geometry::new(abi::FEATURE_COUNT_MAX, 1).unwrap();
+    let stride = factord_core::ring::Geometry::new(abi::FEATURE_COUNT_MAX, 1).unwrap();
     let stride = stride.req_lines() * abi::LINE_LEN - abi::RING_HEADER_LINES * abi::LINE_LEN;
     assert!(
         document.contains(&format!("{} for {}", grouped(stride), abi::FEATURE_COUNT_MAX))

@@ -3,11 +3,11 @@
 use crate::data::{self, Random};
 use crate::harness::{Engine, eventually};
 use crate::wire::Channel;
-use factord::abi::{self, request, response};
-use factord::model::eval::eval;
-use factord::region::View;
-use factord::ring::Geometry;
-use factord::sync::{Ordering, fence};
+use factord_core::abi::{self, request, response};
+use factord_core::model::eval::eval;
+use factord_core::region::View;
+use factord_core::ring::Geometry;
+use factord_core::sync::{Ordering, fence};
 use std::time::Duration;
 
 #[test]

@@ -2,12 +2,12 @@
 
 use crate::data::{self, Random, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
-use factord::abi::req_header::LOCAL_BY_STATUS;
-use factord::channel;
-use factord::client::PredictError;
-use factord::counters::LocalCounters;
-use factord::ring::Geometry;
-use factord::sync::Ordering;
+use factord_core::abi::req_header::LOCAL_BY_STATUS;
+use factord_core::channel;
+use factord_core::client::PredictError;
+use factord_core::counters::LocalCounters;
+use factord_core::ring::Geometry;
+use factord_core::sync::Ordering;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);

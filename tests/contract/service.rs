@@ -2,8 +2,8 @@
 
 use crate::data::{self, assert_exact};
 use crate::harness::{Engine, Process, Setup, Watchdog, eventually};
-use factord::client::{AttachOptions, Client};
-use factord::sys::socket;
+use factord_core::client::{AttachOptions, Client};
+use factord_core::sys::socket;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -126,7 +126,7 @@ fn a_name_keeps_its_id_when_models_come_and_go() {
         names.iter().map(|name| client.model(name).map(|row| row.id)).collect()
     };
     assert_eq!(ids(&["regression", "classification", "b"]), [Some(0), None, Some(2)]);
-    let reload = || factord::channel::reload(engine.socket()).unwrap();
+    let reload = || factord_core::channel::reload(engine.socket()).unwrap();
     data::save(&models, "a", &data::model(3, false, 3));
     data::save(&models, "classification", &data::model(3, true, 4));
     reload();

@@ -1,12 +1,12 @@
 //! A client in front of a daemon that answers wrongly.
 
-use factord::abi::{self, request, response, status};
-use factord::channel::{MESSAGE_LEN, Message, Welcome};
-use factord::client::{AttachOptions, Client, PredictError};
-use factord::region::{Mapping, View};
-use factord::ring::Geometry;
-use factord::sync::{Ordering, fence};
-use factord::sys::{memory, socket};
+use factord_core::abi::{self, request, response, status};
+use factord_core::channel::{MESSAGE_LEN, Message, Welcome};
+use factord_core::client::{AttachOptions, Client, PredictError};
+use factord_core::region::{Mapping, View};
+use factord_core::ring::Geometry;
+use factord_core::sync::{Ordering, fence};
+use factord_core::sys::{memory, socket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::thread;

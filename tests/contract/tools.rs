@@ -58,7 +58,7 @@ fn ping_reports_the_ring_beside_the_floor_of_the_same_cores() {
     let figures = |which: &str| -> Vec<f64> {
         names.iter().map(|name| report[which][name].as_f64().unwrap()).collect()
     };
-    let allowed = factord::sys::sched::allowed_cpus().unwrap();
+    let allowed = factord_core::sys::sched::allowed_cpus().unwrap();
     let measured: &[&str] = if allowed.len() > 1 { &["ring", "floor"] } else { &["ring"] };
     for which in measured {
         assert!(report[which]["count"].as_u64().unwrap() > 0, "{report}");
@@ -89,7 +89,7 @@ fn pinned_to(pid: u32) -> Vec<usize> {
 
 #[test]
 fn ring_and_floor_are_measured_in_one_run_by_threads_pinned_to_the_two_cores_it_names() {
-    if factord::sys::sched::allowed_cpus().unwrap().len() < 2 {
+    if factord_core::sys::sched::allowed_cpus().unwrap().len() < 2 {
         println!("SKIPPED: two CPUs are needed, and one may be used");
         return;
     }
@@ -210,7 +210,7 @@ fn a_model_dir_of_the_replaced_service_is_served_as_it_is() {
 
 #[test]
 fn the_worker_takes_the_last_allowed_cpu_and_spins_unless_told_otherwise() {
-    let allowed = factord::sys::sched::allowed_cpus().unwrap();
+    let allowed = factord_core::sys::sched::allowed_cpus().unwrap();
     let idle = if allowed.len() > 1 { "spin" } else { "yield" };
     let last = *allowed.last().unwrap();
     let mut setup = Setup::new();

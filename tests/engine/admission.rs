@@ -3,11 +3,11 @@
 use crate::harness::{Engine, Holdings, Setup, Watchdog, eventually};
 use crate::users::{ALLOWED, OPERATOR, STRANGER, as_user, can_be_another_user, open_engine};
 use crate::wire::{Heard, Wire, hello};
-use factord::abi;
-use factord::channel::{Message, Refusal, Verb};
-use factord::client::Client;
-use factord::counters::Observer;
-use factord::sys::{sched, socket};
+use factord_core::abi;
+use factord_core::channel::{Message, Refusal, Verb};
+use factord_core::client::Client;
+use factord_core::counters::Observer;
+use factord_core::sys::{sched, socket};
 use rustix::process::Signal;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};

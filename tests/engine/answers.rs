@@ -2,9 +2,9 @@
 
 use crate::data::{self, Random, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog};
-use factord::client::{Answer, Batch, Client, PredictError};
-use factord::idle::IdleStrategy;
-use factord::model::Model;
+use factord_core::client::{Answer, Batch, Client, PredictError};
+use factord_core::idle::IdleStrategy;
+use factord_core::model::Model;
 use rustix::process::Signal;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ fn values_at_the_edges_of_f64_are_answered_or_refused_as_the_model_says() {
         for a in specials {
             for b in specials {
                 let x = [a, b, 0.25];
-                let expected = factord::model::eval::eval(model, &x);
+                let expected = factord_core::model::eval::eval(model, &x);
                 let answer = client.predict(id as u16, &x, SECOND);
                 if expected.y.is_finite() {
                     assert_exact(model, &x, &answer);
@@ -314,7 +314,7 @@ fn evaluation_in_the_client_gives_the_same_bits_and_follows_a_swap_at_once() {
         for (name, width, logistic) in &cases {
             let model = data::model(*width, *logistic, seed);
             data::save(&models, name, &model);
-            factord::channel::reload(engine.socket()).unwrap();
+            factord_core::channel::reload(engine.socket()).unwrap();
             let row = client.model(name).unwrap();
             for _ in 0..50 {
                 let x = random.row(*width);

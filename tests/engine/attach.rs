@@ -3,9 +3,9 @@
 use crate::data::{self, Random, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
 use crate::wire::{Channel, Heard, Wire, hello};
-use factord::abi;
-use factord::channel::{AttachError, MESSAGE_LEN, Message, Refusal, Verb};
-use factord::client::Client;
+use factord_core::abi;
+use factord_core::channel::{AttachError, MESSAGE_LEN, Message, Refusal, Verb};
+use factord_core::client::Client;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};

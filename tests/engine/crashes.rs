@@ -4,8 +4,8 @@ use crate::admission::eventually_settled;
 use crate::data::{self, Random, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
 use crate::roles::{Actor, alternating};
-use factord::channel;
-use factord::client::PredictError;
+use factord_core::channel;
+use factord_core::client::PredictError;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 

@@ -1,9 +1,10 @@
 //! Models, inputs and the answers they must get.
 
-use factord::client::{Answer, Prediction};
-use factord::model::eval::eval;
-use factord::model::file::{Artifact, Details};
-use factord::model::{Model, catalogue};
+use factord_core::client::{Answer, Prediction};
+use factord_core::model::Model;
+use factord_core::model::eval::eval;
+use factord_models::catalogue;
+use factord_models::file::{Artifact, Details};
 use std::path::Path;
 
 /// Pseudo-random numbers by SplitMix64: the same for the same seed.

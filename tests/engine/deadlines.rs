@@ -2,9 +2,9 @@
 
 use crate::data::{self, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
-use factord::channel;
-use factord::client::{AttachError, AttachOptions, Client, PredictError};
-use factord::sys::socket;
+use factord_core::channel;
+use factord_core::client::{AttachError, AttachOptions, Client, PredictError};
+use factord_core::sys::socket;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;

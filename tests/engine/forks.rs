@@ -3,7 +3,7 @@
 use crate::data::{self, Random, is_exact};
 use crate::harness::{Engine, Watchdog};
 use crate::roles::Actor;
-use factord::client::{AttachOptions, Client};
+use factord_core::client::{AttachOptions, Client};
 use std::time::Duration;
 
 const DEADLINE: Duration = Duration::from_secs(10);

@@ -1,9 +1,9 @@
 //! Starts the real binary in a directory of its own, waits until it is ready, and cleans up
 //! whatever happens: a test that hangs ends the run with a message and leaves no process.
 
-use factord::client::{AttachOptions, Client};
-use factord::counters::{Observer, Snapshot};
-use factord::idle::IdleStrategy;
+use factord_core::client::{AttachOptions, Client};
+use factord_core::counters::{Observer, Snapshot};
+use factord_core::idle::IdleStrategy;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};

@@ -4,9 +4,9 @@
 use crate::data::{self, Random, assert_exact, is_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
 use crate::roles::{Actor, Tale, begin};
-use factord::channel;
-use factord::client::{Answer, Batch, Client, PredictError};
-use factord::model::Model;
+use factord_core::channel;
+use factord_core::client::{Answer, Batch, Client, PredictError};
+use factord_core::model::Model;
 use std::collections::VecDeque;
 use std::fs;
 use std::path::PathBuf;

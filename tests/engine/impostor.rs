@@ -1,13 +1,13 @@
 //! A client in front of something that is no daemon, or one that lies.
 
 use crate::harness::{Watchdog, eventually};
-use factord::abi;
-use factord::channel::{AttachError, MESSAGE_LEN, Message, Refusal, Welcome};
-use factord::client::{AttachOptions, Client};
-use factord::counters::Observer;
-use factord::region::Region;
-use factord::ring::Geometry;
-use factord::sys::{memory, socket};
+use factord_core::abi;
+use factord_core::channel::{AttachError, MESSAGE_LEN, Message, Refusal, Welcome};
+use factord_core::client::{AttachOptions, Client};
+use factord_core::counters::Observer;
+use factord_core::region::Region;
+use factord_core::ring::Geometry;
+use factord_core::sys::{memory, socket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 

@@ -2,8 +2,8 @@
 
 use crate::harness::{Engine, Process, Setup, Watchdog, eventually};
 use crate::system::{self, STRANGER, open_to_all, run, serves};
-use factord::client::{AttachOptions, Client};
-use factord::sys::socket;
+use factord_core::client::{AttachOptions, Client};
+use factord_core::sys::socket;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with};
 use rustix::process::Signal;
 use std::fs;

@@ -3,11 +3,11 @@
 use crate::data;
 use crate::harness::{Engine, Setup, Watchdog};
 use crate::roles::{Actor, Tale};
-use factord::abi::{RING_HEADER_LINES, request, request_stride_lines, response};
-use factord::channel::{self, Attached};
-use factord::client::Client;
-use factord::ring::Geometry;
-use factord::sync::{Line, Ordering};
+use factord_core::abi::{RING_HEADER_LINES, request, request_stride_lines, response};
+use factord_core::channel::{self, Attached};
+use factord_core::client::Client;
+use factord_core::ring::Geometry;
+use factord_core::sync::{Line, Ordering};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};

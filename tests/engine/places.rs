@@ -2,9 +2,9 @@
 
 use crate::data;
 use crate::harness::{Engine, Setup, Watchdog};
-use factord::client::{AttachError, Client};
-use factord::counters::Observer;
-use factord::sys::socket;
+use factord_core::client::{AttachError, Client};
+use factord_core::counters::Observer;
+use factord_core::sys::socket;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, listen, socket};
 use std::fs::{self, Permissions};
 use std::os::fd::{AsFd, OwnedFd};
@@ -29,8 +29,10 @@ const ASK: [&str; 5] = ["predict", "regression", "0.5", "0.2", "0.3"];
 /// Library and tools refuse the socket, and say which path is not to be trusted.
 #[track_caller]
 fn is_refused(engine: &Engine, socket: &Path, culprit: &Path, why: &str) {
-    let options =
-        factord::client::AttachOptions { socket: Some(socket.to_owned()), ..engine.options(3, 8) };
+    let options = factord_core::client::AttachOptions {
+        socket: Some(socket.to_owned()),
+        ..engine.options(3, 8)
+    };
     let error = Client::attach(&options).unwrap_err();
     assert!(matches!(error, AttachError::Untrusted { .. }), "{error}");
     let told = |text: &str| {

@@ -5,9 +5,9 @@ use crate::data;
 use crate::harness::{Engine, Process, Setup, Watchdog, eventually};
 use crate::system::{self, run, serves, with_http};
 use crate::tracee::Tracee;
-use factord::channel::{self, CommandError};
-use factord::client::Client;
-use factord::counters::Observer;
+use factord_core::channel::{self, CommandError};
+use factord_core::client::Client;
+use factord_core::counters::Observer;
 use rustix::process::Signal;
 use std::fs;
 use std::io::{PipeReader, Read, Write};
@@ -31,9 +31,9 @@ fn start_unread(setup: &Setup) -> (Process, PipeReader) {
     (process, reader)
 }
 
-fn options(path: &Path) -> factord::client::AttachOptions {
+fn options(path: &Path) -> factord_core::client::AttachOptions {
     let socket = Some(path.to_owned());
-    factord::client::AttachOptions { socket, ..Default::default() }
+    factord_core::client::AttachOptions { socket, ..Default::default() }
 }
 
 fn stat(path: &Path) -> (Option<i32>, String) {
@@ -340,7 +340,7 @@ fn a_signal_ends_an_engine_of_which_a_thread_stands_still() {
 
 #[test]
 fn no_thread_but_the_worker_may_run_on_its_cpu() {
-    let allowed = factord::sys::sched::allowed_cpus().unwrap();
+    let allowed = factord_core::sys::sched::allowed_cpus().unwrap();
     let Some((&last, others)) = allowed.split_last().filter(|(_, others)| !others.is_empty())
     else {
         println!("SKIPPED: there is one CPU alone");

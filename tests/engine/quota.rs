@@ -2,8 +2,8 @@
 
 use crate::harness::{Engine, Watchdog, eventually};
 use crate::wire::{Channel, Heard, Wire};
-use factord::channel::{AttachError, Message, Refusal};
-use factord::client::Client;
+use factord_core::channel::{AttachError, Message, Refusal};
+use factord_core::client::Client;
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -48,7 +48,7 @@ fn in_flight(files: &[OwnedFd]) -> [OwnedFd; 2] {
     let flags = SocketFlags::CLOEXEC;
     let (near, far) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
     let files: Vec<_> = files.iter().map(AsFd::as_fd).collect();
-    factord::sys::socket::send(near.as_fd(), &[1], &files).unwrap();
+    factord_core::sys::socket::send(near.as_fd(), &[1], &files).unwrap();
     [near, far]
 }
 
@@ -76,7 +76,7 @@ fn rings_are_charged_until_nobody_holds_them_however_they_are_kept() {
         ("an unread welcome", &|wire| {
             wire.greet(1000, 1024);
             let limit = Duration::from_secs(5);
-            assert!(factord::sys::socket::wait_readable(wire.socket.as_fd(), limit).unwrap());
+            assert!(factord_core::sys::socket::wait_readable(wire.socket.as_fd(), limit).unwrap());
             // Looks without taking: a refusal has no descriptors.
             let mut word = [0; 16];
             rustix::net::recv(&wire.socket, &mut word, rustix::net::RecvFlags::PEEK).unwrap();
@@ -111,7 +111,7 @@ fn a_channel_whose_descriptors_were_not_taken_is_not_served() {
     let wire = Wire::open(engine.socket());
     wire.greet(3, 8);
     let limit = Duration::from_secs(1);
-    assert!(factord::sys::socket::wait_readable(wire.socket.as_fd(), limit).unwrap());
+    assert!(factord_core::sys::socket::wait_readable(wire.socket.as_fd(), limit).unwrap());
     wire.say(&Message::Mapped.encode(), &[]);
     let refused = || (engine.snapshot().refused_total == 1).then_some(());
     eventually("the refusal", SECOND, refused);

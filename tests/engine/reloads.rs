@@ -2,8 +2,8 @@
 
 use crate::data::{self, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
-use factord::channel;
-use factord::model::Model;
+use factord_core::channel;
+use factord_core::model::Model;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -5,11 +5,11 @@
 use crate::data::{self, Random, is_exact};
 use crate::harness::Process;
 use crate::{forks, identity, neighbours};
-use factord::channel;
-use factord::client::{Answer, AttachOptions, Client, PredictError};
-use factord::idle::IdleStrategy;
-use factord::model::Model;
-use factord::ring::Geometry;
+use factord_core::channel;
+use factord_core::client::{Answer, AttachOptions, Client, PredictError};
+use factord_core::idle::IdleStrategy;
+use factord_core::model::Model;
+use factord_core::ring::Geometry;
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::BorrowedFd;
@@ -233,7 +233,7 @@ fn outcast(client: &mut Client) -> Tale {
             Err(_) => tale.odd += 1,
         }
         if tale.sent == 1 {
-            factord::sys::socket::send(socket, b"nonsense", &[]).unwrap();
+            factord_core::sys::socket::send(socket, b"nonsense", &[]).unwrap();
             println!("spoke");
         }
     }

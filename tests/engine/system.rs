@@ -4,9 +4,9 @@ use crate::data::{self, assert_exact};
 use crate::harness::{Engine, Process, Setup, Watchdog, eventually};
 use crate::ports::free_port;
 use crate::roles::Actor;
-use factord::channel::Refusal;
-use factord::client::{AttachError, AttachOptions, Client};
-use factord::counters::{Observer, State};
+use factord_core::channel::Refusal;
+use factord_core::client::{AttachError, AttachOptions, Client};
+use factord_core::counters::{Observer, State};
 use rustix::process::Signal;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -171,7 +171,7 @@ fn without_descriptors_clients_are_turned_away_and_the_others_go_on() {
 
 #[test]
 fn on_a_single_cpu_the_worker_yields_and_serves() {
-    let allowed = factord::sys::sched::allowed_cpus().unwrap();
+    let allowed = factord_core::sys::sched::allowed_cpus().unwrap();
     let mut setup = Setup::new();
     setup.prefix = words(&format!("taskset -c {}", allowed[0]));
     setup.arguments = words("--no-http");

@@ -1,11 +1,11 @@
 //! The control socket, word by word.
 
 use crate::harness::{Engine, eventually};
-use factord::abi;
-use factord::channel::{MESSAGE_LEN, Message, NAME_LEN, Refusal, Welcome};
-use factord::region::Mapping;
-use factord::ring::Geometry;
-use factord::sys::socket;
+use factord_core::abi;
+use factord_core::channel::{MESSAGE_LEN, Message, NAME_LEN, Refusal, Welcome};
+use factord_core::region::Mapping;
+use factord_core::ring::Geometry;
+use factord_core::sys::socket;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
@@ -122,7 +122,7 @@ impl Channel {
     }
 
     /// A word of the request slot of a position.
-    pub(crate) fn word(&self, position: u64, word: usize) -> &factord::sync::AtomicU64 {
+    pub(crate) fn word(&self, position: u64, word: usize) -> &factord_core::sync::AtomicU64 {
         let stride = abi::request_stride_lines(self.geometry.feature_count());
         let index = position as usize & (self.geometry.slot_count() - 1);
         &self.req.words()[(abi::RING_HEADER_LINES + index * stride) * abi::LINE_WORDS + word]

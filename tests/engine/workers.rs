@@ -2,7 +2,7 @@
 
 use crate::data::{Random, assert_exact, embedded};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
-use factord::client::PredictError;
+use factord_core::client::PredictError;
 use std::time::Duration;
 
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -11,7 +11,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 fn channels_are_spread_over_one_worker_a_core() {
     let _watchdog = Watchdog::start("two workers", 60);
     // A cpuset may hold others than the first two.
-    let allowed = factord::sys::sched::allowed_cpus().unwrap();
+    let allowed = factord_core::sys::sched::allowed_cpus().unwrap();
     let two: Vec<usize> = allowed.iter().copied().cycle().take(2).collect();
     let engine = Setup::new().with(&["--core", &format!("{},{}", two[0], two[1])]).start();
     let models = embedded();

@@ -1,6 +1,6 @@
 //! A trade allocates nothing once the tables have grown to what the flow needs.
 
-use factord::factors::{Cut, Engine, Large, Per, Settings, Side, Trade, Unit, Window};
+use factord_factors::{Cut, Engine, Large, Per, Settings, Side, Trade, Unit, Window};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 

@@ -1,8 +1,8 @@
 //! `factord factors`, by the real binary: the table it writes, what it says, and its exit codes.
 
 use crate::ticks::{days, folder, to_four_digits};
-use factord::factors::{COLUMNS, Per};
-use factord::table::{Reader, Want};
+use factord_factors::{COLUMNS, Per};
+use factord_quant::table::{Reader, Want};
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -2,7 +2,7 @@
 
 use crate::command::factors;
 use arrow_array::{ArrayRef, Float32Array, Float64Array, Int64Array, RecordBatch};
-use factord::factors::{
+use factord_factors::{
     Aggressor, Contract, Cut, Empty, Engine, Large, Outliers, Per, Quote, Row, Settings, Side,
     Trade,
 };

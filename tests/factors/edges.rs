@@ -2,7 +2,7 @@
 //! and each way to find the aggressor.
 
 use crate::run;
-use factord::factors::{
+use factord_factors::{
     Aggressor, Book, Cut, Empty, Engine, Large, Methods, Outliers, Per, Quote, Row, Settings, Side,
     Trade, Window,
 };

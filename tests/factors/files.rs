@@ -1,7 +1,7 @@
 //! Trade files: what each layout means, and what is wrong with a bad one.
 
-use factord::factors::{Quote, Side, Trade};
-use factord::trades::{Late, Options, Preset, Reader, TradesError};
+use factord_factors::{Quote, Side, Trade};
+use factord_quant::trades::{Late, Options, Preset, Reader, TradesError};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write;

@@ -1,18 +1,15 @@
 //! The factor engine against its definitions, and trade files against the engine.
 
 mod allocations;
-#[cfg(feature = "daemon")]
 mod command;
 mod decimals;
 mod edges;
-#[cfg(feature = "table")]
 mod files;
 mod naive;
 mod rows;
-#[cfg(feature = "table")]
 mod ticks;
 
-use factord::factors::{Engine, Row, Settings, Trade};
+use factord_factors::{Engine, Row, Settings, Trade};
 
 /// All rows of the trades, and the engine after its last one.
 fn run(trades: &[Trade], settings: &Settings) -> (Vec<Row>, Engine) {

@@ -1,6 +1,6 @@
 //! The factors as their definitions say them: all trades kept, every window added up from scratch.
 
-use factord::factors::{Cut, Empty, Per, Settings, Side, Trade, Unit};
+use factord_factors::{Cut, Empty, Per, Settings, Side, Trade, Unit};
 use std::collections::HashMap;
 
 /// One row: start, end, trades, then volume, turnover, buy, sell, large buy, large sell,

@@ -1,7 +1,7 @@
 //! The engine gives the rows that the definitions give, whatever the window and the unit.
 
 use crate::naive;
-use factord::factors::{
+use factord_factors::{
     Aggressor, Cut, Empty, Engine, Large, Per, Row, Settings, Side, Trade, Unit, Window,
 };
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! Real days: the whole-day values that an independent script gave for the same files.
 
-use factord::factors::{Book, Counts, Cut, Empty, Large, Per, Row, Settings, Window};
-use factord::trades::{Options, Reader};
+use factord_factors::{Book, Counts, Cut, Empty, Large, Per, Row, Settings, Window};
+use factord_quant::trades::{Options, Reader};
 use std::path::PathBuf;
 
 /// File, trades, buy, sell, then large buys and sells per trade, aggressing and own-side order.
@@ -56,7 +56,6 @@ pub(crate) fn folder() -> Option<PathBuf> {
 }
 
 /// The days' names and values, for the command line too.
-#[cfg(feature = "daemon")]
 pub(crate) fn days() -> impl Iterator<Item = Day> {
     DAYS.into_iter()
 }
@@ -157,8 +156,8 @@ fn order_numbers_agree_with_the_flag_on_every_flagged_trade() {
             let settings = Settings { aggressor, ..Settings::default() };
             rows(folder.join(file), &settings)
         };
-        let (flagged, flags) = by(factord::factors::Aggressor::Flag);
-        let (numbered, numbers) = by(factord::factors::Aggressor::OrderNumbers);
+        let (flagged, flags) = by(factord_factors::Aggressor::Flag);
+        let (numbered, numbers) = by(factord_factors::Aggressor::OrderNumbers);
         assert!(flags.by_flag > 10_000 && flags.by_flag == numbers.by_orders);
         let rates =
             |rows: &[(String, Row)]| rows.iter().map(|(_, r)| r.buy_rate).collect::<Vec<_>>();

@@ -10,9 +10,9 @@ mod data;
 mod harness;
 
 use data::{Random, assert_exact};
-use factord::client::{Answer, Client, PredictError};
-use factord::idle::IdleStrategy;
-use factord::model::Model;
+use factord_core::client::{Answer, Client, PredictError};
+use factord_core::idle::IdleStrategy;
+use factord_core::model::Model;
 use harness::{Engine, Process, Setup, Watchdog, eventually};
 use rustix::process::Signal;
 use std::fs;
@@ -118,7 +118,7 @@ impl Driver {
         for round in 0..50 {
             let swapped = data::model(3, false, 100 + round);
             data::save(&folder, "linear", &swapped);
-            factord::channel::reload(engine.socket()).unwrap();
+            factord_core::channel::reload(engine.socket()).unwrap();
             let generation = self.narrow.model("linear").unwrap().generation;
             let mut newcomer = engine.attach(3, 64);
             self.models[0] = swapped;

@@ -6,10 +6,10 @@ use crate::harness::{
     Daemon, Http, PATIENCE, address_in, command, descriptors_of, exchange, get, holds_within,
     is_healthy, post, status_of,
 };
-use factord::client::{AttachOptions, Client};
-use factord::idle::IdleStrategy;
-use factord::model::catalogue;
-use factord::model::eval::eval;
+use factord_core::client::{AttachOptions, Client};
+use factord_core::idle::IdleStrategy;
+use factord_core::model::eval::eval;
+use factord_models::catalogue;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;

@@ -1,9 +1,9 @@
 //! Models besides the two: another name, another width, another generation.
 
 use crate::harness::{Daemon, command, get, post};
-use factord::model::Model;
-use factord::model::eval::eval;
-use factord::model::file::{Artifact, Details};
+use factord_core::model::Model;
+use factord_core::model::eval::eval;
+use factord_models::file::{Artifact, Details};
 use serde_json::{Value, json};
 
 /// A linear model of five features named after its first weight.

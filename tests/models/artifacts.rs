@@ -1,10 +1,11 @@
 //! Artifacts: what is written is read, and nothing else is.
 
 use crate::common::{artifact, details, model};
-use factord::model::file::{
+use factord_core::model::Model;
+use factord_models::catalogue;
+use factord_models::file::{
     Artifact, ArtifactError, ArtifactFileError, Metric, MetricValue, PAYLOAD_LEN_MAX,
 };
-use factord::model::{Model, catalogue};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -96,7 +97,7 @@ fn lengths_beyond_the_limit_are_refused_before_anything_is_read() {
 
 #[test]
 fn details_that_do_not_fit_are_refused() {
-    let refuse = |change: fn(&mut factord::model::file::Details)| {
+    let refuse = |change: fn(&mut factord_models::file::Details)| {
         let mut details = details("fits", 3);
         change(&mut details);
         Artifact::new(model(3, true, 1), details).unwrap_err()
@@ -142,7 +143,7 @@ fn reports_that_do_not_nest_are_refused() {
         value: MetricValue::Real(value),
     };
     let with = |metrics: Vec<Metric>| {
-        let details = factord::model::file::Details { metrics, ..details("fits", 3) };
+        let details = factord_models::file::Details { metrics, ..details("fits", 3) };
         Artifact::new(model(3, true, 1), details)
     };
     let nested = with(vec![metric(&["a", "b"], 1.5), metric(&["c"], 2.0)]).unwrap();

@@ -1,7 +1,7 @@
 //! Directories of models.
 
 use crate::common::{Py, array, artifact, dump, linear, logistic, shared};
-use factord::model::catalogue::{self, CatalogueError, Served};
+use factord_models::catalogue::{self, CatalogueError, Served};
 use prost::Message;
 use std::path::Path;
 use std::process::Command;

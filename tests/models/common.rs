@@ -1,8 +1,8 @@
 //! What the tests of models share: where test data are, pseudo-random numbers, and a writer of
 //! pickles.
 
-use factord::model::Model;
-use factord::model::file::{Artifact, Details, FeatureStats};
+use factord_core::model::Model;
+use factord_models::file::{Artifact, Details, FeatureStats};
 use std::path::PathBuf;
 
 /// The folder of test data beside the project, or nothing, said plainly; in CI it must be there.

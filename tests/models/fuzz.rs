@@ -55,7 +55,7 @@ proptest! {
         }
         if let Ok(import) = import(&bytes) {
             let bytes = import.artifact.encode();
-            prop_assert_eq!(factord::model::file::Artifact::decode(&bytes), Ok(import.artifact));
+            prop_assert_eq!(factord_models::file::Artifact::decode(&bytes), Ok(import.artifact));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Hostile pickles: refused by name, within bounds, whatever they hold.
 
 use crate::common::*;
-use factord::model::import::{
+use factord_models::import::{
     self, BYTES_MAX, Import, ImportError, NODE_COUNT_MAX, Options, PickleError,
 };
 use std::time::Duration;
@@ -344,7 +344,7 @@ fn every_flipped_byte_of_a_pickle_is_refused_or_gives_a_sound_artifact() {
                         Err(_) => refused += 1,
                         Ok(import) => {
                             let bytes = import.artifact.encode();
-                            let read = factord::model::file::Artifact::decode(&bytes);
+                            let read = factord_models::file::Artifact::decode(&bytes);
                             assert_eq!(read, Ok(import.artifact));
                             sound += 1;
                         }

@@ -1,9 +1,9 @@
 //! Imports: what scikit-learn writes is understood, or refused in words.
 
 use crate::common::*;
-use factord::model::Model;
-use factord::model::file::MetricValue;
-use factord::model::import::{self, Import, ImportError, Options, Stats};
+use factord_core::model::Model;
+use factord_models::file::MetricValue;
+use factord_models::import::{self, Import, ImportError, Options, Stats};
 
 fn import(value: &Py) -> Result<Import, ImportError> {
     import::pickle(&dump(value, 4), &Options::default())

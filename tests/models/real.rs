@@ -1,10 +1,10 @@
 //! The two real models: import, exactness, and the copies that are built in.
 
 use crate::common::shared;
-use factord::model::catalogue::{self, Served};
-use factord::model::eval::eval;
-use factord::model::import::{self, Import};
-use factord::model::{Kind, Model};
+use factord_core::model::eval::eval;
+use factord_core::model::{Kind, Model};
+use factord_models::catalogue::{self, Served};
+use factord_models::import::{self, Import};
 
 fn imported(name: &str) -> Option<Import> {
     let pickle = shared(&format!("jay/{name}_model.pkl"))?;

@@ -1,7 +1,7 @@
 //! `factord import`, `check` and `model show`, as a shell sees them.
 
 use crate::common::{Py, array, artifact, dict, dump, linear, shared, text};
-use factord::model::file::Artifact;
+use factord_models::file::Artifact;
 use prost::Message;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,13 +1,13 @@
 //! The fingerprint of the layout covers every constant of it.
 
-use factord::abi::{LAYOUT, LAYOUT_HASH, fingerprint};
+use factord_core::abi::{LAYOUT, LAYOUT_HASH, fingerprint};
 
 /// Those that are no part of the layout: the minor, what carries it, and the fingerprint itself.
 const OUTSIDE: [&str; 4] = ["ABI_MINOR", "ABI_WORD", "LAYOUT", "LAYOUT_HASH"];
 
-/// The paths of all constants that `src/abi.rs` has in its text.
+/// The paths of all constants that `crates/core/src/abi.rs` has in its text.
 fn constants_of_the_source() -> Vec<String> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/abi.rs");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/core/src/abi.rs");
     let text = std::fs::read_to_string(path).unwrap();
     let mut module = None;
     let mut paths = Vec::new();

@@ -1,7 +1,7 @@
 //! Messages of the control socket.
 
-use factord::abi::{ABI_WORD, MAGIC};
-use factord::channel::{MESSAGE_LEN, Message, NAME_LEN, Refusal, Verb, Welcome};
+use factord_core::abi::{ABI_WORD, MAGIC};
+use factord_core::channel::{MESSAGE_LEN, Message, NAME_LEN, Refusal, Verb, Welcome};
 use proptest::prelude::*;
 
 fn refusals() -> impl Strategy<Value = Refusal> {

@@ -1,10 +1,10 @@
 //! Both rings of a channel on plain memory, against a model of what they promise.
 
-use factord::abi::{self, request};
-use factord::ring::{
+use factord_core::abi::{self, request};
+use factord_core::ring::{
     Geometry, Look, RequestConsumer, RequestProducer, Response, ResponseConsumer, ResponseProducer,
 };
-use factord::sync::{AtomicU64, Line, Ordering};
+use factord_core::sync::{AtomicU64, Line, Ordering};
 use proptest::prelude::*;
 use std::collections::VecDeque;
 use std::sync::Arc;

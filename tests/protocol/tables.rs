@@ -1,10 +1,12 @@
 //! Histograms and shared models.
 
-use factord::abi::{FEATURE_COUNT_MAX, MODEL_COUNT_MAX, models_region, status_region};
-use factord::counters::{ModelRow, Observer, StatusWriter, Unsettled, bucket_index, bucket_upper};
-use factord::model::{Kind, KindCode, Model, shared};
-use factord::region::Region;
-use factord::sync::{AtomicU64, Ordering, read_only};
+use factord_core::abi::{FEATURE_COUNT_MAX, MODEL_COUNT_MAX, models_region, status_region};
+use factord_core::counters::{
+    ModelRow, Observer, StatusWriter, Unsettled, bucket_index, bucket_upper,
+};
+use factord_core::model::{Kind, KindCode, Model, shared};
+use factord_core::region::Region;
+use factord_core::sync::{AtomicU64, Ordering, read_only};
 use proptest::prelude::*;
 use std::sync::Arc;
 

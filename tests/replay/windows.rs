@@ -3,9 +3,9 @@
 use crate::engine::Engine;
 use crate::packed::text_of;
 use crate::support::{Daemon, Ran, factord, ran, shared};
-use factord::client::{AttachOptions, Client};
-use factord::model::Model;
-use factord::model::file::{Artifact, Details};
+use factord_core::client::{AttachOptions, Client};
+use factord_core::model::Model;
+use factord_models::file::{Artifact, Details};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;

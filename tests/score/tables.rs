@@ -2,7 +2,7 @@
 
 use arrow_array::{Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
-use factord::table::{Reader, Table, Type, Want, Writer, WriterOptions};
+use factord_quant::table::{Reader, Table, Type, Want, Writer, WriterOptions};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use std::fs::File;

@@ -44,16 +44,44 @@ fn a_module_names_only_lower_floors() {
 
 #[test]
 fn the_floor_rule_can_fail() {
-    finds(rules::floors, 0, "src/ring.rs", "use crate::abi; use crate::{sync, sys::x};");
-    finds(rules::floors, 1, "src/ring.rs", "use crate::channel::X;");
-    finds(rules::floors, 1, "src/ring.rs", "use crate::region;");
-    finds(rules::floors, 2, "src/ring.rs", "use crate::{http::{a, b}, abi, tool};");
-    finds(rules::floors, 1, "src/ring.rs", "fn f() { super::daemon::run() }");
-    finds(rules::floors, 0, "src/sys/a.rs", "use super::http;");
-    finds(rules::floors, 1, "src/sys/a.rs", "use super::super::http;");
-    finds(rules::floors, 1, "src/sys/mod.rs", "use super::http;");
-    finds(rules::floors, 0, "src/sys/mod.rs", "// crate::http\nconst A: &str = \"crate::http\";");
-    finds(rules::floors, 1, "src/attic.rs", "");
+    let core = |count, file: &str, text| {
+        finds(rules::floors, count, &format!("crates/core/src/{file}"), text);
+    };
+    core(0, "ring.rs", "use crate::abi; use crate::{sync, sys::x};");
+    core(1, "ring.rs", "use crate::channel::X;");
+    core(1, "ring.rs", "use crate::region;");
+    core(2, "ring.rs", "use crate::{worker::{a, b}, abi, client};");
+    core(1, "ring.rs", "fn f() { super::worker::run() }");
+    core(0, "sys/a.rs", "use super::ring;");
+    core(1, "sys/a.rs", "use super::super::ring;");
+    core(1, "sys/mod.rs", "use super::ring;");
+    core(0, "sys/mod.rs", "// crate::ring\nconst A: &str = \"crate::ring\";");
+    core(1, "attic.rs", "");
+    finds(rules::floors, 1, "src/daemon.rs", "use crate::tool;");
+    finds(rules::floors, 1, "crates/models/src/file/a.rs", "use crate::import::X;");
+}
+
+#[test]
+fn the_map_and_the_crates_documentation_tell_the_floors() {
+    holds(rules::told_floors);
+}
+
+#[test]
+fn the_rule_of_told_floors_can_fail() {
+    let told = "//! From the roof. The floors, from the ground:\n//! [`table`], [`plot`], \
+                [`simulate`]; [`trades`], [`score`],\n//! [`evaluate`], [`train`]. More.";
+    finds(rules::told_floors, 0, "crates/quant/src/lib.rs", told);
+    finds(rules::told_floors, 1, "crates/quant/src/lib.rs", &told.replace("[`plot`], ", ""));
+    finds(rules::told_floors, 1, "crates/quant/src/lib.rs", &told.replace(';', ","));
+    finds(rules::told_floors, 1, "crates/quant/src/lib.rs", "");
+    let rows = "| `factord-quant` | `table`, `plot`, `simulate` | files |\n\
+                | `factord-quant` | `trades`, `score`, `evaluate`, `train` | work |\n";
+    let with = |rows: &str| {
+        let sources = [("crates/quant/src/lib.rs", told), ("ARCHITECTURE.md", rows)];
+        rules::told_floors(&sources.map(|(path, text)| Source::new(path, text))).len()
+    };
+    assert_eq!(with(rows), 0);
+    assert_eq!(with(&rows.replace("`plot`, ", "")), 1);
 }
 
 #[test]
@@ -63,18 +91,18 @@ fn words_stand_where_they_belong() {
 
 #[test]
 fn the_rule_of_places_can_fail() {
-    finds(rules::places, 1, "src/ring.rs", "use rustix::mm;");
-    finds(rules::places, 1, "src/ring.rs", "unsafe_marker(); libc::getpid();");
-    finds(rules::places, 1, "src/ring.rs", "unsafe { f() }");
+    finds(rules::places, 1, "crates/core/src/ring.rs", "use rustix::mm;");
+    finds(rules::places, 1, "crates/core/src/ring.rs", "unsafe_marker(); libc::getpid();");
     finds(rules::places, 0, "src/sys/a.rs", "use rustix::mm; unsafe { libc::getpid() }");
-    finds(rules::places, 1, "src/worker/mod.rs", "use core::sync::atomic::AtomicU64;");
+    finds(rules::places, 1, "crates/core/src/worker/mod.rs", "use core::sync::atomic::AtomicU64;");
     finds(rules::places, 1, "src/tool/a.rs", "let x = y.unwrap();");
     finds(rules::places, 1, "src/tool/a.rs", "println!(); eprintln!()");
     finds(rules::places, 1, "src/tool/a.rs", "unsafe { f() }");
+    finds(rules::places, 1, "crates/core/src/ring.rs", "unsafe { f() }");
     finds(rules::places, 1, "src/tool/a.rs", "let x = unsafe\n{ f() };");
     finds(rules::places, 1, "src/daemon.rs", "tiny_http::Server::http(address)");
-    finds(rules::places, 1, "src/model/file.rs", "bincode::serde::encode");
-    finds(rules::places, 1, "src/model/file.rs", "use memmap2::Mmap;");
+    finds(rules::places, 1, "crates/models/src/file.rs", "bincode::serde::encode");
+    finds(rules::places, 1, "crates/models/src/file.rs", "use memmap2::Mmap;");
 }
 
 #[test]

@@ -90,7 +90,7 @@ pub(crate) fn held(sources: &[Source]) -> Vec<String> {
         let quoted = promise.words.split('`').skip(1).step_by(2);
         let citations: Vec<&str> = quoted
             .filter(|text| {
-                let code = ["tests/", "src/", "clients/"];
+                let code = ["tests/", "src/", "crates/", "clients/"];
                 let test = code.iter().any(|at| text.starts_with(at)) && text.contains("::");
                 test || text.starts_with(".ci/") && text.ends_with(".sh")
             })

@@ -2,33 +2,80 @@
 
 use crate::source::Source;
 
-/// The floors of the house, lowest first: a module names only modules of lower floors.
-pub(crate) const FLOORS: [&[&str]; 11] = [
-    &["abi", "sync", "vectors", "idle", "plot"],
-    &["sys", "log"],
-    &["region", "ring", "model", "table", "factors"],
-    &["channel", "score", "evaluate"],
-    &["counters"],
-    &["client"],
-    &["worker", "config", "measure", "simulate", "trades"],
-    &["control", "train"],
-    &["http", "daemon"],
-    &["exit"],
-    &["tool"],
+/// The crates of the house, lowest first, and the floors of each: a module names only modules of
+/// lower floors of its own crate. What a crate may name of others, Cargo holds.
+pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 5] = [
+    (
+        "factord-core",
+        "crates/core/src/",
+        &[
+            &["abi", "sync", "vectors", "idle"],
+            &["sys"],
+            &["region", "ring", "model"],
+            &["channel"],
+            &["counters"],
+            &["client", "worker"],
+        ],
+    ),
+    (
+        "factord-factors",
+        "crates/factors/src/",
+        &[
+            &["settings", "times", "panes", "quantile"],
+            &["decimal", "text"],
+            &["row"],
+            &["aggressor", "orders"],
+            &["large"],
+            &["engine"],
+            &["book"],
+        ],
+    ),
+    (
+        "factord-models",
+        "crates/models/src/",
+        &[&["nameless", "regular", "together"], &["file"], &["import"], &["catalogue"]],
+    ),
+    (
+        "factord-quant",
+        "crates/quant/src/",
+        &[&["table", "plot", "simulate"], &["trades", "score", "evaluate", "train"]],
+    ),
+    (
+        "factord",
+        "src/",
+        &[
+            &["log", "sys"],
+            &["config", "measure", "http"],
+            &["control"],
+            &["daemon"],
+            &["exit"],
+            &["tool"],
+        ],
+    ),
 ];
 
 /// Where unsafe code may stand.
 const UNSAFE: &[&str] = &[
     "src/sys/",
-    "src/region.rs",
+    "crates/core/src/sys/",
     // One cast, from words to read-only words.
-    "src/sync.rs",
-    "src/model/cell.rs",
+    "crates/core/src/sync.rs",
+    "crates/core/src/region.rs",
+    "crates/core/src/model/cell.rs",
     // Vector instructions can only be called so, once the processor is known to have them.
-    "src/vectors.rs",
-    "src/model/lanes.rs",
+    "crates/core/src/vectors.rs",
+    "crates/core/src/model/lanes.rs",
     "tests/",
     "benches/rivals/",
+];
+
+/// Where system calls may be made.
+const SYSTEM: &[&str] = &[
+    "src/sys/",
+    "crates/core/src/sys/",
+    "crates/models/src/nameless.rs",
+    "crates/models/src/regular.rs",
+    "tests/",
 ];
 
 /// The tests of the clients' packages.
@@ -41,14 +88,14 @@ const PLACES: [(&str, &[&str]); 11] = [
     // It panics when the reader of stdout has gone.
     ("println!(", &["tests/", "benches/", "examples/", "clients/rust/examples/"]),
     (".unwrap()", &["tests/", "benches/", "examples/", CLIENT_TESTS[0], CLIENT_TESTS[1]]),
-    ("rustix::", &["src/sys/", "tests/"]),
+    ("rustix::", SYSTEM),
     // The rivals are a package of their own, which has no part in the house's floors.
-    ("libc::", &["src/sys/", "tests/", "benches/rivals/"]),
-    ("memmap2::", &["src/region.rs", "src/sys/", "tests/"]),
-    ("sync::atomic", &["src/sync.rs", "tests/", "benches/rivals/"]),
+    ("libc::", &["src/sys/", "crates/core/src/sys/", "tests/", "benches/rivals/"]),
+    ("memmap2::", &["crates/core/src/region.rs", "tests/"]),
+    ("sync::atomic", &["crates/core/src/sync.rs", "tests/", "benches/rivals/"]),
     ("tiny_http::", &["src/http/"]),
     ("httparse::", &["src/http/", "tests/"]),
-    ("bincode::", &["src/model/file/codec.rs"]),
+    ("bincode::", &["crates/models/src/file/codec.rs"]),
     ("unsafe ", UNSAFE),
 ];
 
@@ -57,17 +104,18 @@ const FILE_LINES_MAX: usize = 400;
 const LINE_COLUMNS_MAX: usize = 100;
 const FUNCTION_LINES_MAX: usize = 70;
 
-fn in_house(source: &Source) -> bool {
-    source.path.starts_with("src/") && source.path.ends_with(".rs")
+/// The floors of the crate that a file belongs to, and the file's path inside that crate.
+fn house_of(path: &str) -> Option<(&'static [&'static [&'static str]], &str)> {
+    let (_, root, floors) = CRATES.iter().find(|(_, root, _)| path.starts_with(root))?;
+    path.strip_prefix(root).filter(|inside| inside.ends_with(".rs")).map(|inside| (*floors, inside))
 }
 
 fn is_rust(source: &&Source) -> bool {
     source.path.ends_with(".rs")
 }
 
-/// The top-level module a file belongs to; empty for the crate's roots.
-fn module_of(path: &str) -> &str {
-    let inside = path.strip_prefix("src/").unwrap_or(path);
+/// The top-level module a file of a crate belongs to; empty for the crate's roots.
+fn module_of(inside: &str) -> &str {
     let top = inside.split('/').next().unwrap_or("");
     match top.strip_suffix(".rs") {
         Some("lib" | "main") => "",
@@ -76,15 +124,13 @@ fn module_of(path: &str) -> &str {
     }
 }
 
-fn floor_of(module: &str) -> Option<usize> {
-    FLOORS.iter().position(|floor| floor.contains(&module))
-}
-
 /// A module names only lower floors.
 pub(crate) fn floors(sources: &[Source]) -> Vec<String> {
     let mut broken = Vec::new();
-    for source in sources.iter().filter(|source| in_house(source)) {
-        let from = module_of(&source.path);
+    for source in sources {
+        let Some((floors, inside)) = house_of(&source.path) else { continue };
+        let floor_of = |name: &str| floors.iter().position(|floor| floor.contains(&name));
+        let from = module_of(inside);
         if from.is_empty() {
             continue;
         }
@@ -92,7 +138,7 @@ pub(crate) fn floors(sources: &[Source]) -> Vec<String> {
             broken.push(format!("{}:1: `{from}` is on no floor: add it to the table", source.path));
             continue;
         };
-        for (line, to) in named_modules(source) {
+        for (line, to) in named_modules(source, inside) {
             let lower = floor_of(&to).is_some_and(|other| other < floor);
             if to != from && !lower {
                 broken.push(format!("{}:{line}: `{from}` names `{to}`", source.path));
@@ -102,10 +148,49 @@ pub(crate) fn floors(sources: &[Source]) -> Vec<String> {
     broken
 }
 
+/// The floors that a crate's documentation tells: after these words, up to a full stop, floors are
+/// separated by semicolons and modules are in backquotes.
+const FROM_THE_GROUND: &str = "from the ground:";
+
+/// The map and the crates' own documentation tell the floors of the table.
+pub(crate) fn told_floors(sources: &[Source]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (name, root, floors) in CRATES {
+        let wanted: Vec<Vec<&str>> = floors.iter().map(|floor| floor.to_vec()).collect();
+        let library = format!("{root}lib.rs");
+        let Some(source) = sources.iter().find(|source| source.path == library) else { continue };
+        let text = source.text.replace("//!", "");
+        let told = text.split_once(FROM_THE_GROUND).and_then(|(_, rest)| rest.split_once('.'));
+        let told = told.map_or("", |(told, _)| told);
+        if told.split(';').map(quoted).collect::<Vec<_>>() != wanted {
+            broken.push(format!("{library}:1: it tells other floors: {told}"));
+        }
+        let Some(map) = sources.iter().find(|source| source.path == "ARCHITECTURE.md") else {
+            continue;
+        };
+        let row = format!("| `{name}` |");
+        let told: Vec<Vec<&str>> =
+            map.text.lines().filter_map(|line| line.strip_prefix(&row)).map(first_cell).collect();
+        if told != wanted {
+            broken.push(format!("ARCHITECTURE.md:1: it tells other floors of {name}: {told:?}"));
+        }
+    }
+    broken
+}
+
+/// The words in backquotes.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+fn first_cell(row: &str) -> Vec<&str> {
+    quoted(row.split('|').next().unwrap_or(""))
+}
+
 /// The crate's top-level modules that a file names, by `crate::`, or by `super::` from its top.
-fn named_modules(source: &Source) -> Vec<(usize, String)> {
-    let depth = source.path.matches('/').count();
-    let depth = if source.path.ends_with("/mod.rs") { depth - 1 } else { depth };
+fn named_modules(source: &Source, inside: &str) -> Vec<(usize, String)> {
+    let depth = inside.matches('/').count();
+    let depth = if inside.ends_with("/mod.rs") { depth } else { depth + 1 };
     let climb = "super::".repeat(depth);
     let code = &source.code;
     let mut named = Vec::new();

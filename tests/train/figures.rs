@@ -1,8 +1,8 @@
 //! Figures: what they are counted from, and that nothing is fitted to what is tested.
 
 use crate::support::{Place, Random, Table, rates, shared};
-use factord::model::eval::eval;
-use factord::model::file::Artifact;
+use factord_core::model::eval::eval;
+use factord_models::file::Artifact;
 use serde_json::Value;
 
 /// The float columns of a table made by [`rates`], row by row.

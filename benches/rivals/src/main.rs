@@ -12,7 +12,7 @@ mod sockets;
 mod threads;
 mod throughput;
 
-use factord::client::Client;
+use factord_core::client::Client;
 use process::{Engine, Fault};
 use quanta::Clock;
 use rival::Rival;

@@ -1,6 +1,6 @@
 //! Child processes: factord's engine, and the far sides of rivals. None outlives this process.
 
-use factord::client::{AttachOptions, Client};
+use factord_core::client::{AttachOptions, Client};
 use std::error::Error;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;

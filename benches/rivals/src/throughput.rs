@@ -5,7 +5,7 @@
 
 use crate::payload::{REST, Request, Response};
 use crate::process::{Fault, LOOK_COUNT_MAX, pin};
-use factord::client::{Answer, Batch, Client};
+use factord_core::client::{Answer, Batch, Client};
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};

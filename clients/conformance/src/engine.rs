@@ -2,10 +2,10 @@
 
 use crate::fault::{During, Fault, fail};
 use crate::models::{self, Set, Variant};
-use factord::channel;
-use factord::counters::{Observer, State};
 use factord::sys::process;
 use factord_client::{AttachOptions, Client, IdleStrategy};
+use factord_core::channel;
+use factord_core::counters::{Observer, State};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -3,9 +3,9 @@
 use crate::fault::{During, Fault, ensure, fail};
 use crate::images;
 use crate::models::{self, Random, Variant, WIDE};
-use factord::abi::status;
-use factord::model::Model;
-use factord::model::evaluator::Evaluator;
+use factord_core::abi::status;
+use factord_core::model::Model;
+use factord_core::model::evaluator::Evaluator;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;

@@ -14,9 +14,9 @@
 //! ```
 
 use crate::fault::{During, Fault, fail};
-use factord::abi::{self, models_region, status_region};
-use factord::ring::Geometry;
-use factord::sys::memory;
+use factord_core::abi::{self, models_region, status_region};
+use factord_core::ring::Geometry;
+use factord_core::sys::memory;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};

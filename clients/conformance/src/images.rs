@@ -4,8 +4,8 @@ use crate::fault::Fault;
 use crate::golden::{self, IMAGE_ROWS};
 use crate::image::{CLIENT_ID, EPOCH, FEATURES, GENERATIONS, SLOTS};
 use crate::models;
-use factord::abi::{self, models_region, resp_header, response, status, status_region};
-use factord::model::file::Artifact;
+use factord_core::abi::{self, models_region, resp_header, response, status, status_region};
+use factord_models::file::Artifact;
 use std::fmt::Write;
 
 /// An image being written.

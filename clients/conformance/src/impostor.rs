@@ -2,9 +2,9 @@
 
 use crate::fault::{During, Fault};
 use crate::image::{CLIENT_ID, EPOCH, Image};
-use factord::abi;
-use factord::channel::{MESSAGE_LEN, Message, Refusal, Welcome};
-use factord::sys::socket;
+use factord_core::abi;
+use factord_core::channel::{MESSAGE_LEN, Message, Refusal, Welcome};
+use factord_core::sys::socket;
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use crate::drive::{Made, Stage};
 use crate::fault::{During, Fault, ensure, fail};
 use crate::language::Runner;
 use crate::say::say;
-use factord::sys::sched;
+use factord_core::sys::sched;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout};
 

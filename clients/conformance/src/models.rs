@@ -1,8 +1,9 @@
 //! The models that the suite's daemon serves, all of them always the same.
 
 use crate::fault::{During, Fault};
-use factord::model::file::{Artifact, Details};
-use factord::model::{Model, ModelError, catalogue};
+use factord_core::model::{Model, ModelError};
+use factord_models::catalogue;
+use factord_models::file::{Artifact, Details};
 use std::path::Path;
 
 /// Features of the wide models.

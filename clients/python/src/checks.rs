@@ -1,7 +1,7 @@
 //! What is wrong with a table of trades, before any of them is taken.
 
 use crate::trades::Fields;
-use factord::factors::{Book, larger_unit};
+use factord_factors::{Book, larger_unit};
 
 /// Refuses what the command line refuses: numbers that are none, times of another unit, and times
 /// that go backwards within a symbol unless those are taken.

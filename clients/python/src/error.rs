@@ -1,8 +1,8 @@
 //! Errors of the library as Python's exceptions: one class an error, all in `factord.errors`.
 
-use factord::channel::AttachError;
-use factord::client::PredictError;
-use factord::model::file::ArtifactFileError;
+use factord_core::channel::AttachError;
+use factord_core::client::PredictError;
+use factord_models::file::ArtifactFileError;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 

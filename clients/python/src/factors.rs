@@ -2,7 +2,7 @@
 
 use crate::trades::{Columns, SideWord};
 use crate::{checks, error, windows};
-use factord::factors::{
+use factord_factors::{
     Book, Contract, Cut, Empty, Large, Outliers, Quote, Settings, Side, Trade, Unit, Window,
 };
 use pyo3::exceptions::PyValueError;

@@ -1,7 +1,7 @@
 //! Knows whether this process was forked. The client's mappings do not outlive a fork, so that two
 //! processes never write one ring; to touch them in the child would end it.
 
-use factord::sync::{AtomicU64, Ordering};
+use factord_core::sync::{AtomicU64, Ordering};
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict};
 

@@ -4,9 +4,9 @@
 use crate::prediction::Columns;
 use crate::rows::{self, Blocks};
 use crate::{error, stream};
-use factord::model::evaluator::Evaluator;
-use factord::model::file::Artifact;
-use factord::model::lanes::{LANES, Level};
+use factord_core::model::evaluator::Evaluator;
+use factord_models::file::Artifact;
+use factord_core::model::lanes::{LANES, Level};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use crate::prediction::{Prediction, one};
 use crate::{error, slices};
-use factord::client::{Batch, Client as Channel, PredictError};
+use factord_core::client::{Batch, Client as Channel, PredictError};
 use pyo3::prelude::*;
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ impl Open {
 
     /// The daemon's model table.
     pub(crate) fn models(&self) -> Vec<ModelRow> {
-        let row = |row: factord::client::ModelRow| ModelRow {
+        let row = |row: factord_core::client::ModelRow| ModelRow {
             id: row.id,
             name: row.name,
             kind: row.kind.to_string(),

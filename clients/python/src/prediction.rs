@@ -1,8 +1,8 @@
 //! What Python gets: one prediction, or columns of many.
 
 use crate::error;
-use factord::client::{Answer, PredictError};
-use factord::model::evaluator::Answer as Evaluated;
+use factord_core::client::{Answer, PredictError};
+use factord_core::model::evaluator::Answer as Evaluated;
 use numpy::PyArray1;
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
@@ -74,8 +74,8 @@ impl Prediction {
     }
 }
 
-impl From<factord::client::Prediction> for Prediction {
-    fn from(from: factord::client::Prediction) -> Prediction {
+impl From<factord_core::client::Prediction> for Prediction {
+    fn from(from: factord_core::client::Prediction) -> Prediction {
         Prediction {
             y: from.y,
             second: from.second,

@@ -2,7 +2,7 @@
 //! signals between slices of time, so that Ctrl-C ends any wait.
 
 use crate::error;
-use factord::client::{AttachOptions, Client as Channel, PredictError};
+use factord_core::client::{AttachOptions, Client as Channel, PredictError};
 use pyo3::prelude::*;
 use std::time::{Duration, Instant};
 

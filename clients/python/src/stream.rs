@@ -3,7 +3,7 @@
 use crate::prediction::Columns;
 use crate::rows::{Blocks, Segment};
 use crate::slices::{self, SLICE};
-use factord::client::{Batch, Client as Channel, PredictError};
+use factord_core::client::{Batch, Client as Channel, PredictError};
 use pyo3::prelude::*;
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! Windows as Python gets them: columns of many, or one by name.
 
-use factord::factors::Row;
+use factord_factors::Row;
 use numpy::PyArray1;
 use pyo3::prelude::*;
 use std::collections::HashMap;

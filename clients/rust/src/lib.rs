@@ -119,18 +119,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The code lives in the `factord` package, which the daemon's own tools use too; this crate takes
-//! it without the daemon, so no HTTP and no command-line crate is in its dependency tree.
+//! The code lives in `factord-core` and `factord-factors`, which the daemon uses too; no HTTP
+//! and no command-line crate is in this crate's dependency tree.
 
 #![warn(missing_docs)]
 
-pub use factord::channel::{AttachError, Refusal, socket_path};
-pub use factord::client::{Answer, AttachOptions, Client, ModelRow, PredictError, Prediction};
-pub use factord::counters::{Observer, Snapshot};
-pub use factord::factors;
-pub use factord::idle::IdleStrategy;
-pub use factord::model::Kind;
-pub use factord::region::OpenError;
+pub use factord_core::channel::{AttachError, Refusal, socket_path};
+pub use factord_core::client::{Answer, AttachOptions, Client, ModelRow, PredictError, Prediction};
+pub use factord_core::counters::{Observer, Snapshot};
+pub use factord_core::idle::IdleStrategy;
+pub use factord_core::model::Kind;
+pub use factord_core::region::OpenError;
+pub use factord_factors as factors;
 
 const fn is_send<T: Send>() {}
 

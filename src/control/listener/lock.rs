@@ -4,7 +4,8 @@
 //! this user's own, which others cannot open, and is removed by whoever holds it.
 
 use super::{ListenError, Place};
-use crate::sys::{files, sched, trust};
+use factord_core::sys::{sched, trust};
+use factord_models::regular;
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, TryLockError};
 use std::io;
@@ -59,7 +60,7 @@ impl Drop for Lock {
 
 fn open(path: &Path) -> Result<File, ListenError> {
     let owner = |metadata: io::Result<Metadata>| metadata.map(|metadata| metadata.uid());
-    let (opened, owner) = match files::open_lock(path) {
+    let (opened, owner) = match regular::open_lock(path) {
         Ok(file) => {
             let owner = owner(file.metadata());
             (Ok(file), owner)

@@ -7,7 +7,7 @@ use super::conn::{Conn, Phase};
 use super::refusal::Refusal;
 use super::{Guard, LISTENER_KEY};
 use crate::sys::epoll::Interest;
-use crate::sys::socket;
+use factord_core::sys::socket;
 use std::io::{self, Write};
 use std::net::TcpStream;
 use std::os::fd::AsFd;

@@ -23,8 +23,8 @@ use super::limits::{ANSWER_DEADLINE, HANDLER_COUNT, PUBLIC_IN_FLIGHT_MAX, STOP_D
 use super::metrics::Metrics;
 use crate::sys::epoll::{Epoll, Interest, Ready};
 use crate::sys::hidden::HiddenAddress;
-use crate::sys::socket;
 use conn::{Conn, Phase};
+use factord_core::sys::socket;
 use link::{Errand, Link, LinkError};
 use refusal::Refusal;
 use std::collections::{BTreeSet, HashMap, VecDeque};

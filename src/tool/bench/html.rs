@@ -3,7 +3,7 @@
 use super::report::{OpenLoop, QUANTILES, Report, middle};
 use super::session::{CHANNEL_COUNTS, IDLE_COUNT};
 use crate::measure::timeline::Subject;
-use crate::plot::{Axis, Chart, escaped, label, long, page_head};
+use factord_quant::plot::{Axis, Chart, escaped, label, long, page_head};
 use hdrhistogram::Histogram;
 use std::fmt::{Result, Write};
 

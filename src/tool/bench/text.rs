@@ -3,7 +3,7 @@
 use super::report::{OpenLoop, QUANTILES, Report, middle, quartiles};
 use super::session::{CHANNEL_COUNTS, IDLE_COUNT};
 use crate::measure::timeline::{Ratio, Subject};
-use crate::plot::long;
+use factord_quant::plot::long;
 use hdrhistogram::Histogram;
 use std::fmt::Write;
 

@@ -2,7 +2,7 @@
 
 use super::{By, Classifier, Figures, Question, Report, regression_cells};
 use super::{CLASSIFIER, EvaluateArgs, REGRESSION, classifier_cells, defined, four};
-use crate::plot::{Axis, Chart, escaped, page_head};
+use factord_quant::plot::{Axis, Chart, escaped, page_head};
 use std::fmt::{Result, Write};
 
 /// Groups of a sort that are listed; JSON has all of them.

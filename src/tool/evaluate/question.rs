@@ -3,8 +3,8 @@
 
 use super::EvaluateArgs;
 use crate::exit::Code;
-use crate::score::{Made, Record};
 use crate::tool::Failure;
+use factord_quant::score::{Made, Record};
 use std::fmt::Display;
 
 /// What is predicted where nothing says more; the vendor of the built-in models' data has another

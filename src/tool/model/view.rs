@@ -1,9 +1,9 @@
 //! How a model is shown: in a line, as a page, as JSON.
 
-use crate::model::Kind;
-use crate::model::file::{Artifact, MetricValue};
-use crate::model::import::{self, Given};
 use crate::tool::Failure;
+use factord_core::model::Kind;
+use factord_models::file::{Artifact, MetricValue};
+use factord_models::import::{self, Given};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::fs::File;

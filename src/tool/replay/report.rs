@@ -3,8 +3,8 @@
 use super::pace::Speed;
 use super::session::Done;
 use super::tally::{Figures, Tally};
-use crate::score::Made;
 use crate::tool::{Failure, print};
+use factord_quant::score::Made;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

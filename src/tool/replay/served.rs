@@ -1,15 +1,15 @@
 //! [`Served`]: one model of the running daemon, asked window by window.
 
 use super::window::{self, Column};
-use crate::channel;
-use crate::client::{AttachOptions, Client, Prediction};
 use crate::exit::Code;
-use crate::factors::Row;
-use crate::idle::IdleStrategy;
-use crate::model::Kind;
-use crate::score::Made;
 use crate::tool::predict::served;
 use crate::tool::{Failure, model};
+use factord_core::channel;
+use factord_core::client::{AttachOptions, Client, Prediction};
+use factord_core::idle::IdleStrategy;
+use factord_core::model::Kind;
+use factord_factors::Row;
+use factord_quant::score::Made;
 use quanta::Clock;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! [`Sink`]: where the rows of a replay go.
 
 use super::window::{Predicted, record, schema};
-use crate::score::{Made, Record};
-use crate::table::{TableError, Writer, WriterOptions, is_parquet};
 use arrow_schema::SchemaRef;
+use factord_quant::score::{Made, Record};
+use factord_quant::table::{TableError, Writer, WriterOptions, is_parquet};
 use std::path::{Path, PathBuf};
 
 /// Rows written together at full speed.

@@ -1,7 +1,7 @@
 //! [`Tally`]: predictions against what the windows turned out to be, as they come.
 
-use crate::factors::Row;
-use crate::table;
+use factord_factors::Row;
+use factord_quant::table;
 use std::collections::{HashMap, VecDeque};
 
 /// One window's two answers.
@@ -102,7 +102,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::factors::{Engine, Settings, Side, Trade};
+    use factord_factors::{Engine, Settings, Side, Trade};
 
     fn answers(regression: f64, class: bool) -> Answers {
         Answers { regression, class }

@@ -1,10 +1,10 @@
 //! A window's columns by name, and as a table together with what was predicted.
 
 use super::tally::Answers;
-use crate::factors::Row;
-use crate::trades::feature_schema;
 use arrow_array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use factord_factors::Row;
+use factord_quant::trades::feature_schema;
 use std::sync::Arc;
 
 /// Takes one number from a window.

@@ -1,7 +1,7 @@
 //! Hostile ONNX files: refused within bounds, or a sound artifact; never a panic.
 
 use super::*;
-use factord::model::file::Artifact;
+use factord_models::file::Artifact;
 use proptest::prelude::*;
 
 fn read(bytes: &[u8]) -> Result<Import, ImportError> {

@@ -4,9 +4,9 @@ mod hostile;
 mod proto;
 mod refusals;
 
-use factord::model::Model as Served;
-use factord::model::eval::eval;
-use factord::model::import::{self, Import, ImportError, Options, Stats};
+use factord_core::model::Model as Served;
+use factord_core::model::eval::eval;
+use factord_models::import::{self, Import, ImportError, Options, Stats};
 use prost::Message;
 pub(crate) use proto::*;
 

@@ -1,4 +1,4 @@
-// Generated from src/abi.rs, src/channel/message.rs and src/model/exp.rs by
+// Generated from abi.rs, channel/message.rs and model/exp.rs of crates/core/src by
 // `make constants`; a test of the daemon fails when it is not fresh.
 package factord;
 

@@ -1,0 +1,380 @@
+//! The client: attach to a daemon, then predict through shared memory.
+//!
+//! After [`Client::attach`] a call makes no system call, takes no lock and allocates nothing
+//! while the engine answers; one that waits asks the socket ten times a second. When the engine
+//! dies (its heartbeat stands still and its socket hangs up), or hangs up on this client alone, the
+//! client attaches again with back-off and publishes its unanswered requests once more; the caller
+//! sees an error only past its own deadline. Every answer is delivered once, in the order of
+//! submission, and its echo is checked.
+
+mod answer;
+mod batch;
+mod local;
+mod names;
+mod session;
+mod watch;
+
+pub use answer::{Answer, AttachOptions, PredictError, Prediction};
+pub use batch::Batch;
+
+use crate::abi::request;
+use crate::channel::{self, Attempt, Refusal};
+use crate::counters::Unsettled;
+use crate::idle::{Idle, IdleStrategy};
+use crate::ring::Geometry;
+use crate::sys::clock;
+use answer::answer;
+use core::cell::RefCell;
+use core::time::Duration;
+use names::{NOT_SERVED, Names};
+use session::Session;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use watch::{Beat, RETRY_NS};
+
+pub use crate::channel::AttachError;
+pub use crate::counters::ModelRow;
+
+/// Empty looks between two readings of the clock, less one: a mask.
+fn clock_mask(strategy: IdleStrategy) -> u32 {
+    match strategy {
+        // 64: with a pause of some 15 ns each, the clock is read about once a microsecond.
+        IdleStrategy::Noop | IdleStrategy::Spin => 63,
+        // Nobody knows when the core comes back: each look reads it.
+        IdleStrategy::Yield | IdleStrategy::Backoff => 0,
+    }
+}
+
+/// Looks for an answer before a waiting call turns to clocks and back-off.
+// 64: some 1 us, ten round trips of a quiet machine.
+const QUICK_LOOKS: u32 = 64;
+
+/// A channel to the daemon, for one thread at a time: it is `Send` and not `Sync`.
+#[derive(Debug)]
+pub struct Client {
+    options: AttachOptions,
+    path: PathBuf,
+    geometry: Geometry,
+    session: Session,
+    /// Its cell keeps the client to one thread at a time.
+    names: RefCell<Names>,
+    connected: bool,
+    /// The ticket of position `p` is `base + p`.
+    base: u64,
+    /// Answers taken while waiting for a later one.
+    early: VecDeque<(u64, Answer)>,
+    /// Tickets whose callers gave up.
+    abandoned: VecDeque<u64>,
+    flags: u64,
+    empty_looks: u32,
+    clock_mask: u32,
+    beat: Beat,
+    /// The way back to an engine.
+    attempt: Option<Attempt>,
+    retry_at_ns: u64,
+    retry_pause_ns: u64,
+}
+
+impl Client {
+    /// Attaches to the daemon.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError`] when no daemon listens, it refuses, or it speaks another ABI.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use factord_core::client::{AttachOptions, Client};
+    /// use std::time::Duration;
+    ///
+    /// let mut client = Client::attach(&AttachOptions::default())?;
+    /// let model = client.model("regression").expect("served by default").id;
+    /// let answer = client.predict(model, &[0.5, 0.2, 0.3], Duration::from_millis(10))?;
+    /// println!("{}", answer.y);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn attach(options: &AttachOptions) -> Result<Client, AttachError> {
+        let path = channel::socket_path(options.socket.as_deref());
+        let geometry = Geometry::new(options.feature_count, options.slot_count).ok_or(
+            AttachError::Refused(Refusal::Geometry {
+                feature_count: options.feature_count as u64,
+                slot_count: options.slot_count as u64,
+            }),
+        )?;
+        let AttachOptions { daemon_uid, name, wait, .. } = options;
+        let attached = channel::attach_within(&path, *daemon_uid, geometry, name, *wait)?;
+        let session = Session::new(attached, geometry);
+        let table = session.table().map_err(|Unsettled| AttachError::Unsettled)?;
+        let mut names = Names::new();
+        names.enter(table);
+        Ok(Client {
+            options: options.clone(),
+            path,
+            geometry,
+            session,
+            names: RefCell::new(names),
+            connected: true,
+            base: 0,
+            early: VecDeque::with_capacity(geometry.slot_count()),
+            abandoned: VecDeque::with_capacity(geometry.slot_count()),
+            flags: 0,
+            empty_looks: 0,
+            clock_mask: clock_mask(options.idle),
+            beat: Beat::new(clock::monotonic_ns()),
+            attempt: None,
+            retry_at_ns: 0,
+            retry_pause_ns: RETRY_NS.start,
+        })
+    }
+
+    /// Asks for the engine's time stamps with every later request, or no longer.
+    pub fn stamp(&mut self, wanted: bool) {
+        self.flags = if wanted { request::FLAG_STAMP } else { 0 };
+    }
+
+    /// Predicts one row and waits for the answer, at most until `deadline` from now.
+    ///
+    /// # Errors
+    ///
+    /// [`PredictError`]; `Deadline` or, when the engine is gone, `NotConnected` past the deadline.
+    #[inline(always)]
+    pub fn predict(&mut self, model: u16, x: &[f64], deadline: Duration) -> Answer {
+        if !self.connected || !self.has_room() {
+            return self.predict_late(model, x, deadline);
+        }
+        let ticket = self.submit(model, x)?;
+        // With nothing else under way the next answer is this one's and needs no sorting.
+        if self.session.in_flight() == 1 {
+            for _ in 0..QUICK_LOOKS {
+                if let Some((_, response, echo)) = self.session.pop() {
+                    return answer(&response, echo);
+                }
+                core::hint::spin_loop();
+            }
+        }
+        self.wait_for(ticket, deadline)
+    }
+
+    /// Waits for room in the ring, then predicts.
+    #[cold]
+    fn predict_late(&mut self, model: u16, x: &[f64], deadline: Duration) -> Answer {
+        let end_ns = clock::end_of(deadline);
+        let mut idle = Idle::new(self.options.idle);
+        loop {
+            match self.submit(model, x) {
+                Ok(ticket) => {
+                    let left_ns = end_ns.saturating_sub(clock::monotonic_ns());
+                    return self.wait_for(ticket, Duration::from_nanos(left_ns));
+                }
+                Err(PredictError::BackPressure | PredictError::NotConnected) => {}
+                Err(other) => return Err(other),
+            }
+            // Only answers that nobody waits for may be dropped to make room.
+            if let Some(entry) = self.take_next() {
+                self.early.push_back(entry);
+            }
+            if clock::monotonic_ns() >= end_ns {
+                return Err(if self.connected {
+                    PredictError::BackPressure
+                } else {
+                    PredictError::NotConnected
+                });
+            }
+            self.look_after_engine();
+            idle.wait();
+        }
+    }
+
+    fn wait_for(&mut self, ticket: u64, deadline: Duration) -> Answer {
+        let mut idle = Idle::new(self.options.idle);
+        let mut end_ns = 0;
+        let mut looks = 0u32;
+        loop {
+            if let Some((taken, answer)) = self.take_next() {
+                if taken == ticket {
+                    return answer;
+                }
+                self.early.push_back((taken, answer));
+                continue;
+            }
+            looks += 1;
+            if looks & self.clock_mask == 0 {
+                let now_ns = clock::monotonic_ns();
+                if end_ns == 0 {
+                    // The first reading comes about a microsecond after the start.
+                    end_ns = now_ns.saturating_add(clock::nanoseconds(deadline));
+                }
+                if now_ns >= end_ns {
+                    self.abandoned.push_back(ticket);
+                    return Err(if self.connected {
+                        PredictError::Deadline
+                    } else {
+                        PredictError::NotConnected
+                    });
+                }
+                self.look_after_engine();
+            }
+            idle.wait();
+        }
+    }
+
+    /// Publishes a request without waiting and returns its ticket; tickets count up from 1.
+    ///
+    /// # Errors
+    ///
+    /// `WidthMismatch` when `x` has not the channel's number of features, `BackPressure` when as
+    /// many requests are under way as the ring has slots, `NotConnected` when the engine is gone.
+    #[inline(always)]
+    pub fn submit(&mut self, model: u16, x: &[f64]) -> Result<u64, PredictError> {
+        if x.len() != self.geometry.feature_count() {
+            return Err(PredictError::WidthMismatch);
+        }
+        if !self.connected || !self.has_room() {
+            self.make_way()?;
+        }
+        let meta = self.meta(model);
+        Ok(self.base + self.session.push(meta, x))
+    }
+
+    /// Makes a request possible: by an engine that is back, and by room that answers nobody waits
+    /// for take up.
+    #[cold]
+    fn make_way(&mut self) -> Result<(), PredictError> {
+        if !self.connected {
+            self.look_after_engine();
+        }
+        while !self.has_room() && !self.abandoned.is_empty() {
+            let Some(entry) = self.take_next() else { break };
+            self.early.push_back(entry);
+        }
+        if !self.has_room() {
+            return Err(PredictError::BackPressure);
+        }
+        if self.connected { Ok(()) } else { Err(PredictError::NotConnected) }
+    }
+
+    /// The first word of a request for a model of the client's number.
+    #[inline(always)]
+    fn meta(&mut self, model: u16) -> u64 {
+        u64::from(self.engine_number(model)) | self.flags
+    }
+
+    /// The engine's number for a model of the client's number.
+    #[inline(always)]
+    fn engine_number(&mut self, model: u16) -> u16 {
+        match self.names.get_mut().engine(model) {
+            NOT_SERVED => self.look_up_again(model),
+            number => number,
+        }
+    }
+
+    /// Reads the model table again if it has changed: a reload may have brought the model back.
+    #[cold]
+    fn look_up_again(&mut self, model: u16) -> u16 {
+        self.enter_models();
+        self.names.get_mut().engine(model)
+    }
+
+    /// Reads the model table again if it has changed since.
+    #[inline]
+    fn enter_models(&self) {
+        if !self.names.borrow().are_of(self.session.models_sequence())
+            && let Some(table) = self.session.table_now()
+        {
+            self.names.borrow_mut().enter(table);
+        }
+    }
+
+    /// Takes the next answer, in the order of submission, without waiting; `None` when the next
+    /// one is not there yet.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` while the engine is gone; requests under way are kept and published again
+    /// once it is back, so polling on is right.
+    #[inline]
+    pub fn poll(&mut self) -> Result<Option<(u64, Answer)>, PredictError> {
+        if let Some(entry) = self.early.pop_front() {
+            return Ok(Some(entry));
+        }
+        if let Some(entry) = self.take_next() {
+            return Ok(Some(entry));
+        }
+        self.empty_looks = self.empty_looks.wrapping_add(1);
+        if self.empty_looks & self.clock_mask == 0 || !self.connected {
+            self.look_after_engine();
+        }
+        if self.connected { Ok(None) } else { Err(PredictError::NotConnected) }
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.session.in_flight() + self.early.len() < self.geometry.slot_count()
+    }
+
+    /// Takes the next answer that somebody waits for.
+    #[inline]
+    fn take_next(&mut self) -> Option<(u64, Answer)> {
+        // NB: a daemon that lies may answer what nobody has asked yet.
+        while self.session.in_flight() > 0 {
+            let (position, response, echo) = self.session.pop()?;
+            let ticket = self.base + position;
+            if self.abandoned.front() == Some(&ticket) {
+                self.abandoned.pop_front();
+                continue;
+            }
+            return Some((ticket, answer(&response, echo)));
+        }
+        None
+    }
+
+    /// The daemon's model table, as it is now, with the client's own numbers as ids; empty when the
+    /// daemon died in the middle of an update, until the next engine is there.
+    ///
+    /// A number belongs to a name for the client's life: the engine's numbers may be others after a
+    /// restart, the client's stay. `regression` is 0 and `classification` 1; the others follow as
+    /// they are first seen.
+    pub fn models(&self) -> Vec<ModelRow> {
+        let Ok(table) = self.session.table() else { return Vec::new() };
+        self.names.borrow_mut().enter(table)
+    }
+
+    /// The client's number of a model by name; `None` when the engine does not serve it now. Costs
+    /// one load and a comparison a name, and reads the table only when it has changed.
+    #[inline]
+    pub fn number(&self, name: &str) -> Option<u16> {
+        self.enter_models();
+        self.names.borrow().find(name)
+    }
+
+    /// Changes whenever the model table does; costs one load.
+    pub fn models_sequence(&self) -> u64 {
+        self.session.models_sequence()
+    }
+
+    /// The row of one model by name.
+    pub fn model(&self, name: &str) -> Option<ModelRow> {
+        self.models().into_iter().find(|row| row.name == name)
+    }
+
+    /// The epoch of the engine this channel is attached to.
+    pub fn epoch(&self) -> u64 {
+        self.session.epoch()
+    }
+
+    /// Features of every request of this channel.
+    pub fn feature_count(&self) -> usize {
+        self.geometry.feature_count()
+    }
+
+    /// Slots of each ring: the most requests that can be under way.
+    pub fn slot_count(&self) -> usize {
+        self.geometry.slot_count()
+    }
+
+    /// Tells whether the engine was there when last looked for.
+    pub fn connected(&self) -> bool {
+        self.connected
+    }
+}

@@ -1,0 +1,47 @@
+//! The core of `factord`: predictions of small models through shared memory, in nanoseconds.
+//!
+//! A daemon pins one thread to a core and polls rings that its clients write. A client stores a
+//! request into a slot, the thread evaluates the model and stores the answer into the slot of the
+//! same number on the way back:
+//!
+//! ```text
+//!              client process                              engine process
+//!   +----------------------------------+      +--------------------------------------+
+//!   | push  sequence|meta|x0|x1|x2     | REQ  |  look, read, evaluate                |
+//!   |       ---------------------------+----->|  (worker: no lock, no syscall,       |
+//!   | pop   sequence|y|second|status|..| RESP |   no allocation, no clock)           |
+//!   |       <--------------------------+------+  push                                |
+//!   +----------------------------------+      +--------------------------------------+
+//!        STATUS, MODELS: written by the engine, read by everybody, no help needed
+//! ```
+//!
+//! The contract: one writer a region; nothing a peer writes is trusted; the same bits on every
+//! path and machine; every answer says which model answered and for which words; an answer is
+//! delivered once or its request fails by the caller's own deadline.
+//!
+//! Clients start at [`client::Client`]. A module names only lower floors, from the ground: [`abi`],
+//! [`sync`], [`vectors`], [`idle`]; [`sys`]; [`region`], [`ring`], [`model`]; [`channel`];
+//! [`counters`]; [`client`], [`worker`].
+
+#![cfg_attr(loom, allow(dead_code))]
+
+pub mod abi;
+pub mod model;
+pub mod ring;
+pub mod sync;
+pub mod vectors;
+
+#[cfg(not(loom))]
+pub mod channel;
+#[cfg(not(loom))]
+pub mod client;
+#[cfg(not(loom))]
+pub mod counters;
+#[cfg(not(loom))]
+pub mod idle;
+#[cfg(not(loom))]
+pub mod region;
+#[cfg(not(loom))]
+pub mod sys;
+#[cfg(not(loom))]
+pub mod worker;

@@ -1,0 +1,286 @@
+//! Regions: sealed memory files and their mappings. Create, seal, open, validate, unmap.
+//!
+//! A [`Mapping`] is writable and reached only as lines of atomics, a [`View`] is read-only and
+//! reached only as words that have no store. Nothing here reads a byte that a peer wrote.
+
+use crate::abi::{LINE_LEN, LINE_WORDS, REGION_LEN_MAX};
+use crate::sync::{AtomicU64, Line, ReadOnlyWord};
+use crate::sys::memory;
+use core::mem::ManuallyDrop;
+use memmap2::{MmapOptions, MmapRaw};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use thiserror::Error;
+
+/// Why a descriptor from the daemon was not mapped.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The size is not the one the handshake named.
+    #[error("{name} has {found} bytes, the handshake says {expected}")]
+    Size {
+        /// Which region.
+        name: &'static str,
+        /// Its size.
+        found: u64,
+        /// What the daemon said.
+        expected: u64,
+    },
+    /// A seal is missing, so that a peer could take memory away.
+    #[error("{name} is not sealed: a peer could truncate it")]
+    Seals {
+        /// Which region.
+        name: &'static str,
+    },
+    /// Its header is not the one the handshake calls for: half made, or another's.
+    #[error("{name} says {found:#x} at offset {offset}, the handshake says {expected:#x}")]
+    Header {
+        /// Which region.
+        name: &'static str,
+        /// The word's place in bytes.
+        offset: usize,
+        /// What stands there.
+        found: u64,
+        /// What should.
+        expected: u64,
+    },
+    /// The system refused.
+    #[error("{name} cannot be mapped: {source}")]
+    Map {
+        /// Which region.
+        name: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// The page table refuses stores.
+    Read,
+    Write,
+}
+
+/// A mapped region; unmapped when dropped in the process that mapped it.
+#[derive(Debug)]
+struct Mapped {
+    map: ManuallyDrop<MmapRaw>,
+    /// The process that mapped it.
+    // NB: a forked child has no such mapping, and may have another one at the same place.
+    pid: u32,
+    line_count: usize,
+    access: Access,
+}
+
+impl Mapped {
+    fn new(fd: BorrowedFd<'_>, line_count: usize, access: Access) -> io::Result<Mapped> {
+        let mut options = MmapOptions::new();
+        options.len(line_count * LINE_LEN);
+        let map = match access {
+            Access::Read => options.map_raw_read_only(&fd),
+            Access::Write => options.map_raw(&fd),
+        }?;
+        let (map, pid) = (ManuallyDrop::new(map), std::process::id());
+        let mapped = Mapped { map, pid, line_count, access };
+        // SAFETY: the pointer and length are those of the mapping just made.
+        unsafe { memory::keep_from_children(mapped.map.as_mut_ptr(), mapped.map.len()) }?;
+        Ok(mapped)
+    }
+
+    /// Maps a region that the daemon made, after checking its seals and its size.
+    fn open(
+        name: &'static str,
+        fd: &OwnedFd,
+        line_count: usize,
+        access: Access,
+    ) -> Result<Mapped, OpenError> {
+        let map_error = |source| OpenError::Map { name, source };
+        // Seals first: a size that is not sealed may be another one after it was read.
+        let seals = memory::seals(fd.as_fd()).map_err(map_error)?;
+        if !seals.size {
+            return Err(OpenError::Seals { name });
+        }
+        let expected = (line_count * LINE_LEN) as u64;
+        let found = memory::len(fd.as_fd()).map_err(map_error)?;
+        if found != expected {
+            return Err(OpenError::Size { name, found, expected });
+        }
+        let mapped = Mapped::new(fd.as_fd(), line_count, access).map_err(map_error)?;
+        mapped.populate().map_err(map_error)?;
+        Ok(mapped)
+    }
+
+    fn populate(&self) -> io::Result<()> {
+        let writable = self.access == Access::Write;
+        // SAFETY: the pointer and length are those of the mapping, which `self` keeps alive.
+        unsafe { memory::populate(self.map.as_mut_ptr(), self.map.len(), writable) }
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        if self.pid == std::process::id() {
+            // SAFETY: this is the only place that drops it, and `self` is not used any more.
+            unsafe { ManuallyDrop::drop(&mut self.map) };
+        }
+    }
+}
+
+/// A region mapped for loads and stores.
+// Only `Access::Write` is wrapped in it.
+#[derive(Debug)]
+pub struct Mapping(Mapped);
+
+impl Mapping {
+    /// Maps a region that the daemon made, after checking its seals and its size.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] when the file is not what the handshake said.
+    pub fn open(name: &'static str, fd: &OwnedFd, line_count: usize) -> Result<Mapping, OpenError> {
+        Mapped::open(name, fd, line_count, Access::Write).map(Mapping)
+    }
+
+    /// Fills the page table so that later accesses do not fault.
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
+    pub fn populate(&self) -> io::Result<()> {
+        self.0.populate()
+    }
+
+    /// Keeps the mapping from being swapped out.
+    ///
+    /// # Errors
+    ///
+    /// The system's error, when the limit for locked memory is reached.
+    pub fn lock(&self) -> io::Result<()> {
+        // SAFETY: the pointer and length are those of the mapping, which `self` keeps alive.
+        unsafe { memory::lock(self.0.map.as_mut_ptr(), self.0.map.len()) }
+    }
+
+    /// The words of the region, in order.
+    #[inline]
+    pub fn words(&self) -> &[AtomicU64] {
+        self.as_ref().as_flattened()
+    }
+}
+
+impl AsRef<[Line]> for Mapping {
+    #[inline]
+    fn as_ref(&self) -> &[Line] {
+        let start = self.0.map.as_ptr().cast::<Line>();
+        // SAFETY: the mapping is writable, page-aligned, `line_count` lines long and lives as long
+        // as `self`; the size seals, set or checked before mapping, keep it backed. Lines are
+        // atomics, so a peer that stores concurrently makes no data race.
+        unsafe { core::slice::from_raw_parts(start, self.0.line_count) }
+    }
+}
+
+/// A region mapped for loads alone: a store, at which the process would die, does not compile.
+///
+/// ```
+/// let region = factord_core::region::Region::create("view", 1)?;
+/// let view = region.view_head(1)?;
+/// assert_eq!(view.words()[0].load_relaxed(), 0);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// ```compile_fail,E0599
+/// let region = factord_core::region::Region::create("view", 1)?;
+/// let view = region.view_head(1)?;
+/// view.words()[0].store(1, factord_core::sync::Ordering::Relaxed);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct View(Mapped);
+
+impl View {
+    /// Maps a region that the daemon made, after checking its seals and its size.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] when the file is not what the handshake said.
+    pub fn open(name: &'static str, fd: &OwnedFd, line_count: usize) -> Result<View, OpenError> {
+        Mapped::open(name, fd, line_count, Access::Read).map(View)
+    }
+
+    /// The words of the region, in order.
+    #[inline]
+    pub fn words(&self) -> &[ReadOnlyWord] {
+        let start = self.0.map.as_ptr().cast::<[ReadOnlyWord; LINE_WORDS]>();
+        // SAFETY: place, length, life and backing are as in `Mapping`. The words are atomics, so a
+        // peer that stores concurrently makes no data race, and they have nothing but a relaxed
+        // load, which is defined on read-only memory.
+        let lines = unsafe { core::slice::from_raw_parts(start, self.0.line_count) };
+        lines.as_flattened()
+    }
+}
+
+/// A region this process made: its file and its own mapping.
+#[derive(Debug)]
+pub struct Region {
+    fd: OwnedFd,
+    mapping: Mapping,
+}
+
+impl Region {
+    /// Makes a zeroed region with fixed size, mapped by this process.
+    ///
+    /// # Errors
+    ///
+    /// The system's error, when the memory is not there.
+    pub fn create(name: &str, line_count: usize) -> io::Result<Region> {
+        let len = line_count * LINE_LEN;
+        if len == 0 || len > REGION_LEN_MAX {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        let fd = memory::create(name, len as u64)?;
+        let mapping = Mapping(Mapped::new(fd.as_fd(), line_count, Access::Write)?);
+        memory::seal_size(fd.as_fd())?;
+        Ok(Region { fd, mapping })
+    }
+
+    /// Refuses all writers but the mappings that exist.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` when a peer closed the file to new seals first.
+    pub fn seal_write(&self) -> io::Result<()> {
+        memory::seal_write(self.fd.as_fd())
+    }
+
+    /// A second descriptor that cannot be mapped for writing.
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
+    pub fn read_only(&self) -> io::Result<OwnedFd> {
+        memory::reopen_read_only(self.fd.as_fd())
+    }
+
+    /// The region's own descriptor.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// The mapping of this process.
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// A view of the first lines alone.
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
+    pub fn view_head(&self, line_count: usize) -> io::Result<View> {
+        let line_count = line_count.min(self.mapping.0.line_count);
+        Mapped::new(self.fd.as_fd(), line_count, Access::Read).map(View)
+    }
+
+    /// Keeps the mapping alone and closes the file.
+    pub fn into_mapping(self) -> Mapping {
+        self.mapping
+    }
+}

@@ -1,0 +1,124 @@
+//! [`Book`]: one engine for every symbol.
+
+use super::Trade;
+use super::engine::Engine;
+use super::row::{Counts, Row};
+use super::settings::{Settings, SettingsError};
+use std::collections::HashMap;
+
+/// The number of a symbol in its [`Book`], in the order in which symbols first came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SymbolIndex(usize);
+
+impl SymbolIndex {
+    /// The number, counted from 0.
+    pub fn number(self) -> usize {
+        self.0
+    }
+}
+
+/// Trades of many symbols in, their rows out. A symbol's windows close by its own trades: symbols
+/// do not wait for each other, and one may be ahead of another in time.
+///
+/// # Examples
+///
+/// ```
+/// use factord_factors::{Book, Settings, Side, Trade};
+///
+/// let mut book = Book::new(&Settings::default())?;
+/// let symbol = book.symbol("600519.SH");
+/// let mut names = Vec::new();
+/// let trade = Trade::new(0, 10.0, 300.0, Side::Buy);
+/// book.push(symbol, &trade, &mut |symbol, _row| names.push(symbol.to_owned()));
+/// book.finish(&mut |symbol, _row| names.push(symbol.to_owned()));
+/// assert_eq!(names, ["600519.SH"]);
+/// # Ok::<(), factord_factors::SettingsError>(())
+/// ```
+pub struct Book {
+    settings: Settings,
+    numbers: HashMap<String, SymbolIndex>,
+    names: Vec<String>,
+    engines: Vec<Engine>,
+}
+
+impl Book {
+    /// Makes a book without symbols.
+    ///
+    /// # Errors
+    /// A [`SettingsError`] names the setting that cannot be used.
+    pub fn new(settings: &Settings) -> Result<Book, SettingsError> {
+        settings.check()?;
+        let (names, engines) = (Vec::new(), Vec::new());
+        Ok(Book { settings: *settings, numbers: HashMap::new(), names, engines })
+    }
+
+    /// The number of a symbol, which gets an engine the first time it is named.
+    pub fn symbol(&mut self, name: &str) -> SymbolIndex {
+        if let Some(symbol) = self.numbers.get(name) {
+            return *symbol;
+        }
+        let symbol = SymbolIndex(self.names.len());
+        self.numbers.insert(name.to_owned(), symbol);
+        self.names.push(name.to_owned());
+        let engine = Engine::new(&self.settings);
+        self.engines.push(engine.expect("the settings were checked when the book was made"));
+        symbol
+    }
+
+    /// The name of a symbol of this book.
+    ///
+    /// # Panics
+    /// If the number is another book's.
+    pub fn name(&self, symbol: SymbolIndex) -> &str {
+        &self.names[symbol.0]
+    }
+
+    /// The names of all symbols, in the order in which they came.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The names of all symbols with their numbers.
+    pub fn numbers(&self) -> impl Iterator<Item = (&str, SymbolIndex)> {
+        self.names.iter().enumerate().map(|(at, name)| (name.as_str(), SymbolIndex(at)))
+    }
+
+    /// The engine of a symbol of this book.
+    ///
+    /// # Panics
+    /// If the number is another book's.
+    pub fn engine(&self, symbol: SymbolIndex) -> &Engine {
+        &self.engines[symbol.0]
+    }
+
+    /// Takes a trade; calls `out` for each window of the symbol that it closes.
+    ///
+    /// # Panics
+    /// If the number is another book's.
+    #[inline]
+    pub fn push(&mut self, symbol: SymbolIndex, trade: &Trade, out: &mut impl FnMut(&str, &Row)) {
+        let name = &self.names[symbol.0];
+        self.engines[symbol.0].push(trade, &mut |row| out(name, row));
+    }
+
+    /// Says that it is `now_ns`: closes the windows by time of all symbols that ended before.
+    pub fn advance(&mut self, now_ns: i64, out: &mut impl FnMut(&str, &Row)) {
+        for (name, engine) in self.names.iter().zip(&mut self.engines) {
+            engine.advance(now_ns, &mut |row| out(name, row));
+        }
+    }
+
+    /// Says that the input has ended: see [`Engine::finish`].
+    pub fn finish(&mut self, out: &mut impl FnMut(&str, &Row)) {
+        for (name, engine) in self.names.iter().zip(&mut self.engines) {
+            engine.finish(&mut |row| out(name, row));
+        }
+    }
+
+    /// The counts of all symbols together.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.engines.iter().for_each(|engine| counts.add(&engine.counts()));
+        counts
+    }
+}

@@ -1,0 +1,246 @@
+//! The models a daemon serves: those it was built with, or those of a directory.
+
+use super::file::{self, Artifact, ArtifactFileError};
+use super::import::{self, Given, ImportFileError};
+use super::together;
+use factord_core::model::Kind;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thiserror::Error;
+
+/// The most models of a directory: the rows of the model table in STATUS.
+pub use factord_core::abi::MODEL_COUNT_MAX;
+
+/// The two models of the HTTP interface, which clients know as ids 0 and 1.
+const FIRST: [&str; 2] = ["regression", "classification"];
+
+/// The most models of other names.
+const OTHERS_MAX: usize = MODEL_COUNT_MAX - FIRST.len();
+
+/// How the files end from which these two may be imported, `regression_model.pkl` first: a pickle
+/// holds float64, an ONNX model most often float32.
+const IMPORTED: [&str; 2] = ["_model.pkl", "_model.onnx"];
+
+/// Statistics of the training data beside such files.
+const IMPORTED_STATS: &str = "data_stats.json";
+
+/// A model ready to be served.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Served {
+    /// The model, checked.
+    pub artifact: Artifact,
+    /// Its canonical encoding.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of that encoding.
+    pub sha256: [u8; 32],
+    /// Where it came from: a path, or `built in`.
+    pub origin: String,
+}
+
+/// Why a directory cannot be served.
+#[derive(Debug, Error)]
+pub enum CatalogueError {
+    /// It could not be listed.
+    #[error("cannot read the model directory {}: {error}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// It holds no models.
+    #[error(
+        "{} holds no models: put *.fmodel files or regression_model.pkl there",
+        path.display()
+    )]
+    Empty {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// It holds more models than the table in shared memory has rows.
+    #[error(
+        "{} holds {found} models: `regression`, `classification` and at most {OTHERS_MAX} others can \
+         be served; remove {}",
+        path.display(),
+        found - MODEL_COUNT_MAX
+    )]
+    TooMany {
+        /// The directory.
+        path: PathBuf,
+        /// The number of models.
+        found: usize,
+    },
+    /// It holds more models of other names than the two rows that are kept leave.
+    #[error(
+        "{} holds {found} models beside `regression` and `classification`, at most {OTHERS_MAX} can be \
+         served, since the ids of these two are kept for them; remove {}",
+        path.display(),
+        found - OTHERS_MAX
+    )]
+    TooManyOthers {
+        /// The directory.
+        path: PathBuf,
+        /// The number of models of other names.
+        found: usize,
+    },
+    /// Two artifacts have the same name.
+    #[error("{first} and {second} both hold a model named {name:?}: remove one")]
+    DuplicateName {
+        /// The name.
+        name: String,
+        /// One file.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// The model of a reserved name computes something else.
+    #[error("{origin}: a model named {name:?} must be {}, this one is {}", expected.name(), found.name())]
+    WrongKind {
+        /// The file.
+        origin: String,
+        /// The name.
+        name: String,
+        /// What its users expect.
+        expected: Kind,
+        /// What it is.
+        found: Kind,
+    },
+    /// An artifact is not sound.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactFileError),
+    /// A pickle or ONNX model cannot be imported.
+    #[error(transparent)]
+    Import(#[from] ImportFileError),
+}
+
+impl Served {
+    /// Makes a model ready to be served.
+    pub fn new(artifact: Artifact, origin: String) -> Served {
+        let bytes = artifact.encode();
+        let sha256 = file::sha256(&bytes);
+        Served { artifact, bytes, sha256, origin }
+    }
+
+    /// Reads a file. One with the very bytes that `before` holds under its name was checked then,
+    /// and is not checked again.
+    fn read(path: &Path, before: &[Arc<Served>]) -> Result<Arc<Served>, ArtifactFileError> {
+        let (bytes, origin) = (file::read(path)?, path.display().to_string());
+        let same = |known: &&Arc<Served>| known.origin == origin && known.bytes == bytes;
+        if let Some(known) = before.iter().find(same) {
+            return Ok(Arc::clone(known));
+        }
+        let artifact = Artifact::decode_file(path, &bytes)?;
+        // Only the one canonical encoding is accepted, so that these bytes are it.
+        let sha256 = file::sha256(&bytes);
+        Ok(Arc::new(Served { artifact, bytes, sha256, origin }))
+    }
+}
+
+/// The models built into the program: `regression`, then `classification`.
+pub fn embedded() -> Vec<Served> {
+    let files: [&[u8]; 2] = [
+        include_bytes!("../../../models/regression.fmodel"),
+        include_bytes!("../../../models/classification.fmodel"),
+    ];
+    files
+        .into_iter()
+        .map(|bytes| {
+            let artifact = Artifact::decode(bytes).expect("tests/models decodes these very bytes");
+            Served::new(artifact, "built in".to_owned())
+        })
+        .collect()
+}
+
+/// Reads the models of a directory: every `*.fmodel`, and `regression_model` and
+/// `classification_model` as `.pkl` or `.onnx`, in this order of preference. `regression` comes
+/// first, then `classification`, then the others by name.
+///
+/// # Errors
+///
+/// [`CatalogueError`] names the file; one bad file refuses the whole directory.
+pub fn load_dir(path: &Path) -> Result<Vec<Served>, CatalogueError> {
+    let models = load_dir_again(path, &[])?;
+    Ok(models.into_iter().map(Arc::unwrap_or_clone).collect())
+}
+
+/// The same, when the models of `before` are being served: artifacts that have not changed are
+/// taken from there.
+///
+/// # Errors
+///
+/// As for [`load_dir`].
+pub fn load_dir_again(
+    path: &Path,
+    before: &[Arc<Served>],
+) -> Result<Vec<Arc<Served>>, CatalogueError> {
+    let unreadable = |error| CatalogueError::Directory { path: path.to_owned(), error };
+    // A training that was killed may have left files that count without their names. Whoever may
+    // not write here reads them as they stand.
+    let _ = together::finish(path);
+    let (mut files, mut found) = (Vec::new(), 0);
+    for entry in fs::read_dir(path).map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+        if !hidden && file.extension().is_some_and(|extension| extension == "fmodel") {
+            found += 1;
+            if found <= MODEL_COUNT_MAX {
+                files.push(file);
+            }
+        }
+    }
+    if found > MODEL_COUNT_MAX {
+        return Err(CatalogueError::TooMany { path: path.to_owned(), found });
+    }
+    // Sorted, so that the same directory gives the same refusal.
+    files.sort();
+    let mut models = Vec::new();
+    for file in files {
+        add(&mut models, Served::read(&file, before)?)?;
+    }
+    let stats = Some(path.join(IMPORTED_STATS)).filter(|stats| stats.exists());
+    for (name, ending) in FIRST.into_iter().flat_map(|name| IMPORTED.map(|ending| (name, ending))) {
+        let file = path.join(format!("{name}{ending}"));
+        if file.exists() && !models.iter().any(|model| model.artifact.name() == name) {
+            let given = Given { name: Some(name), stats: stats.as_deref(), ..Given::default() };
+            let import = import::load(&file, &given)?;
+            let served = Served::new(import.artifact, file.display().to_string());
+            add(&mut models, Arc::new(served))?;
+        }
+    }
+    if models.is_empty() {
+        return Err(CatalogueError::Empty { path: path.to_owned() });
+    }
+    let others = models.iter().filter(|model| !FIRST.contains(&model.artifact.name())).count();
+    if others > OTHERS_MAX {
+        return Err(CatalogueError::TooManyOthers { path: path.to_owned(), found: others });
+    }
+    models.sort_by_key(|model| (rank(model.artifact.name()), model.artifact.name().to_owned()));
+    Ok(models)
+}
+
+/// Adds a model whose name is new, and whose kind is the one its name promises.
+fn add(models: &mut Vec<Arc<Served>>, model: Arc<Served>) -> Result<(), CatalogueError> {
+    let name = model.artifact.name();
+    let expected = match name {
+        "regression" => Kind::Linear,
+        "classification" => Kind::Logistic,
+        _ => model.artifact.kind(),
+    };
+    let found = model.artifact.kind();
+    if found != expected {
+        let (name, origin) = (name.to_owned(), model.origin.clone());
+        return Err(CatalogueError::WrongKind { origin, name, expected, found });
+    }
+    if let Some(other) = models.iter().find(|other| other.artifact.name() == name) {
+        let (first, second) = (other.origin.clone(), model.origin.clone());
+        return Err(CatalogueError::DuplicateName { name: name.to_owned(), first, second });
+    }
+    models.push(model);
+    Ok(())
+}
+
+fn rank(name: &str) -> usize {
+    FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len())
+}

@@ -1,0 +1,291 @@
+//! Model artifacts: a validated model with everything needed to trust and explain it.
+//!
+//! An [`Artifact`] that exists is sound: its parameters are valid, its names and statistics fit
+//! them, and every golden vector has been scored again, bit for bit. [`Artifact::decode`] takes
+//! bytes of any origin and either returns such an artifact or says what is wrong; it never
+//! panics and never allocates by a length it has not checked. `codec` is the only place that
+//! knows the encoding.
+
+mod codec;
+mod error;
+mod golden;
+mod validate;
+
+pub use codec::{FORMAT_VERSION, MAGIC, PAYLOAD_LEN_MAX};
+pub use error::{ArtifactError, ArtifactFileError};
+pub use golden::Golden;
+#[cfg(feature = "import")]
+pub(crate) use validate::{METRIC_COUNT_MAX, TEXT_LEN_MAX};
+pub use validate::{NAME_LEN_MAX, name_is_sound};
+
+use crate::regular;
+use factord_core::model::{Kind, Model};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+/// What was seen of one feature in training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeatureStats {
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Standard deviation, 0 or more.
+    pub std: f64,
+    /// Smallest value, where known.
+    pub min: Option<f64>,
+    /// Largest value, where known.
+    pub max: Option<f64>,
+}
+
+/// What was seen of the target in training; for a classifier, of the quantity its label was cut
+/// from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetStats {
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Standard deviation, 0 or more.
+    pub std: f64,
+    /// Median, where known.
+    pub median: Option<f64>,
+    /// Smallest value, where known.
+    pub min: Option<f64>,
+    /// Largest value, where known.
+    pub max: Option<f64>,
+}
+
+/// A number in a report.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum MetricValue {
+    /// A count.
+    Integer(i64),
+    /// Anything measured; always finite.
+    Real(f64),
+}
+
+/// One figure of the training report, at its place in the nesting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// The keys that lead to it, outermost first: `classification_report`, `0`, `f1-score`.
+    pub path: Vec<String>,
+    /// The figure.
+    pub value: MetricValue,
+}
+
+/// Everything an artifact says about its model besides the parameters.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Details {
+    /// The name it is served under: 1 to [`NAME_LEN_MAX`] of `a-z A-Z 0-9 _ - .`.
+    pub name: String,
+    /// One name a feature, in the order of evaluation, all different.
+    pub feature_names: Vec<String>,
+    /// What is predicted; may be empty when unknown.
+    pub target: String,
+    /// One a feature, or none at all when unknown.
+    pub feature_stats: Vec<FeatureStats>,
+    /// Statistics of the target, where known.
+    pub target_stats: Option<TargetStats>,
+    /// The training report, in its own order.
+    pub metrics: Vec<Metric>,
+    /// When it was trained, as its source wrote it; may be empty.
+    pub trained_at: String,
+    /// Where the label of a classifier was cut in the target's units. Not a cut on the
+    /// probability: the class is 1 when the decision value is above 0.
+    pub threshold: Option<f64>,
+    /// Where the model came from, for people.
+    pub source: String,
+}
+
+/// A model that has passed every check, with its details and golden vectors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Artifact {
+    model: Model,
+    details: Details,
+    golden: Vec<Golden>,
+}
+
+impl Artifact {
+    /// Makes an artifact of a model, with golden vectors scored here and now.
+    ///
+    /// # Errors
+    ///
+    /// [`ArtifactError`] when the details do not fit the model, or it overflows near its data.
+    pub fn new(model: Model, details: Details) -> Result<Artifact, ArtifactError> {
+        let golden = golden::generate(&model, &details.feature_stats);
+        let artifact = Artifact::checked(model, details, golden)?;
+        let payload_len = codec::payload(&artifact).len();
+        if payload_len > PAYLOAD_LEN_MAX {
+            return Err(ArtifactError::PayloadLength { found: payload_len as u64 });
+        }
+        Ok(artifact)
+    }
+
+    /// Makes an artifact of parts that may come from anywhere: every check but that of the length.
+    fn checked(
+        model: Model,
+        details: Details,
+        golden: Vec<Golden>,
+    ) -> Result<Artifact, ArtifactError> {
+        validate::details(&details, model.width())?;
+        golden::rescore(&model, &golden)?;
+        Ok(Artifact { model, details, golden })
+    }
+
+    /// Reads an artifact from the bytes of a file, and checks everything it claims.
+    ///
+    /// # Errors
+    ///
+    /// [`ArtifactError`] names the first thing found wrong.
+    pub fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
+        codec::decode(bytes)
+    }
+
+    /// Writes the one canonical encoding: `decode` accepts these bytes and no others.
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// Reads and checks an artifact's file.
+    ///
+    /// # Errors
+    ///
+    /// [`ArtifactFileError`] names the file and what is wrong.
+    pub fn load(path: &Path) -> Result<Artifact, ArtifactFileError> {
+        Artifact::decode_file(path, &read(path)?)
+    }
+
+    /// Checks what was read from an artifact's file.
+    ///
+    /// # Errors
+    ///
+    /// [`ArtifactFileError::Invalid`].
+    pub(crate) fn decode_file(path: &Path, bytes: &[u8]) -> Result<Artifact, ArtifactFileError> {
+        Artifact::decode(bytes)
+            .map_err(|error| ArtifactFileError::Invalid { path: path.to_owned(), error })
+    }
+
+    /// Writes the artifact's file. Under its name there is always either the old file or the
+    /// whole new one.
+    ///
+    /// # Errors
+    ///
+    /// [`ArtifactFileError::Write`]; nothing is left behind.
+    pub fn save(&self, path: &Path) -> Result<(), ArtifactFileError> {
+        replace(path, &self.encode())
+            .map_err(|error| ArtifactFileError::Write { path: path.to_owned(), error })
+    }
+
+    /// The name the model is served under.
+    pub fn name(&self) -> &str {
+        &self.details.name
+    }
+
+    /// What the model computes.
+    pub fn kind(&self) -> Kind {
+        self.model.kind()
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Everything said about it.
+    pub fn details(&self) -> &Details {
+        &self.details
+    }
+
+    /// Inputs and the answers they must get.
+    pub fn golden(&self) -> &[Golden] {
+        &self.golden
+    }
+
+    /// SHA-256 of the encoded artifact: what `sha256sum` prints for its file.
+    pub fn sha256(&self) -> [u8; 32] {
+        sha256(&self.encode())
+    }
+
+    /// The training report nested again, as JSON.
+    pub fn metrics_json(&self) -> Value {
+        let mut root = Map::new();
+        for metric in &self.details.metrics {
+            let value = match metric.value {
+                MetricValue::Integer(value) => value.into(),
+                MetricValue::Real(value) => value.into(),
+            };
+            nest(&mut root, &metric.path, value);
+        }
+        Value::Object(root)
+    }
+}
+
+/// Puts a figure at its place. Depth is bounded by the check of the details, which also refuses
+/// a path that ends where another goes on.
+fn nest(map: &mut Map<String, Value>, path: &[String], figure: Value) {
+    match path {
+        [] => {}
+        [last] => {
+            map.insert(last.clone(), figure);
+        }
+        [first, rest @ ..] => {
+            let inner = map.entry(first.clone()).or_insert_with(|| Map::new().into());
+            if let Value::Object(inner) = inner {
+                nest(inner, rest, figure);
+            }
+        }
+    }
+}
+
+/// SHA-256 of some bytes.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// Reads the bytes of an artifact's file.
+///
+/// # Errors
+///
+/// [`ArtifactFileError::Read`].
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ArtifactFileError> {
+    read_limited(path, codec::HEADER_LEN + PAYLOAD_LEN_MAX)
+        .map_err(|error| ArtifactFileError::Read { path: path.to_owned(), error })
+}
+
+/// Reads a regular file of at most `limit` bytes.
+///
+/// # Errors
+///
+/// The system's error, or `InvalidData` for another sort of file or a longer one.
+pub(crate) fn read_limited(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let file = regular::open(path)?;
+    let len = usize::try_from(file.metadata()?.len()).unwrap_or(limit).min(limit);
+    // One more than there is, so that the end is found without another allocation.
+    let mut bytes = Vec::with_capacity(len + 1);
+    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > limit {
+        let reason = format!("longer than {limit} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+    }
+    Ok(bytes)
+}
+
+/// Puts a file in place by renaming a complete one, so that no reader sees half of it.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let Some(name) = path.file_name() else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"));
+    };
+    let mut temporary_name = std::ffi::OsString::from(".");
+    temporary_name.push(name);
+    temporary_name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(temporary_name);
+    let written = File::create(&temporary)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // The first error is the one to report; there may be nothing to remove.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}

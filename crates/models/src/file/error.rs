@@ -1,0 +1,178 @@
+//! What can be wrong with an artifact, and with its file.
+
+use super::{FORMAT_VERSION, NAME_LEN_MAX, PAYLOAD_LEN_MAX, codec, golden};
+use factord_core::model::ModelError;
+use std::io;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// What is wrong with an artifact.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum ArtifactError {
+    /// Fewer bytes than a header.
+    #[error("{found} bytes are too few for an artifact, whose header takes {}", codec::HEADER_LEN)]
+    TooShort {
+        /// The number of bytes.
+        found: usize,
+    },
+    /// The magic differs.
+    #[error("not a factord artifact (the magic is missing): import pickles by `factord import`")]
+    Magic,
+    /// Another version of the format.
+    #[error("format version {found}, this factord reads {FORMAT_VERSION}: import the model again")]
+    Version {
+        /// The version found.
+        found: u32,
+    },
+    /// The payload is longer than any model needs.
+    #[error("the header claims a payload of {found} bytes, the limit is {PAYLOAD_LEN_MAX}")]
+    PayloadLength {
+        /// The length claimed, or needed by the model to encode.
+        found: u64,
+    },
+    /// The file ends early or late.
+    #[error("the header claims a payload of {expected} bytes, {found} follow: copy the file again")]
+    Length {
+        /// The length claimed.
+        expected: u64,
+        /// The number of bytes behind the header.
+        found: u64,
+    },
+    /// The payload was changed.
+    #[error("the payload does not match its SHA-256: the file is damaged, copy it again")]
+    Hash,
+    /// The payload is not an encoded artifact.
+    #[error("the payload cannot be decoded ({reason}): import the model again")]
+    Encoding {
+        /// The codec's reason.
+        reason: String,
+    },
+    /// The payload decodes, but is not how factord would have written it.
+    #[error("the payload is not in canonical form: import the model again")]
+    NotCanonical,
+    /// The kind is unknown.
+    #[error("model kind {code} is unknown: a newer factord may know it")]
+    Kind {
+        /// The code found.
+        code: u32,
+    },
+    /// The parameters are invalid.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The model's name cannot be used.
+    #[error(
+        "{name:?} is no model name: use 1 to {NAME_LEN_MAX} letters, digits, `_`, `-` or `.`, \
+         a letter or digit first"
+    )]
+    Name {
+        /// The name found.
+        name: String,
+    },
+    /// A text is too long or holds control characters.
+    #[error("{field} {problem}")]
+    Text {
+        /// Which text.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A list has the wrong number of entries.
+    #[error("{found} {field} for a model of {expected} features")]
+    Count {
+        /// Which list.
+        field: &'static str,
+        /// Its length.
+        found: usize,
+        /// The width of the model.
+        expected: usize,
+    },
+    /// Two features share a name.
+    #[error("feature name {name:?} occurs twice")]
+    DuplicateFeature {
+        /// The name.
+        name: String,
+    },
+    /// A statistic, metric or threshold is NaN, infinite or a negative deviation.
+    #[error("{field} is {value}: it must be finite, and a deviation not negative")]
+    Statistic {
+        /// Which one.
+        field: String,
+        /// Its value.
+        value: f64,
+    },
+    /// A metric's path is empty, too deep, or collides with another's.
+    #[error("metric {path:?} {problem}")]
+    Metric {
+        /// The path, joined by slashes.
+        path: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The number of golden vectors is zero or beyond the limit.
+    #[error(
+        "{found} golden vectors, 1 to {} are needed: import the model again",
+        golden::COUNT_MAX
+    )]
+    GoldenCount {
+        /// The number found.
+        found: usize,
+    },
+    /// A golden vector does not have one finite value a feature.
+    #[error("golden vector {index} does not hold one finite value a feature")]
+    GoldenInput {
+        /// Its position.
+        index: usize,
+    },
+    /// The model overflows on a golden vector.
+    #[error("golden vector {index} is answered {value}: the model overflows near its own data")]
+    GoldenOverflow {
+        /// Its position.
+        index: usize,
+        /// The answer.
+        value: f64,
+    },
+    /// A golden vector is answered differently.
+    #[error(
+        "golden vector {index} is answered {found:?} by the {path} path, the artifact says \
+         {expected:?}: it was made by another evaluation, do not serve it"
+    )]
+    GoldenAnswer {
+        /// Its position.
+        index: usize,
+        /// Which evaluation: `general` or `triple`.
+        path: &'static str,
+        /// What the artifact says: y and the second output.
+        expected: (f64, f64),
+        /// What this factord answers.
+        found: (f64, f64),
+    },
+}
+
+/// What went wrong with an artifact's file.
+#[derive(Debug, Error)]
+pub enum ArtifactFileError {
+    /// It could not be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// It was read, but is no sound artifact.
+    #[error("{}: {error}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: ArtifactError,
+    },
+    /// It could not be written; no file under that name was changed.
+    #[error("cannot write {}: {error}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        error: io::Error,
+    },
+}

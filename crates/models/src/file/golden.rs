@@ -1,0 +1,126 @@
+//! Golden vectors: inputs near the training data and the exact answers they must get.
+
+use super::{ArtifactError, FeatureStats};
+use factord_core::model::eval::{Output, Triple, all_finite, eval};
+use factord_core::model::{Kind, Model};
+
+/// The most golden vectors an artifact may carry.
+pub(super) const COUNT_MAX: usize = 256;
+
+/// Widths up to this one get vectors that move a single feature; wider ones would need too many.
+const SINGLE_WIDTH_MAX: usize = 4;
+
+/// One input and its answer, as bits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Golden {
+    /// One value a feature.
+    pub x: Vec<f64>,
+    /// Bits of the first output.
+    pub y_bits: u64,
+    /// Bits of the second output.
+    pub second_bits: u64,
+}
+
+/// Chooses the inputs, always the same ones for the same model and statistics, and scores them.
+pub(super) fn generate(model: &Model, stats: &[FeatureStats]) -> Vec<Golden> {
+    inputs(model, stats)
+        .into_iter()
+        .map(|x| {
+            let output = eval(model, &x);
+            Golden { x, y_bits: output.y.to_bits(), second_bits: output.second.to_bits() }
+        })
+        .collect()
+}
+
+/// Scores every vector on every path that could serve the model, and compares bits.
+pub(super) fn rescore(model: &Model, golden: &[Golden]) -> Result<(), ArtifactError> {
+    if golden.is_empty() || golden.len() > COUNT_MAX {
+        return Err(ArtifactError::GoldenCount { found: golden.len() });
+    }
+    let triple = Triple::of(model);
+    for (index, vector) in golden.iter().enumerate() {
+        if vector.x.len() != model.width() || !all_finite(&vector.x) {
+            return Err(ArtifactError::GoldenInput { index });
+        }
+        let output = eval(model, &vector.x);
+        if !output.y.is_finite() {
+            return Err(ArtifactError::GoldenOverflow { index, value: output.y });
+        }
+        compare(index, "general", vector, output)?;
+        if let (Some(triple), Ok(x)) = (&triple, vector.x.as_slice().try_into()) {
+            let output = match model.kind() {
+                Kind::Linear => triple.linear(x),
+                Kind::Logistic => triple.logistic(x),
+            };
+            compare(index, "triple", vector, output)?;
+        }
+    }
+    Ok(())
+}
+
+fn compare(
+    index: usize,
+    path: &'static str,
+    golden: &Golden,
+    output: Output,
+) -> Result<(), ArtifactError> {
+    if (golden.y_bits, golden.second_bits) == (output.y.to_bits(), output.second.to_bits()) {
+        return Ok(());
+    }
+    let expected = (f64::from_bits(golden.y_bits), f64::from_bits(golden.second_bits));
+    Err(ArtifactError::GoldenAnswer { index, path, expected, found: (output.y, output.second) })
+}
+
+fn inputs(model: &Model, stats: &[FeatureStats]) -> Vec<Vec<f64>> {
+    let width = model.width();
+    let (mean, std) = centre(model, stats);
+    let moved = |feature: Option<usize>, deviations: f64| -> Vec<f64> {
+        let place = |index: usize| match feature {
+            Some(only) if only != index => mean[index],
+            _ => mean[index] + deviations * std[index],
+        };
+        (0..width).map(place).collect()
+    };
+    let mut inputs = vec![mean.clone(), vec![0.0; width], vec![1.0; width]];
+    let singles = if width <= SINGLE_WIDTH_MAX { width } else { 0 };
+    for feature in std::iter::once(None).chain((0..singles).map(Some)) {
+        for deviations in [-3.0, -2.0, -1.0, 1.0, 2.0, 3.0] {
+            inputs.push(moved(feature, deviations));
+        }
+    }
+    // Any fixed seed does: the points need full mantissas, so that another order of evaluation
+    // or a fused multiply-add shows.
+    let mut random = Unit(0x666d_6f64_656c);
+    for _ in 0..16 {
+        inputs.push((0..width).map(|i| mean[i] + (8.0 * random.next() - 4.0) * std[i]).collect());
+    }
+    for _ in 0..8 {
+        inputs.push((0..width).map(|_| random.next()).collect());
+    }
+    inputs
+}
+
+/// Where the data are: the training statistics, else the model's own scaler, else 0 and 1.
+fn centre(model: &Model, stats: &[FeatureStats]) -> (Vec<f64>, Vec<f64>) {
+    if stats.len() == model.width() {
+        return stats.iter().map(|feature| (feature.mean, feature.std)).unzip();
+    }
+    match model.kind() {
+        Kind::Linear => (vec![0.0; model.width()], vec![1.0; model.width()]),
+        Kind::Logistic => (model.mean().to_vec(), model.scale().to_vec()),
+    }
+}
+
+/// Pseudo-random values in [0, 1), by SplitMix64.
+struct Unit(u64);
+
+impl Unit {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        // 53 bits fill a mantissa exactly.
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+}

@@ -1,0 +1,198 @@
+//! [`Models`]: some models over the columns of a table, eight rows at a time.
+
+use super::columns::known_as;
+use super::record::Made;
+use arrow_array::{ArrayRef, Float64Array, Int32Array};
+use arrow_schema::{DataType, Field};
+use factord_core::abi::status;
+use factord_core::model::Kind;
+use factord_core::model::evaluator::{Answer, Evaluator};
+use factord_core::model::lanes::{LANES, Lane, Level};
+use factord_models::file::Artifact;
+use std::sync::Arc;
+
+/// Models that score a table together.
+pub struct Models {
+    members: Vec<Member>,
+    features: Vec<String>,
+    outputs: Vec<String>,
+    made: Vec<Made>,
+    level: Level,
+}
+
+struct Member {
+    evaluator: Evaluator,
+    kind: Kind,
+    /// Which of the features it takes, in its order.
+    inputs: Vec<usize>,
+}
+
+/// The outputs of some rows, in columns.
+pub(super) struct Scores {
+    pub(super) columns: Vec<Column>,
+    /// Rows without a prediction, ascending.
+    pub(super) bad: Vec<usize>,
+}
+
+/// One output.
+pub(super) enum Column {
+    Value(Vec<f64>),
+    Class(Vec<i32>),
+}
+
+impl Models {
+    /// Puts models together. The outputs are `regression` for a linear model, `probability` and
+    /// `class` for a logistic one; where several are of a kind, the name of each is put in front.
+    pub fn new<'a>(artifacts: impl IntoIterator<Item = &'a Artifact>) -> Models {
+        let artifacts: Vec<&Artifact> = artifacts.into_iter().collect();
+        let of_kind = |kind| artifacts.iter().filter(|artifact| artifact.kind() == kind).count();
+        let mut models = Models {
+            members: Vec::new(),
+            features: Vec::new(),
+            outputs: Vec::new(),
+            made: Vec::new(),
+            level: Level::best(),
+        };
+        for artifact in &artifacts {
+            let inputs = artifact.details().feature_names.iter();
+            let inputs = inputs.map(|name| models.feature(name)).collect();
+            let evaluator = Evaluator::new(1, artifact.model());
+            models.members.push(Member { evaluator, kind: artifact.kind(), inputs });
+            let names: &[&str] = match artifact.kind() {
+                Kind::Linear => &["regression"],
+                Kind::Logistic => &["probability", "class"],
+            };
+            let column = |name: &&str| match of_kind(artifact.kind()) {
+                1 => (*name).to_owned(),
+                _ => format!("{}_{name}", artifact.name()),
+            };
+            let columns: Vec<String> = names.iter().map(column).collect();
+            models.outputs.extend_from_slice(&columns);
+            models.made.push(Made::by(artifact, columns));
+        }
+        models
+    }
+
+    /// The place of a feature, by any of its names.
+    fn feature(&mut self, name: &str) -> usize {
+        let same = |known: &String| known_as(known).contains(&name);
+        self.features.iter().position(same).unwrap_or_else(|| {
+            self.features.push(name.to_owned());
+            self.features.len() - 1
+        })
+    }
+
+    /// The features of all of them.
+    pub fn features(&self) -> &[String] {
+        &self.features
+    }
+
+    /// The names of the columns they write.
+    pub fn outputs(&self) -> &[String] {
+        &self.outputs
+    }
+
+    /// What is recorded of them, in their order.
+    pub fn made(&self) -> &[Made] {
+        &self.made
+    }
+
+    /// The columns they write, as arrow describes them.
+    pub(super) fn fields(&self, nullable: bool) -> Vec<Field> {
+        let mut names = self.outputs.iter();
+        let mut fields = Vec::with_capacity(self.outputs.len());
+        let mut add =
+            |kind| fields.extend(names.next().map(|name| Field::new(name, kind, nullable)));
+        for member in &self.members {
+            add(DataType::Float64);
+            if member.kind == Kind::Logistic {
+                add(DataType::Int32);
+            }
+        }
+        fields
+    }
+
+    /// Scores rows: `x[i]` is feature `i` of each, `count` values long. What is not finite gives no
+    /// prediction.
+    pub(super) fn score(&self, x: &[&[f64]], count: usize) -> Scores {
+        let mut columns = Vec::with_capacity(self.outputs.len());
+        let mut bad = Vec::new();
+        for member in &self.members {
+            let mut values = Vec::with_capacity(count);
+            let mut classes =
+                Vec::with_capacity(if member.kind == Kind::Linear { 0 } else { count });
+            let logistic = member.kind == Kind::Logistic;
+            member.answers(self.level, x, count, |answer| {
+                if answer.status != status::OK {
+                    bad.push(values.len());
+                }
+                values.push(f64::from_bits(answer.y));
+                if logistic {
+                    classes.push(i32::from(f64::from_bits(answer.second) > 0.0));
+                }
+            });
+            columns.push(Column::Value(values));
+            if logistic {
+                columns.push(Column::Class(classes));
+            }
+        }
+        bad.sort_unstable();
+        bad.dedup();
+        Scores { columns, bad }
+    }
+}
+
+impl Member {
+    /// Answers every row, in order; eight at a time where there are three features.
+    fn answers(&self, level: Level, x: &[&[f64]], count: usize, mut take: impl FnMut(Answer)) {
+        let mut row = 0;
+        if let [a, b, c] = *self.inputs {
+            let x = [x[a], x[b], x[c]].map(|column| column.as_chunks::<LANES>().0);
+            for ((a, b), c) in x[0].iter().zip(x[1]).zip(x[2]) {
+                let lanes: [Lane; 3] = [*a, *b, *c];
+                self.evaluator.answer_lanes(level, &lanes).into_iter().for_each(&mut take);
+            }
+            row = count - count % LANES;
+        }
+        let columns: Vec<&[f64]> = self.inputs.iter().map(|&input| x[input]).collect();
+        let mut features = Vec::with_capacity(columns.len());
+        for row in row..count {
+            features.clear();
+            features.extend(columns.iter().map(|column| column[row]));
+            take(self.evaluator.answer(&features));
+        }
+    }
+}
+
+impl Scores {
+    /// The outputs as arrow holds them; null in the bad rows.
+    pub(super) fn arrays(self, count: usize) -> Vec<ArrayRef> {
+        let mut valid = vec![true; if self.bad.is_empty() { 0 } else { count }];
+        self.bad.iter().for_each(|&row| valid[row] = false);
+        let valid = &valid;
+        let array = |column| -> ArrayRef {
+            match column {
+                Column::Value(values) if valid.is_empty() => Arc::new(Float64Array::from(values)),
+                Column::Class(classes) if valid.is_empty() => Arc::new(Int32Array::from(classes)),
+                Column::Value(values) => {
+                    let values = values.into_iter().zip(valid).map(|(x, &ok)| ok.then_some(x));
+                    Arc::new(values.collect::<Float64Array>())
+                }
+                Column::Class(classes) => {
+                    let classes = classes.into_iter().zip(valid).map(|(x, &ok)| ok.then_some(x));
+                    Arc::new(classes.collect::<Int32Array>())
+                }
+            }
+        };
+        self.columns.into_iter().map(array).collect()
+    }
+
+    /// The outputs of a row as text: the shortest decimals that read back as the same bits.
+    pub(super) fn texts(&self, row: usize) -> Vec<String> {
+        let text = |column: &Column| match column {
+            Column::Value(values) => format!("{:?}", values[row]),
+            Column::Class(classes) => classes[row].to_string(),
+        };
+        self.columns.iter().map(text).collect()
+    }
+}

@@ -1,0 +1,68 @@
+//! [`Filter`]: which trades of a file are kept, and which end the reading.
+
+use super::columns::{Columns, Role};
+use super::error::TradesError;
+use super::reader::{Late, Options, Rows};
+use super::symbols::Symbols;
+use crate::table::Place;
+use factord_factors::Trade;
+
+/// What the caller wants of a file.
+pub(super) struct Filter {
+    late: Late,
+    /// The only symbol that is kept.
+    only: Option<String>,
+}
+
+/// A trade older than the latest one of its symbol.
+pub(super) struct LateTrade {
+    symbol: u32,
+    from_ns: i64,
+    to_ns: i64,
+}
+
+impl Filter {
+    pub(super) fn of(options: &Options, names_symbol: bool) -> Filter {
+        let only = options.symbol.clone().filter(|_| names_symbol);
+        Filter { late: options.late, only }
+    }
+
+    /// Adds a trade to the batch, unless it is another symbol's.
+    #[inline]
+    pub(super) fn take(
+        &self,
+        trade: &Trade,
+        symbol: u32,
+        symbols: &mut Symbols,
+        rows: &mut Rows,
+    ) -> Result<(), LateTrade> {
+        if self.only.as_ref().is_some_and(|only| *only != symbols.names()[symbol as usize]) {
+            return Ok(());
+        }
+        if let Some(from_ns) = symbols.later_than(symbol, trade.ts_ns)
+            && self.late == Late::Refuse
+        {
+            return Err(LateTrade { symbol, from_ns, to_ns: trade.ts_ns });
+        }
+        rows.trades.push(*trade);
+        rows.symbols.push(symbol);
+        Ok(())
+    }
+}
+
+impl LateTrade {
+    /// The error of a late trade at this place.
+    #[cold]
+    pub(super) fn at(&self, place: Place, columns: &Columns, symbols: &Symbols) -> TradesError {
+        let is_time = |role: &Role| matches!(role, Role::Time(_));
+        let column = columns.roles.iter().position(is_time).unwrap_or(0);
+        TradesError::Late {
+            place,
+            column: column + 1,
+            name: columns.names[column].clone(),
+            symbol: symbols.names()[self.symbol as usize].clone(),
+            from_ns: self.from_ns,
+            to_ns: self.to_ns,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Trade files: CSV, gzipped CSV and Parquet in, batches of [`Trade`]s out.
+//!
+//! Which column holds what is said by a [`Preset`], which a header makes itself known by, or by a
+//! [`Mapping`] of the caller's. Text is unpacked in a thread of its own beside the parsing, and
+//! memory does not grow with the file. A fault names the file, the line and the column; the
+//! trades before it were given, those after it never are. This module computes no factors:
+//! `factord factors` and `factord replay` push what it reads.
+//!
+//! [`Trade`]: factord_factors::Trade
+
+mod ahead;
+mod columns;
+mod contracts;
+mod error;
+mod features;
+mod fields;
+mod filter;
+mod lines;
+mod mapping;
+mod number;
+mod parquet;
+mod preset;
+mod reader;
+mod symbols;
+mod text;
+mod zone;
+
+pub use contracts::is_inverse;
+pub use error::TradesError;
+pub use features::{FeatureWriter, feature_schema};
+pub use mapping::{Key, Mapping, ParseMappingError};
+pub use preset::{ParsePresetError, Preset};
+pub use reader::{Batch, Late, Options, Reader};
+pub use zone::{Date, ParseDateError};

@@ -1,0 +1,301 @@
+//! One pass that asks every model about the rows it was not fitted to, and the last ones about all.
+
+use super::TrainError;
+use super::columns::{ClassColumns, Known, LineColumns};
+use super::figures::Cell;
+use super::logistic::dot;
+use super::mark::{self, HOLDOUT, Rows};
+use super::plots::{Frame, Plots, Scales};
+use super::ranks::Ranks;
+use super::scratch::{Chunk, Part, Scratch};
+use super::split::Split;
+use factord_core::model::Model;
+use factord_core::model::lanes::{self, Level};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// The models of one training, and what its baselines need to know.
+#[derive(Clone, Debug)]
+pub(super) struct Trainee {
+    pub(super) linear: Option<Model>,
+    pub(super) logistic: Option<Model>,
+    /// Mean of the target.
+    pub(super) mean: f64,
+    /// Where the label was cut, and the share of rows above.
+    pub(super) cut: f64,
+    pub(super) share: f64,
+    /// What saying that share costs a row of label 0 and one of label 1.
+    pub(super) share_loss: [f64; 2],
+}
+
+/// Which rows the plots and the table of symbols are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The tests of all folds.
+    WalkForward,
+    /// The tables held out.
+    Holdout,
+    /// The rows that the models were fitted to.
+    Training,
+}
+
+/// Everything that was summed.
+#[derive(Clone, Debug)]
+pub(super) struct Assessed {
+    pub(super) training: Cell,
+    pub(super) folds: Vec<Cell>,
+    /// The tests of all folds together, block by block.
+    pub(super) tests: Vec<Cell>,
+    pub(super) holdout: Vec<Cell>,
+    /// What the rows of training, of each fold and held out were decided by.
+    pub(super) training_ranks: Ranks,
+    pub(super) fold_ranks: Vec<Ranks>,
+    pub(super) holdout_ranks: Ranks,
+    /// By symbol, of the rows that are shown.
+    pub(super) symbols: Vec<Cell>,
+    /// Gradients of the last models' losses in each block of training rows: by the intercept, and
+    /// by each feature less its mean.
+    pub(super) line_gradients: Vec<Vec<f64>>,
+    pub(super) class_gradients: Vec<Vec<f64>>,
+    pub(super) plots: Plots,
+}
+
+impl Assessed {
+    fn new(split: &Split, symbols: usize, width: usize) -> Assessed {
+        let cells = |count: usize, bins: bool| (0..count).map(|_| Cell::new(bins)).collect();
+        Assessed {
+            training: Cell::new(true),
+            folds: cells(split.cuts_ns.len(), true),
+            tests: cells(split.blocks, true),
+            holdout: cells(split.holdout_blocks, true),
+            training_ranks: Ranks::default(),
+            fold_ranks: vec![Ranks::default(); split.cuts_ns.len()],
+            holdout_ranks: Ranks::default(),
+            symbols: cells(symbols, false),
+            line_gradients: vec![vec![0.0; width + 1]; split.blocks],
+            class_gradients: vec![vec![0.0; width + 1]; split.blocks],
+            plots: Plots::new(),
+        }
+    }
+
+    fn merge(&mut self, other: &Assessed) {
+        self.training.merge(&other.training);
+        let pairs = self.folds.iter_mut().zip(&other.folds);
+        let pairs = pairs.chain(self.tests.iter_mut().zip(&other.tests));
+        let pairs = pairs.chain(self.holdout.iter_mut().zip(&other.holdout));
+        let pairs = pairs.chain(self.symbols.iter_mut().zip(&other.symbols));
+        pairs.for_each(|(cell, more)| cell.merge(more));
+        let both = self.line_gradients.iter_mut().zip(&other.line_gradients);
+        for (sums, more) in both.chain(self.class_gradients.iter_mut().zip(&other.class_gradients))
+        {
+            sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+        }
+        self.training_ranks.merge(&other.training_ranks);
+        self.holdout_ranks.merge(&other.holdout_ranks);
+        let folds = self.fold_ranks.iter_mut().zip(&other.fold_ranks);
+        folds.for_each(|(ranks, more)| ranks.merge(more));
+        self.plots.merge(&other.plots);
+    }
+}
+
+/// What stays the same for all rows.
+#[derive(Debug)]
+pub(super) struct Examiner<'a> {
+    pub(super) split: &'a Split,
+    /// One a fold, and the last one on all rows.
+    pub(super) trainees: &'a [Trainee],
+    pub(super) symbols: usize,
+    /// Mean of each feature in training.
+    pub(super) means: &'a [f64],
+    pub(super) shown: Shown,
+    pub(super) frame: Frame,
+}
+
+/// Columns of some rows of a chunk.
+struct Columns<'a> {
+    x: Vec<Cow<'a, [f64]>>,
+    y: Cow<'a, [f64]>,
+    marks: Cow<'a, [u64]>,
+    last: Cow<'a, [f64]>,
+    rolling: Cow<'a, [f64]>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(chunk: &'a Chunk, rows: &Rows, width: usize) -> Columns<'a> {
+        Columns {
+            x: (0..width).map(|j| rows.values(chunk.x(j))).collect(),
+            y: rows.values(chunk.y()),
+            marks: rows.values(chunk.marks()),
+            last: rows.values(chunk.last()),
+            rolling: rows.values(chunk.rolling()),
+        }
+    }
+}
+
+/// What the models of one training and its baselines say of some rows.
+struct Asked<'a> {
+    scales: &'a Scales,
+    level: Level,
+    x: Vec<&'a [f64]>,
+    y: &'a [f64],
+    marks: &'a [u64],
+    line: Option<LineColumns>,
+    class: Option<ClassColumns>,
+}
+
+impl Asked<'_> {
+    /// Runs of rows that are for the same, by their first row's mark.
+    fn runs(&self) -> impl Iterator<Item = (u64, Range<usize>)> {
+        let mut first = 0;
+        self.marks.chunk_by(|&a, &b| mark::purpose(a) == mark::purpose(b)).map(move |run| {
+            let rows = first..first + run.len();
+            first = rows.end;
+            (run[0], rows)
+        })
+    }
+
+    /// Adds rows to cells, all of which have bins.
+    fn add<const N: usize>(&self, rows: &Range<usize>, mut cells: [&mut Cell; N]) {
+        if let Some(line) = &self.line {
+            let sums = self.level.run(
+                #[inline(always)]
+                || line.sums(rows.clone()),
+            );
+            cells.iter_mut().for_each(|cell| cell.line.merge(&sums));
+        }
+        if let Some(class) = &self.class {
+            let sums = self.level.run(
+                #[inline(always)]
+                || class.sums(rows.clone()),
+            );
+            for cell in &mut cells {
+                cell.class.merge(&sums);
+                class.count(rows.clone(), &mut cell.class);
+            }
+        }
+    }
+
+    /// Keeps what rows were decided by.
+    fn rank(&self, rows: &Range<usize>, ranks: &mut Ranks) {
+        if let Some(class) = &self.class {
+            rows.clone().for_each(|row| ranks.add(class.decision[row], class.label[row] > 0.0));
+        }
+    }
+
+    /// Adds rows to the cells of their symbols, and draws them.
+    fn show(&self, rows: &Range<usize>, sums: &mut Assessed) {
+        for row in rows.clone() {
+            let cell = &mut sums.symbols[mark::symbol(self.marks[row])];
+            if let Some(line) = &self.line {
+                cell.line.add(&line.row(row));
+                sums.plots.add_line(self.scales, self.y[row], line.said[row]);
+            }
+            if let Some(class) = &self.class {
+                let class = class.row(row);
+                cell.class.add(&class);
+                sums.plots.add_class(self.scales, &class);
+            }
+        }
+    }
+
+    /// Adds rows to a gradient, by what each is off.
+    fn steepen(&self, gradient: &mut [f64], rows: &Range<usize>, off: &[f64], means: &[f64]) {
+        let off = &off[rows.clone()];
+        gradient[0] += off.iter().sum::<f64>();
+        for ((sum, x), &mean) in gradient[1..].iter_mut().zip(&self.x).zip(means) {
+            *sum += dot(off, &x[rows.clone()], mean);
+        }
+    }
+}
+
+impl Examiner<'_> {
+    /// Passes over all rows.
+    pub(super) fn examine(&self, scratch: &Scratch) -> Result<Assessed, TrainError> {
+        let width = scratch.width();
+        let new = || Assessed::new(self.split, self.symbols, width);
+        let mut total = new();
+        let scales = Scales::new(&self.frame);
+        let add = |sums: &mut Assessed, chunk: &Chunk| {
+            let Some((last, others)) = self.trainees.split_last() else { return };
+            let columns = Columns::of(chunk, &Rows::All(chunk.y().len()), width);
+            self.last(sums, &self.ask(last, &scales, &columns));
+            for (test, trainee) in others.iter().enumerate() {
+                let rows = Rows::of(chunk.marks(), |mark| mark::test(mark) == test as u64);
+                if rows.len() > 0 {
+                    let columns = Columns::of(chunk, &rows, width);
+                    self.test(sums, test, &self.ask(trainee, &scales, &columns));
+                }
+            }
+        };
+        scratch.fold(Part::All, 1, new, add, |sums| total.merge(&sums))?;
+        Ok(total)
+    }
+
+    fn ask<'a>(&self, trainee: &Trainee, scales: &'a Scales, columns: &'a Columns) -> Asked<'a> {
+        let Columns { y, marks, last, rolling, .. } = columns;
+        let x: Vec<&[f64]> = columns.x.iter().map(|x| &**x).collect();
+        let level = Level::best();
+        let decide = |model: &Model| {
+            let mut decisions = vec![0.0; y.len()];
+            lanes::decide(level, model, &x, &mut decisions);
+            decisions
+        };
+        let known = Known { y, last, rolling };
+        let line = trainee.linear.as_ref().map(decide).map(|said| {
+            level.run(
+                #[inline(always)]
+                || LineColumns::new(said, known, trainee, self.frame.mean),
+            )
+        });
+        let class = trainee.logistic.as_ref().map(decide).map(|decisions| {
+            let mut probabilities = vec![0.0; decisions.len()];
+            lanes::probabilities(level, &decisions, &mut probabilities);
+            let both = (decisions, probabilities);
+            level.run(
+                #[inline(always)]
+                || ClassColumns::new(both, known, trainee, scales.decision),
+            )
+        });
+        Asked { scales, level, x, y, marks, line, class }
+    }
+
+    /// The models on all rows.
+    fn last(&self, sums: &mut Assessed, asked: &Asked) {
+        for (mark, rows) in asked.runs() {
+            let (held_out, block) = (mark::group(mark) == HOLDOUT, mark::block(mark));
+            asked
+                .add(&rows, [if held_out { &mut sums.holdout[block] } else { &mut sums.training }]);
+            let ranks = if held_out { &mut sums.holdout_ranks } else { &mut sums.training_ranks };
+            asked.rank(&rows, ranks);
+            if !held_out {
+                if let Some(line) = &asked.line {
+                    let gradient = &mut sums.line_gradients[block];
+                    asked.steepen(gradient, &rows, &line.off, self.means);
+                }
+                if let Some(class) = &asked.class {
+                    let gradient = &mut sums.class_gradients[block];
+                    asked.steepen(gradient, &rows, &class.off, self.means);
+                }
+            }
+            let shown = match self.shown {
+                Shown::Holdout => held_out,
+                Shown::Training => !held_out,
+                Shown::WalkForward => false,
+            };
+            if shown {
+                asked.show(&rows, sums);
+            }
+        }
+    }
+
+    /// The models of a fold on the rows that test it.
+    fn test(&self, sums: &mut Assessed, test: usize, asked: &Asked) {
+        for (mark, rows) in asked.runs() {
+            asked.add(&rows, [&mut sums.folds[test], &mut sums.tests[mark::block(mark)]]);
+            asked.rank(&rows, &mut sums.fold_ranks[test]);
+            if self.shown == Shown::WalkForward {
+                asked.show(&rows, sums);
+            }
+        }
+    }
+}

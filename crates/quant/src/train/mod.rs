@@ -1,0 +1,381 @@
+//! Training: from feature tables to linear and logistic artifacts, with honest figures.
+//!
+//! A table is parsed once into a `scratch` file and then passed over: least squares by triangles
+//! (`linear`), logistic regression by Newton's method (`logistic`), walk-forward tests
+//! (`split`), figures beside baselines (`figures`), intervals by drawing blocks
+//! (`bootstrap`). Memory does not grow with the rows, and sums are merged in a fixed order: the
+//! same table gives the same bits with any number of threads. Nothing is ever fitted to rows that
+//! are tested, the label's cut included.
+//!
+//! `docs/training.md` has the formulas. This module prints nothing; `factord train` calls it.
+
+mod affine;
+mod artifacts;
+mod assess;
+mod bootstrap;
+mod columns;
+mod error;
+mod figures;
+mod linear;
+mod load;
+mod logistic;
+mod mark;
+mod outputs;
+mod plots;
+mod ranks;
+mod report;
+mod scratch;
+mod seen;
+mod select;
+mod split;
+mod summary;
+mod trainees;
+
+pub use affine::Warning;
+pub use artifacts::{CLASSIFICATION, REGRESSION};
+pub use assess::Shown;
+pub use bootstrap::{FigureIntervals, Interval};
+pub use error::TrainError;
+pub use figures::{BASELINES, CLASS_BASELINES, ClassFigures, LineFigures};
+pub use outputs::write_all;
+pub use report::page;
+pub use summary::{date_time, json, text};
+
+use crate::table;
+use assess::{Assessed, Examiner};
+use factord_models::file::Artifact;
+use figures::Cell;
+use load::{Loaded, Loader};
+use plots::{Frame, Plots};
+use ranks::Ranks;
+use scratch::Scratch;
+use split::Split;
+use std::path::{Path, PathBuf};
+use trainees::Trainees;
+
+/// The most folds.
+pub const FOLDS_MAX: usize = 100;
+
+/// The most windows between inputs and target.
+pub const HORIZON_MAX: usize = 10_000;
+
+/// What to learn, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Columns to learn from, in the order of evaluation.
+    pub features: Vec<String>,
+    /// The column to learn.
+    pub target: String,
+    /// How many windows after its inputs the target is; 0 is the same window.
+    pub horizon: usize,
+    /// Whether to fit the linear model.
+    pub linear: bool,
+    /// Whether to fit the logistic model.
+    pub logistic: bool,
+    /// Walk-forward tests, 0 to [`FOLDS_MAX`].
+    pub folds: usize,
+    /// Penalty on the linear model's squared weights, in the features' own units; 0 is none.
+    pub ridge: f64,
+    /// Inverse strength of the penalty on the logistic model's squared weights, of standardised
+    /// features; `None` is no penalty.
+    pub c: Option<f64>,
+    /// Where the label is cut; `None` is the median of each training.
+    pub cut: Option<f64>,
+    /// Values in the rolling mean, at least 1.
+    pub rolling: usize,
+    /// The longest pause between two windows of one session, in nanoseconds; `None` is anything
+    /// shorter than the earlier window.
+    pub pause_ns: Option<i64>,
+    /// Whether a row without all its numbers ends the training.
+    pub strict: bool,
+    /// Seed of the draws for intervals.
+    pub seed: u64,
+    /// Threads, at least 1. They change no figure.
+    pub threads: usize,
+    /// When the training is said to have happened.
+    pub trained_at: String,
+}
+
+impl Settings {
+    /// Tells whether a window that starts at `start_ns` goes on from the one before it.
+    fn goes_on(&self, before: (i64, i64), start_ns: i64) -> bool {
+        table::goes_on(before, start_ns, self.pause_ns)
+    }
+
+    /// The target as artifacts and reports name it: `sell_rate`, or `sell_rate[+1]` a window later.
+    pub fn target_name(&self) -> String {
+        match self.horizon {
+            0 => self.target.clone(),
+            later => format!("{}[+{later}]", self.target),
+        }
+    }
+
+    fn check(&self) -> Result<(), TrainError> {
+        let refuse = |reason: String| Err(TrainError::Settings { reason });
+        let widest = factord_core::model::FEATURE_COUNT_MAX;
+        if self.features.is_empty() || self.features.len() > widest {
+            let found = self.features.len();
+            return refuse(format!("a model takes 1 to {widest} features, not {found}"));
+        }
+        for (at, name) in self.features.iter().enumerate() {
+            if name.is_empty() || self.features[..at].contains(name) {
+                return refuse(format!("feature {name:?} is named twice, or empty"));
+            }
+        }
+        if self.horizon == 0 && self.features.contains(&self.target) {
+            let target = &self.target;
+            return refuse(format!(
+                "{target} is target and feature of the same window: leave it out of --features, \
+                 or give --horizon"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// How many rows there were, and what became of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Read from the tables.
+    pub read: u64,
+    /// Learnt from.
+    pub used: u64,
+    /// Dropped for a number that is missing or not finite.
+    pub not_finite: u64,
+    /// Dropped for want of a window so much later in the same session.
+    pub no_target: u64,
+    /// Used of the tables held out.
+    pub held_out: u64,
+    /// Symbols in the tables that were learnt from.
+    pub symbols: usize,
+}
+
+/// One walk-forward test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fold {
+    /// When its first window may start, in nanoseconds since 1970.
+    pub from_ns: i64,
+    /// Rows trained on.
+    pub trained: u64,
+    /// Rows before it that were left out, so that no target reaches into the test.
+    pub purged: u64,
+    /// Where the label was cut.
+    pub cut: f64,
+    /// Figures of the linear model.
+    pub line: Option<LineFigures>,
+    /// Figures of the classifier.
+    pub class: Option<ClassFigures>,
+}
+
+/// Figures of both models on some rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figures {
+    /// Of the linear model.
+    pub line: Option<LineFigures>,
+    /// Of the classifier.
+    pub class: Option<ClassFigures>,
+    /// Of those, where rows fall into blocks.
+    pub intervals: Option<FigureIntervals>,
+}
+
+/// One model's weight of one feature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Coefficient {
+    /// The feature.
+    pub name: String,
+    /// As in the artifact: in the features' own units for the linear model, in deviations for the
+    /// logistic one.
+    pub weight: f64,
+    /// An interval of 95 %; its ends are NaN where there are too few rows.
+    pub interval: Interval,
+    /// The same weight for one deviation of the feature.
+    pub per_deviation: f64,
+}
+
+/// What came of a training.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// What was asked for.
+    pub settings: Settings,
+    /// The linear model.
+    pub regression: Option<Artifact>,
+    /// The logistic model.
+    pub classification: Option<Artifact>,
+    /// Rows.
+    pub counts: Counts,
+    /// What the reader must know first.
+    pub warnings: Vec<Warning>,
+    /// The walk-forward tests, in order.
+    pub folds: Vec<Fold>,
+    /// All tests together; `None` without folds.
+    pub walk_forward: Option<Figures>,
+    /// On tables held out; `None` without any.
+    pub holdout: Option<Figures>,
+    /// On the rows that the models were fitted to.
+    pub training: Figures,
+    /// Weights of the linear model.
+    pub line_coefficients: Vec<Coefficient>,
+    /// Weights of the classifier.
+    pub class_coefficients: Vec<Coefficient>,
+    /// Where the classifier's label was cut.
+    pub cut: f64,
+    /// Which rows the report's drawings and its table of symbols are about.
+    pub shown: Shown,
+    /// Figures by symbol, of the rows that are shown.
+    pub symbols: Vec<(String, Figures)>,
+    /// Figures by block of windows, of the tests.
+    periods: Vec<Figures>,
+    plots: Plots,
+    frame: Frame,
+}
+
+/// Trains on tables, and tests on those held out as well. The rows are kept in a file without a
+/// name in `folder`; `progress` is told the number of rows read so far.
+///
+/// # Errors
+///
+/// [`TrainError`]; nothing is left behind.
+pub fn train(
+    tables: &[PathBuf],
+    holdout: &[PathBuf],
+    settings: &Settings,
+    folder: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Trained, TrainError> {
+    settings.check()?;
+    let mut scratch = Scratch::create(folder, settings.features.len(), settings.threads)?;
+    let mut loader = Loader::new(settings, &mut scratch);
+    loader.read(tables, false, progress)?;
+    let learnt = loader.symbol_count();
+    loader.read(holdout, true, progress)?;
+    let loaded = loader.finish()?;
+    let needed = settings.features.len() as u64 + 2;
+    if loaded.used < needed {
+        return Err(TrainError::TooFew { fold: None, found: loaded.used, needed });
+    }
+    let target = &loaded.seen[settings.features.len()];
+    if target.min == target.max {
+        let (name, value) = (settings.target.clone(), target.min);
+        return Err(TrainError::ConstantTarget { name, value });
+    }
+    let split = split::split(&scratch, &loaded, settings.folds)?;
+    let trainees = Trainees::fit(&scratch, &loaded, &split, settings)?;
+    let shown = match (settings.folds, loaded.held_out) {
+        (0, 0) => Shown::Training,
+        (0, _) => Shown::Holdout,
+        _ => Shown::WalkForward,
+    };
+    let examiner = Examiner {
+        split: &split,
+        trainees: &trainees.all,
+        symbols: loaded.symbols.len(),
+        means: &trainees.last_moments().mean,
+        shown,
+        frame: trainees.frame(&loaded),
+    };
+    let assessed = examiner.examine(&scratch)?;
+    let frame = examiner.frame;
+    let counts = Counts {
+        read: loaded.read,
+        used: loaded.used,
+        not_finite: loaded.not_finite,
+        no_target: loaded.no_target,
+        held_out: loaded.held_out,
+        symbols: learnt,
+    };
+    assemble(settings, &loaded, counts, &split, &trainees, assessed, (shown, frame))
+}
+
+/// Puts everything together.
+fn assemble(
+    settings: &Settings,
+    loaded: &Loaded,
+    counts: Counts,
+    split: &Split,
+    trainees: &Trainees,
+    assessed: Assessed,
+    (shown, frame): (Shown, Frame),
+) -> Result<Trained, TrainError> {
+    let mut warnings = trainees.warnings(settings);
+    if loaded.overlapping > 0 {
+        warnings.push(Warning::Overlap { rows: loaded.overlapping, of: loaded.used });
+    }
+    let tested = assessed.tests.iter().filter(|cell| has_rows(cell)).count();
+    if settings.folds > 0 && tested < 8 {
+        warnings.push(Warning::FewBlocks { blocks: tested });
+    }
+    let symbols = loaded.symbols.iter().cloned().zip(assessed.symbols.iter().map(figures_of));
+    let mut trained = Trained {
+        settings: settings.clone(),
+        regression: None,
+        classification: None,
+        counts,
+        warnings,
+        folds: folds(split, trainees, &assessed, loaded.used),
+        walk_forward: (settings.folds > 0).then(|| {
+            let mut all = Ranks::default();
+            assessed.fold_ranks.iter().for_each(|ranks| all.merge(ranks));
+            exact(blocks_of(&assessed.tests, settings.seed), &all)
+        }),
+        holdout: (loaded.held_out > 0)
+            .then(|| exact(blocks_of(&assessed.holdout, settings.seed), &assessed.holdout_ranks)),
+        training: exact(figures_of(&assessed.training), &assessed.training_ranks),
+        line_coefficients: trainees.line_coefficients(settings, &assessed),
+        class_coefficients: trainees.class_coefficients(settings, &assessed),
+        cut: trainees.last().cut,
+        shown,
+        symbols: symbols
+            .filter(|symbol| symbol.1.line.is_some() || symbol.1.class.is_some())
+            .collect(),
+        periods: assessed.tests.iter().filter(|cell| has_rows(cell)).map(figures_of).collect(),
+        plots: assessed.plots,
+        frame,
+    };
+    artifacts::make(&mut trained, loaded, trainees)?;
+    Ok(trained)
+}
+
+fn has_rows(cell: &Cell) -> bool {
+    cell.line.figures().is_some() || cell.class.figures().is_some()
+}
+
+fn figures_of(cell: &Cell) -> Figures {
+    Figures { line: cell.line.figures(), class: cell.class.figures(), intervals: None }
+}
+
+/// Figures with the area of all pairs of rows in place of the one counted in bins.
+fn exact(mut figures: Figures, ranks: &Ranks) -> Figures {
+    if let (Some(class), Some(area)) = (&mut figures.class, ranks.clone().area()) {
+        (class.auc, class.auc_is_exact) = (area, true);
+    }
+    figures
+}
+
+/// The figures of all blocks together, with intervals.
+fn blocks_of(blocks: &[Cell], seed: u64) -> Figures {
+    let mut total = Cell::new(true);
+    blocks.iter().for_each(|block| total.merge(block));
+    let intervals = Some(bootstrap::figures(blocks, seed));
+    Figures { intervals, ..figures_of(&total) }
+}
+
+fn folds(split: &Split, trainees: &Trainees, assessed: &Assessed, used: u64) -> Vec<Fold> {
+    let rows = |cell: &Cell| {
+        let line = cell.line.figures().map(|line| line.rows);
+        line.or(cell.class.figures().map(|class| class.rows)).unwrap_or(0)
+    };
+    let fold = |(at, &from_ns): (usize, &i64)| {
+        let tested: u64 = assessed.folds[at..].iter().map(rows).sum();
+        let trained = trainees.moments[at].count;
+        let figures = exact(figures_of(&assessed.folds[at]), &assessed.fold_ranks[at]);
+        Fold {
+            from_ns,
+            trained,
+            purged: (used - tested).saturating_sub(trained),
+            cut: trainees.all[at].cut,
+            line: figures.line,
+            class: figures.class,
+        }
+    };
+    split.cuts_ns.iter().enumerate().map(fold).collect()
+}
