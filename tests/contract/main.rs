@@ -13,6 +13,8 @@ mod wire;
 
 mod documents;
 mod echo;
+#[cfg(target_arch = "x86_64")]
+mod environment;
 mod local;
 mod service;
 mod strangers;

@@ -20,6 +20,7 @@ pub use validate::{NAME_LEN_MAX, name_is_sound};
 
 use crate::regular;
 use factord_core::model::{Kind, Model};
+use factord_core::sys::fenv;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -113,8 +114,10 @@ impl Artifact {
     ///
     /// [`ArtifactError`] when the details do not fit the model, or it overflows near its data.
     pub fn new(model: Model, details: Details) -> Result<Artifact, ArtifactError> {
-        let golden = golden::generate(&model, &details.feature_stats);
-        let artifact = Artifact::checked(model, details, golden)?;
+        let artifact = fenv::with_default(|| {
+            let golden = golden::generate(&model, &details.feature_stats);
+            Artifact::checked(model, details, golden)
+        })?;
         let payload_len = codec::payload(&artifact).len();
         if payload_len > PAYLOAD_LEN_MAX {
             return Err(ArtifactError::PayloadLength { found: payload_len as u64 });
@@ -139,7 +142,7 @@ impl Artifact {
     ///
     /// [`ArtifactError`] names the first thing found wrong.
     pub fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
-        codec::decode(bytes)
+        fenv::with_default(|| codec::decode(bytes))
     }
 
     /// Writes the one canonical encoding: `decode` accepts these bytes and no others.

@@ -10,6 +10,7 @@ use crate::model::evaluator::{Answer, Evaluator};
 use crate::model::shared;
 use crate::region::View;
 use crate::sync::ReadOnlyWord;
+use crate::sys::fenv;
 
 /// Evaluations repeated because the model was swapped meanwhile, at most.
 // 8: more would mean that the daemon swaps faster than one evaluation takes.
@@ -114,16 +115,23 @@ impl Client {
     ///
     /// `x` may have any width: the model's counts, not the channel's.
     ///
-    /// The bits are those of a thread that rounds to nearest and keeps subnormal numbers, as every
-    /// thread does from its start. A library of the host program that sets another rounding, FTZ or
-    /// DAZ (built with `-ffast-math`, say) changes them, and nobody notices; through the ring it
-    /// changes nothing.
+    /// On x86-64 and AArch64 the bits do not depend on the rounding, FTZ, DAZ or traps that the
+    /// program, or a library in it, has set in this thread; these stand again afterwards. On other
+    /// processors they do.
     ///
     /// # Errors
     ///
     /// `BadInput`, `UnknownModel` or `WidthMismatch`.
     #[inline(always)]
     pub fn predict_local(&mut self, model: u16, x: &[f64]) -> Outcome {
+        fenv::with_default(
+            #[inline(always)]
+            || self.predict_in_default(model, x),
+        )
+    }
+
+    #[inline(always)]
+    fn predict_in_default(&mut self, model: u16, x: &[f64]) -> Outcome {
         let model = self.engine_number(model);
         if let Some((y, generation, count)) =
             self.session.with_local(model, |evaluator| evaluator.linear(x))
