@@ -6,6 +6,7 @@ use core::arch::asm;
 use factord_core::client::Answer;
 use factord_core::model::Model;
 use factord_core::model::eval::eval;
+use factord_factors::{Counts, Engine, Row, Settings, SettingsError, Side, Trade, Window};
 use factord_models::file::{Artifact, Details};
 use std::hint::black_box;
 use std::time::Duration;
@@ -112,4 +113,49 @@ fn artifacts_are_made_and_checked_the_same_whatever_the_host_has_set() {
 fn details(name: &str, width: usize) -> Details {
     let feature_names = (0..width).map(|index| format!("x{index}")).collect();
     Details { name: name.to_owned(), feature_names, ..Details::default() }
+}
+
+/// Prices in cents, lots of 0.1, and now and then a trade of next to nothing.
+fn trades() -> Vec<Trade> {
+    let mut random = Random(5);
+    let trade = |at: i64| {
+        let bits = random.bits();
+        let (price, qty) = match at % 100 {
+            98 => (1e-310, 1.0),
+            99 => (1e-160, 1e-160),
+            _ => ((900 + bits % 200) as f64 / 100.0, (1 + bits % 7_001) as f64 * 0.1),
+        };
+        let side = if bits.is_multiple_of(2) { Side::Buy } else { Side::Sell };
+        Trade::new(at * 7_000_000, price, qty, side)
+    };
+    (0..2_000).map(trade).collect()
+}
+
+/// What a host gets for its trades: all rows, one on demand, and the counts.
+fn factors(trades: &[Trade]) -> Result<(Vec<Row>, Row, Counts), SettingsError> {
+    let window: Window = "0.3s".parse().unwrap();
+    let settings = Settings { window: window.rolling(1e8), ..Settings::default() };
+    let mut engine = Engine::new(&settings)?;
+    let mut rows = Vec::new();
+    trades.iter().for_each(|trade| engine.push(trade, &mut |row| rows.push(*row)));
+    let now = engine.now();
+    engine.advance(20_000_000_000, &mut |row| rows.push(*row));
+    engine.finish(&mut |row| rows.push(*row));
+    Ok((rows, now, engine.counts()))
+}
+
+#[test]
+fn factors_do_not_depend_on_what_the_host_has_set() {
+    let trades = trades();
+    let expected = factors(&trades).unwrap();
+    assert!(expected.0.len() > 100);
+    for state in STATES {
+        let (found, after) = hosted(state, || factors(&trades));
+        let found = found.unwrap_or_else(|error| panic!("{state:#x}: {error}"));
+        for (found, expected) in found.0.iter().zip(&expected.0) {
+            assert_eq!(format!("{found:?}"), format!("{expected:?}"), "{state:#x}");
+        }
+        assert_eq!(format!("{found:?}"), format!("{expected:?}"), "{state:#x}");
+        assert_eq!(after, state);
+    }
 }

@@ -7,6 +7,7 @@ use super::panes::{Panes, Sums};
 use super::row::{Counts, Method, Row};
 use super::settings::{Contract, Empty, Settings, SettingsError, Unit};
 use super::{Side, Trade};
+use factord_core::sys::fenv;
 
 /// The latest time, either side of 1970, that leaves room for a window: 2^62 ns are 146 years.
 const TIME_MAX_NS: i64 = 1 << 62;
@@ -20,6 +21,9 @@ const EMPTY_RUN_MAX: u64 = 1 << 20;
 /// its time is over, which the next trade shows or [`Engine::advance`] says; or with the trade
 /// that fills it, which stays in it whole. The first row comes when all steps of a window have
 /// closed.
+///
+/// On x86-64 and AArch64 no bit depends on the floating-point environment of the calling thread,
+/// which is the default one while a row is handed out.
 ///
 /// # Examples
 ///
@@ -68,6 +72,10 @@ impl Engine {
     /// # Errors
     /// A [`SettingsError`] names the setting that cannot be used.
     pub fn new(settings: &Settings) -> Result<Engine, SettingsError> {
+        fenv::with_default(|| Engine::made(settings))
+    }
+
+    fn made(settings: &Settings) -> Result<Engine, SettingsError> {
         settings.check()?;
         let steps = settings.steps()?;
         let by_time = settings.window.unit == Unit::Time;
@@ -99,6 +107,14 @@ impl Engine {
     /// Takes a trade; calls `out` for each window that it closes.
     #[inline]
     pub fn push(&mut self, trade: &Trade, out: &mut impl FnMut(&Row)) {
+        fenv::with_default(
+            #[inline(always)]
+            || self.take(trade, out),
+        );
+    }
+
+    #[inline(always)]
+    fn take(&mut self, trade: &Trade, out: &mut impl FnMut(&Row)) {
         let Some(outlier) = self.admit(trade) else { return };
         if trade.ts_ns >= self.end_ns {
             self.open_at(trade.ts_ns, out);
@@ -125,13 +141,17 @@ impl Engine {
     /// Says that it is `now_ns`: closes the windows by time that ended before, without a trade.
     pub fn advance(&mut self, now_ns: i64, out: &mut impl FnMut(&Row)) {
         if self.is_open && self.unit == Unit::Time && (self.end_ns..TIME_MAX_NS).contains(&now_ns) {
-            self.open_at(now_ns, out);
+            fenv::with_default(|| self.open_at(now_ns, out));
         }
     }
 
     /// The window as it stands: the last steps and the open one, with the last trade's time for
     /// its end. Before the first trade it has no trades and no rates.
     pub fn now(&self) -> Row {
+        fenv::with_default(|| self.row_now())
+    }
+
+    fn row_now(&self) -> Row {
         let none = Sums::default();
         let open = if self.is_open { &self.open } else { &none };
         let sums = self.panes.total_with(self.pane, open);
@@ -150,7 +170,7 @@ impl Engine {
     /// or turnover that is not full gives no row. The next trade opens a new window.
     pub fn finish(&mut self, out: &mut impl FnMut(&Row)) {
         if self.is_open && self.unit == Unit::Time {
-            self.close(self.end_ns, out);
+            fenv::with_default(|| self.close(self.end_ns, out));
         }
         if self.is_open {
             self.counts.add_methods(self.open.methods);

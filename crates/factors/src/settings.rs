@@ -1,5 +1,6 @@
 //! [`Settings`]: what a window is, what counts as large, who is the aggressor.
 
+use factord_core::sys::fenv;
 use thiserror::Error;
 
 /// The most steps of a rolling window.
@@ -248,6 +249,10 @@ impl Settings {
     /// # Errors
     /// A [`SettingsError`] names what cannot be used.
     pub fn check(&self) -> Result<(), SettingsError> {
+        fenv::with_default(|| self.check_in_default())
+    }
+
+    fn check_in_default(&self) -> Result<(), SettingsError> {
         self.steps()?;
         match self.large.by {
             Cut::Turnover(cut) | Cut::Quantity(cut) if !(cut > 0.0 && cut.is_finite()) => {

@@ -1,6 +1,7 @@
 //! Settings as words: `60s`, `1000trades`, `5e6turnover`; `auto`, `lee-ready`; `own-side-order`.
 
 use super::settings::{Aggressor, Per, Unit, Window};
+use factord_core::sys::fenv;
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
@@ -52,7 +53,7 @@ impl FromStr for Window {
             let length = number.parse::<f64>().ok()? * one;
             (length > 0.0 && length.is_finite()).then(|| Window::tumbling(unit, length))
         };
-        parse().ok_or_else(|| ParseSettingError::Window(word.to_owned()))
+        fenv::with_default(parse).ok_or_else(|| ParseSettingError::Window(word.to_owned()))
     }
 }
 
