@@ -1,6 +1,6 @@
 /* The C client of factord. See factord.h for the contract and docs/abi.md for the layout.
  *
- * From top to bottom: words and clocks, evaluation, regions, the model table, whom to trust, the
+ * From top to bottom: words and clocks, the floating-point environment, evaluation, regions, the model table, whom to trust, the
  * handshake, the rings, the names of models, what becomes of a dead engine, waiting, the call shapes.
  *
  * Memory that the daemon can write is reached only as atomic words. What is read there is a claim: it
@@ -59,6 +59,7 @@ _Static_assert((int)FACTORD_LOGISTIC == (int)FACTORD_KIND_LOGISTIC, "layout");
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #define COLD __attribute__((cold, noinline))
+#define INLINE __attribute__((always_inline)) static inline
 
 /* ---- Words and clocks -------------------------------------------------------------------- */
 
@@ -130,6 +131,81 @@ static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
+
+/* ---- The floating-point environment ------------------------------------------------------ */
+
+/* How the calling thread rounds, whether it keeps subnormal numbers, what traps. Bits are promised for
+ * the environment that every thread starts with; a library of the host program may have changed it. */
+#if defined(__SSE2__)
+/* MXCSR. */
+typedef uint32_t environment;
+
+static const environment ENVIRONMENT_DEFAULT = 0x1F80;
+
+static inline environment environment_get(void)
+{
+    return __builtin_ia32_stmxcsr();
+}
+
+static inline void environment_set(environment state)
+{
+    __builtin_ia32_ldmxcsr(state);
+}
+
+/* What exceptions leave, in the lowest six bits, does not count. */
+static inline bool environment_is_default(void)
+{
+    return (environment_get() & 0xFFC0) == ENVIRONMENT_DEFAULT;
+}
+#elif defined(__aarch64__)
+/* FPCR, and FPSR, where exceptions leave their flags. */
+typedef struct environment {
+    uint64_t control;
+    uint64_t flags;
+} environment;
+
+static const environment ENVIRONMENT_DEFAULT = {0, 0};
+
+static inline environment environment_get(void)
+{
+    environment state;
+    __asm__ volatile("mrs %0, fpcr\n\tmrs %1, fpsr" : "=r"(state.control), "=r"(state.flags));
+    return state;
+}
+
+static inline void environment_set(environment state)
+{
+    __asm__ volatile("msr fpcr, %0\n\tmsr fpsr, %1" ::"r"(state.control), "r"(state.flags)
+                     : "memory");
+}
+
+static inline bool environment_is_default(void)
+{
+    uint64_t control;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+    return control == ENVIRONMENT_DEFAULT.control;
+}
+#else
+/* None that is known here: the bits are those of the environment that the host has set. */
+typedef int environment;
+
+static const environment ENVIRONMENT_DEFAULT = 0;
+
+static inline environment environment_get(void)
+{
+    return 0;
+}
+
+static inline void environment_set(environment state)
+{
+    (void)state;
+}
+
+static inline bool environment_is_default(void)
+{
+    return true;
+}
+#endif
 
 /* ---- Evaluation -------------------------------------------------------------------------- */
 
@@ -1735,8 +1811,8 @@ COLD static int predict_anew(factord_client *client, uint16_t model, const doubl
     return finish_local(client, error, FACTORD_STATUS_OK, out);
 }
 
-int factord_predict_local(factord_client *client, uint16_t model, const double *x, size_t x_count,
-                          factord_prediction *out)
+INLINE int predict_in_default(factord_client *client, uint16_t model, const double *x,
+                              size_t x_count, factord_prediction *out)
 {
     uint16_t number = LIKELY(model < client->name_count) ? client->numbers[model] : NO_NUMBER;
     if (UNLIKELY(number >= FACTORD_MODEL_COUNT_MAX)) {
@@ -1752,6 +1828,31 @@ int factord_predict_local(factord_client *client, uint16_t model, const double *
         }
     }
     return predict_anew(client, model, x, x_count, out);
+}
+
+/* Compilers do not follow it: they take arithmetic for free of side effects, and might do some of it
+ * before the default environment is set, or after it was. */
+static int (*volatile const call_in_default)(factord_client *, uint16_t, const double *, size_t,
+                                             factord_prediction *) = predict_in_default;
+
+/* Puts the default environment in the place of what the host has set, for as long as it takes. */
+COLD static int predict_for_host(factord_client *client, uint16_t model, const double *x,
+                                 size_t x_count, factord_prediction *out)
+{
+    const environment host = environment_get();
+    environment_set(ENVIRONMENT_DEFAULT);
+    int error = call_in_default(client, model, x, x_count, out);
+    environment_set(host);
+    return error;
+}
+
+int factord_predict_local(factord_client *client, uint16_t model, const double *x, size_t x_count,
+                          factord_prediction *out)
+{
+    if (UNLIKELY(!environment_is_default())) {
+        return predict_for_host(client, model, x, x_count, out);
+    }
+    return predict_in_default(client, model, x, x_count, out);
 }
 
 /* ---- Attach and close -------------------------------------------------------------------- */

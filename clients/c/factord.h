@@ -24,10 +24,9 @@
  * its parent's: the rings are not there.
  *
  * Build the source with -ffp-contract=off and never with -ffast-math: the bits of
- * factord_predict_local are those of the ring. The Makefile does so. They are also those of the
- * calling thread's floating-point environment: it must round to nearest and keep subnormal numbers, as
- * every thread does from its start. A library that sets FTZ or DAZ (-ffast-math does where a shared
- * object is linked with it) or another rounding changes them, and nobody notices. */
+ * factord_predict_local are those of the ring. The Makefile does so. On x86-64 and AArch64 they do not
+ * depend on the rounding, FTZ, DAZ or traps that the program, or a library in it, has set in the
+ * calling thread; these stand again afterwards. On other processors they do. */
 #ifndef FACTORD_H
 #define FACTORD_H
 

@@ -3,6 +3,7 @@
  * independent threads. Prints a line a test and ends with `N passed, N failed`. */
 #define _GNU_SOURCE
 #include "daemon.h"
+#include "environment.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -133,6 +134,57 @@ static void local_predictions_have_the_bits_of_the_ring(void)
     CHECK(factord_predict_local(client, 0, rows, 0, &local) == FACTORD_ERROR_WIDTH_MISMATCH);
     factord_close(client);
 }
+
+#if defined(HOST_COUNT)
+/* Predictions of one model where a host has set its environment, and without a copy of the model at first. */
+static void are_predicted_under(uint32_t state, const char *name, const double *rows, int count,
+                                const factord_prediction *expected)
+{
+    factord_client *client = attach(FACTORD_IDLE_BACKOFF);
+    uint16_t model = id_of(client, name);
+    int right = 0;
+    int kept = 0;
+    for (int i = 0; i < count; i++) {
+        factord_prediction local;
+        host_set(state);
+        int error = factord_predict_local(client, model, &rows[3 * i], 3, &local);
+        uint32_t after = host_get();
+        host_set(HOST_DEFAULT);
+        right += error == FACTORD_OK && same(local.y, expected[i].y) &&
+                 same(local.second, expected[i].second);
+        kept += after == state;
+    }
+    if (right < count) fprintf(stderr, "%#x %s: %d of %d\n", state, name, right, count);
+    CHECK(right == count);
+    CHECK(kept == count);
+    factord_close(client);
+}
+
+static void local_predictions_do_not_depend_on_what_the_host_has_set(void)
+{
+    enum { ROWS = 1000 };
+    static const char *const NAMES[] = {"regression", "classification"};
+    static double rows[ROWS * 3];
+    static factord_prediction ring[2][ROWS];
+    uint64_t state = 7;
+    int subnormal = 0;
+    /* Probabilities around the least normal number are there, too. */
+    for (int i = 0; i < ROWS * 3; i++) rows[i] = 3.0 * (double)(next_bits(&state) >> 11) / 0x1p53;
+    for (int i = 0; i < ROWS; i += 2) rows[3 * i] = 2.8 + 2e-4 * i;
+    for (size_t which = 0; which < 2; which++) {
+        factord_client *client = attach(FACTORD_IDLE_BACKOFF);
+        uint16_t model = id_of(client, NAMES[which]);
+        CHECK(factord_predict_batch(client, model, rows, ROWS, 60 * FACTORD_S, ring[which]) == 0);
+        factord_close(client);
+        for (int i = 0; i < ROWS; i++) subnormal += fpclassify(ring[which][i].y) == FP_SUBNORMAL;
+    }
+    CHECK(subnormal > 0);
+    for (size_t i = 0; i < HOST_COUNT; i++) {
+        are_predicted_under(HOST_STATES[i], NAMES[0], rows, ROWS, ring[0]);
+        are_predicted_under(HOST_STATES[i], NAMES[1], rows, ROWS, ring[1]);
+    }
+}
+#endif
 
 /* ---- No allocation and no system call ---------------------------------------------------- */
 
@@ -623,6 +675,9 @@ int main(int count, char **names)
 {
     static const struct test TESTS[] = {
         TEST(local_predictions_have_the_bits_of_the_ring),
+#if defined(HOST_COUNT)
+        TEST(local_predictions_do_not_depend_on_what_the_host_has_set),
+#endif
         TEST(no_call_allocates),
 #if !defined(SANITIZED) && (defined(__x86_64__) || defined(__aarch64__))
         TEST(no_call_makes_a_system_call_while_the_engine_lives),

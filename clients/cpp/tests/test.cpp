@@ -1,10 +1,12 @@
 // What the C++ client promises beyond the conformance suite: it owns its channel, is moved and never
 // copied, throws nothing, and views whatever holds features. Ends with `N passed, N failed`.
 #include "daemon.h"
+#include "environment.h"
 
 #include <factord.hpp>
 
 #include <cmath>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -130,6 +132,32 @@ static void answers_are_values_or_errors(const char* socket)
     CHECK(std::string(lost.error().what()).find("/nowhere/factord.sock") != std::string::npos);
 }
 
+#if defined(HOST_COUNT)
+static void local_predictions_do_not_depend_on_what_the_host_has_set(const char* socket)
+{
+    Client client = attach(socket);
+    for (const std::uint32_t state : HOST_STATES) {
+        int right = 0;
+        int kept = 0;
+        for (int i = 0; i < 1000; i++) {
+            // Rates, and what has a probability around the least normal number.
+            const std::array<double, 3> x{i % 2 ? 2.8 + 2e-4 * i : i / 1000.0, 0.2, 0.3};
+            const auto ring = client.predict(i % 2, x, 10s);
+            host_set(state);
+            const auto local = client.predict_local(i % 2, x);
+            const std::uint32_t after = host_get();
+            host_set(HOST_DEFAULT);
+            if (!ring || !local) die("no answer");
+            right += std::memcmp(&ring->y, &local->y, sizeof ring->y) == 0;
+            kept += after == state;
+        }
+        if (right < 1000) std::fprintf(stderr, "%#x: %d of 1000\n", state, right);
+        CHECK(right == 1000);
+        CHECK(kept == 1000);
+    }
+}
+#endif
+
 // Any duration is a deadline, also one that no 64-bit number of nanoseconds holds.
 static void no_deadline_wraps(const char* socket)
 {
@@ -156,6 +184,10 @@ int main()
          a_client_is_moved_and_says_not_connected_afterwards},
         {"features_come_from_whatever_holds_them", features_come_from_whatever_holds_them},
         {"answers_are_values_or_errors", answers_are_values_or_errors},
+#if defined(HOST_COUNT)
+        {"local_predictions_do_not_depend_on_what_the_host_has_set",
+         local_predictions_do_not_depend_on_what_the_host_has_set},
+#endif
         {"no_deadline_wraps", no_deadline_wraps},
     };
     int failed = 0;
