@@ -3,6 +3,7 @@
 //! a time, small enough for a cache; nothing is copied as a whole.
 
 use crate::error;
+use factord_core::sys::fenv;
 use numpy::ndarray::{ArrayView1, ArrayView2, Axis, Slice};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -52,7 +53,9 @@ pub(crate) fn segments<'py>(
     names: &Bound<'py, PyTuple>,
 ) -> PyResult<Vec<Segment<'py>>> {
     let py = rows.py();
-    let pieces = py.import("factord._rows")?.getattr("pieces")?.call1((rows, width, names))?;
+    let pieces = py.import("factord._rows")?.getattr("pieces")?;
+    // DAZ would make zeros of the subnormal ones among float32.
+    let pieces = fenv::with_default(|| pieces.call1((rows, width, names)))?;
     let mut segments = Vec::new();
     for piece in pieces.try_iter()? {
         let piece = piece?;

@@ -4,6 +4,7 @@ use crate::prediction::Columns;
 use crate::rows::{Blocks, Segment};
 use crate::slices::{self, SLICE};
 use factord_core::client::{Batch, Client as Channel, PredictError};
+use factord_core::sys::fenv;
 use pyo3::prelude::*;
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,7 @@ pub(crate) fn through_ring(
     Ok(columns)
 }
 
-/// Evaluates all rows in this process.
+/// Evaluates all rows in this process, in the default floating-point environment.
 ///
 /// # Errors
 ///
@@ -48,13 +49,14 @@ pub(crate) fn in_process(
     for segment in segments {
         let mut blocks = segment.blocks();
         while !blocks.rows().is_empty() {
-            py.detach(|| {
+            let mut slice = || {
                 let start = Instant::now();
                 while !blocks.rows().is_empty() && start.elapsed() < SLICE {
                     evaluate(&blocks, &mut columns);
                     blocks.next();
                 }
-            });
+            };
+            py.detach(|| fenv::with_default(&mut slice));
             py.check_signals()?;
         }
     }

@@ -1,6 +1,7 @@
 //! Trades as Python gives them: one, or columns of them.
 
 use crate::windows::Windows;
+use factord_core::sys::fenv;
 use factord_factors::{Book, Quote, Side, SymbolIndex, Trade};
 use numpy::PyReadonlyArray1;
 use pyo3::exceptions::PyValueError;
@@ -60,8 +61,8 @@ pub(crate) struct Fields<'a> {
 
 impl<'py> Columns<'py> {
     pub(crate) fn read(trades: &Bound<'py, PyAny>) -> PyResult<Columns<'py>> {
-        let module = trades.py().import("factord._trades")?;
-        module.getattr("columns")?.call1((trades,))?.extract()
+        let columns = trades.py().import("factord._trades")?.getattr("columns")?;
+        fenv::with_default(|| columns.call1((trades,)))?.extract()
     }
 
     pub(crate) fn fields(&self) -> PyResult<Fields<'_>> {
