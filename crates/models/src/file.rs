@@ -8,15 +8,16 @@
 
 mod codec;
 mod error;
+mod format;
 mod golden;
 mod validate;
 
-pub use codec::{FORMAT_VERSION, MAGIC, PAYLOAD_LEN_MAX};
 pub use error::{ArtifactError, ArtifactFileError};
-pub use golden::Golden;
+pub use format::{FORMAT_VERSION, MAGIC, NAME_LEN_MAX, PAYLOAD_LEN_MAX};
 #[cfg(feature = "import")]
-pub(crate) use validate::{METRIC_COUNT_MAX, TEXT_LEN_MAX};
-pub use validate::{NAME_LEN_MAX, name_is_sound};
+pub(crate) use format::{METRIC_COUNT_MAX, TEXT_LEN_MAX};
+pub use golden::Golden;
+pub use validate::name_is_sound;
 
 use crate::regular;
 use factord_core::model::{Kind, Model};
@@ -252,7 +253,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 ///
 /// [`ArtifactFileError::Read`].
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ArtifactFileError> {
-    read_limited(path, codec::HEADER_LEN + PAYLOAD_LEN_MAX)
+    read_limited(path, format::HEADER_LEN + PAYLOAD_LEN_MAX)
         .map_err(|error| ArtifactFileError::Read { path: path.to_owned(), error })
 }
 

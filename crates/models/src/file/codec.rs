@@ -9,25 +9,12 @@
 //!     52        payload: bincode's standard configuration, canonical
 //! ```
 
+use super::format::{FORMAT_VERSION, HEADER_LEN, MAGIC, PAYLOAD_LEN_MAX};
 use super::{Artifact, ArtifactError, Details, Golden};
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use factord_core::model::{Kind, Model};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-/// The first eight bytes of an artifact.
-pub const MAGIC: [u8; 8] = *b"FMODEL\r\n";
-
-/// The version of the format; another one is refused.
-pub const FORMAT_VERSION: u32 = 1;
-
-/// The most bytes a payload may have.
-// 2 MiB: a logistic model of 1,024 features with 256-byte names, statistics and its golden
-// vectors takes 0.7 MiB.
-pub const PAYLOAD_LEN_MAX: usize = 2 << 20;
-
-/// Bytes in front of the payload.
-pub(super) const HEADER_LEN: usize = 52;
 
 /// The payload, field by field in this order; changing it takes a new format version.
 #[derive(Serialize, Deserialize)]

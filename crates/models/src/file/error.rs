@@ -1,6 +1,6 @@
 //! What can be wrong with an artifact, and with its file.
 
-use super::{FORMAT_VERSION, NAME_LEN_MAX, PAYLOAD_LEN_MAX, codec, golden};
+use super::format::{FORMAT_VERSION, GOLDEN_COUNT_MAX, HEADER_LEN, NAME_LEN_MAX, PAYLOAD_LEN_MAX};
 use factord_core::model::ModelError;
 use std::io;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum ArtifactError {
     /// Fewer bytes than a header.
-    #[error("{found} bytes are too few for an artifact, whose header takes {}", codec::HEADER_LEN)]
+    #[error("{found} bytes are too few for an artifact, whose header takes {HEADER_LEN}")]
     TooShort {
         /// The number of bytes.
         found: usize,
@@ -109,10 +109,7 @@ pub enum ArtifactError {
         problem: &'static str,
     },
     /// The number of golden vectors is zero or beyond the limit.
-    #[error(
-        "{found} golden vectors, 1 to {} are needed: import the model again",
-        golden::COUNT_MAX
-    )]
+    #[error("{found} golden vectors, 1 to {GOLDEN_COUNT_MAX} are needed: import the model again")]
     GoldenCount {
         /// The number found.
         found: usize,

@@ -1,11 +1,9 @@
 //! Golden vectors: inputs near the training data and the exact answers they must get.
 
+use super::format::GOLDEN_COUNT_MAX;
 use super::{ArtifactError, FeatureStats};
 use factord_core::model::eval::{Output, Triple, all_finite, eval};
 use factord_core::model::{Kind, Model};
-
-/// The most golden vectors an artifact may carry.
-pub(super) const COUNT_MAX: usize = 256;
 
 /// Widths up to this one get vectors that move a single feature; wider ones would need too many.
 const SINGLE_WIDTH_MAX: usize = 4;
@@ -34,7 +32,7 @@ pub(super) fn generate(model: &Model, stats: &[FeatureStats]) -> Vec<Golden> {
 
 /// Scores every vector on every path that could serve the model, and compares bits.
 pub(super) fn rescore(model: &Model, golden: &[Golden]) -> Result<(), ArtifactError> {
-    if golden.is_empty() || golden.len() > COUNT_MAX {
+    if golden.is_empty() || golden.len() > GOLDEN_COUNT_MAX {
         return Err(ArtifactError::GoldenCount { found: golden.len() });
     }
     let triple = Triple::of(model);

@@ -1,19 +1,9 @@
 //! Checks of an artifact's details. Its texts end up on terminals, in JSON and in metrics, so
 //! they are bounded and free of control characters.
 
+use super::format::{METRIC_COUNT_MAX, METRIC_DEPTH_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
 use super::{ArtifactError, Details, FeatureStats, Metric, MetricValue, TargetStats};
 use std::collections::HashSet;
-
-/// The most bytes of a model's name.
-// 31: the model table in shared memory holds 32 with a NUL.
-pub const NAME_LEN_MAX: usize = 31;
-
-/// The most bytes of a feature's name, a target's, or a key in a report.
-pub(crate) const TEXT_LEN_MAX: usize = 256;
-
-/// The most figures in a report, and the most keys that lead to one.
-pub(crate) const METRIC_COUNT_MAX: usize = 512;
-const METRIC_DEPTH_MAX: usize = 8;
 
 /// Tells whether a model can be served under a name: in a URL, a file name and a metric's label.
 pub fn name_is_sound(name: &str) -> bool {

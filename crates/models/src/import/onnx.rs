@@ -15,6 +15,7 @@ mod graph;
 mod linear;
 mod node;
 mod operator;
+mod opset;
 mod proto;
 mod served;
 mod tensor;
@@ -23,7 +24,6 @@ mod value;
 pub use error::OnnxError;
 
 use super::{Import, ImportError, Options};
-use operator::OPERATORS;
 use prost::Message;
 use prost::bytes::Bytes;
 

@@ -1,6 +1,7 @@
 //! Why an ONNX model was not read.
 
-use super::{BYTES_MAX, OPERATORS};
+use super::BYTES_MAX;
+use super::opset::OPERATORS;
 use crate::import::pickle::shortened;
 use thiserror::Error;
 

@@ -1,8 +1,9 @@
 //! Reads a graph from its inputs to its outputs.
 
 use super::error::{OnnxError, limit, quoted};
-use super::node::{self, MACHINE_LEARNING, Node, STANDARD};
+use super::node::{self, Node};
 use super::operator;
+use super::opset::{MACHINE_LEARNING, OPSETS, STANDARD, domain};
 use super::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use super::tensor::{self, DOUBLE, FLOAT};
 use super::value::{Column, Value};
@@ -22,10 +23,6 @@ const SIZE_MAX: usize = 1 << 16;
 
 /// The most outputs.
 const OUTPUT_COUNT_MAX: usize = 16;
-
-/// Versions of the two sets of operators that are read: broadcasting as it is since 7.
-const OPSETS: [(&str, &str, i64, i64); 2] =
-    [(STANDARD, "", 7, 28), (MACHINE_LEARNING, MACHINE_LEARNING, 1, 5)];
 
 /// A graph that has been read.
 pub(super) struct Graph {
@@ -113,7 +110,7 @@ pub(super) fn read(model: &ModelProto) -> Result<Graph, OnnxError> {
 fn opsets(model: &ModelProto) -> Result<HashMap<&'static str, i64>, OnnxError> {
     let mut found = HashMap::new();
     for import in &model.opset_import {
-        let known = OPSETS.into_iter().find(|known| known.0 == node::domain(&import.domain));
+        let known = OPSETS.into_iter().find(|known| known.0 == domain(&import.domain));
         let Some((domain, target, min, max)) = known else { continue };
         let version = import.version;
         if !(min..=max).contains(&version) {
@@ -193,7 +190,7 @@ fn run(
     scope: &mut Scope,
 ) -> Result<(), OnnxError> {
     let place = node::place(index, proto);
-    let domain = node::domain(&proto.domain);
+    let domain = domain(&proto.domain);
     if !opsets.contains_key(domain) {
         if [STANDARD, MACHINE_LEARNING].contains(&domain) {
             let operator = node::operator(proto);

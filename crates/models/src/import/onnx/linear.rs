@@ -2,9 +2,8 @@
 
 use super::error::OnnxError;
 use super::node::Node;
-use super::operator::scores;
 use super::tensor::Tensor;
-use super::value::{Column, Score, Step, Value};
+use super::value::{Column, Score, Step, Value, scores};
 use std::rc::Rc;
 
 /// What a classifier must be.

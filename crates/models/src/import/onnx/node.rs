@@ -2,6 +2,7 @@
 //! the operator does not take is refused, as it may change what the operator computes.
 
 use super::error::{OnnxError, limit, quoted};
+use super::opset::{MACHINE_LEARNING, STANDARD, domain};
 use super::proto::{AttributeProto, NodeProto};
 use super::tensor::{self, Tensor};
 use super::value::Value;
@@ -12,10 +13,6 @@ use prost::bytes::Bytes;
 /// The most attributes of a node.
 const ATTRIBUTE_COUNT_MAX: usize = 64;
 
-/// The two sets of operators.
-pub(super) const STANDARD: &str = "ai.onnx";
-pub(super) const MACHINE_LEARNING: &str = "ai.onnx.ml";
-
 /// A node whose inputs are known.
 pub(super) struct Node {
     /// The operator; those outside the standard set with their domain.
@@ -24,11 +21,6 @@ pub(super) struct Node {
     pub(super) inputs: Vec<Option<Value>>,
     attributes: Vec<AttributeProto>,
     place: String,
-}
-
-/// The domain of a node or an opset, under the one name that people use.
-pub(super) fn domain(written: &str) -> &str {
-    if written.is_empty() { STANDARD } else { written }
 }
 
 /// What a node is called in messages.

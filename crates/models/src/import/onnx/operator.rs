@@ -3,40 +3,9 @@
 use super::error::OnnxError;
 use super::node::Node;
 use super::tensor::{self, Tensor};
-use super::value::{Column, Score, Step, Value};
+use super::value::{Step, Value};
 use super::{arithmetic, linear};
 use std::rc::Rc;
-
-/// The operators that are read.
-pub(super) const OPERATORS: [&str; 27] = [
-    "Abs",
-    "Add",
-    "ArgMax",
-    "ArrayFeatureExtractor",
-    "Cast",
-    "Concat",
-    "Constant",
-    "Div",
-    "FeatureVectorizer",
-    "Flatten",
-    "Gemm",
-    "Identity",
-    "LinearClassifier",
-    "LinearRegressor",
-    "MatMul",
-    "Mul",
-    "Neg",
-    "Normalizer",
-    "ReduceSum",
-    "Reshape",
-    "Scaler",
-    "Sigmoid",
-    "Softmax",
-    "Squeeze",
-    "Sub",
-    "Transpose",
-    "ZipMap",
-];
 
 /// Works out what a node makes.
 pub(super) fn apply(node: &Node) -> Result<Vec<Value>, OnnxError> {
@@ -300,10 +269,4 @@ fn same(node: &Node) -> Result<Value, OnnxError> {
         return Ok(input.clone());
     }
     Err(node.refuse(format!("{} in another shape, {target:?}", input.describe())))
-}
-
-/// The weighted sums of columns, one for each output.
-pub(super) fn scores(columns: &Rc<Vec<Column>>, outputs: Vec<(Vec<f64>, f64)>) -> Vec<Score> {
-    let score = |(weights, intercept)| Score { columns: Rc::clone(columns), weights, intercept };
-    outputs.into_iter().map(score).collect()
 }

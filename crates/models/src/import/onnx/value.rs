@@ -21,6 +21,12 @@ pub(super) struct Score {
     pub(super) intercept: f64,
 }
 
+/// The weighted sums of columns, one for each output.
+pub(super) fn scores(columns: &Rc<Vec<Column>>, outputs: Vec<(Vec<f64>, f64)>) -> Vec<Score> {
+    let score = |(weights, intercept)| Score { columns: Rc::clone(columns), weights, intercept };
+    outputs.into_iter().map(score).collect()
+}
+
 /// What a name of the graph stands for.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
