@@ -7,9 +7,9 @@
 mod observer;
 mod snapshot;
 
-pub use observer::{Observer, Unsettled};
+pub use observer::Observer;
 pub use snapshot::{
-    Histogram, LocalCounters, ModelRow, ModelTable, Snapshot, State, WorkerCounters,
+    Histogram, LocalCounters, ModelRow, ModelTable, Snapshot, State, Unsettled, WorkerCounters,
 };
 
 use crate::abi::{self, status_region as at};

@@ -1,7 +1,7 @@
 //! The reader that tools use.
 
 use super::snapshot::{
-    Histogram, LocalCounters, ModelRow, ModelTable, Snapshot, State, WorkerCounters,
+    Histogram, LocalCounters, ModelRow, ModelTable, Snapshot, State, Unsettled, WorkerCounters,
 };
 use crate::abi::{self, status_region as at};
 use crate::channel::{self, AttachError};
@@ -13,16 +13,10 @@ use crate::sys::clock;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use thiserror::Error;
 
 /// Times that the model table is read before it is given up.
 // 1,000: an update takes some microseconds, a time slice on a busy CPU a few milliseconds.
 const READ_ATTEMPTS: usize = 1000;
-
-/// The model table was half written whenever it was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the engine's model table stays half written: it died, or stands still, in an update")]
-pub struct Unsettled;
 
 /// A reader of STATUS.
 #[derive(Clone, Debug)]

@@ -1,8 +1,9 @@
 //! What STATUS says, as plain values.
 
-use super::{Unsettled, bucket_upper};
+use super::bucket_upper;
 use crate::idle::IdleStrategy;
 use crate::model::KindCode;
+use thiserror::Error;
 
 /// One row of the daemon's model table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,11 @@ pub struct ModelTable {
     /// Counts the updates, twice each.
     pub sequence: u64,
 }
+
+/// The model table was half written whenever it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the engine's model table stays half written: it died, or stands still, in an update")]
+pub struct Unsettled;
 
 /// What the daemon is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
