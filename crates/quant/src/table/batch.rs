@@ -2,10 +2,27 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
-use arrow_array::{RecordBatch, StringArray};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
+use arrow_schema::SchemaRef;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+
+/// The most rows of a batch.
+// 65,536: half a MiB a column, so that a few columns stay in the second-level cache, and few enough
+// batches that what is done once for each does not show.
+pub const BATCH_ROWS: usize = 65_536;
+
+/// As what a column is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// `f64`; what is missing is NaN.
+    Float,
+    /// `i64`, time stamps in nanoseconds; none may be missing.
+    Integer,
+    /// UTF-8; what is missing is empty.
+    Text,
+}
 
 /// A line of a text file or a row of a Parquet file, for messages: `a.csv:3`, `a.parquet: row 2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,4 +120,11 @@ impl Batch {
         };
         Place { path: Arc::clone(&self.path), at }
     }
+}
+
+/// Puts arrays together that were made to fit the schema.
+pub(super) fn record(schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> RecordBatch {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)
+        .expect("the arrays were made from the same list as the schema, without nulls")
 }

@@ -29,6 +29,7 @@
 mod batch;
 mod digits;
 mod error;
+mod field;
 mod footer;
 mod input;
 mod line_ends;
@@ -50,13 +51,13 @@ pub(crate) use parquet_reader::{floats, is_number};
 pub(crate) use text_writer::{header, rows};
 pub(crate) use writer::{failed, properties};
 
-pub use batch::{At, Batch, Place};
+pub use batch::{At, BATCH_ROWS, Batch, Place, Type};
 pub use error::TableError;
 pub use input::{Format, Input};
 pub(crate) use input::{Progress, unreadable};
 pub use line_ends::LineEnds;
 pub use output::{Output, OutputError};
-pub use reader::{BATCH_ROWS, Reader, Table, Type, Want};
+pub use reader::{Reader, Table, Want};
 pub use rows::Rows;
 pub use session::goes_on;
 pub use writer::{Compression, Writer, WriterOptions, is_parquet};

@@ -1,10 +1,9 @@
 //! [`ParquetReader`]: batches from Parquet.
 
-use super::batch::{At, Batch, Place, RowNumbers};
+use super::batch::{At, BATCH_ROWS, Batch, Place, RowNumbers, Type, record};
 use super::error::TableError;
 use super::footer::footer;
 use super::input::Input;
-use super::reader::{BATCH_ROWS, Type, record};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,

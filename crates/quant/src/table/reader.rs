@@ -1,30 +1,13 @@
 //! [`Reader`]: wanted columns of one file or several, batch by batch.
 
-use super::batch::Batch;
+use super::batch::{Batch, Type};
 use super::error::TableError;
 use super::input::{Format, Input};
 use super::parquet_reader::ParquetReader;
 use super::text_reader::TextReader;
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The most rows of a batch.
-// 65,536: half a MiB a column, so that a few columns stay in the second-level cache, and few enough
-// batches that what is done once for each does not show.
-pub const BATCH_ROWS: usize = 65_536;
-
-/// As what a column is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
-    /// `f64`; what is missing is NaN.
-    Float,
-    /// `i64`, time stamps in nanoseconds; none may be missing.
-    Integer,
-    /// UTF-8; what is missing is empty.
-    Text,
-}
 
 /// A column to read: its name, other names it may have, and its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -277,11 +260,4 @@ impl Reader {
         };
         Some((self.next.saturating_sub(1) as f64 + inside) / files)
     }
-}
-
-/// Puts arrays together that were made to fit the schema.
-pub(super) fn record(schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> RecordBatch {
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)
-        .expect("the arrays were made from the same list as the schema, without nulls")
 }

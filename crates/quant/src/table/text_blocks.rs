@@ -6,10 +6,9 @@
 //! of quotes, lines that go on inside of them, or that end with a carriage return) what is left is
 //! for the csv crate: only it knows what they mean.
 
-use super::batch::{At, Batch, Place, RowNumbers};
+use super::batch::{At, Batch, Place, RowNumbers, Type, record};
 use super::error::TableError;
 use super::input::unreadable;
-use super::reader::{Type, record};
 use super::stops::Stops;
 use super::text_piece::Piece;
 use arrow_schema::SchemaRef;

@@ -1,11 +1,10 @@
 //! [`Piece`]: rows of plain text, column by column.
 
-use super::batch::Place;
+use super::batch::{BATCH_ROWS, Place, Type};
 use super::digits::{Digits, ROWS};
 use super::error::TableError;
-use super::reader::{BATCH_ROWS, Type};
+use super::field::{as_float, as_integer, refused};
 use super::stops::Stops;
-use super::text_reader::{as_float, as_integer, refused};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use factord_core::vectors::Level;
