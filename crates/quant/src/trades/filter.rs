@@ -1,8 +1,10 @@
 //! [`Filter`]: which trades of a file are kept, and which end the reading.
 
-use super::columns::{Columns, Role};
+use super::batch::Rows;
+use super::columns::Columns;
 use super::error::TradesError;
-use super::reader::{Late, Options, Rows};
+use super::options::{Late, Options};
+use super::role::Role;
 use super::symbols::Symbols;
 use crate::table::Place;
 use factord_factors::Trade;

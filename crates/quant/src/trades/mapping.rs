@@ -1,7 +1,7 @@
 //! [`Mapping`]: which column is which, as a caller says it.
 
-use super::columns::Role;
 use super::number::TimeUnit;
+use super::role::Role;
 use std::str::FromStr;
 use thiserror::Error;
 

@@ -9,6 +9,7 @@
 //! [`Trade`]: factord_factors::Trade
 
 mod ahead;
+mod batch;
 mod columns;
 mod contracts;
 mod error;
@@ -18,17 +19,21 @@ mod filter;
 mod lines;
 mod mapping;
 mod number;
+mod options;
 mod parquet;
 mod preset;
 mod reader;
+mod role;
 mod symbols;
 mod text;
 mod zone;
 
+pub use batch::Batch;
 pub use contracts::is_inverse;
 pub use error::TradesError;
 pub use features::{FeatureWriter, feature_schema};
 pub use mapping::{Key, Mapping, ParseMappingError};
+pub use options::{Late, Options};
 pub use preset::{ParsePresetError, Preset};
-pub use reader::{Batch, Late, Options, Reader};
+pub use reader::Reader;
 pub use zone::{Date, ParseDateError};

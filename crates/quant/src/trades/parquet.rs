@@ -1,9 +1,11 @@
 //! [`ParquetReader`]: trades from Parquet columns.
 
-use super::columns::{Columns, Role};
+use super::batch::Rows;
+use super::columns::Columns;
 use super::error::TradesError;
 use super::filter::Filter;
-use super::reader::{Options, Rows};
+use super::options::Options;
+use super::role::Role;
 use super::symbols::Symbols;
 use crate::table::{self, Table, Want};
 use factord_factors::{Quote, Side, Trade};

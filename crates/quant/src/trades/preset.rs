@@ -1,8 +1,8 @@
 //! [`Preset`]: layouts that many files have.
 
-use super::columns::Role;
 use super::contracts::column_of_coins;
 use super::number::TimeUnit;
+use super::role::Role;
 use std::str::FromStr;
 use thiserror::Error;
 

@@ -1,67 +1,14 @@
 //! [`Reader`]: the trades of one file or several, batch by batch.
 
+use super::batch::{Batch, Rows};
 use super::error::TradesError;
-use super::mapping::Mapping;
+use super::options::Options;
 use super::parquet::ParquetReader;
-use super::preset::Preset;
 use super::symbols::Symbols;
 use super::text::TextReader;
-use super::zone::Date;
 use crate::table::{Format, Input, Progress};
-use factord_factors::{Trade, larger_unit};
+use factord_factors::larger_unit;
 use std::path::PathBuf;
-
-/// The most trades of a batch from text.
-// 4,096: 350 KiB, which stays in the second-level cache between parsing and pushing.
-pub(super) const BATCH_TRADES: usize = 4096;
-
-/// What becomes of a trade older than the one before it of the same symbol.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Late {
-    /// It ends the reading.
-    #[default]
-    Refuse,
-    /// It is given as it came.
-    Take,
-}
-
-/// How files are read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// The layout; by default the one that the header makes itself known by.
-    pub preset: Option<Preset>,
-    /// The columns, in place of a layout.
-    pub columns: Option<Mapping>,
-    /// The symbol of files that name none, by default what their own name starts with; of files
-    /// that name symbols, the only one whose trades are given.
-    pub symbol: Option<String>,
-    /// The day of LOBSTER's times, by default the one in the file's name.
-    pub date: Option<Date>,
-    /// What becomes of late trades.
-    pub late: Late,
-    /// Whether quantities may be contracts, as the caller knows what those are worth.
-    pub contracts: bool,
-    /// Whether a file without order numbers is none to read.
-    pub needs_orders: bool,
-}
-
-/// Some consecutive trades of one file.
-#[derive(Clone, Copy, Debug)]
-pub struct Batch<'a> {
-    /// The trades, at least one.
-    pub trades: &'a [Trade],
-    /// The number of each trade's symbol among the names.
-    pub symbols: &'a [u32],
-    /// The symbols of all files so far, in the order in which they first came.
-    pub names: &'a [String],
-}
-
-/// The trades of a batch, with the numbers of their symbols.
-#[derive(Default)]
-pub(super) struct Rows {
-    pub(super) trades: Vec<Trade>,
-    pub(super) symbols: Vec<u32>,
-}
 
 /// The trades of files that follow each other, in their order.
 pub struct Reader {

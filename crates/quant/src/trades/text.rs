@@ -1,12 +1,14 @@
 //! [`TextReader`]: trades from lines, parsed where they lie.
 
-use super::columns::{Columns, Role};
+use super::batch::{BATCH_TRADES, Rows};
+use super::columns::Columns;
 use super::error::TradesError;
 use super::fields::{end, field, fields};
 use super::filter::Filter;
 use super::lines::Lines;
 use super::number::{decimal, order, plain_decimal, plain_order, plain_time, time};
-use super::reader::{BATCH_TRADES, Options, Rows};
+use super::options::Options;
+use super::role::Role;
 use super::symbols::Symbols;
 use crate::table::{Input, TableError};
 use factord_factors::{Quote, Side, Trade};
