@@ -9,24 +9,11 @@ use super::plots::{Frame, Plots, Scales};
 use super::ranks::Ranks;
 use super::scratch::{Chunk, Part, Scratch};
 use super::split::Split;
+use super::trainee::Trainee;
 use factord_core::model::Model;
 use factord_core::model::lanes::{self, Level};
 use std::borrow::Cow;
 use std::ops::Range;
-
-/// The models of one training, and what its baselines need to know.
-#[derive(Clone, Debug)]
-pub(super) struct Trainee {
-    pub(super) linear: Option<Model>,
-    pub(super) logistic: Option<Model>,
-    /// Mean of the target.
-    pub(super) mean: f64,
-    /// Where the label was cut, and the share of rows above.
-    pub(super) cut: f64,
-    pub(super) share: f64,
-    /// What saying that share costs a row of label 0 and one of label 1.
-    pub(super) share_loss: [f64; 2],
-}
 
 /// Which rows the plots and the table of symbols are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 //! Sums are taken in [`LANES`] lanes that are added at the end: the same bits at every
 //! [`Level`](factord_core::model::lanes::Level).
 
-use super::assess::Trainee;
 use super::figures::{BINS, Class, ClassRow, Line, LineRow, PROBABILITY_MIN};
 use super::logistic::dot;
 use super::plots::Scale;
+use super::trainee::Trainee;
 use factord_core::model::lanes::LANES;
 use std::ops::Range;
 

@@ -29,6 +29,7 @@ mod seen;
 mod select;
 mod split;
 mod summary;
+mod trainee;
 mod trainees;
 
 pub use affine::Warning;

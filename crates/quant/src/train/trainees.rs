@@ -1,7 +1,7 @@
 //! The models of every training: one a fold, and the last ones on all rows.
 
 use super::affine::{self, Warning};
-use super::assess::{Assessed, Trainee};
+use super::assess::Assessed;
 use super::bootstrap::{Fitted, Interval};
 use super::figures::loss;
 use super::linear::{LinearFit, Moments, Triangle, Units};
@@ -12,6 +12,7 @@ use super::plots::Frame;
 use super::scratch::{Chunk, Part, Scratch};
 use super::select::{Query, key_of, select, value_of};
 use super::split::Split;
+use super::trainee::Trainee;
 use super::{Coefficient, Settings, TrainError};
 use factord_core::model::Model;
 use nalgebra::DMatrix;
