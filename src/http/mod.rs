@@ -15,6 +15,7 @@ mod guard;
 mod handler;
 mod life;
 mod limits;
+mod method;
 mod metrics;
 mod plot;
 mod routes;

@@ -1,6 +1,6 @@
 //! Routes: one total table from method and path to a command. Pure.
 
-use super::guard::head::Method;
+use super::method::Method;
 
 /// The longest name of a model that a path may carry.
 // 64: twice the model table's names.

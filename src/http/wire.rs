@@ -1,7 +1,7 @@
 //! From a reply to bytes: by way of tiny_http, or straight to the client. Both ways say the same.
 
 use super::guard::answer::{self, Answer};
-use super::guard::head::Method;
+use super::method::Method;
 use super::views::{HTML, Reply};
 use std::io::Cursor;
 use std::time::SystemTime;

@@ -4,7 +4,7 @@
 //! Every answer that the guard did not make up itself has its head from [`render`].
 
 use super::super::limits::{HEAD_LEN_MAX, REPLY_LEN_MAX};
-use super::head::Method;
+use super::super::method::Method;
 use thiserror::Error;
 
 /// The headers that are passed on; the rest belongs to the hop behind the guard.

@@ -4,10 +4,11 @@ use super::super::limits::{
     ANSWER_DEADLINE, BATCH_COUNT_MAX, BODY_DEADLINE, HEAD_DEADLINE, IDLE_DEADLINE, LINGER_DEADLINE,
     MONITOR_ANSWER_DEADLINE, WRITE_DEADLINE,
 };
+use super::super::method::Method;
 use super::Guard;
 use super::answer::Answer;
 use super::conn::{Phase, Written};
-use super::head::{self, Head, Lane, Method};
+use super::head::{self, Head, Lane};
 use super::refusal::Refusal;
 use crate::sys::epoll::Interest;
 use std::time::Instant;

@@ -5,34 +5,9 @@
 //! the client wrote. Every other header ends here.
 
 use super::super::limits::{BATCH_BODY_LEN_MAX, BODY_LEN_MAX, HEAD_LEN_MAX, HEADER_COUNT_MAX};
+use super::super::method::Method;
 use super::super::routes;
 use super::refusal::Refusal;
-
-/// A method that is passed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Method {
-    /// GET.
-    Get,
-    /// HEAD: as GET, without the body of the reply.
-    Head,
-    /// POST.
-    Post,
-}
-
-impl Method {
-    /// The word in the request line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Method::Get => "GET",
-            Method::Head => "HEAD",
-            Method::Post => "POST",
-        }
-    }
-
-    fn of(word: &str) -> Option<Method> {
-        [Method::Get, Method::Head, Method::Post].into_iter().find(|method| method.name() == word)
-    }
-}
 
 /// Which room a request takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! A connection to the server behind the guard: kept alive, one request at a time.
 
 use super::super::limits::{HEAD_LEN_MAX, REPLY_LEN_MAX};
+use super::super::method::Method;
 use super::answer::{self, Answer, AnswerError};
 use super::conn::is_for_later;
-use super::head::Method;
 use crate::sys::epoll::{Epoll, Interest};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
