@@ -1,7 +1,7 @@
 //! The images themselves: a good one, and those that differ from it in one point each.
 
 use crate::fault::Fault;
-use crate::golden::{self, IMAGE_ROWS};
+use crate::golden_rows::{IMAGE_ROWS, image_rows};
 use crate::image::{CLIENT_ID, EPOCH, FEATURES, GENERATIONS, SLOTS};
 use crate::models;
 use factord_core::abi::{self, models_region, resp_header, response, status, status_region};
@@ -88,7 +88,7 @@ fn good() -> Result<Sheet, Fault> {
         .words("RESP", [(r::LAYOUT_HASH, abi::LAYOUT_HASH), (r::EPOCH, EPOCH)])
         .words("RESP", [(r::CLIENT_ID, CLIENT_ID), (r::FEATURE_COUNT, FEATURES as u64)])
         .words("RESP", [(r::SLOT_COUNT, SLOTS as u64)]);
-    for (index, answer) in golden::image_rows()?.iter().enumerate() {
+    for (index, answer) in image_rows()?.iter().enumerate() {
         let (sequence, model) = (index + 1, index / IMAGE_ROWS);
         let bits = answer.x.iter().map(|value| value.to_bits());
         let at = response_slot(sequence);

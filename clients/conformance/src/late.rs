@@ -1,8 +1,8 @@
 //! How late calls end beside an engine that neither answers nor takes connections.
 
-use crate::drive::{Made, Stage, lines_of, ready};
 use crate::fault::{Fault, fail};
 use crate::say::say;
+use crate::stage::{Made, Stage, lines_of, ready};
 
 /// What every runner prints a line for.
 const CALLS: [&str; 5] = ["predict", "submit", "poll", "local", "idle"];

@@ -1,9 +1,9 @@
 //! Round trips of all clients, alternating in one run: only ratios of the same round compare.
 
-use crate::drive::{Made, Stage};
 use crate::fault::{During, Fault, ensure, fail};
 use crate::language::Runner;
 use crate::say::say;
+use crate::stage::{Made, Stage};
 use factord_core::sys::sched;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout};

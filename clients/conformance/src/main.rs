@@ -7,6 +7,7 @@ mod drive;
 mod engine;
 mod fault;
 mod golden;
+mod golden_rows;
 mod image;
 mod images;
 mod impostor;
@@ -17,6 +18,7 @@ mod models;
 mod runner;
 mod say;
 mod spoilt;
+mod stage;
 mod table;
 mod untrusted;
 

@@ -1,10 +1,10 @@
 //! The suite turned against itself: where nothing is as it should be, every case must fail. A
 //! runner whose case passes here does not look at what the case is about.
 
-use crate::drive::{Made, Stage, lines_of, ready};
 use crate::fault::Fault;
 use crate::runner;
 use crate::say::say;
+use crate::stage::{Made, Stage, lines_of, ready};
 
 /// Cases that neither a false golden row nor a conductor that does nothing can spoil: a ring is
 /// full of answers that nobody takes, too.

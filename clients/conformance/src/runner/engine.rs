@@ -3,7 +3,7 @@
 use super::answers::{MISSING, next};
 use super::{PLENTY, Suite, exact, id, refused, took};
 use crate::fault::{During, Fault, ensure};
-use crate::golden::Row;
+use crate::golden_rows::Row;
 use factord_client::{Client, PredictError};
 use std::time::{Duration, Instant};
 

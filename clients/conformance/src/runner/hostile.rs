@@ -3,7 +3,7 @@
 use super::attach::fails;
 use super::{PLENTY, Suite, exact, options, patiently, refused, took};
 use crate::fault::{During, Fault, ensure, fail};
-use crate::golden::IMAGE_ROWS;
+use crate::golden_rows::IMAGE_ROWS;
 use crate::image::{EPOCH, GENERATIONS};
 use factord_client::{Client, Kind, PredictError};
 use std::time::{Duration, Instant};

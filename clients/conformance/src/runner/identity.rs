@@ -4,7 +4,7 @@
 use super::answers::{MISSING, next};
 use super::{PLENTY, Suite, exact, id};
 use crate::fault::{During, Fault, ensure};
-use crate::golden::Row;
+use crate::golden_rows::Row;
 use factord_client::{Answer, Client, PredictError};
 use std::env;
 use std::time::Instant;

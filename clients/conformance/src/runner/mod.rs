@@ -10,7 +10,8 @@ mod ping;
 mod waiting;
 
 use crate::fault::{During, Fault, ensure, fail};
-use crate::golden::{self, Row};
+use crate::golden;
+use crate::golden_rows::Row;
 use factord_client::{
     Answer, AttachError, AttachOptions, Client, IdleStrategy, PredictError, Prediction,
 };

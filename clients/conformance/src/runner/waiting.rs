@@ -5,7 +5,7 @@ use super::answers::{MISSING, next};
 use super::attach::{names, refusal};
 use super::{PLENTY, SLOTS, Suite, exact, id, options, refused, took};
 use crate::fault::{During, Fault, ensure};
-use crate::golden::Row;
+use crate::golden_rows::Row;
 use factord_client::{AttachError, AttachOptions, Client, IdleStrategy, PredictError};
 use std::io::{self, Write};
 use std::path::Path;
