@@ -3,6 +3,7 @@
 
 mod hgrm;
 mod html;
+mod plan;
 mod report;
 mod session;
 mod text;
@@ -15,8 +16,9 @@ use crate::measure::engine::Engine;
 use crate::measure::floor::Floor;
 use factord_core::counters::Observer;
 use factord_core::sys::sched;
+use plan::Plan;
 use report::Report;
-use session::{Plan, Session};
+use session::Session;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::path::{Path, PathBuf};

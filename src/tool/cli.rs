@@ -1,15 +1,13 @@
 //! The command line: its grammar, and the way from a sub-command to its file.
 
 use super::{
-    Failure, bench, check, completions, evaluate, factors, http, import, model, ping, predict,
-    replay, score, serve, simulate, stat, train,
+    Failure, Globals, bench, check, completions, evaluate, factors, http, import, model, ping,
+    predict, replay, score, serve, simulate, stat, train,
 };
-use crate::config::Sources;
 use crate::exit;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use factord_core::channel;
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 /// Answers feature vectors with predictions, through shared memory in nanoseconds and over HTTP.
 #[derive(Debug, Parser)]
@@ -48,40 +46,6 @@ fn plain_number(argument: OsString) -> OsString {
             _ => argument,
         },
         _ => argument,
-    }
-}
-
-/// Flags that every sub-command understands.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct Globals {
-    /// The daemon's control socket (FACTORD_SOCKET; default: in $XDG_RUNTIME_DIR, /run or /tmp)
-    #[arg(long, global = true, value_name = "PATH")]
-    pub socket: Option<PathBuf>,
-    /// A user trusted as the daemon below /tmp, beside root and your own (FACTORD_DAEMON_UID)
-    #[arg(long, global = true, value_name = "UID")]
-    pub daemon_uid: Option<u32>,
-    /// A TOML file for what neither flags nor environment name (FACTORD_CONFIG)
-    #[arg(long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-}
-
-impl Globals {
-    /// Reads the environment and the configuration file.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] when the file cannot be read or understood.
-    pub fn sources(&self) -> Result<Sources<'static>, Failure> {
-        Ok(Sources::read(self.config.as_deref(), &|name| std::env::var_os(name))?)
-    }
-
-    /// The control socket a tool should use; `None` for the rule daemon and clients share.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] when the configuration file cannot be read or understood.
-    pub fn socket(&self) -> Result<Option<PathBuf>, Failure> {
-        Ok(self.sources()?.socket(self.socket.clone())?.0)
     }
 }
 
@@ -154,8 +118,8 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Simulate(args) => simulate::run(args),
         Command::Stat(args) => stat::run(args, globals),
         Command::Train(args) => train::run(args),
-        Command::Completions(args) => completions::run(args),
-        Command::Man(args) => completions::run_man(args),
+        Command::Completions(args) => completions::run(args, Cli::command()),
+        Command::Man(args) => completions::run_man(args, Cli::command()),
     }
 }
 
@@ -173,7 +137,6 @@ fn after_help() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_grammar_holds_no_contradiction() {

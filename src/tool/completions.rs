@@ -1,7 +1,7 @@
 //! `factord completions` and `factord man`: what a package installs beside the binary.
 
-use super::{Cli, Failure, print};
-use clap::CommandFactory;
+use super::{Failure, print};
+use clap::Command;
 use clap_complete::Shell;
 use std::fs;
 use std::path::PathBuf;
@@ -32,24 +32,24 @@ pub struct ManArgs {
     dir: PathBuf,
 }
 
-/// Prints a completion script.
+/// Prints a completion script for the command line.
 ///
 /// # Errors
 ///
 /// [`Failure`] when stdout cannot be written to.
-pub fn run(args: &CompletionsArgs) -> Result<(), Failure> {
+pub fn run(args: &CompletionsArgs, mut command: Command) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "factord", &mut script);
+    clap_complete::generate(args.shell, &mut command, "factord", &mut script);
     print(String::from_utf8_lossy(&script))
 }
 
-/// Writes one manual page for factord and one for each sub-command.
+/// Writes one manual page for the command line and one for each sub-command.
 ///
 /// # Errors
 ///
 /// [`Failure`] when the directory or a page cannot be created.
-pub fn run_man(args: &ManArgs) -> Result<(), Failure> {
+pub fn run_man(args: &ManArgs, command: Command) -> Result<(), Failure> {
     fs::create_dir_all(&args.dir).map_err(|error| Failure::creating(&args.dir, &error))?;
-    clap_mangen::generate_to(Cli::command(), &args.dir)
+    clap_mangen::generate_to(command, &args.dir)
         .map_err(|error| Failure::creating(&args.dir, &error))
 }

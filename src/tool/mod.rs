@@ -12,6 +12,7 @@ mod factor_flags;
 mod factor_warnings;
 pub mod factors;
 mod failure;
+mod globals;
 pub mod http;
 pub mod import;
 mod made;
@@ -26,5 +27,6 @@ pub mod simulate;
 pub mod stat;
 pub mod train;
 
-pub use cli::{Cli, Command, Globals, run};
+pub use cli::{Cli, Command, run};
 pub use failure::{Failure, print};
+pub use globals::Globals;

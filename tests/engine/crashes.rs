@@ -1,9 +1,10 @@
 //! Ends by SIGKILL, of clients and of the engine, and models that change under load.
 
+use crate::actor::Actor;
 use crate::admission::eventually_settled;
 use crate::data::{self, Random, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
-use crate::roles::{Actor, alternating};
+use crate::roles::alternating;
 use factord_core::channel;
 use factord_core::client::PredictError;
 use std::thread::sleep;

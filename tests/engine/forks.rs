@@ -1,8 +1,8 @@
 //! A client in a forked child.
 
+use crate::actor::Actor;
 use crate::data::{self, Random, is_exact};
 use crate::harness::{Engine, Watchdog};
-use crate::roles::Actor;
 use factord_core::client::{AttachOptions, Client};
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! A name stays the name: engines that number, drop and take back models by each restart, and
 //! clients that were bound before.
 
+use crate::actor::{Actor, Tale, begin};
 use crate::data::{self, Random, assert_exact, is_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
-use crate::roles::{Actor, Tale, begin};
 use factord_core::channel;
 use factord_core::client::{Answer, Batch, Client, PredictError};
 use factord_core::model::Model;

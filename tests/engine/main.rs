@@ -1,6 +1,7 @@
 //! The engine, proved on the real binary: answers, crashes, reloads, hostile and half-dead
 //! clients, limits of the system.
 
+mod actor;
 mod admission;
 mod answers;
 mod attach;

@@ -1,9 +1,9 @@
 //! Shared memory in the hands of a client that wants to break it. These tests run as the daemon's
 //! own user, and in CI as root: whoever may open everything is the hardest to keep out.
 
+use crate::actor::Actor;
 use crate::data::{self, Random, assert_exact};
 use crate::harness::{Engine, Watchdog, eventually};
-use crate::roles::Actor;
 use crate::wire::{Channel, Wire};
 use factord_core::abi::{self, request};
 use factord_core::channel::{Message, Refusal};

@@ -1,8 +1,8 @@
 //! A client beside another process that keeps the worker as busy as it may.
 
+use crate::actor::{Actor, Tale};
 use crate::data;
 use crate::harness::{Engine, Setup, Watchdog};
-use crate::roles::{Actor, Tale};
 use factord_core::abi::{RING_HEADER_LINES, request, request_stride_lines, response};
 use factord_core::channel::{self, Attached};
 use factord_core::client::Client;

@@ -1,9 +1,9 @@
 //! The engine among processes, users, limits and signals.
 
+use crate::actor::Actor;
 use crate::data::{self, assert_exact};
 use crate::harness::{Engine, Process, Setup, Watchdog, eventually};
 use crate::ports::free_port;
-use crate::roles::Actor;
 use factord_core::channel::Refusal;
 use factord_core::client::{AttachError, AttachOptions, Client};
 use factord_core::counters::{Observer, State};

@@ -1,7 +1,7 @@
 //! The report as one page: no script, nothing from elsewhere.
 
+use super::plan::{CHANNEL_COUNTS, IDLE_COUNT};
 use super::report::{OpenLoop, QUANTILES, Report, middle};
-use super::session::{CHANNEL_COUNTS, IDLE_COUNT};
 use crate::measure::timeline::Subject;
 use factord_quant::plot::{Axis, Chart, escaped, label, long, page_head};
 use hdrhistogram::Histogram;

@@ -1,7 +1,7 @@
 //! What a run came to, and its JSON.
 
 use super::Place;
-use super::session::{CHANNEL_COUNTS, IDLE_COUNT, Plan};
+use super::plan::{CHANNEL_COUNTS, IDLE_COUNT, Plan};
 use crate::measure::condition::Condition;
 use crate::measure::open_loop::OpenLoopRun;
 use crate::measure::stream;

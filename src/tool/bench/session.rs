@@ -3,6 +3,7 @@
 mod private;
 
 use super::Place;
+use super::plan::{CHANNEL_COUNTS, IDLE_COUNT, Plan};
 use super::report::{Facts, Memory, OpenLoop, Report};
 use crate::exit::Code;
 use crate::measure::condition::Watch;
@@ -19,57 +20,6 @@ use signal_hook::iterator::Signals;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-
-/// Idle channels beside those that are measured.
-pub(super) const IDLE_COUNT: usize = 16;
-/// Numbers of idle channels whose cost is measured.
-pub(super) const CHANNEL_COUNTS: [usize; 4] = [1, 16, 64, 256];
-
-/// How much is measured.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
-    pub(super) round: Duration,
-    /// Turns of floor, linear, floor, logistic, floor, batch, and evaluation in process.
-    turns: u32,
-    /// Turns over the numbers of idle channels.
-    channel_turns: u32,
-    /// Turns of floor, wakes, swaps.
-    swap_turns: u32,
-    /// Requests over which the engine's memory may not grow.
-    growth_requests: u64,
-    open_loop: Duration,
-}
-
-impl Plan {
-    /// About ten seconds.
-    pub(super) fn quick() -> Plan {
-        Plan {
-            round: Duration::from_millis(20),
-            turns: 24,
-            channel_turns: 5,
-            swap_turns: 15,
-            growth_requests: 10_000_000,
-            open_loop: Duration::from_secs(1),
-        }
-    }
-
-    /// About a minute and a half.
-    pub(super) fn full() -> Plan {
-        Plan {
-            round: Duration::from_millis(20),
-            turns: 300,
-            channel_turns: 30,
-            swap_turns: 120,
-            growth_requests: 100_000_000,
-            open_loop: Duration::from_secs(10),
-        }
-    }
-
-    fn steps(&self) -> u64 {
-        let channels = self.channel_turns * CHANNEL_COUNTS.len() as u32;
-        u64::from(self.turns + channels + self.swap_turns)
-    }
-}
 
 /// The models that are asked, of one width.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! The report for a terminal.
 
+use super::plan::{CHANNEL_COUNTS, IDLE_COUNT};
 use super::report::{OpenLoop, QUANTILES, Report, middle, quartiles};
-use super::session::{CHANNEL_COUNTS, IDLE_COUNT};
 use crate::measure::timeline::{Ratio, Subject};
 use factord_quant::plot::long;
 use hdrhistogram::Histogram;

@@ -1,7 +1,8 @@
 //! What only an engine of the run's own is put through: swaps of its models, and many requests.
 
+use super::super::plan::IDLE_COUNT;
 use super::super::report::Growth;
-use super::{IDLE_COUNT, Session, Stop, failed, go_on};
+use super::{Session, Stop, failed, go_on};
 use crate::measure::RingRounds;
 use crate::measure::stream::{self, BatchRounds};
 use crate::measure::swap::{Duty, Swapper};
