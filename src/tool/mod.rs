@@ -17,6 +17,7 @@ pub mod http;
 pub mod import;
 mod made;
 pub mod model;
+mod model_row;
 pub mod ping;
 pub mod predict;
 mod predict_csv;

@@ -1,6 +1,6 @@
 //! `factord ping`: the round trip through the ring, beside the floor of the same two cores.
 
-use super::predict::served;
+use super::model_row::served;
 use super::{Failure, Globals, print};
 use crate::exit::Code;
 use crate::measure::floor::{Floor, FloorError, Waiting};

@@ -1,5 +1,6 @@
 //! `factord predict`: one row from the command line, or a whole file, through shared memory.
 
+use super::model_row::served;
 use super::predict_csv::{self, CsvJob};
 use super::{Failure, Globals, print};
 use crate::exit::Code;
@@ -90,15 +91,6 @@ pub fn run(args: &PredictArgs, globals: &Globals) -> Result<(), Failure> {
         .predict(row.id, &args.features, deadline)
         .map_err(|error| Failure::from(error).about(name))?;
     print(if args.json { as_json(&row, &args.features, &answer) } else { as_text(&row, &answer) })
-}
-
-/// The daemon's row of a model, or a message that lists the models it serves.
-pub(super) fn served(client: &Client, name: &str) -> Result<ModelRow, Failure> {
-    client.model(name).ok_or_else(|| {
-        let names: Vec<String> = client.models().into_iter().map(|row| row.name).collect();
-        let message = format!("the daemon serves no model `{name}`: it has {}", names.join(", "));
-        Failure::new(Code::Usage, message)
-    })
 }
 
 fn as_text(row: &ModelRow, answer: &Prediction) -> String {

@@ -3,7 +3,7 @@
 //! Memory does not grow with the file: one chunk is held at a time. A file that could not be
 //! scored to its end is never left under the name that was asked for.
 
-use super::predict::served;
+use super::model_row::served;
 use super::{Failure, made, score};
 use crate::exit::Code;
 use csv::{ByteRecord, Writer};

@@ -2,7 +2,7 @@
 
 use super::window::{self, Column};
 use crate::exit::Code;
-use crate::tool::predict::served;
+use crate::tool::model_row::served;
 use crate::tool::{Failure, model};
 use factord_core::channel;
 use factord_core::client::{AttachOptions, Client, Prediction};
