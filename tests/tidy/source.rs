@@ -55,7 +55,11 @@ pub(crate) fn walk(root: &Path) -> Vec<Source> {
 
 /// Cuts the module of unit tests, which style puts last.
 fn without_tests(code: &str) -> String {
-    let end = code.find("\n#[cfg(test)]\nmod ").or_else(|| code.find("\n#[cfg(all(test"));
+    let inline = |&(at, head): &(usize, &str)| {
+        code[at + head.len()..].split('\n').next().is_some_and(|rest| rest.contains('{'))
+    };
+    let mut modules = code.match_indices("\n#[cfg(test)]\nmod ");
+    let end = modules.find(inline).map(|(at, _)| at).or_else(|| code.find("\n#[cfg(all(test"));
     code[..end.unwrap_or(code.len())].to_owned()
 }
 
@@ -138,4 +142,12 @@ fn comments_texts_and_tests_are_no_code() {
         assert!(source.code.contains(kept), "{kept}: {}", source.code);
     }
     assert_eq!(source.code_lines().count(), 3);
+}
+
+#[test]
+fn tests_in_a_file_of_their_own_hide_nothing_behind_them() {
+    let text = "mod a;\n#[cfg(test)]\nmod b_tests;\nuse c;\n#[cfg(test)]\nmod tests {\n d\n}\n";
+    let source = Source::new("src/a.rs", text);
+    assert!(source.code.contains("use c;"), "{}", source.code);
+    assert!(!source.code.contains("d\n}"), "{}", source.code);
 }
