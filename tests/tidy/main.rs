@@ -1,6 +1,7 @@
 //! The house rules, checked on the text of the sources. Each rule is first shown to fail on a bad
 //! sample: a check that cannot fail proves nothing.
 
+mod circles;
 mod pairs;
 mod promises;
 mod rules;
@@ -59,6 +60,38 @@ fn the_floor_rule_can_fail() {
     core(1, "attic.rs", "");
     finds(rules::floors, 1, "src/daemon.rs", "use crate::tool;");
     finds(rules::floors, 1, "crates/models/src/file/a.rs", "use crate::import::X;");
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    holds(circles::none);
+}
+
+#[test]
+fn the_rule_of_circles_can_fail() {
+    let among = |count, files: &[(&str, &str)]| {
+        let new = |(file, text): &(&str, &str)| Source::new(&format!("src/{file}"), text);
+        let root = Source::new("src/lib.rs", "pub mod a;");
+        let sources: Vec<Source> = files.iter().map(new).chain([root]).collect();
+        let broken = circles::none(&sources);
+        assert_eq!(broken.len(), count, "{files:?}\n{broken:?}");
+    };
+    let b = ("b.rs", "use crate::a::X; pub struct Y;");
+    let with_b = |count, text| among(count, &[("a.rs", text), b]);
+    with_b(0, "pub struct X;");
+    with_b(1, "use crate::b::Y;");
+    with_b(1, "use super::b::*;");
+    with_b(1, "use crate::{c, b::{self, Y as Z}};");
+    with_b(1, "use crate::b;\nfn f() { b::g() }");
+    with_b(1, "fn f() -> crate::b::Y {}");
+    with_b(0, "use crate::b;\n// b::g()\n#[cfg(test)]\nmod tests { use crate::b::Y; }");
+    with_b(0, "use std::b::Y; fn f() { other::b::Y }");
+    among(1, &[("a.rs", "use crate::c::Z;"), b, ("c.rs", "use crate::b::Y;")]);
+    // By what a folder's own file hands on.
+    among(1, &[("a/mod.rs", "mod x;\npub use x::X;"), ("a/x.rs", "use crate::b::Y;"), b]);
+    let folder = ("a.rs", "mod x; mod y; pub use y::Y; pub struct Z;");
+    among(1, &[folder, ("a/x.rs", "use super::Y;"), ("a/y.rs", "use super::x::X;")]);
+    among(0, &[folder, ("a/x.rs", "use super::Y;"), ("a/y.rs", "use super::{Z, super::Z};")]);
 }
 
 #[test]
