@@ -4,10 +4,10 @@ use super::TrainError;
 use super::columns::{ClassColumns, Known, LineColumns};
 use super::figures::Cell;
 use super::logistic::dot;
-use super::mark::{self, HOLDOUT, Rows};
+use super::mark::{self, HOLDOUT, Selection};
 use super::plots::{Frame, Plots, Scales};
 use super::ranks::Ranks;
-use super::scratch::{Chunk, Part, Scratch};
+use super::scratch::{Part, Scratch, Tile};
 use super::split::Split;
 use super::trainee::Trainee;
 use factord_core::model::Model;
@@ -98,7 +98,7 @@ pub(super) struct Examiner<'a> {
     pub(super) frame: Frame,
 }
 
-/// Columns of some rows of a chunk.
+/// Columns of some rows of a tile.
 struct Columns<'a> {
     x: Vec<Cow<'a, [f64]>>,
     y: Cow<'a, [f64]>,
@@ -108,13 +108,13 @@ struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    fn of(chunk: &'a Chunk, rows: &Rows, width: usize) -> Columns<'a> {
+    fn of(tile: &'a Tile, rows: &Selection, width: usize) -> Columns<'a> {
         Columns {
-            x: (0..width).map(|j| rows.values(chunk.x(j))).collect(),
-            y: rows.values(chunk.y()),
-            marks: rows.values(chunk.marks()),
-            last: rows.values(chunk.last()),
-            rolling: rows.values(chunk.rolling()),
+            x: (0..width).map(|j| rows.values(tile.x(j))).collect(),
+            y: rows.values(tile.y()),
+            marks: rows.values(tile.marks()),
+            last: rows.values(tile.last()),
+            rolling: rows.values(tile.rolling()),
         }
     }
 }
@@ -202,14 +202,14 @@ impl Examiner<'_> {
         let new = || Assessed::new(self.split, self.symbols, width);
         let mut total = new();
         let scales = Scales::new(&self.frame);
-        let add = |sums: &mut Assessed, chunk: &Chunk| {
+        let add = |sums: &mut Assessed, tile: &Tile| {
             let Some((last, others)) = self.trainees.split_last() else { return };
-            let columns = Columns::of(chunk, &Rows::All(chunk.y().len()), width);
+            let columns = Columns::of(tile, &Selection::All(tile.y().len()), width);
             self.last(sums, &self.ask(last, &scales, &columns));
             for (test, trainee) in others.iter().enumerate() {
-                let rows = Rows::of(chunk.marks(), |mark| mark::test(mark) == test as u64);
+                let rows = Selection::of(tile.marks(), |mark| mark::test(mark) == test as u64);
                 if rows.len() > 0 {
-                    let columns = Columns::of(chunk, &rows, width);
+                    let columns = Columns::of(tile, &rows, width);
                     self.test(sums, test, &self.ask(trainee, &scales, &columns));
                 }
             }

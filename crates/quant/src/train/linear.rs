@@ -1,6 +1,6 @@
 //! Least squares from triangles: the R factor of rows `[1, x, y]`, merged span by span.
 //!
-//! Householder reflections (nalgebra's QR) on chunks stacked under the triangle so far are the
+//! Householder reflections (nalgebra's QR) on tiles stacked under the triangle so far are the
 //! "tall and skinny" QR of Demmel, Grigori, Hoemmen and Langou (2012): backward stable, where
 //! normal equations would square the condition number.
 

@@ -2,7 +2,7 @@
 //! windows later, and with what a baseline would say.
 
 use super::mark;
-use super::scratch::{Row, Scratch};
+use super::scratch::{Example, Scratch};
 use super::seen::Seen;
 use super::{Settings, TrainError};
 use crate::table::{Batch, Reader, TableError, Want};
@@ -353,7 +353,7 @@ impl<'a> Loader<'a> {
         self.loaded.starts_ns = (first.min(row.start_ns), last.max(row.start_ns));
         let embargo_ns = row.end_ns.saturating_sub(row.start_ns);
         let embargo_ns = embargo_ns.saturating_mul(self.settings.horizon as i64);
-        let is_full = self.scratch.push(&Row {
+        let is_full = self.scratch.push(&Example {
             x: &self.x,
             y,
             last: row.last,
@@ -365,7 +365,7 @@ impl<'a> Loader<'a> {
         if is_full { self.pass_on() } else { Ok(()) }
     }
 
-    /// Looks over the chunk that was filled, and writes it.
+    /// Looks over the tile that was filled, and writes it.
     fn pass_on(&mut self) -> Result<(), TrainError> {
         // Rows held out come last of all.
         let rows = self.scratch.filled().end.min(self.loaded.used as usize);

@@ -2,12 +2,12 @@
 //!
 //! What is made small is scikit-learn's: the sum of the rows' losses and `1 / (2 C)` times the sum
 //! of squared weights, on standardised features, the intercept free. Each pass sums gradient and
-//! curvature for all models that are still moving. A first search on a part of the chunks gives a
+//! curvature for all models that are still moving. A first search on a part of the tiles gives a
 //! start from where two or three whole passes are enough.
 
 use super::TrainError;
-use super::mark::{self, Rows};
-use super::scratch::{CHUNK_ROWS, Chunk, Part, Scratch};
+use super::mark::{self, Selection};
+use super::scratch::{Part, Scratch, TILE_ROWS, Tile};
 use factord_core::model::exp::exp;
 use factord_core::model::lanes::{LANES, Level};
 use nalgebra::{DMatrix, DVector};
@@ -21,8 +21,8 @@ const PASSES_MAX: usize = 100;
 // 2e-5: each step of Newton's method leaves about the square of the error before it.
 const STEP_MIN: f64 = 2e-5;
 
-/// Chunks of the first search.
-const FIRST_CHUNKS: usize = 64;
+/// Tiles of the first search.
+const FIRST_TILES: usize = 64;
 
 /// Rows that are worked on at once.
 // 512: four columns of them take half of the first-level cache.
@@ -133,7 +133,7 @@ pub(super) fn dot(a: &[f64], b: &[f64], mean: f64) -> f64 {
     sums.iter().sum()
 }
 
-/// Some rows of a chunk as a model sees them.
+/// Some rows of a tile as a model sees them.
 struct Seen<'a> {
     task: &'a Task,
     /// The features that take part.
@@ -228,7 +228,7 @@ pub(super) fn fit(
     let penalty = c.map_or(0.0, |c| 1.0 / c);
     let start = |task: &Task| Search::new(DVector::zeros(task.kept.len() + 1));
     let mut searches: Vec<Search> = tasks.iter().map(start).collect();
-    let every = scratch.len() / (FIRST_CHUNKS * CHUNK_ROWS);
+    let every = scratch.len() / (FIRST_TILES * TILE_ROWS);
     if every > 1 {
         // A part of the rows may have one class only: then the search starts at zero.
         let mut first: Vec<Option<Search>> = searches.iter().cloned().map(Some).collect();
@@ -259,7 +259,7 @@ fn fitted(task: &Task, search: &Search) -> LogisticFit {
     LogisticFit { weights, intercept, curvature, passes: search.passes }
 }
 
-/// One pass over every `every`-th chunk; a search without an answer becomes `None`.
+/// One pass over every `every`-th tile; a search without an answer becomes `None`.
 fn pass(
     scratch: &Scratch,
     tasks: &[Task],
@@ -274,12 +274,12 @@ fn pass(
     let new = || tasks.iter().map(|task| Slope::new(task.kept.len() + 1)).collect::<Vec<_>>();
     let mut total = new();
     let level = Level::best();
-    let add = |sums: &mut Vec<Slope>, chunk: &Chunk| {
+    let add = |sums: &mut Vec<Slope>, tile: &Tile| {
         for ((task, theta), sums) in tasks.iter().zip(&thetas).zip(sums) {
             let Some(theta) = theta else { continue };
-            let rows = Rows::of(chunk.marks(), |mark| mark::group(mark) <= task.group);
-            let x = task.kept.iter().map(|&feature| rows.values(chunk.x(feature))).collect();
-            let seen = Seen { task, x, y: rows.values(chunk.y()) };
+            let rows = Selection::of(tile.marks(), |mark| mark::group(mark) <= task.group);
+            let x = task.kept.iter().map(|&feature| rows.values(tile.x(feature))).collect();
+            let seen = Seen { task, x, y: rows.values(tile.y()) };
             for first in (0..rows.len()).step_by(BLOCK_ROWS) {
                 let block = first..rows.len().min(first + BLOCK_ROWS);
                 level.run(
@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn any_number_of_threads_gives_the_same_bits() {
-        let rows = noisy(70 * CHUNK_ROWS);
+        let rows = noisy(70 * TILE_ROWS);
         let fits: Vec<_> = [1, 2, 3, 7]
             .map(|threads| fit(&filled(&rows, threads), &[task(2)], Some(1.0)).unwrap())
             .into();

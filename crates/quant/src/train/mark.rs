@@ -51,38 +51,38 @@ pub(super) fn block(mark: u64) -> usize {
     (mark >> 48 & 255) as usize
 }
 
-/// Some rows of a chunk.
+/// Some rows of a tile.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Rows {
+pub(super) enum Selection {
     /// All of them.
     All(usize),
     /// Those of these numbers.
     These(Vec<usize>),
 }
 
-impl Rows {
+impl Selection {
     /// The rows whose marks are wanted.
-    pub(super) fn of(marks: &[u64], wanted: impl Fn(u64) -> bool) -> Rows {
+    pub(super) fn of(marks: &[u64], wanted: impl Fn(u64) -> bool) -> Selection {
         if marks.iter().all(|&mark| wanted(mark)) {
-            return Rows::All(marks.len());
+            return Selection::All(marks.len());
         }
         let held = |(row, &mark): (usize, &u64)| wanted(mark).then_some(row);
-        Rows::These(marks.iter().enumerate().filter_map(held).collect())
+        Selection::These(marks.iter().enumerate().filter_map(held).collect())
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         match self {
-            Rows::All(count) => *count,
-            Rows::These(rows) => rows.len(),
+            Selection::All(count) => *count,
+            Selection::These(rows) => rows.len(),
         }
     }
 
     /// A column's values in these rows.
     pub(super) fn values<'a, T: Copy>(&self, column: &'a [T]) -> Cow<'a, [T]> {
         match self {
-            Rows::All(_) => Cow::Borrowed(column),
-            Rows::These(rows) => rows.iter().map(|&row| column[row]).collect(),
+            Selection::All(_) => Cow::Borrowed(column),
+            Selection::These(rows) => rows.iter().map(|&row| column[row]).collect(),
         }
     }
 }

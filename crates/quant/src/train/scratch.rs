@@ -1,7 +1,7 @@
-//! [`Scratch`]: the rows of a table, column by column in chunks, in a file without a name.
+//! [`Scratch`]: the rows of a table, column by column in tiles, in a file without a name.
 //!
 //! A table is parsed once and then passed over many times, so its numbers are kept where they take
-//! no memory. Every pass works on spans of [`SPAN_CHUNKS`] chunks, each by one thread, and takes
+//! no memory. Every pass works on spans of [`SPAN_TILES`] tiles, each by one thread, and takes
 //! the results in the order of the spans: the same bits for any number of threads.
 
 use super::TrainError;
@@ -13,17 +13,17 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 
-/// Rows of a chunk.
+/// Rows of a tile.
 // 4,096: a column is 32 KiB, so the columns of a narrow table stay in the second-level cache.
-pub(super) const CHUNK_ROWS: usize = 4096;
+pub(super) const TILE_ROWS: usize = 4096;
 
-/// Words from one column of a chunk to the next.
+/// Words from one column of a tile to the next.
 // One line more than the rows take: at a distance of 32 KiB the columns of a row would share one
 // set of the first-level cache.
-const STRIDE: usize = CHUNK_ROWS + 8;
+const STRIDE: usize = TILE_ROWS + 8;
 
-/// Chunks of a span.
-const SPAN_CHUNKS: usize = 16;
+/// Tiles of a span.
+const SPAN_TILES: usize = 16;
 
 /// Columns of numbers before and behind the features, and columns of words behind those.
 const FLOATS_BEFORE: usize = 2;
@@ -42,9 +42,9 @@ pub(super) enum Part {
     Times,
 }
 
-/// One row on its way in.
+/// One row on its way in, as a fit sees it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row<'a> {
+pub(super) struct Example<'a> {
     pub(super) x: &'a [f64],
     pub(super) y: f64,
     /// The target's last value known; NaN before there is one.
@@ -57,18 +57,18 @@ pub(super) struct Row<'a> {
     pub(super) purge_ns: i64,
 }
 
-/// The rows of one chunk, as far as the pass reads them.
+/// The rows of one tile, as far as the pass reads them.
 #[derive(Debug)]
-pub(super) struct Chunk {
+pub(super) struct Tile {
     width: usize,
     loaded: Range<usize>,
     words: Vec<u64>,
     rows: usize,
 }
 
-impl Chunk {
-    fn new(width: usize) -> Chunk {
-        Chunk { width, loaded: 0..0, words: Vec::new(), rows: 0 }
+impl Tile {
+    fn new(width: usize) -> Tile {
+        Tile { width, loaded: 0..0, words: Vec::new(), rows: 0 }
     }
 
     fn word(&self, column: usize) -> &[u64] {
@@ -124,7 +124,7 @@ pub(super) struct Scratch {
     width: usize,
     rows: usize,
     threads: usize,
-    /// Columns of the chunk that is being filled, and its rows.
+    /// Columns of the tile that is being filled, and its rows.
     filling: Vec<u64>,
     filled: usize,
 }
@@ -148,27 +148,27 @@ impl Scratch {
         Ok(Scratch { file, folder, width, rows: 0, threads, filling, filled: 0 })
     }
 
-    /// Adds a row; says whether the chunk is full and must be flushed.
+    /// Adds a row; says whether the tile is full and must be flushed.
     #[must_use]
-    pub(super) fn push(&mut self, row: &Row<'_>) -> bool {
+    pub(super) fn push(&mut self, example: &Example<'_>) -> bool {
         let at = self.filled;
         let mut put = |column: usize, word: u64| self.filling[column * STRIDE + at] = word;
-        put(0, row.last.to_bits());
-        put(1, row.rolling.to_bits());
-        for (feature, x) in row.x.iter().enumerate() {
+        put(0, example.last.to_bits());
+        put(1, example.rolling.to_bits());
+        for (feature, x) in example.x.iter().enumerate() {
             put(FLOATS_BEFORE + feature, x.to_bits());
         }
         let behind = FLOATS_BEFORE + self.width;
-        put(behind, row.y.to_bits());
-        put(behind + 1, row.mark);
-        put(behind + 2, row.start_ns.cast_unsigned());
-        put(behind + 3, row.purge_ns.cast_unsigned());
+        put(behind, example.y.to_bits());
+        put(behind + 1, example.mark);
+        put(behind + 2, example.start_ns.cast_unsigned());
+        put(behind + 3, example.purge_ns.cast_unsigned());
         self.filled += 1;
         self.rows += 1;
-        self.filled == CHUNK_ROWS
+        self.filled == TILE_ROWS
     }
 
-    /// Which rows are in the chunk that is being filled.
+    /// Which rows are in the tile that is being filled.
     pub(super) fn filled(&self) -> Range<usize> {
         self.rows - self.filled..self.rows
     }
@@ -179,7 +179,7 @@ impl Scratch {
         bytemuck::cast_slice(&self.filling[at..at + self.filled])
     }
 
-    /// Writes the chunk that is being filled; after the last row it must be called once.
+    /// Writes the tile that is being filled; after the last row it must be called once.
     pub(super) fn flush(&mut self) -> Result<(), TrainError> {
         if self.filled > 0 {
             let bytes = bytemuck::cast_slice(&self.filling);
@@ -202,7 +202,7 @@ impl Scratch {
     /// When the window of one row started.
     pub(super) fn start_ns(&self, row: usize) -> Result<i64, TrainError> {
         let column = FLOATS_BEFORE + self.width + 2;
-        let at = row / CHUNK_ROWS * self.chunk_len() + (column * STRIDE + row % CHUNK_ROWS) * 8;
+        let at = row / TILE_ROWS * self.tile_len() + (column * STRIDE + row % TILE_ROWS) * 8;
         let mut bytes = [0; 8];
         self.file.read_exact_at(&mut bytes, at as u64).map_err(|error| self.failed(error))?;
         Ok(i64::from_ne_bytes(bytes))
@@ -212,7 +212,7 @@ impl Scratch {
         TrainError::Scratch { path: self.folder.clone(), error }
     }
 
-    fn chunk_len(&self) -> usize {
+    fn tile_len(&self) -> usize {
         self.filling.len() * 8
     }
 
@@ -226,31 +226,31 @@ impl Scratch {
         }
     }
 
-    fn load(&self, index: usize, part: Part, chunk: &mut Chunk) -> io::Result<()> {
+    fn load(&self, index: usize, part: Part, tile: &mut Tile) -> io::Result<()> {
         let columns = self.columns(part);
-        chunk.rows = (self.rows - index * CHUNK_ROWS).min(CHUNK_ROWS);
-        chunk.words.resize(columns.len() * STRIDE, 0);
-        let at = index * self.chunk_len() + columns.start * STRIDE * 8;
-        let bytes = bytemuck::cast_slice_mut(&mut chunk.words);
+        tile.rows = (self.rows - index * TILE_ROWS).min(TILE_ROWS);
+        tile.words.resize(columns.len() * STRIDE, 0);
+        let at = index * self.tile_len() + columns.start * STRIDE * 8;
+        let bytes = bytemuck::cast_slice_mut(&mut tile.words);
         self.file.read_exact_at(bytes, at as u64)?;
-        chunk.loaded = columns;
+        tile.loaded = columns;
         Ok(())
     }
 
-    /// Writes the marks of all rows again, as a `marker` made for the chunk says for each from its
+    /// Writes the marks of all rows again, as a `marker` made for the tile says for each from its
     /// old one and its times.
     pub(super) fn mark<M: FnMut(u64, i64, i64) -> u64>(
         &self,
         marker: impl Fn() -> M + Sync,
     ) -> Result<(), TrainError> {
         let column = FLOATS_BEFORE + self.width + 1;
-        let write = |chunk: &Chunk, index: usize| {
+        let write = |tile: &Tile, index: usize| {
             let mut mark = marker();
-            let times = chunk.starts_ns().zip(chunk.purges_ns());
-            let marks = chunk.marks().iter().zip(times);
+            let times = tile.starts_ns().zip(tile.purges_ns());
+            let marks = tile.marks().iter().zip(times);
             let marks: Vec<u64> =
                 marks.map(|(&old, (start, purge))| mark(old, start, purge)).collect();
-            let at = index * self.chunk_len() + column * STRIDE * 8;
+            let at = index * self.tile_len() + column * STRIDE * 8;
             self.file.write_all_at(bytemuck::cast_slice(&marks), at as u64)
         };
         let mut ended = Ok(());
@@ -258,9 +258,9 @@ impl Scratch {
             Part::Times,
             1,
             || Ok(()),
-            |state: &mut io::Result<()>, chunk, index| {
+            |state: &mut io::Result<()>, tile, index| {
                 if state.is_ok() {
-                    *state = write(chunk, index);
+                    *state = write(tile, index);
                 }
             },
             |state| {
@@ -272,17 +272,17 @@ impl Scratch {
         ended.map_err(|error| self.failed(error))
     }
 
-    /// Passes over every chunk, or over every `every`-th: `new` starts the sums of a span, `add`
-    /// adds a chunk to them, and `take` receives them in the order of the spans.
+    /// Passes over every tile, or over every `every`-th: `new` starts the sums of a span, `add`
+    /// adds a tile to them, and `take` receives them in the order of the spans.
     pub(super) fn fold<A: Send>(
         &self,
         part: Part,
         every: usize,
         new: impl Fn() -> A + Sync,
-        add: impl Fn(&mut A, &Chunk) + Sync,
+        add: impl Fn(&mut A, &Tile) + Sync,
         take: impl FnMut(A),
     ) -> Result<(), TrainError> {
-        self.pass(part, every, new, |sums, chunk, _| add(sums, chunk), take)
+        self.pass(part, every, new, |sums, tile, _| add(sums, tile), take)
     }
 
     fn pass<A: Send>(
@@ -290,25 +290,25 @@ impl Scratch {
         part: Part,
         every: usize,
         new: impl Fn() -> A + Sync,
-        add: impl Fn(&mut A, &Chunk, usize) + Sync,
+        add: impl Fn(&mut A, &Tile, usize) + Sync,
         mut take: impl FnMut(A),
     ) -> Result<(), TrainError> {
-        let chunks: Vec<usize> = (0..self.rows.div_ceil(CHUNK_ROWS)).step_by(every).collect();
-        let spans: Vec<&[usize]> = chunks.chunks(SPAN_CHUNKS).collect();
-        let sum = |span: &[usize], chunk: &mut Chunk| -> io::Result<A> {
+        let tiles: Vec<usize> = (0..self.rows.div_ceil(TILE_ROWS)).step_by(every).collect();
+        let spans: Vec<&[usize]> = tiles.chunks(SPAN_TILES).collect();
+        let sum = |span: &[usize], tile: &mut Tile| -> io::Result<A> {
             let mut sums = new();
             for &index in span {
-                self.load(index, part, chunk)?;
-                add(&mut sums, chunk, index);
+                self.load(index, part, tile)?;
+                add(&mut sums, tile, index);
             }
             Ok(sums)
         };
         let failed = |error| self.failed(error);
         let threads = self.threads.min(spans.len());
         if threads <= 1 {
-            let mut chunk = Chunk::new(self.width);
+            let mut tile = Tile::new(self.width);
             for span in spans {
-                take(sum(span, &mut chunk).map_err(failed)?);
+                take(sum(span, &mut tile).map_err(failed)?);
             }
             return Ok(());
         }
@@ -317,10 +317,10 @@ impl Scratch {
             let work = |first: usize| {
                 let (send, receive) = mpsc::sync_channel(1);
                 scope.spawn(move || {
-                    let mut chunk = Chunk::new(self.width);
+                    let mut tile = Tile::new(self.width);
                     for span in spans.iter().skip(first).step_by(threads) {
                         // Nobody listens any more when another span failed.
-                        if send.send(sum(span, &mut chunk)).is_err() {
+                        if send.send(sum(span, &mut tile)).is_err() {
                             return;
                         }
                     }

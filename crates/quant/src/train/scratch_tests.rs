@@ -9,9 +9,9 @@ pub(in crate::train) fn filled(rows: &[(Vec<f64>, f64)], threads: usize) -> Scra
     let mut scratch = Scratch::create(folder.path(), rows[0].0.len(), threads).unwrap();
     for (index, (x, y)) in rows.iter().enumerate() {
         let time = index as i64;
-        let row =
-            Row { x, y: *y, last: 0.0, rolling: 0.0, mark: 0, start_ns: time, purge_ns: time };
-        if scratch.push(&row) {
+        let example =
+            Example { x, y: *y, last: 0.0, rolling: 0.0, mark: 0, start_ns: time, purge_ns: time };
+        if scratch.push(&example) {
             scratch.flush().unwrap();
         }
     }
@@ -21,16 +21,16 @@ pub(in crate::train) fn filled(rows: &[(Vec<f64>, f64)], threads: usize) -> Scra
 
 #[test]
 fn every_row_comes_back_in_order_for_any_number_of_threads() {
-    let count = 40 * CHUNK_ROWS + 17;
+    let count = 40 * TILE_ROWS + 17;
     let rows: Vec<(Vec<f64>, f64)> =
         (0..count).map(|i| (vec![i as f64, -(i as f64)], 0.5 + i as f64)).collect();
     for threads in [1, 2, 3, 7] {
         let scratch = filled(&rows, threads);
         scratch.mark(|| |old, start, purge| old + 3 * (start + purge).cast_unsigned()).unwrap();
         let mut seen = Vec::new();
-        let add = |sums: &mut Vec<(f64, f64, f64, u64)>, chunk: &Chunk| {
-            for row in 0..chunk.y().len() {
-                sums.push((chunk.x(0)[row], chunk.x(1)[row], chunk.y()[row], chunk.marks()[row]));
+        let add = |sums: &mut Vec<(f64, f64, f64, u64)>, tile: &Tile| {
+            for row in 0..tile.y().len() {
+                sums.push((tile.x(0)[row], tile.x(1)[row], tile.y()[row], tile.marks()[row]));
             }
         };
         scratch.fold(Part::All, 1, Vec::new, add, |sums| seen.extend(sums)).unwrap();

@@ -4,7 +4,7 @@
 //! keys that share what is known of an answer; when few are left they are collected and sorted.
 
 use super::TrainError;
-use super::scratch::{CHUNK_ROWS, Chunk, Part, Scratch};
+use super::scratch::{Part, Scratch, TILE_ROWS, Tile};
 
 /// Bits learnt a pass, and the number of keys that are few enough to sort.
 const DIGIT_BITS: u32 = 11;
@@ -62,7 +62,7 @@ pub(super) fn select(
     part: Part,
     queries: &[Query],
     range: (u64, u64),
-    keys: impl Fn(&Chunk, &mut Vec<(usize, u64)>) + Sync,
+    keys: impl Fn(&Tile, &mut Vec<(usize, u64)>) + Sync,
 ) -> Result<Vec<u64>, TrainError> {
     let bits = 64 - (range.1 - range.0).leading_zeros();
     let known =
@@ -74,9 +74,9 @@ pub(super) fn select(
     // What is left is sorted.
     let new = || vec![Vec::new(); all.len()];
     let mut found = new();
-    let add = |found: &mut Vec<Vec<u64>>, chunk: &Chunk| {
-        let mut rows = Vec::with_capacity(CHUNK_ROWS);
-        keys(chunk, &mut rows);
+    let add = |found: &mut Vec<Vec<u64>>, tile: &Tile| {
+        let mut rows = Vec::with_capacity(TILE_ROWS);
+        keys(tile, &mut rows);
         for (known, found) in all.iter().zip(found).filter(|(known, _)| known.bits > 0) {
             let held = |&(class, key): &(usize, u64)| {
                 (known.query.class >= class && known.holds(key)).then_some(key)
@@ -164,15 +164,15 @@ fn narrow(
     scratch: &Scratch,
     part: Part,
     all: &mut [Known],
-    keys: &(impl Fn(&Chunk, &mut Vec<(usize, u64)>) + Sync),
+    keys: &(impl Fn(&Tile, &mut Vec<(usize, u64)>) + Sync),
 ) -> Result<(), TrainError> {
     let tables = tables(all);
     let places: usize = tables.iter().map(|table| table.classes.len()).sum();
     let new = || vec![0u64; places << DIGIT_BITS];
     let mut counts = new();
-    let add = |counts: &mut Vec<u64>, chunk: &Chunk| {
-        let mut rows = Vec::with_capacity(CHUNK_ROWS);
-        keys(chunk, &mut rows);
+    let add = |counts: &mut Vec<u64>, tile: &Tile| {
+        let mut rows = Vec::with_capacity(TILE_ROWS);
+        keys(tile, &mut rows);
         tables.iter().for_each(|table| table.add(&rows, counts));
     };
     scratch.fold(part, 1, new, add, |more| {
@@ -207,8 +207,8 @@ mod tests {
         let range = (key_of(sorted[0]), key_of(*sorted.last().unwrap()));
         let ranks = [0, 1, sorted.len() / 3, sorted.len() / 2, sorted.len() - 1];
         let queries = ranks.map(|rank| Query { class: 0, rank: rank as u64 });
-        let found = select(&scratch, Part::Target, &queries, range, |chunk, rows| {
-            rows.extend(chunk.y().iter().map(|&y| (0, key_of(y))));
+        let found = select(&scratch, Part::Target, &queries, range, |tile, rows| {
+            rows.extend(tile.y().iter().map(|&y| (0, key_of(y))));
         });
         let found: Vec<f64> = found.unwrap().into_iter().map(value_of).collect();
         assert_eq!(found, ranks.map(|rank| sorted[rank]));

@@ -93,8 +93,8 @@ fn starts_at(
     let query = |&rank: &usize| Query { class: 0, rank: rank as u64 };
     let queries: Vec<Query> = ranks.iter().map(query).collect();
     let range = (key_of_time(loaded.starts_ns.0), key_of_time(loaded.starts_ns.1));
-    let keys = select(scratch, Part::Times, &queries, range, |chunk, rows| {
-        let both = chunk.marks().iter().zip(chunk.starts_ns());
+    let keys = select(scratch, Part::Times, &queries, range, |tile, rows| {
+        let both = tile.marks().iter().zip(tile.starts_ns());
         let meant = both.filter(|both| (mark::group(*both.0) == HOLDOUT) == held_out);
         rows.extend(meant.map(|(_, start)| (0, key_of_time(start))));
     })?;

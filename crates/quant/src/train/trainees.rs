@@ -7,9 +7,9 @@ use super::figures::loss;
 use super::linear::{LinearFit, Moments, Triangle, Units};
 use super::load::Loaded;
 use super::logistic::{self, LogisticFit, Task};
-use super::mark::{self, Rows};
+use super::mark::{self, Selection};
 use super::plots::Frame;
-use super::scratch::{Chunk, Part, Scratch};
+use super::scratch::{Part, Scratch, Tile};
 use super::select::{Query, key_of, select, value_of};
 use super::split::Split;
 use super::trainee::Trainee;
@@ -208,12 +208,12 @@ fn triangles(scratch: &Scratch, split: &Split, units: &Units) -> Result<Vec<Tria
     let groups: Vec<u64> = (0..count).map(|model| split.group(model)).collect();
     let new = || vec![None; count];
     let mut total: Vec<Option<Triangle>> = new();
-    let add = |sums: &mut Vec<Option<Triangle>>, chunk: &Chunk| {
+    let add = |sums: &mut Vec<Option<Triangle>>, tile: &Tile| {
         for (sum, &group) in sums.iter_mut().zip(&groups) {
-            let rows = Rows::of(chunk.marks(), |mark| mark::group(mark) == group);
+            let rows = Selection::of(tile.marks(), |mark| mark::group(mark) == group);
             if rows.len() > 0 {
                 let sum = sum.get_or_insert_with(|| Triangle::new(width));
-                let column = |j| if j == width { chunk.y() } else { chunk.x(j) };
+                let column = |j| if j == width { tile.y() } else { tile.x(j) };
                 sum.add(units, rows.len(), |j| rows.values(column(j)));
             }
         }
@@ -252,8 +252,8 @@ fn medians(
     let target = &loaded.seen[scratch.width()];
     let range = (key_of(target.min), key_of(target.max));
     let folds = split.cuts_ns.len();
-    let keys = select(scratch, Part::Target, &queries, range, |chunk, rows| {
-        let both = chunk.marks().iter().map(|&mark| mark::group(mark)).zip(chunk.y());
+    let keys = select(scratch, Part::Target, &queries, range, |tile, rows| {
+        let both = tile.marks().iter().map(|&mark| mark::group(mark)).zip(tile.y());
         let meant = both.filter(|both| both.0 != mark::HOLDOUT);
         rows.extend(meant.map(|(group, &y)| ((group as usize).min(folds), key_of(y))));
     })?;
@@ -263,9 +263,9 @@ fn medians(
 /// The share of labels that are 1 in each training.
 fn shares(scratch: &Scratch, tasks: &[Task], moments: &[Moments]) -> Result<Vec<f64>, TrainError> {
     let mut total = vec![0u64; tasks.len()];
-    let add = |sums: &mut Vec<u64>, chunk: &Chunk| {
+    let add = |sums: &mut Vec<u64>, tile: &Tile| {
         for (sum, task) in sums.iter_mut().zip(tasks) {
-            let rows = chunk.marks().iter().zip(chunk.y());
+            let rows = tile.marks().iter().zip(tile.y());
             *sum += rows
                 .map(|(&mark, &y)| u64::from(mark::group(mark) <= task.group && y > task.cut))
                 .sum::<u64>();
