@@ -3,7 +3,7 @@
 use arrow_array::{Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use factord_quant::table::{
-    BATCH_ROWS, Compression, Format, Reader, Table, TableError, Want, Writer, WriterOptions,
+    CHUNK_ROWS, Compression, Format, Reader, Table, TableError, Want, Writer, WriterOptions,
 };
 use std::fs;
 use std::io::Write;
@@ -44,14 +44,14 @@ fn wanted() -> [Want; 3] {
 /// Reads everything and compares it with what [`rows`] makes.
 fn read(reader: &mut Reader, count: i64) {
     let mut next = 0;
-    while let Some(batch) = reader.next_batch().unwrap() {
-        assert!((1..=BATCH_ROWS).contains(&batch.len()));
-        for row in 0..batch.len() {
+    while let Some(chunk) = reader.next_chunk().unwrap() {
+        assert!((1..=CHUNK_ROWS).contains(&chunk.len()));
+        for row in 0..chunk.len() {
             let i = next % count;
-            assert_eq!(batch.integers(1)[row], i);
-            assert_eq!(batch.texts(2).value(row), format!("S,{}", i % 3));
+            assert_eq!(chunk.integers(1)[row], i);
+            assert_eq!(chunk.texts(2).value(row), format!("S,{}", i % 3));
             let expected = if i % 1000 == 7 { f64::NAN } else { (i as f64 * 0.1).sin() };
-            let found = batch.floats(0)[row];
+            let found = chunk.floats(0)[row];
             assert!(found.to_bits() == expected.to_bits() || (found.is_nan() && i % 1000 == 7));
             next += 1;
         }
@@ -77,7 +77,7 @@ fn fault_of(path: &Path, wanted: &[Want]) -> Option<TableError> {
         Err(error) => return Some(error),
     };
     loop {
-        match reader.next_batch() {
+        match reader.next_chunk() {
             Ok(Some(_)) => {}
             Ok(None) => return None,
             Err(error) => return Some(error),
@@ -88,7 +88,7 @@ fn fault_of(path: &Path, wanted: &[Want]) -> Option<TableError> {
 #[test]
 fn every_format_is_told_by_content_and_reads_back_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
-    let count = 2 * BATCH_ROWS as i64 + 4321;
+    let count = 2 * CHUNK_ROWS as i64 + 4321;
     for (name, format, compression) in [
         ("a.csv", Format::Csv, Compression::None),
         ("a.csv.gz", Format::CsvGz, Compression::None),
@@ -123,8 +123,8 @@ fn several_files_are_read_one_after_another() {
     read(&mut reader, 1234);
     reader.rewind().unwrap();
     let mut seen = Vec::new();
-    while let Some(batch) = reader.next_batch().unwrap() {
-        seen.push((batch.place(0).path.to_path_buf(), batch.len()));
+    while let Some(chunk) = reader.next_chunk().unwrap() {
+        seen.push((chunk.place(0).path.to_path_buf(), chunk.len()));
     }
     assert_eq!(seen, paths.iter().map(|path| (path.clone(), 1234)).collect::<Vec<_>>());
 }
@@ -241,7 +241,7 @@ fn a_pipe_is_read_once_and_never_as_parquet() {
     other.write_all(b"x\n1\n").unwrap();
     drop(other);
     let mut once = Reader::open(&path, &[Want::float("x")]).unwrap();
-    assert_eq!(once.next_batch().unwrap().unwrap().floats(0), [1.0]);
-    assert!(once.next_batch().unwrap().is_none());
+    assert_eq!(once.next_chunk().unwrap().unwrap().floats(0), [1.0]);
+    assert!(once.next_chunk().unwrap().is_none());
     assert!(once.rewind().unwrap_err().to_string().contains("cannot be read twice"));
 }

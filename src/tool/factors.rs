@@ -97,11 +97,11 @@ fn stream(
             failed = writer.push(symbol, row).err();
         }
     };
-    while let Some(batch) = reader.next_batch()? {
-        for name in &batch.names[symbols.len()..] {
+    while let Some(chunk) = reader.next_chunk()? {
+        for name in &chunk.names[symbols.len()..] {
             symbols.push(book.symbol(name));
         }
-        for (trade, number) in batch.trades.iter().zip(batch.symbols) {
+        for (trade, number) in chunk.trades.iter().zip(chunk.symbols) {
             book.push(symbols[*number as usize], trade, &mut out);
         }
         // Thousandths, as the bar counts them.

@@ -11,7 +11,7 @@ use factord_core::channel;
 use factord_core::client::{Answer, AttachOptions, Client, PredictError};
 use factord_core::idle::IdleStrategy;
 use factord_quant::score::{Columns, Made, Record, RowError, Summary};
-use factord_quant::table::{At, LineEnds, Output, Place, Rows};
+use factord_quant::table::{At, CsvRows, LineEnds, Output, Place};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
@@ -38,7 +38,7 @@ pub(super) struct CsvJob<'a> {
 /// Scores the file.
 pub(super) fn run(job: &CsvJob<'_>) -> Result<(), Failure> {
     let (input, progress) = open(job.input)?;
-    let mut reader = Rows::new(input, job.input);
+    let mut reader = CsvRows::new(input, job.input);
     let mut header = ByteRecord::new();
     if !reader.read(&mut header)? {
         let message = format!("{}: the file is empty, not even a header", job.input.display());
@@ -166,7 +166,7 @@ impl<'a> Scorer<'a> {
 
     fn stream<R: Read>(
         &mut self,
-        reader: &mut Rows<R>,
+        reader: &mut CsvRows<R>,
         header: &ByteRecord,
         output: &mut Output,
     ) -> Result<(), Failure> {
@@ -183,7 +183,7 @@ impl<'a> Scorer<'a> {
     }
 
     /// Reads up to a chunk of rows and collects the features of those that can be read.
-    fn read_chunk<R: Read>(&mut self, reader: &mut Rows<R>) -> Result<usize, Failure> {
+    fn read_chunk<R: Read>(&mut self, reader: &mut CsvRows<R>) -> Result<usize, Failure> {
         self.places.clear();
         self.features.clear();
         let mut count = 0;

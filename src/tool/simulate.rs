@@ -3,7 +3,7 @@
 use super::{Failure, print};
 use arrow_array::RecordBatch;
 use factord_quant::simulate::{Columns, Market, Settings, Trade, schema, stock_name};
-use factord_quant::table::{BATCH_ROWS, TableError, Writer, WriterOptions};
+use factord_quant::table::{CHUNK_ROWS, TableError, Writer, WriterOptions};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::{self, IsTerminal, Write};
@@ -98,10 +98,10 @@ fn write(settings: &Settings, market: Market, mut writer: Writer) -> Result<(), 
 
 /// Sends all trades, batch by batch, unless the other side has given up.
 fn simulate(market: Market, columns: &Columns, batches: SyncSender<RecordBatch>) {
-    let mut trades: Vec<Trade> = Vec::with_capacity(BATCH_ROWS);
+    let mut trades: Vec<Trade> = Vec::with_capacity(CHUNK_ROWS);
     for trade in market {
         trades.push(trade);
-        if trades.len() == BATCH_ROWS {
+        if trades.len() == CHUNK_ROWS {
             if batches.send(columns.record(&trades)).is_err() {
                 return;
             }

@@ -47,14 +47,14 @@ fn the_command_line_gives_the_reference_values_to_four_digits() {
         let wanted = ["buy_rate", "sell_rate", "large_buy", "large_sell"].map(Want::float);
         let wanted = [&wanted[..], &[Want::integer("trades"), Want::text("symbol")]].concat();
         let mut reader = Reader::open(&folder.path().join("f.parquet"), &wanted).unwrap();
-        let batch = reader.next_batch().unwrap().unwrap();
-        assert_eq!(batch.len(), 5);
+        let chunk = reader.next_chunk().unwrap().unwrap();
+        assert_eq!(chunk.len(), 5);
         for (row, (file, trades, rates, large)) in days().enumerate() {
-            assert!(file.starts_with(batch.texts(5).value(row)), "{file}");
-            assert_eq!(batch.integers(4)[row], i64::try_from(trades).unwrap());
+            assert!(file.starts_with(chunk.texts(5).value(row)), "{file}");
+            assert_eq!(chunk.integers(4)[row], i64::try_from(trades).unwrap());
             let expected = [rates[0], rates[1], large[column][0], large[column][1]];
             for (at, expected) in expected.into_iter().enumerate() {
-                to_four_digits(batch.floats(at)[row], expected, &format!("{file} {per:?}"));
+                to_four_digits(chunk.floats(at)[row], expected, &format!("{file} {per:?}"));
             }
         }
     }

@@ -24,9 +24,9 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 fn read(paths: &[PathBuf], options: &Options) -> Result<Vec<(String, Trade)>, TradesError> {
     let mut reader = Reader::open(paths, options)?;
     let mut trades = Vec::new();
-    while let Some(batch) = reader.next_batch()? {
-        for (trade, symbol) in batch.trades.iter().zip(batch.symbols) {
-            trades.push((batch.names[*symbol as usize].clone(), *trade));
+    while let Some(chunk) = reader.next_chunk()? {
+        for (trade, symbol) in chunk.trades.iter().zip(chunk.symbols) {
+            trades.push((chunk.names[*symbol as usize].clone(), *trade));
         }
     }
     assert_eq!(reader.progress(), Some(1.0));

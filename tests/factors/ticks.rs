@@ -66,11 +66,11 @@ fn rows(file: PathBuf, settings: &Settings) -> (Vec<(String, Row)>, Counts) {
     let mut rows = Vec::new();
     let mut symbols = Vec::new();
     let mut out = |symbol: &str, row: &Row| rows.push((symbol.to_owned(), *row));
-    while let Some(batch) = reader.next_batch().unwrap() {
-        for name in &batch.names[symbols.len()..] {
+    while let Some(chunk) = reader.next_chunk().unwrap() {
+        for name in &chunk.names[symbols.len()..] {
             symbols.push(book.symbol(name));
         }
-        for (trade, symbol) in batch.trades.iter().zip(batch.symbols) {
+        for (trade, symbol) in chunk.trades.iter().zip(chunk.symbols) {
             book.push(symbols[*symbol as usize], trade, &mut out);
         }
     }

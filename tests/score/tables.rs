@@ -126,16 +126,16 @@ pub(crate) fn read_parquet(path: &Path) -> Rows {
 
 fn read(mut reader: Reader, names: Vec<String>, kinds: &[Type]) -> Rows {
     let mut columns = vec![Vec::new(); names.len()];
-    while let Some(batch) = reader.next_batch().unwrap() {
+    while let Some(chunk) = reader.next_chunk().unwrap() {
         for (at, (column, kind)) in columns.iter_mut().zip(kinds).enumerate() {
-            for row in 0..batch.len() {
+            for row in 0..chunk.len() {
                 column.push(match kind {
-                    Type::Text => batch.texts(at).value(row).to_owned(),
-                    Type::Integer => batch.integers(at)[row].to_string(),
-                    Type::Float if batch.floats(at)[row].is_nan() => String::new(),
+                    Type::Text => chunk.texts(at).value(row).to_owned(),
+                    Type::Integer => chunk.integers(at)[row].to_string(),
+                    Type::Float if chunk.floats(at)[row].is_nan() => String::new(),
                     // A class is written as an integer.
-                    Type::Float if names[at] == "class" => batch.floats(at)[row].to_string(),
-                    Type::Float => format!("{:?}", batch.floats(at)[row]),
+                    Type::Float if names[at] == "class" => chunk.floats(at)[row].to_string(),
+                    Type::Float => format!("{:?}", chunk.floats(at)[row]),
                 });
             }
         }

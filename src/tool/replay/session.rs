@@ -100,11 +100,11 @@ impl Session {
         let mut symbols: Vec<SymbolIndex> = Vec::new();
         let mut closed: Vec<(String, Row)> = Vec::new();
         let mut ended = Ended::Done;
-        'trades: while let Some(batch) = reader.next_batch()? {
-            for name in &batch.names[symbols.len()..] {
+        'trades: while let Some(chunk) = reader.next_chunk()? {
+            for name in &chunk.names[symbols.len()..] {
                 symbols.push(self.book.symbol(name));
             }
-            for (trade, number) in batch.trades.iter().zip(batch.symbols) {
+            for (trade, number) in chunk.trades.iter().zip(chunk.symbols) {
                 if self.wait(trade.ts_ns, &mut pace, asked_to_end, &mut closed)?
                     == Ended::Interrupted
                 {

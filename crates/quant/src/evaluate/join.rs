@@ -1,7 +1,7 @@
 //! [`Outcomes`]: the outcome and the label of each row of the predictions.
 
 use super::{Columns, EvaluateError, Job, Join};
-use crate::table::{Batch, Reader, Table, Want};
+use crate::table::{Chunk, Reader, Table, Want};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -18,15 +18,16 @@ enum Source {
     /// Columns of the predictions: the outcome, and the label if it has one.
     Same(usize, Option<usize>),
     /// Another table, row by row.
-    Rows(Box<Rows>),
+    Rows(Box<RowByRow>),
     /// Another table by symbol and start; where these are in the predictions.
     Keys(BySymbol, [usize; 2]),
 }
 
-struct Rows {
+/// The second table, read in step with the predictions.
+struct RowByRow {
     reader: Reader,
     labelled: bool,
-    batch: Option<Batch>,
+    chunk: Option<Chunk>,
     at: usize,
     /// The two tables, for the message.
     paths: [PathBuf; 2],
@@ -66,28 +67,28 @@ impl Outcomes {
             None => {
                 let paths = [job.predictions.to_owned(), path.to_owned()];
                 let (reader, labelled) = (table.select(&own)?, job.class.is_some());
-                Source::Rows(Box::new(Rows { reader, labelled, batch: None, at: 0, paths }))
+                Source::Rows(Box::new(RowByRow { reader, labelled, chunk: None, at: 0, paths }))
             }
         };
         Ok(Outcomes { cut, source })
     }
 
-    /// Appends the outcomes and labels of a batch; NaN where there is none.
+    /// Appends the outcomes and labels of a chunk; NaN where there is none.
     pub(super) fn of(
         &mut self,
-        batch: &Batch,
+        chunk: &Chunk,
         values: &mut Vec<f64>,
         labels: &mut Vec<f64>,
     ) -> Result<(), EvaluateError> {
         match &mut self.source {
             Source::Same(target, label) => {
-                values.extend(batch.floats(*target));
-                labels.extend(label.map(|label| batch.floats(label)).unwrap_or_default());
+                values.extend(chunk.floats(*target));
+                labels.extend(label.map(|label| chunk.floats(label)).unwrap_or_default());
             }
-            Source::Rows(rows) => rows.take(batch.len(), values, labels)?,
+            Source::Rows(rows) => rows.take(chunk.len(), values, labels)?,
             Source::Keys(outcomes, [symbol, start]) => {
-                let starts = batch.integers(*start);
-                for (symbol, start) in batch.texts(*symbol).iter().zip(starts) {
+                let starts = chunk.integers(*start);
+                for (symbol, start) in chunk.texts(*symbol).iter().zip(starts) {
                     let found = outcomes.get(symbol.unwrap_or("")).and_then(|of| of.get(start));
                     let (value, label) = found.copied().unwrap_or((f64::NAN, f64::NAN));
                     values.push(value);
@@ -118,13 +119,13 @@ impl Outcomes {
     }
 }
 
-impl Rows {
+impl RowByRow {
     /// Whether there is another row.
     fn more(&mut self) -> Result<bool, EvaluateError> {
-        if self.batch.as_ref().is_none_or(|batch| self.at == batch.len()) {
-            (self.batch, self.at) = (self.reader.next_batch()?, 0);
+        if self.chunk.as_ref().is_none_or(|chunk| self.at == chunk.len()) {
+            (self.chunk, self.at) = (self.reader.next_chunk()?, 0);
         }
-        Ok(self.batch.is_some())
+        Ok(self.chunk.is_some())
     }
 
     fn length(&self) -> EvaluateError {
@@ -143,11 +144,11 @@ impl Rows {
             if !self.more()? {
                 return Err(self.length());
             }
-            if let Some(batch) = &self.batch {
-                let to = batch.len().min(self.at + end - values.len());
-                values.extend(&batch.floats(0)[self.at..to]);
+            if let Some(chunk) = &self.chunk {
+                let to = chunk.len().min(self.at + end - values.len());
+                values.extend(&chunk.floats(0)[self.at..to]);
                 if self.labelled {
-                    labels.extend(&batch.floats(1)[self.at..to]);
+                    labels.extend(&chunk.floats(1)[self.at..to]);
                 }
                 self.at = to;
             }
@@ -160,17 +161,17 @@ impl Rows {
 fn keyed(mut reader: Reader, labelled: bool) -> Result<BySymbol, EvaluateError> {
     let mut outcomes: BySymbol = HashMap::new();
     let key = 1 + usize::from(labelled);
-    while let Some(batch) = reader.next_batch()? {
-        for row in 0..batch.len() {
-            let symbol = batch.texts(key).value(row);
-            let start_ns = batch.integers(key + 1)[row];
-            let label = if labelled { batch.floats(1)[row] } else { f64::NAN };
+    while let Some(chunk) = reader.next_chunk()? {
+        for row in 0..chunk.len() {
+            let symbol = chunk.texts(key).value(row);
+            let start_ns = chunk.integers(key + 1)[row];
+            let label = if labelled { chunk.floats(1)[row] } else { f64::NAN };
             if !outcomes.contains_key(symbol) {
                 outcomes.insert(symbol.to_owned(), HashMap::new());
             }
             let of = outcomes.get_mut(symbol).expect("it was put there if it was not");
-            if of.insert(start_ns, (batch.floats(0)[row], label)).is_some() {
-                let (place, symbol) = (batch.place(row).to_string(), symbol.to_owned());
+            if of.insert(start_ns, (chunk.floats(0)[row], label)).is_some() {
+                let (place, symbol) = (chunk.place(row).to_string(), symbol.to_owned());
                 return Err(EvaluateError::Twice { place, symbol, start_ns });
             }
         }

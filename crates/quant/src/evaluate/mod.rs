@@ -14,7 +14,7 @@ mod tally;
 
 pub use metrics::{BIN_COUNT, Bin, Classifier, Regression};
 
-use crate::table::{Batch, Reader, Table, TableError, Want};
+use crate::table::{Chunk, Reader, Table, TableError, Want};
 use join::Outcomes;
 use later::Later;
 use std::path::{Path, PathBuf};
@@ -189,9 +189,9 @@ struct Columns {
 
 impl Columns {
     /// What a row says.
-    fn said(&self, batch: &Batch, row: usize) -> Said {
-        let value = |column: Option<usize>| column.map(|column| batch.floats(column)[row]);
-        let time = |column: Option<usize>| column.map(|column| batch.integers(column)[row]);
+    fn said(&self, chunk: &Chunk, row: usize) -> Said {
+        let value = |column: Option<usize>| column.map(|column| chunk.floats(column)[row]);
+        let time = |column: Option<usize>| column.map(|column| chunk.integers(column)[row]);
         Said {
             start_ns: time(self.start),
             end_ns: time(self.end),
@@ -202,8 +202,8 @@ impl Columns {
     }
 
     /// The symbol of a row; nothing without such a column.
-    fn symbol<'a>(&self, batch: &'a Batch, row: usize) -> &'a str {
-        self.symbol.map_or("", |column| batch.texts(column).value(row))
+    fn symbol<'a>(&self, chunk: &'a Chunk, row: usize) -> &'a str {
+        self.symbol.map_or("", |column| chunk.texts(column).value(row))
     }
 }
 
@@ -269,17 +269,17 @@ fn compare(
 ) -> Result<(), EvaluateError> {
     let mut later = Later::new(job.horizon, job.pause_ns);
     let (mut values, mut classes) = (Vec::new(), Vec::new());
-    while let Some(batch) = reader.next_batch()? {
+    while let Some(chunk) = reader.next_chunk()? {
         values.clear();
         classes.clear();
-        outcomes.of(&batch, &mut values, &mut classes)?;
-        for row in 0..batch.len() {
-            let (said, symbol) = (columns.said(&batch, row), columns.symbol(&batch, row));
+        outcomes.of(&chunk, &mut values, &mut classes)?;
+        for row in 0..chunk.len() {
+            let (said, symbol) = (columns.said(&chunk, row), columns.symbol(&chunk, row));
             let outcome = (values[row], classes[row]);
             if job.horizon == 0 {
                 tally.add(&said, symbol, outcome);
             } else {
-                later.add(symbol, said, outcome, tally, || batch.place(row))?;
+                later.add(symbol, said, outcome, tally, || chunk.place(row))?;
             }
         }
     }

@@ -5,8 +5,7 @@
 //! Parquet the other columns are copied as they are packed: only the features are read, only the
 //! outputs are encoded. This module never prints; `factord score` runs it.
 
-mod batches;
-mod chunks;
+mod column_chunks;
 mod columns;
 mod kept;
 mod models;
@@ -15,6 +14,7 @@ mod pipeline;
 mod record;
 mod splice;
 mod text;
+mod to_csv;
 
 pub use columns::{Columns, RowError, Source, known_as};
 pub use models::Models;
@@ -100,7 +100,7 @@ pub fn run(job: &Job<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<Summary, S
     let note = record.text();
     let summary = match (input.format(), to_parquet) {
         (Format::Parquet, true) => splice::run(job, input, &note, watch),
-        (Format::Parquet, false) => batches::run(job, input, watch),
+        (Format::Parquet, false) => to_csv::run(job, input, watch),
         (Format::Csv | Format::CsvGz, false) => text::run(job, input, None, watch),
         (Format::Csv | Format::CsvGz, true) => text::run(job, input, Some(&note), watch),
     }?;

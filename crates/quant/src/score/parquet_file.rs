@@ -79,7 +79,7 @@ pub(super) fn open(
     Ok((metadata, columns))
 }
 
-/// Scores batches of features.
+/// Scores pieces of features.
 pub(super) struct Features<'a> {
     file: &'a File,
     columns: &'a Columns,

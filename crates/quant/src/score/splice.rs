@@ -1,7 +1,7 @@
 //! Parquet to Parquet: the outputs join the columns of each row group, the others are copied as
 //! they are packed.
 
-use super::chunks;
+use super::column_chunks;
 use super::columns::Source;
 use super::kept;
 use super::parquet_file::{Features, File, open};
@@ -36,9 +36,9 @@ const MAGIC: &[u8] = b"PAR1";
 const COPY_LEN: usize = 1 << 20;
 
 /// Rows scored at a time.
-// 8,192: the columns of a batch stay in the second-level cache, and memory that is freed is used
-// again without the kernel's help: a third fewer page faults than with batches of 65,536.
-const BATCH_ROWS: usize = 8192;
+// 8,192: the columns of a piece stay in the second-level cache, and memory that is freed is used
+// again without the kernel's help: a third fewer page faults than with pieces of 65,536.
+const PIECE_ROWS: usize = 8192;
 
 /// A row group scored.
 struct Group {
@@ -149,10 +149,10 @@ impl<'a> Layout<'a> {
                     leaves.try_for_each(|leaf| {
                         let chunk = group.column(leaf);
                         let (from, len) = self.range(index, chunk)?;
-                        chunks::check(&self.from, chunk, group.num_rows())
+                        column_chunks::check(&self.from, chunk, group.num_rows())
                             .map_err(|error| scorer.file.damaged(scorer.firsts[index], &error))?;
-                        let moved = chunks::moved(chunk, from, self.at)
-                            .and_then(|chunk| chunks::vouched(chunk, file, leaf));
+                        let moved = column_chunks::moved(chunk, from, self.at)
+                            .and_then(|chunk| column_chunks::vouched(chunk, file, leaf));
                         added.push(moved.map_err(|error| failed(scorer.job.output, error))?);
                         self.copy(index, from, len)
                     })?;
@@ -160,7 +160,7 @@ impl<'a> Layout<'a> {
                 Source::Output(output) => {
                     let chunk = outputs.column(output);
                     let (from, len) = chunk.byte_range();
-                    let moved = chunks::moved(chunk, from, self.at);
+                    let moved = column_chunks::moved(chunk, from, self.at);
                     added.push(moved.map_err(|error| failed(scorer.job.output, error))?);
                     let bytes = usize::try_from(from).ok().zip(usize::try_from(from + len).ok());
                     let (from, to) = bytes.expect("it was packed in memory");
@@ -326,7 +326,7 @@ impl<'a> Scorer<'a> {
         Some(KeyValue { key: ARROW_SCHEMA_META_KEY.to_owned(), value })
     }
 
-    /// Scores a row group, batch by batch.
+    /// Scores a row group, piece by piece.
     fn score(&self, index: usize) -> Result<Group, ScoreError> {
         let mut row = self.firsts[index];
         let packing = |error| failed(self.job.output, error);
@@ -334,7 +334,7 @@ impl<'a> Scorer<'a> {
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, reading)
             .with_row_groups(vec![index])
             .with_projection(self.mask.clone())
-            .with_batch_size(BATCH_ROWS)
+            .with_batch_size(PIECE_ROWS)
             .build()
             .map_err(|error| self.file.damaged(row, &error))?;
         let buffer = self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop();

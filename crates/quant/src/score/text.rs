@@ -7,7 +7,7 @@
 use super::columns::{Columns, RowError, Source};
 use super::pipeline::ordered;
 use super::{Body, Event, Job, Part, ScoreError, Summary, Tally, take};
-use crate::table::{At, Input, Place, Progress, Rows, TableError, Writer, WriterOptions};
+use crate::table::{At, CsvRows, Input, Place, Progress, TableError, Writer, WriterOptions};
 use arrow_array::builder::{Float64Builder, Int64Builder, StringBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -26,7 +26,7 @@ struct Piece {
 }
 
 struct Pieces {
-    rows: Rows<Box<dyn Read + Send>>,
+    rows: CsvRows<Box<dyn Read + Send>>,
     progress: Progress,
 }
 
@@ -49,7 +49,7 @@ pub(super) fn run(
     watch: &mut dyn FnMut(Event<'_>),
 ) -> Result<Summary, ScoreError> {
     let (path, progress) = (Arc::clone(input.path()), input.progress());
-    let mut rows = Rows::new(input.into_text(), &path);
+    let mut rows = CsvRows::new(input.into_text(), &path);
     let mut header = ByteRecord::new();
     if !rows.read(&mut header)? {
         return Err(TableError::Empty { path: path.to_path_buf() }.into());

@@ -1,6 +1,6 @@
 //! [`TableError`]: what is wrong with a table, and where.
 
-use super::batch::Place;
+use super::chunk::Place;
 use super::output::OutputError;
 use std::io;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! One field of a text as the number it stands for, or why it is none.
 
-use super::batch::Place;
+use super::chunk::Place;
 use super::error::TableError;
 use super::scan;
 use std::str::FromStr;

@@ -1,6 +1,6 @@
 //! [`Input`]: a file opened, and what it holds told by its first bytes.
 
-use super::batch::{At, Place};
+use super::chunk::{At, Place};
 use super::error::TableError;
 use super::line_ends::LineEnds;
 use factord_core::sync::{AtomicU64, Ordering};

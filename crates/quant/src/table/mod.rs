@@ -1,8 +1,8 @@
-//! Feature tables in files: read in batches, written whole or not at all.
+//! Feature tables in files: read in chunks, written whole or not at all.
 //!
 //! A table has named columns and one row a window. It is CSV, gzipped CSV or Parquet, which the
-//! reader tells by content and the writer by the end of the name. Batches are arrow's own
-//! [`RecordBatch`], of at most [`BATCH_ROWS`] rows, always in the order of the file; memory does
+//! reader tells by content and the writer by the end of the name. A [`Chunk`] is arrow's own
+//! [`RecordBatch`], of at most [`CHUNK_ROWS`] rows, always in the order of the file; memory does
 //! not grow with it. A fault names the file, the line (in Parquet the row) and the column.
 //!
 //! This module never evaluates a model and never prints. Factors, training, scoring and evaluation
@@ -13,10 +13,10 @@
 //! # use std::path::Path;
 //! let wanted = [Want::float("buy_rate"), Want::float("large_buy"), Want::text("symbol")];
 //! let mut reader = Reader::open(Path::new("features.parquet"), &wanted)?;
-//! while let Some(batch) = reader.next_batch()? {
-//!     let (buy, large, symbols) = (batch.floats(0), batch.floats(1), batch.texts(2));
-//!     for row in 0..batch.len() {
-//!         println!("{} {} {} {}", batch.place(row), symbols.value(row), buy[row], large[row]);
+//! while let Some(chunk) = reader.next_chunk()? {
+//!     let (buy, large, symbols) = (chunk.floats(0), chunk.floats(1), chunk.texts(2));
+//!     for row in 0..chunk.len() {
+//!         println!("{} {} {} {}", chunk.place(row), symbols.value(row), buy[row], large[row]);
 //!     }
 //! }
 //! // A second pass opens the files again.
@@ -26,7 +26,8 @@
 //!
 //! [`RecordBatch`]: arrow_array::RecordBatch
 
-mod batch;
+mod chunk;
+mod csv_rows;
 mod digits;
 mod error;
 mod field;
@@ -36,7 +37,6 @@ mod line_ends;
 mod output;
 mod parquet_reader;
 mod reader;
-mod rows;
 pub(crate) mod scan;
 mod session;
 mod stops;
@@ -51,13 +51,13 @@ pub(crate) use parquet_reader::{floats, is_number};
 pub(crate) use text_writer::{header, rows};
 pub(crate) use writer::{failed, properties};
 
-pub use batch::{At, BATCH_ROWS, Batch, Place, Type};
+pub use chunk::{At, CHUNK_ROWS, Chunk, Place, Type};
+pub use csv_rows::CsvRows;
 pub use error::TableError;
 pub use input::{Format, Input};
 pub(crate) use input::{Progress, unreadable};
 pub use line_ends::LineEnds;
 pub use output::{Output, OutputError};
 pub use reader::{Reader, Table, Want};
-pub use rows::Rows;
 pub use session::goes_on;
 pub use writer::{Compression, Writer, WriterOptions, is_parquet};

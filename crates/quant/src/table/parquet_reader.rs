@@ -1,6 +1,6 @@
-//! [`ParquetReader`]: batches from Parquet.
+//! [`ParquetReader`]: chunks from Parquet.
 
-use super::batch::{At, BATCH_ROWS, Batch, Place, RowNumbers, Type, record};
+use super::chunk::{At, CHUNK_ROWS, Chunk, Place, RowNumbers, Type, record};
 use super::error::TableError;
 use super::footer::footer;
 use super::input::Input;
@@ -93,18 +93,18 @@ impl ParquetReader {
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots.iter().copied());
         let reader = builder
             .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
+            .with_batch_size(CHUNK_ROWS)
             .build()
             .map_err(|error| damaged(&self.path, 0, &error))?;
         self.source = Source::Rows(reader, roots);
         Ok(())
     }
 
-    pub(super) fn next_batch(
+    pub(super) fn next_chunk(
         &mut self,
         columns: &[(usize, Type)],
         schema: &SchemaRef,
-    ) -> Result<Option<Batch>, TableError> {
+    ) -> Result<Option<Chunk>, TableError> {
         let Source::Rows(reader, roots) = &mut self.source else { return Ok(None) };
         let Some(read) = reader.next() else {
             if self.done != self.total {
@@ -127,7 +127,7 @@ impl ParquetReader {
         let rows = RowNumbers::From(self.done);
         self.done += read.num_rows() as u64;
         let record = record(schema, arrays, read.num_rows());
-        Ok(Some(Batch { record, path: Arc::clone(&self.path), rows }))
+        Ok(Some(Chunk { record, path: Arc::clone(&self.path), rows }))
     }
 }
 

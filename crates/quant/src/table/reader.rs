@@ -1,6 +1,6 @@
-//! [`Reader`]: wanted columns of one file or several, batch by batch.
+//! [`Reader`]: wanted columns of one file or several, chunk by chunk.
 
-use super::batch::{Batch, Type};
+use super::chunk::{Chunk, Type};
 use super::error::TableError;
 use super::input::{Format, Input};
 use super::parquet_reader::ParquetReader;
@@ -133,7 +133,7 @@ impl Table {
     }
 }
 
-/// The wanted columns of one file, or of several one after another, batch by batch, in order.
+/// The wanted columns of one file, or of several one after another, chunk by chunk, in order.
 pub struct Reader {
     paths: Vec<PathBuf>,
     wanted: Vec<Want>,
@@ -210,28 +210,28 @@ impl Reader {
         &self.schema
     }
 
-    /// Whether threads of its own parse what comes next while the caller works on a batch.
+    /// Whether threads of its own parse what comes next while the caller works on a chunk.
     pub(crate) fn parses_ahead(&self) -> bool {
         matches!(&self.current, Some((Source::Text(text), _)) if text.is_plain())
     }
 
-    /// Reads the next batch; `None` after the last one.
+    /// Reads the next chunk; `None` after the last one.
     ///
     /// # Errors
     ///
     /// [`TableError`] names file, line or row, and column.
-    pub fn next_batch(&mut self) -> Result<Option<Batch>, TableError> {
+    pub fn next_chunk(&mut self) -> Result<Option<Chunk>, TableError> {
         // Bounded by the number of files.
         loop {
-            let batch = match &mut self.current {
+            let chunk = match &mut self.current {
                 None => return Ok(None),
-                Some((Source::Text(text), columns)) => text.next_batch(columns, &self.schema)?,
+                Some((Source::Text(text), columns)) => text.next_chunk(columns, &self.schema)?,
                 Some((Source::Parquet(parquet), columns)) => {
-                    parquet.next_batch(columns, &self.schema)?
+                    parquet.next_chunk(columns, &self.schema)?
                 }
             };
-            if batch.is_some() || !self.open_next()? {
-                return Ok(batch);
+            if chunk.is_some() || !self.open_next()? {
+                return Ok(chunk);
             }
         }
     }

@@ -6,7 +6,7 @@
 //! of quotes, lines that go on inside of them, or that end with a carriage return) what is left is
 //! for the csv crate: only it knows what they mean.
 
-use super::batch::{At, Batch, Place, RowNumbers, Type, record};
+use super::chunk::{At, Chunk, Place, RowNumbers, Type, record};
 use super::error::TableError;
 use super::input::unreadable;
 use super::stops::Stops;
@@ -31,17 +31,17 @@ const BLOCKS_A_THREAD: usize = 3;
 pub(super) struct Blocks {
     path: Arc<Path>,
     source: Arc<Mutex<Source>>,
-    /// None before the first batch and behind the last one.
+    /// None before the first chunk and behind the last one.
     workers: Option<Workers>,
     /// Lines handed over so far.
     lines: u64,
-    ready: VecDeque<Batch>,
+    ready: VecDeque<Chunk>,
 }
 
-/// What a call for a batch gives.
+/// What a call for a chunk gives.
 pub(super) enum Next {
     /// Rows, or the end.
-    Batch(Option<Batch>),
+    Chunk(Option<Chunk>),
     /// The rest of the text is not plain; so many lines came before it.
     Rest(Box<dyn Read + Send>, u64),
 }
@@ -258,7 +258,7 @@ impl Blocks {
         (locked(&self.source, Source::rest), self.lines)
     }
 
-    /// Reads the next batch of the given columns of rows of `names`.
+    /// Reads the next chunk of the given columns of rows of `names`.
     pub(super) fn next(
         &mut self,
         names: &[String],
@@ -267,8 +267,8 @@ impl Blocks {
     ) -> Result<Next, TableError> {
         // Bounded by the input: every turn takes a block of it.
         loop {
-            if let Some(batch) = self.ready.pop_front() {
-                return Ok(Next::Batch(Some(batch)));
+            if let Some(chunk) = self.ready.pop_front() {
+                return Ok(Next::Chunk(Some(chunk)));
             }
             let start = || Workers::start(&self.source, names.len(), columns);
             let mut workers = self.workers.take().unwrap_or_else(start);
@@ -276,7 +276,7 @@ impl Blocks {
                 self.workers = Some(workers);
                 return match locked(&self.source, |source| source.failed.take()) {
                     Some(error) => Err(unreadable(&self.path, self.lines + 1, error)),
-                    None => Ok(Next::Batch(None)),
+                    None => Ok(Next::Chunk(None)),
                 };
             };
             if done.piece.odd {
@@ -297,11 +297,11 @@ impl Blocks {
         names: &[String],
         schema: &SchemaRef,
     ) -> Result<(), TableError> {
-        for (arrays, mut lines) in piece.batches {
+        for (arrays, mut lines) in piece.chunks {
             lines.iter_mut().for_each(|line| *line += self.lines);
             let record = record(schema, arrays, lines.len());
             let rows = RowNumbers::Lines(lines);
-            self.ready.push_back(Batch { record, path: Arc::clone(&self.path), rows });
+            self.ready.push_back(Chunk { record, path: Arc::clone(&self.path), rows });
         }
         if let Some((line, fault)) = piece.fault {
             let at = At::Line(self.lines + line);

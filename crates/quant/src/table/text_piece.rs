@@ -1,6 +1,6 @@
 //! [`Piece`]: rows of plain text, column by column.
 
-use super::batch::{BATCH_ROWS, Place, Type};
+use super::chunk::{CHUNK_ROWS, Place, Type};
 use super::digits::{Digits, ROWS};
 use super::error::TableError;
 use super::field::{as_float, as_integer, refused};
@@ -34,7 +34,7 @@ impl Fault {
 #[derive(Default)]
 pub(super) struct Piece {
     /// Columns, and the line of each row.
-    pub(super) batches: Vec<(Vec<ArrayRef>, Vec<u64>)>,
+    pub(super) chunks: Vec<(Vec<ArrayRef>, Vec<u64>)>,
     pub(super) lines: u64,
     /// The first line that is wrong.
     pub(super) fault: Option<(u64, Fault)>,
@@ -43,7 +43,7 @@ pub(super) struct Piece {
 }
 
 /// Rows of a text: the first field of each, and its line.
-struct Rows {
+struct RowStarts {
     firsts: Vec<usize>,
     lines: Vec<u64>,
 }
@@ -61,9 +61,9 @@ impl Piece {
             return Piece { odd: true, ..piece };
         }
         let rows = piece.rows(text, stops, fields);
-        for (firsts, lines) in rows.firsts.chunks(BATCH_ROWS).zip(rows.lines.chunks(BATCH_ROWS)) {
+        for (firsts, lines) in rows.firsts.chunks(CHUNK_ROWS).zip(rows.lines.chunks(CHUNK_ROWS)) {
             match arrays(text, stops, firsts, columns) {
-                Ok(arrays) => piece.batches.push((arrays, lines.to_vec())),
+                Ok(arrays) => piece.chunks.push((arrays, lines.to_vec())),
                 Err((row, fault)) => {
                     piece.fault = Some((lines[row], fault));
                     break;
@@ -74,8 +74,8 @@ impl Piece {
     }
 
     /// The lines that are not blank, up to the first one without all its fields.
-    fn rows(&mut self, text: &[u8], stops: &Stops, fields: usize) -> Rows {
-        let mut rows = Rows { firsts: Vec::new(), lines: Vec::new() };
+    fn rows(&mut self, text: &[u8], stops: &Stops, fields: usize) -> RowStarts {
+        let mut rows = RowStarts { firsts: Vec::new(), lines: Vec::new() };
         for (first, behind) in stops.lines() {
             self.lines += 1;
             let found = behind - first;

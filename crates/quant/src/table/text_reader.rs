@@ -1,10 +1,10 @@
-//! [`TextReader`]: batches from CSV.
+//! [`TextReader`]: chunks from CSV.
 
-use super::batch::{At, BATCH_ROWS, Batch, Place, RowNumbers, Type, record};
+use super::chunk::{At, CHUNK_ROWS, Chunk, Place, RowNumbers, Type, record};
+use super::csv_rows::CsvRows;
 use super::error::TableError;
 use super::field::{as_float, as_integer, refused};
 use super::input::{Input, Progress};
-use super::rows::Rows;
 use super::text_blocks::{Blocks, Next};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, Float64Array, Int64Array};
@@ -28,7 +28,7 @@ enum Form {
     /// So far as [`Blocks`] can parse it.
     Plain(Blocks),
     /// Read by the csv crate, behind so many lines.
-    Any(Rows<Box<dyn Read + Send>>, u64),
+    Any(CsvRows<Box<dyn Read + Send>>, u64),
 }
 
 impl TextReader {
@@ -43,7 +43,7 @@ impl TextReader {
             }
             None => {
                 let (rest, lines) = blocks.rest();
-                let mut rows = Rows::new(rest, &path);
+                let mut rows = CsvRows::new(rest, &path);
                 if !rows.read(&mut row)? {
                     return Err(TableError::Empty { path: path.to_path_buf() });
                 }
@@ -71,25 +71,25 @@ impl TextReader {
         self.progress.fraction()
     }
 
-    /// Reads up to a batch of the given columns.
-    pub(super) fn next_batch(
+    /// Reads up to a chunk of the given columns.
+    pub(super) fn next_chunk(
         &mut self,
         columns: &[(usize, Type)],
         schema: &SchemaRef,
-    ) -> Result<Option<Batch>, TableError> {
+    ) -> Result<Option<Chunk>, TableError> {
         if let Form::Plain(blocks) = &mut self.form {
             match blocks.next(&self.names, columns, schema)? {
-                Next::Batch(batch) => return Ok(batch),
+                Next::Chunk(chunk) => return Ok(chunk),
                 Next::Rest(rest, lines) => {
-                    self.form = Form::Any(Rows::behind(lines, rest, &self.path), lines);
+                    self.form = Form::Any(CsvRows::behind(lines, rest, &self.path), lines);
                 }
             }
         }
         let Form::Any(rows, before) = &mut self.form else { return Ok(None) };
         let mut cells: Vec<Cells> =
-            columns.iter().map(|&(_, kind)| Cells::new(kind, BATCH_ROWS)).collect();
-        let mut lines = Vec::with_capacity(BATCH_ROWS);
-        while lines.len() < BATCH_ROWS && rows.read(&mut self.row)? {
+            columns.iter().map(|&(_, kind)| Cells::new(kind, CHUNK_ROWS)).collect();
+        let mut lines = Vec::with_capacity(CHUNK_ROWS);
+        while lines.len() < CHUNK_ROWS && rows.read(&mut self.row)? {
             let line = *before + self.row.position().map_or(0, csv::Position::line);
             let place = || Place { path: Arc::clone(&self.path), at: At::Line(line) };
             if self.row.len() != self.names.len() {
@@ -110,7 +110,7 @@ impl TextReader {
         let arrays = cells.into_iter().map(Cells::finish).collect();
         let record = record(schema, arrays, lines.len());
         let rows = RowNumbers::Lines(lines);
-        Ok(Some(Batch { record, path: Arc::clone(&self.path), rows }))
+        Ok(Some(Chunk { record, path: Arc::clone(&self.path), rows }))
     }
 }
 

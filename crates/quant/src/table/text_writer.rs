@@ -1,4 +1,4 @@
-//! Rows of a batch as CSV: the shortest decimals that read back as the same bits.
+//! Rows of a record batch as CSV: the shortest decimals that read back as the same bits.
 
 use super::error::TableError;
 use arrow_array::cast::AsArray;
@@ -25,8 +25,8 @@ pub(crate) fn header(schema: &Schema, bytes: &mut Vec<u8>) -> Result<(), TableEr
     Ok(())
 }
 
-/// Appends the rows of a batch. Numbers that are missing or NaN are empty, time stamps integers in
-/// the column's own unit.
+/// Appends the rows of a record batch. Numbers that are missing or NaN are empty, time stamps
+/// integers in the column's own unit.
 pub(crate) fn rows(record: &RecordBatch, bytes: &mut Vec<u8>) {
     let columns: Vec<Cells<'_>> = record.columns().iter().map(Cells::of).collect();
     let mut writer = csv::Writer::from_writer(&mut *bytes);

@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Rows of a row group.
-// 262,144: four batches; 2 MiB a column held before it is written, and a reader can give each
+// 262,144: four chunks; 2 MiB a column held before it is written, and a reader can give each
 // group to another core.
-pub(crate) const ROW_GROUP_ROWS: usize = 4 * super::BATCH_ROWS;
+pub(crate) const ROW_GROUP_ROWS: usize = 4 * super::CHUNK_ROWS;
 
 /// How the columns of a Parquet file are packed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,8 +71,8 @@ pub(crate) fn properties(schema: &Schema, compression: Compression) -> WriterPro
     properties.build()
 }
 
-/// Writes batches to CSV, gzipped CSV or Parquet, by the end of the name: `.parquet` or `.pq`,
-/// `.gz`, anything else CSV; `-` is CSV on stdout.
+/// Writes record batches to CSV, gzipped CSV or Parquet, by the end of the name: `.parquet` or
+/// `.pq`, `.gz`, anything else CSV; `-` is CSV on stdout.
 pub struct Writer {
     path: PathBuf,
     form: Form,
@@ -169,7 +169,7 @@ impl Writer {
         Ok(sink.write_all(lines).map_err(failed)?)
     }
 
-    /// Writes the rows of a batch, whose columns are those of the schema.
+    /// Writes the rows of a record batch, whose columns are those of the schema.
     ///
     /// # Errors
     ///

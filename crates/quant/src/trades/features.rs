@@ -1,6 +1,6 @@
 //! [`FeatureWriter`]: rows of factors into a feature table.
 
-use crate::table::{BATCH_ROWS, TableError, Writer, WriterOptions};
+use crate::table::{CHUNK_ROWS, TableError, Writer, WriterOptions};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use factord_factors::{COLUMNS, Row};
@@ -68,7 +68,7 @@ impl FeatureWriter {
         for (column, value) in self.floats.iter_mut().zip(floats) {
             column.push(value);
         }
-        if self.symbols.len() == BATCH_ROWS { self.flush() } else { Ok(()) }
+        if self.symbols.len() == CHUNK_ROWS { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), TableError> {

@@ -1,6 +1,6 @@
 //! [`Filter`]: which trades of a file are kept, and which end the reading.
 
-use super::batch::Rows;
+use super::chunk::TradeBuffer;
 use super::columns::Columns;
 use super::error::TradesError;
 use super::options::{Late, Options};
@@ -29,14 +29,14 @@ impl Filter {
         Filter { late: options.late, only }
     }
 
-    /// Adds a trade to the batch, unless it is another symbol's.
+    /// Adds a trade to the buffer, unless it is another symbol's.
     #[inline]
     pub(super) fn take(
         &self,
         trade: &Trade,
         symbol: u32,
         symbols: &mut Symbols,
-        rows: &mut Rows,
+        buffer: &mut TradeBuffer,
     ) -> Result<(), LateTrade> {
         if self.only.as_ref().is_some_and(|only| *only != symbols.names()[symbol as usize]) {
             return Ok(());
@@ -46,8 +46,8 @@ impl Filter {
         {
             return Err(LateTrade { symbol, from_ns, to_ns: trade.ts_ns });
         }
-        rows.trades.push(*trade);
-        rows.symbols.push(symbol);
+        buffer.trades.push(*trade);
+        buffer.symbols.push(symbol);
         Ok(())
     }
 }

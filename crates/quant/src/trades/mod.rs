@@ -1,4 +1,4 @@
-//! Trade files: CSV, gzipped CSV and Parquet in, batches of [`Trade`]s out.
+//! Trade files: CSV, gzipped CSV and Parquet in, chunks of [`Trade`]s out.
 //!
 //! Which column holds what is said by a [`Preset`], which a header makes itself known by, or by a
 //! [`Mapping`] of the caller's. Text is unpacked in a thread of its own beside the parsing, and
@@ -9,7 +9,7 @@
 //! [`Trade`]: factord_factors::Trade
 
 mod ahead;
-mod batch;
+mod chunk;
 mod columns;
 mod contracts;
 mod error;
@@ -28,7 +28,7 @@ mod symbols;
 mod text;
 mod zone;
 
-pub use batch::Batch;
+pub use chunk::TradeChunk;
 pub use contracts::is_inverse;
 pub use error::TradesError;
 pub use features::{FeatureWriter, feature_schema};

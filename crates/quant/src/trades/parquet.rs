@@ -1,6 +1,6 @@
 //! [`ParquetReader`]: trades from Parquet columns.
 
-use super::batch::Rows;
+use super::chunk::TradeBuffer;
 use super::columns::Columns;
 use super::error::TradesError;
 use super::filter::Filter;
@@ -51,51 +51,51 @@ impl ParquetReader {
         self.reader.progress()
     }
 
-    /// Fills the batch with the next rows; false at the end of the file.
+    /// Fills the buffer with the next rows; false at the end of the file.
     pub(super) fn fill(
         &mut self,
         symbols: &mut Symbols,
-        batch: &mut Rows,
+        buffer: &mut TradeBuffer,
     ) -> Result<bool, TradesError> {
         let unnamed = self.columns.unnamed(symbols);
-        let Some(rows) = self.reader.next_batch()? else { return Ok(false) };
-        for row in 0..rows.len() {
+        let Some(chunk) = self.reader.next_chunk()? else { return Ok(false) };
+        for row in 0..chunk.len() {
             let mut trade = Trade::new(0, 0.0, 0.0, Side::Unknown);
             let mut quote = Quote { bid: f64::NAN, ask: f64::NAN };
             let mut symbol = unnamed;
             for (column, (role, at)) in self.wanted.iter().enumerate() {
                 let taken = match role {
                     Role::Time(unit) => {
-                        let time = unit.whole(rows.integers(column)[row]);
+                        let time = unit.whole(chunk.integers(column)[row]);
                         time.map(|ts_ns| trade.ts_ns = ts_ns)
                     }
                     Role::Symbol => {
-                        symbol = symbols.number(rows.texts(column).value(row).as_bytes());
+                        symbol = symbols.number(chunk.texts(column).value(row).as_bytes());
                         Some(())
                     }
                     Role::Side => {
-                        let side = Side::from_word(rows.texts(column).value(row).as_bytes());
+                        let side = Side::from_word(chunk.texts(column).value(row).as_bytes());
                         side.map(|side| trade.side = side)
                     }
                     _ => {
-                        let value = rows.floats(column)[row];
+                        let value = chunk.floats(column)[row];
                         let value = if self.single[column] { decimal(value) } else { value };
                         set(&mut trade, &mut quote, *role, value)
                     }
                 };
                 taken.ok_or_else(|| TradesError::Value {
-                    place: rows.place(row),
+                    place: chunk.place(row),
                     column: at + 1,
                     name: self.columns.names[*at].clone(),
-                    value: shown(&rows, column, *role, row),
+                    value: shown(&chunk, column, *role, row),
                     expected: role.expected(),
                 })?;
             }
             if quote.bid > 0.0 && quote.ask > 0.0 {
                 trade.quote = Some(quote);
             }
-            let kept = self.filter.take(&trade, symbol, symbols, batch);
-            kept.map_err(|late| late.at(rows.place(row), &self.columns, symbols))?;
+            let kept = self.filter.take(&trade, symbol, symbols, buffer);
+            kept.map_err(|late| late.at(chunk.place(row), &self.columns, symbols))?;
         }
         Ok(true)
     }
@@ -137,10 +137,10 @@ fn set(trade: &mut Trade, quote: &mut Quote, role: Role, value: f64) -> Option<(
 }
 
 /// A value as a message shows it.
-fn shown(rows: &table::Batch, column: usize, role: Role, row: usize) -> String {
+fn shown(chunk: &table::Chunk, column: usize, role: Role, row: usize) -> String {
     match role {
-        Role::Time(_) => rows.integers(column)[row].to_string(),
-        Role::Symbol | Role::Side => rows.texts(column).value(row).chars().take(40).collect(),
-        _ => rows.floats(column)[row].to_string(),
+        Role::Time(_) => chunk.integers(column)[row].to_string(),
+        Role::Symbol | Role::Side => chunk.texts(column).value(row).chars().take(40).collect(),
+        _ => chunk.floats(column)[row].to_string(),
     }
 }

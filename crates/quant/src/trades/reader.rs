@@ -1,6 +1,6 @@
-//! [`Reader`]: the trades of one file or several, batch by batch.
+//! [`Reader`]: the trades of one file or several, chunk by chunk.
 
-use super::batch::{Batch, Rows};
+use super::chunk::{TradeBuffer, TradeChunk};
 use super::error::TradesError;
 use super::options::Options;
 use super::parquet::ParquetReader;
@@ -15,7 +15,7 @@ pub struct Reader {
     paths: Vec<PathBuf>,
     options: Options,
     symbols: Symbols,
-    rows: Rows,
+    buffer: TradeBuffer,
     /// The file after the one being read.
     next: usize,
     source: Source,
@@ -42,7 +42,7 @@ impl Reader {
             paths: paths.to_vec(),
             options: options.clone(),
             symbols: Symbols::default(),
-            rows: Rows::default(),
+            buffer: TradeBuffer::default(),
             next: 0,
             source: Source::None,
             fruitful: true,
@@ -82,8 +82,8 @@ impl Reader {
 
     /// Refuses a file whose first trades have times of another unit.
     fn check_unit(&self) -> Result<(), TradesError> {
-        let times = self.rows.trades.iter().map(|trade| trade.ts_ns);
-        match (larger_unit(times), self.rows.trades.first(), self.next.checked_sub(1)) {
+        let times = self.buffer.trades.iter().map(|trade| trade.ts_ns);
+        match (larger_unit(times), self.buffer.trades.first(), self.next.checked_sub(1)) {
             (Some((unit, _)), Some(first), Some(at)) => {
                 Err(TradesError::Unit { path: self.paths[at].clone(), time: first.ts_ns, unit })
             }
@@ -91,22 +91,22 @@ impl Reader {
         }
     }
 
-    /// Reads the next batch; `None` after the last one.
+    /// Reads the next chunk; `None` after the last one.
     ///
     /// # Errors
     ///
     /// [`TradesError`] names file, line or row, and column.
-    pub fn next_batch(&mut self) -> Result<Option<Batch<'_>>, TradesError> {
-        self.rows.trades.clear();
-        self.rows.symbols.clear();
-        // Bounded by the number of files and of batches without a trade.
+    pub fn next_chunk(&mut self) -> Result<Option<TradeChunk<'_>>, TradesError> {
+        self.buffer.trades.clear();
+        self.buffer.symbols.clear();
+        // Bounded by the number of files and of chunks without a trade.
         loop {
             let more = match &mut self.source {
                 Source::None => return Ok(None),
-                Source::Text(text) => text.fill(&mut self.symbols, &mut self.rows)?,
-                Source::Parquet(parquet) => parquet.fill(&mut self.symbols, &mut self.rows)?,
+                Source::Text(text) => text.fill(&mut self.symbols, &mut self.buffer)?,
+                Source::Parquet(parquet) => parquet.fill(&mut self.symbols, &mut self.buffer)?,
             };
-            if !self.rows.trades.is_empty() {
+            if !self.buffer.trades.is_empty() {
                 if !self.fruitful {
                     self.check_unit()?;
                 }
@@ -117,8 +117,8 @@ impl Reader {
                 return Ok(None);
             }
         }
-        let Rows { trades, symbols } = &self.rows;
-        Ok(Some(Batch { trades, symbols, names: self.symbols.names() }))
+        let TradeBuffer { trades, symbols } = &self.buffer;
+        Ok(Some(TradeChunk { trades, symbols, names: self.symbols.names() }))
     }
 
     /// The symbols seen so far, by their number.

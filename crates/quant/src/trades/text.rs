@@ -1,6 +1,6 @@
 //! [`TextReader`]: trades from lines, parsed where they lie.
 
-use super::batch::{BATCH_TRADES, Rows};
+use super::chunk::{CHUNK_TRADES, TradeBuffer};
 use super::columns::Columns;
 use super::error::TradesError;
 use super::fields::{end, field, fields};
@@ -21,9 +21,9 @@ pub(super) struct TextReader {
     filter: Filter,
 }
 
-/// What a row may say.
+/// What a line may say.
 #[derive(Clone, Copy)]
-struct Row {
+struct ParsedLine {
     trade: Trade,
     bid: f64,
     ask: f64,
@@ -34,7 +34,7 @@ struct Row {
     resting_id: u64,
 }
 
-/// Why a line is no row.
+/// Why a line cannot be taken.
 enum Fault {
     /// A column, counted from 0, does not hold what it should.
     Value(usize),
@@ -56,14 +56,14 @@ impl TextReader {
         Ok(TextReader { lines, columns, filter })
     }
 
-    /// Fills the batch; false at the end of the file, when it may still hold trades.
+    /// Fills the buffer; false at the end of the file, when it may still hold trades.
     pub(super) fn fill(
         &mut self,
         symbols: &mut Symbols,
-        rows: &mut Rows,
+        buffer: &mut TradeBuffer,
     ) -> Result<bool, TradesError> {
         let unnamed = self.columns.unnamed(symbols);
-        while rows.trades.len() < BATCH_TRADES {
+        while buffer.trades.len() < CHUNK_TRADES {
             if !self.lines.more()? {
                 return Ok(false);
             }
@@ -73,13 +73,13 @@ impl TextReader {
                 self.lines.pass(len);
                 continue;
             }
-            let mut row = Row::new(unnamed);
-            let len = match parse(bytes, &self.columns, symbols, &mut row) {
+            let mut parsed = ParsedLine::new(unnamed);
+            let len = match parse(bytes, &self.columns, symbols, &mut parsed) {
                 Ok(len) => len,
                 Err(fault) => return Err(self.failure(&fault)),
             };
-            if let Some(trade) = row.trade(&self.columns) {
-                let kept = self.filter.take(&trade, row.symbol, symbols, rows);
+            if let Some(trade) = parsed.trade(&self.columns) {
+                let kept = self.filter.take(&trade, parsed.symbol, symbols, buffer);
                 kept.map_err(|late| late.at(self.lines.place(), &self.columns, symbols))?;
             }
             self.lines.pass(len);
@@ -117,14 +117,14 @@ fn parse(
     bytes: &[u8],
     columns: &Columns,
     symbols: &mut Symbols,
-    row: &mut Row,
+    parsed: &mut ParsedLine,
 ) -> Result<usize, Fault> {
     let mut at = 0;
     let last = columns.roles.len() - 1;
     for (index, role) in columns.roles.iter().enumerate() {
         let rest = &bytes[at..];
         let fits = |len: usize| (rest[len] == b'\n') == (index == last);
-        at += 1 + match row.set_plain(*role, rest) {
+        at += 1 + match parsed.set_plain(*role, rest) {
             Some(len) if fits(len) => len,
             Some(_) => return Err(Fault::Count),
             None => {
@@ -132,7 +132,7 @@ fn parse(
                 if !fits(len) {
                     return Err(Fault::Count);
                 }
-                row.set(*role, field, symbols).ok_or(Fault::Value(index))?;
+                parsed.set(*role, field, symbols).ok_or(Fault::Value(index))?;
                 len
             }
         };
@@ -140,15 +140,15 @@ fn parse(
     Ok(at)
 }
 
-impl Row {
-    fn new(symbol: u32) -> Row {
+impl ParsedLine {
+    fn new(symbol: u32) -> ParsedLine {
         let trade = Trade::new(0, 0.0, 0.0, Side::Unknown);
         let (bid, ask) = (f64::NAN, f64::NAN);
-        Row { trade, bid, ask, symbol, kind: b'4', resting: Side::Unknown, resting_id: 0 }
+        ParsedLine { trade, bid, ask, symbol, kind: b'4', resting: Side::Unknown, resting_id: 0 }
     }
 
     /// Takes a field as most of them are written, and returns its length; `None` leaves it to
-    /// [`Row::set`]. The field need not be found first: what is in it shows where it ends.
+    /// [`ParsedLine::set`]. The field need not be found first: what is in it shows where it ends.
     #[inline]
     fn set_plain(&mut self, role: Role, bytes: &[u8]) -> Option<usize> {
         let len;
@@ -198,7 +198,7 @@ impl Row {
         Some(())
     }
 
-    /// The trade of the row, if it is one.
+    /// The trade of the line, if it is one.
     #[inline]
     fn trade(&self, columns: &Columns) -> Option<Trade> {
         let mut trade = self.trade;

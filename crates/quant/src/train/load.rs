@@ -5,13 +5,13 @@ use super::mark;
 use super::scratch::{Example, Scratch};
 use super::seen::Seen;
 use super::{Settings, TrainError};
-use crate::table::{Batch, Reader, TableError, Want};
+use crate::table::{Chunk, Reader, TableError, Want};
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 
-/// Where the columns stand in a batch, before features and target.
+/// Where the columns stand in a chunk, before features and target.
 const SYMBOL: usize = 0;
 const START: usize = 1;
 const END: usize = 2;
@@ -189,9 +189,9 @@ impl<'a> Loader<'a> {
         }
         let mut reader = Reader::open(path, &wanted)?;
         if reader.parses_ahead() {
-            while let Some(batch) = reader.next_batch()? {
-                self.batch(&batch)?;
-                progress(batch.len() as u64);
+            while let Some(chunk) = reader.next_chunk()? {
+                self.chunk(&chunk)?;
+                progress(chunk.len() as u64);
             }
             return Ok(());
         }
@@ -199,46 +199,46 @@ impl<'a> Loader<'a> {
             let (send, receive) = mpsc::sync_channel(2);
             scope.spawn(move || {
                 loop {
-                    let batch = reader.next_batch().transpose();
-                    let go_on = matches!(batch, Some(Ok(_)));
-                    let Some(batch) = batch else { return };
-                    if send.send(batch).is_err() || !go_on {
+                    let chunk = reader.next_chunk().transpose();
+                    let go_on = matches!(chunk, Some(Ok(_)));
+                    let Some(chunk) = chunk else { return };
+                    if send.send(chunk).is_err() || !go_on {
                         return;
                     }
                 }
             });
-            for batch in receive {
-                let batch: Result<Batch, TableError> = batch;
-                let batch = batch?;
-                self.batch(&batch)?;
-                progress(batch.len() as u64);
+            for chunk in receive {
+                let chunk: Result<Chunk, TableError> = chunk;
+                let chunk = chunk?;
+                self.chunk(&chunk)?;
+                progress(chunk.len() as u64);
             }
             Ok(())
         })
     }
 
-    fn batch(&mut self, batch: &Batch) -> Result<(), TrainError> {
+    fn chunk(&mut self, chunk: &Chunk) -> Result<(), TrainError> {
         let (symbols, starts, ends) =
-            (batch.texts(SYMBOL), batch.integers(START), batch.integers(END));
+            (chunk.texts(SYMBOL), chunk.integers(START), chunk.integers(END));
         let width = self.settings.features.len();
-        let columns: Vec<&[f64]> = (0..width).map(|j| batch.floats(FIRST + j)).collect();
+        let columns: Vec<&[f64]> = (0..width).map(|j| chunk.floats(FIRST + j)).collect();
         let target = self.settings.features.iter().position(|name| *name == self.settings.target);
-        let targets = batch.floats(FIRST + target.unwrap_or(width));
-        for row in 0..batch.len() {
+        let targets = chunk.floats(FIRST + target.unwrap_or(width));
+        for row in 0..chunk.len() {
             let name = symbols.value(row);
             let symbol = self.symbol(name);
             let (start, end) = (starts[row], ends[row]);
             if end < start {
-                return Err(TrainError::Window { place: batch.place(row), start, end });
+                return Err(TrainError::Window { place: chunk.place(row), start, end });
             }
             let window = self.tracks[symbol as usize].window;
             if let Some((before, _)) = window.filter(|window| start < window.0) {
-                let (place, symbol) = (batch.place(row), name.to_owned());
+                let (place, symbol) = (chunk.place(row), name.to_owned());
                 return Err(TrainError::Backwards { place, symbol, before, found: start });
             }
             self.x.iter_mut().zip(&columns).for_each(|(x, column)| *x = column[row]);
             if self.settings.strict {
-                self.check(batch, row, targets[row])?;
+                self.check(chunk, row, targets[row])?;
             }
             self.row(symbol, (start, end), targets[row])?;
         }
@@ -282,12 +282,12 @@ impl<'a> Loader<'a> {
         id
     }
 
-    fn check(&self, batch: &Batch, row: usize, y: f64) -> Result<(), TrainError> {
+    fn check(&self, chunk: &Chunk, row: usize, y: f64) -> Result<(), TrainError> {
         let names = self.settings.features.iter().chain([&self.settings.target]);
         match self.x.iter().chain([&y]).zip(names).find(|(value, _)| !value.is_finite()) {
             None => Ok(()),
             Some((&value, name)) => {
-                let (place, name) = (batch.place(row), name.clone());
+                let (place, name) = (chunk.place(row), name.clone());
                 Err(TrainError::NotFinite { place, name, value })
             }
         }

@@ -1,14 +1,14 @@
-//! [`Batch`]: some trades of a file.
+//! [`TradeChunk`]: some trades of a file.
 
 use factord_factors::Trade;
 
-/// The most trades of a batch from text.
+/// The most trades of a chunk from text.
 // 4,096: 350 KiB, which stays in the second-level cache between parsing and pushing.
-pub(super) const BATCH_TRADES: usize = 4096;
+pub(super) const CHUNK_TRADES: usize = 4096;
 
 /// Some consecutive trades of one file.
 #[derive(Clone, Copy, Debug)]
-pub struct Batch<'a> {
+pub struct TradeChunk<'a> {
     /// The trades, at least one.
     pub trades: &'a [Trade],
     /// The number of each trade's symbol among the names.
@@ -17,9 +17,9 @@ pub struct Batch<'a> {
     pub names: &'a [String],
 }
 
-/// The trades of a batch, with the numbers of their symbols.
+/// The trades of a chunk that is being filled, with the numbers of their symbols.
 #[derive(Default)]
-pub(super) struct Rows {
+pub(super) struct TradeBuffer {
     pub(super) trades: Vec<Trade>,
     pub(super) symbols: Vec<u32>,
 }

@@ -1,4 +1,4 @@
-//! [`Batch`]: some rows of a table, and where they stood.
+//! [`Chunk`]: some rows of a table, and where they stood.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
@@ -8,10 +8,10 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The most rows of a batch.
+/// The most rows of a chunk.
 // 65,536: half a MiB a column, so that a few columns stay in the second-level cache, and few enough
-// batches that what is done once for each does not show.
-pub const BATCH_ROWS: usize = 65_536;
+// chunks that what is done once for each does not show.
+pub const CHUNK_ROWS: usize = 65_536;
 
 /// As what a column is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,13 +58,13 @@ impl fmt::Display for Place {
 /// Columns are numbered as they were wanted. A number that is missing in a float column is NaN;
 /// an integer is never missing; a missing text is empty.
 #[derive(Clone, Debug)]
-pub struct Batch {
+pub struct Chunk {
     pub(super) record: RecordBatch,
     pub(super) path: Arc<Path>,
     pub(super) rows: RowNumbers,
 }
 
-/// How rows of a batch are numbered.
+/// How rows of a chunk are numbered.
 #[derive(Clone, Debug)]
 pub(super) enum RowNumbers {
     /// The line of each row.
@@ -73,14 +73,14 @@ pub(super) enum RowNumbers {
     From(u64),
 }
 
-impl Batch {
+impl Chunk {
     /// The columns as arrow holds them, none of them with nulls.
     pub fn record(&self) -> &RecordBatch {
         &self.record
     }
 
     /// The number of rows, at least 1.
-    #[allow(clippy::len_without_is_empty, reason = "a batch is never empty")]
+    #[allow(clippy::len_without_is_empty, reason = "a chunk is never empty")]
     pub fn len(&self) -> usize {
         self.record.num_rows()
     }
@@ -112,7 +112,7 @@ impl Batch {
         self.record.column(column).as_string()
     }
 
-    /// Where a row of the batch stood, `row` counted from 0.
+    /// Where a row of the chunk stood, `row` counted from 0.
     pub fn place(&self, row: usize) -> Place {
         let at = match &self.rows {
             RowNumbers::Lines(lines) => At::Line(lines[row]),

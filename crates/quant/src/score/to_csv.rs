@@ -4,15 +4,15 @@ use super::columns::{Columns, Source};
 use super::parquet_file::{Features, File, open};
 use super::pipeline::ordered;
 use super::{Body, Event, Job, Part, ScoreError, Summary, Tally, take};
-use crate::table::{BATCH_ROWS, Input, Writer};
+use crate::table::{CHUNK_ROWS, Input, Writer};
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::sync::Arc;
 
 /// Rows of a piece.
-// An eighth of a batch: a piece of text is then a MiB or so.
-const PIECE_ROWS: usize = BATCH_ROWS / 8;
+// An eighth of a chunk: a piece of text is then a MiB or so.
+const PIECE_ROWS: usize = CHUNK_ROWS / 8;
 
 pub(super) fn run(
     job: &Job<'_>,

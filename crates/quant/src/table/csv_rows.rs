@@ -13,16 +13,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A reader of rows, the header included.
-pub struct Rows<R> {
+pub struct CsvRows<R> {
     reader: Reader<Terminated<R>>,
     path: Arc<Path>,
     /// Lines before the stream, which count in errors.
     before: u64,
 }
 
-impl<R: Read> Rows<R> {
+impl<R: Read> CsvRows<R> {
     /// Reads rows from a stream; `path` is for messages.
-    pub fn new(input: R, path: &Path) -> Rows<R> {
+    pub fn new(input: R, path: &Path) -> CsvRows<R> {
         let input = Terminated { input, open: false, left: ROW_LEN_MAX };
         let reader = ReaderBuilder::new()
             .flexible(true)
@@ -30,12 +30,12 @@ impl<R: Read> Rows<R> {
             .buffer_capacity(256 * 1024)
             .terminator(Terminator::Any(b'\n'))
             .from_reader(input);
-        Rows { reader, path: path.into(), before: 0 }
+        CsvRows { reader, path: path.into(), before: 0 }
     }
 
     /// Reads rows from a stream behind so many lines of the same file.
-    pub(super) fn behind(before: u64, input: R, path: &Path) -> Rows<R> {
-        Rows { before, ..Rows::new(input, path) }
+    pub(super) fn behind(before: u64, input: R, path: &Path) -> CsvRows<R> {
+        CsvRows { before, ..CsvRows::new(input, path) }
     }
 
     /// Reads the next row that is not blank; false at the end. The row's position holds its line.
@@ -119,7 +119,7 @@ mod tests {
 
     /// First lines and last fields of all rows.
     fn rows(text: &str) -> Vec<(u64, String)> {
-        let mut rows = Rows::new(text.as_bytes(), Path::new("a.csv"));
+        let mut rows = CsvRows::new(text.as_bytes(), Path::new("a.csv"));
         let mut row = ByteRecord::new();
         let mut found = Vec::new();
         while rows.read(&mut row).unwrap() {
@@ -138,7 +138,7 @@ mod tests {
     fn a_row_whose_quote_is_never_closed_is_given_up_by_the_line_it_starts_on() {
         let lines = b"x,\n".repeat(ROW_LEN_MAX / 2);
         let text = [b"a,b\n1,2\n3,\"".as_slice(), &lines].concat();
-        let mut rows = Rows::new(text.as_slice(), Path::new("a.csv"));
+        let mut rows = CsvRows::new(text.as_slice(), Path::new("a.csv"));
         let mut row = ByteRecord::new();
         assert!(rows.read(&mut row).unwrap() && rows.read(&mut row).unwrap());
         let error = rows.read(&mut row).unwrap_err().to_string();
