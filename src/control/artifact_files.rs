@@ -2,7 +2,7 @@
 //! never read cost a descriptor and no memory.
 
 use factord_core::sys::memory;
-use factord_models::catalogue::Served;
+use factord_models::catalogue::LoadedModel;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,7 +15,7 @@ pub(super) struct ArtifactFiles {
 
 impl ArtifactFiles {
     /// A descriptor for one client of the artifact served under `id`.
-    pub(super) fn open(&mut self, id: u64, served: &Served) -> io::Result<OwnedFd> {
+    pub(super) fn open(&mut self, id: u64, served: &LoadedModel) -> io::Result<OwnedFd> {
         if self.by_id.get(&id).is_none_or(|(sha256, _)| *sha256 != served.sha256) {
             let file = memory::sealed_file("factord-artifact", &served.bytes)?;
             self.by_id.insert(id, (served.sha256, file));

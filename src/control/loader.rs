@@ -6,7 +6,7 @@ use crate::config::ModelSource;
 use crate::sys::epoll::Wake;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use factord_core::sys::sched;
-use factord_models::catalogue::{self, Served};
+use factord_models::catalogue::{self, LoadedModel};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,12 +14,12 @@ use std::sync::Arc;
 use std::thread;
 
 /// What came of reading the models.
-pub type Loaded = Result<Vec<Arc<Served>>, ReloadError>;
+pub type Loaded = Result<Vec<Arc<LoadedModel>>, ReloadError>;
 
 /// The loader, as others see it. Its thread ends with the process: it may be waiting for a disk.
 #[derive(Debug)]
 pub struct Loader {
-    asks: Sender<Vec<Arc<Served>>>,
+    asks: Sender<Vec<Arc<LoadedModel>>>,
     loaded: Receiver<Loaded>,
     wake: Arc<Wake>,
 }
@@ -31,7 +31,7 @@ impl Loader {
     ///
     /// The system's error.
     pub fn start(source: ModelSource) -> io::Result<Loader> {
-        let (asks, inbox) = unbounded::<Vec<Arc<Served>>>();
+        let (asks, inbox) = unbounded::<Vec<Arc<LoadedModel>>>();
         let (outbox, loaded) = unbounded();
         let wake = Arc::new(Wake::new()?);
         let bell = Arc::clone(&wake);
@@ -51,7 +51,7 @@ impl Loader {
 
     /// Has the models read; `before` are those that are served, which are taken over when their
     /// files have not changed.
-    pub fn ask(&self, before: Vec<Arc<Served>>) {
+    pub fn ask(&self, before: Vec<Arc<LoadedModel>>) {
         // The thread catches panics, so that it is there as long as this end is.
         let _ = self.asks.send(before);
     }
@@ -73,7 +73,7 @@ impl Loader {
     }
 }
 
-fn read(source: &ModelSource, before: &[Arc<Served>]) -> Loaded {
+fn read(source: &ModelSource, before: &[Arc<LoadedModel>]) -> Loaded {
     match source {
         ModelSource::Embedded => Ok(catalogue::embedded().into_iter().map(Arc::new).collect()),
         ModelSource::Dir(path) => Ok(catalogue::load_dir_again(path, before)?),

@@ -7,7 +7,7 @@ use factord_core::model::shared;
 use factord_core::region::Region;
 use factord_core::sync::read_only;
 use factord_core::worker::{self, ModelSet};
-use factord_models::catalogue::{CatalogueError, Served};
+use factord_models::catalogue::{CatalogueError, LoadedModel};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +53,7 @@ pub enum ReloadError {
 struct Entry {
     name: String,
     generation: u32,
-    served: Option<Arc<Served>>,
+    served: Option<Arc<LoadedModel>>,
 }
 
 /// What came of a reload.
@@ -91,7 +91,7 @@ impl Default for Roster {
 
 impl Roster {
     /// The models that are served.
-    pub fn served(&self) -> Vec<Arc<Served>> {
+    pub fn served(&self) -> Vec<Arc<LoadedModel>> {
         self.entries.iter().filter_map(|entry| entry.served.clone()).collect()
     }
 
@@ -103,7 +103,7 @@ impl Roster {
     /// [`ReloadError::NoIdLeft`]; nothing has changed then.
     pub fn adopt(
         &mut self,
-        served: Vec<Arc<Served>>,
+        served: Vec<Arc<LoadedModel>>,
         outlets: &mut Outlets,
     ) -> Result<Adopted, ReloadError> {
         let before = self.names();
@@ -118,8 +118,8 @@ impl Roster {
         self.rows().into_iter().map(|row| row.name).collect()
     }
 
-    fn take(&mut self, served: Vec<Arc<Served>>) -> Result<(), ReloadError> {
-        let new = |s: &&Arc<Served>| !self.entries.iter().any(|e| e.name == s.artifact.name());
+    fn take(&mut self, served: Vec<Arc<LoadedModel>>) -> Result<(), ReloadError> {
+        let new = |s: &&Arc<LoadedModel>| !self.entries.iter().any(|e| e.name == s.artifact.name());
         if let Some(late) = served.iter().filter(new).nth(abi::MODEL_COUNT_MAX - self.entries.len())
         {
             let stays = |name: &str| served.iter().any(|s| s.artifact.name() == name);
@@ -128,7 +128,7 @@ impl Roster {
             let name = late.artifact.name().to_owned();
             return Err(ReloadError::NoIdLeft { name, gone: gone.join(", ") });
         }
-        let mut old: Vec<Option<Arc<Served>>> =
+        let mut old: Vec<Option<Arc<LoadedModel>>> =
             self.entries.iter_mut().map(|entry| entry.served.take()).collect();
         for served in served {
             let name = served.artifact.name();
@@ -216,7 +216,7 @@ impl Roster {
     }
 
     /// What is served under an id.
-    pub(super) fn served_as(&self, id: u64) -> Option<&Served> {
+    pub(super) fn served_as(&self, id: u64) -> Option<&LoadedModel> {
         self.entries.get(usize::try_from(id).ok()?)?.served.as_deref()
     }
 }

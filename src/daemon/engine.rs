@@ -11,7 +11,7 @@ use factord_core::region::Region;
 use factord_core::sync::{AtomicU64, Ordering};
 use factord_core::sys::{clock, sched};
 use factord_core::worker::{self, ModelSet, Tally, Worker};
-use factord_models::catalogue::Served;
+use factord_models::catalogue::LoadedModel;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread;
@@ -37,7 +37,7 @@ impl Engine {
         place: &Place,
         socket: OwnedFd,
         loader: Loader,
-        served: Vec<Arc<Served>>,
+        served: Vec<Arc<LoadedModel>>,
         events: &Sender<Event>,
     ) -> Result<Engine, ServeError> {
         let (started_ns, start) = (clock::unix_ns(), worker_thread::Instants::now());

@@ -60,7 +60,7 @@ impl Card {
             threshold: details.threshold,
             performance: artifact.metrics_json(),
             trained_at: details.trained_at.clone(),
-            built_in: catalogue::embedded().iter().any(|served| served.sha256 == *sha256),
+            built_in: catalogue::embedded().iter().any(|model| model.sha256 == *sha256),
             meanings: meanings(&details.target),
         }
     }

@@ -5,7 +5,7 @@ pub(super) mod view;
 use super::{Failure, Globals, print};
 use crate::exit::Code;
 use factord_core::channel::{self, CommandError};
-use factord_models::catalogue::{self, MODEL_COUNT_MAX, Served};
+use factord_models::catalogue::{self, LoadedModel, MODEL_COUNT_MAX};
 use factord_models::file::Artifact;
 use std::path::{Path, PathBuf};
 
@@ -107,7 +107,7 @@ pub(super) fn named(model: &Path, directory: Option<&Path>) -> Result<(String, A
     pick(catalogue::embedded(), name, "factord itself (and there is no such file)")
 }
 
-fn pick(models: Vec<Served>, name: &str, place: &str) -> Result<(String, Artifact), Failure> {
+fn pick(models: Vec<LoadedModel>, name: &str, place: &str) -> Result<(String, Artifact), Failure> {
     let names: Vec<String> =
         models.iter().map(|served| served.artifact.name().to_owned()).collect();
     match models.into_iter().find(|served| served.artifact.name() == name) {

@@ -1,7 +1,7 @@
 //! Directories of models.
 
 use crate::common::{Py, array, artifact, dump, linear, logistic, shared};
-use factord_models::catalogue::{self, CatalogueError, Served};
+use factord_models::catalogue::{self, CatalogueError, LoadedModel};
 use prost::Message;
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +11,7 @@ fn save(directory: &Path, file: &str, name: &str, logistic: bool) {
     artifact(name, 3, logistic).save(&directory.join(file)).unwrap();
 }
 
-fn names(models: &[Served]) -> Vec<&str> {
+fn names(models: &[LoadedModel]) -> Vec<&str> {
     models.iter().map(|model| model.artifact.name()).collect()
 }
 
@@ -176,7 +176,7 @@ fn a_file_that_has_not_changed_is_taken_over_and_any_other_is_checked() {
     let mut before = catalogue::load_dir(path).unwrap();
     // Marks that only a model that was taken over carries.
     before.iter_mut().for_each(|model| model.sha256 = [7; 32]);
-    let before: Vec<Arc<Served>> = before.into_iter().map(Arc::new).collect();
+    let before: Vec<Arc<LoadedModel>> = before.into_iter().map(Arc::new).collect();
     let again = catalogue::load_dir_again(path, &before).unwrap();
     assert!(again.iter().zip(&before).all(|(again, before)| again == before));
     // The same bytes under another name are another file.

@@ -3,7 +3,7 @@
 use crate::common::shared;
 use factord_core::model::eval::eval;
 use factord_core::model::{Kind, Model};
-use factord_models::catalogue::{self, Served};
+use factord_models::catalogue::{self, LoadedModel};
 use factord_models::import::{self, Import};
 
 fn imported(name: &str) -> Option<Import> {
@@ -15,7 +15,7 @@ fn imported(name: &str) -> Option<Import> {
     )
 }
 
-fn embedded(name: &str) -> Served {
+fn embedded(name: &str) -> LoadedModel {
     let found = catalogue::embedded().into_iter().find(|model| model.artifact.name() == name);
     found.unwrap()
 }

@@ -28,7 +28,7 @@ const IMPORTED_STATS: &str = "data_stats.json";
 
 /// A model ready to be served.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Served {
+pub struct LoadedModel {
     /// The model, checked.
     pub artifact: Artifact,
     /// Its canonical encoding.
@@ -115,31 +115,34 @@ pub enum CatalogueError {
     Import(#[from] ImportFileError),
 }
 
-impl Served {
+impl LoadedModel {
     /// Makes a model ready to be served.
-    pub fn new(artifact: Artifact, origin: String) -> Served {
+    pub fn new(artifact: Artifact, origin: String) -> LoadedModel {
         let bytes = artifact.encode();
         let sha256 = file::sha256(&bytes);
-        Served { artifact, bytes, sha256, origin }
+        LoadedModel { artifact, bytes, sha256, origin }
     }
 
     /// Reads a file. One with the very bytes that `before` holds under its name was checked then,
     /// and is not checked again.
-    fn read(path: &Path, before: &[Arc<Served>]) -> Result<Arc<Served>, ArtifactFileError> {
+    fn read(
+        path: &Path,
+        before: &[Arc<LoadedModel>],
+    ) -> Result<Arc<LoadedModel>, ArtifactFileError> {
         let (bytes, origin) = (file::read(path)?, path.display().to_string());
-        let same = |known: &&Arc<Served>| known.origin == origin && known.bytes == bytes;
+        let same = |known: &&Arc<LoadedModel>| known.origin == origin && known.bytes == bytes;
         if let Some(known) = before.iter().find(same) {
             return Ok(Arc::clone(known));
         }
         let artifact = Artifact::decode_file(path, &bytes)?;
         // Only the one canonical encoding is accepted, so that these bytes are it.
         let sha256 = file::sha256(&bytes);
-        Ok(Arc::new(Served { artifact, bytes, sha256, origin }))
+        Ok(Arc::new(LoadedModel { artifact, bytes, sha256, origin }))
     }
 }
 
 /// The models built into the program: `regression`, then `classification`.
-pub fn embedded() -> Vec<Served> {
+pub fn embedded() -> Vec<LoadedModel> {
     let files: [&[u8]; 2] = [
         include_bytes!("../../../models/regression.fmodel"),
         include_bytes!("../../../models/classification.fmodel"),
@@ -148,7 +151,7 @@ pub fn embedded() -> Vec<Served> {
         .into_iter()
         .map(|bytes| {
             let artifact = Artifact::decode(bytes).expect("tests/models decodes these very bytes");
-            Served::new(artifact, "built in".to_owned())
+            LoadedModel::new(artifact, "built in".to_owned())
         })
         .collect()
 }
@@ -160,7 +163,7 @@ pub fn embedded() -> Vec<Served> {
 /// # Errors
 ///
 /// [`CatalogueError`] names the file; one bad file refuses the whole directory.
-pub fn load_dir(path: &Path) -> Result<Vec<Served>, CatalogueError> {
+pub fn load_dir(path: &Path) -> Result<Vec<LoadedModel>, CatalogueError> {
     let models = load_dir_again(path, &[])?;
     Ok(models.into_iter().map(Arc::unwrap_or_clone).collect())
 }
@@ -173,8 +176,8 @@ pub fn load_dir(path: &Path) -> Result<Vec<Served>, CatalogueError> {
 /// As for [`load_dir`].
 pub fn load_dir_again(
     path: &Path,
-    before: &[Arc<Served>],
-) -> Result<Vec<Arc<Served>>, CatalogueError> {
+    before: &[Arc<LoadedModel>],
+) -> Result<Vec<Arc<LoadedModel>>, CatalogueError> {
     let unreadable = |error| CatalogueError::Directory { path: path.to_owned(), error };
     // A training that was killed may have left files that count without their names. Whoever may
     // not write here reads them as they stand.
@@ -197,7 +200,7 @@ pub fn load_dir_again(
     files.sort();
     let mut models = Vec::new();
     for file in files {
-        add(&mut models, Served::read(&file, before)?)?;
+        add(&mut models, LoadedModel::read(&file, before)?)?;
     }
     let stats = Some(path.join(IMPORTED_STATS)).filter(|stats| stats.exists());
     for (name, ending) in FIRST.into_iter().flat_map(|name| IMPORTED.map(|ending| (name, ending))) {
@@ -205,8 +208,8 @@ pub fn load_dir_again(
         if file.exists() && !models.iter().any(|model| model.artifact.name() == name) {
             let given = Given { name: Some(name), stats: stats.as_deref(), ..Given::default() };
             let import = import::load(&file, &given)?;
-            let served = Served::new(import.artifact, file.display().to_string());
-            add(&mut models, Arc::new(served))?;
+            let model = LoadedModel::new(import.artifact, file.display().to_string());
+            add(&mut models, Arc::new(model))?;
         }
     }
     if models.is_empty() {
@@ -221,7 +224,7 @@ pub fn load_dir_again(
 }
 
 /// Adds a model whose name is new, and whose kind is the one its name promises.
-fn add(models: &mut Vec<Arc<Served>>, model: Arc<Served>) -> Result<(), CatalogueError> {
+fn add(models: &mut Vec<Arc<LoadedModel>>, model: Arc<LoadedModel>) -> Result<(), CatalogueError> {
     let name = model.artifact.name();
     let expected = match name {
         "regression" => Kind::Linear,

@@ -4,7 +4,7 @@ mod hostile;
 mod proto;
 mod refusals;
 
-use factord_core::model::Model as Served;
+use factord_core::model::Model as CoreModel;
 use factord_core::model::eval::eval;
 use factord_models::import::{self, Import, ImportError, Options, Stats};
 use prost::Message;
@@ -14,7 +14,7 @@ fn import(model: &Model) -> Result<Import, ImportError> {
     import::bytes(&model.encode_to_vec(), &Options::default())
 }
 
-fn served(model: &Model) -> Served {
+fn served(model: &Model) -> CoreModel {
     import(model).unwrap().artifact.model().clone()
 }
 
@@ -55,14 +55,14 @@ pub(crate) fn classification() -> Model {
     model(x(2), vec![], vec![scaler(), classifier], &["label", "p"])
 }
 
-fn expected_classification() -> Served {
-    Served::logistic(vec![0.5, -2.0], 0.25, vec![0.25, 4.0], vec![0.5, 8.0]).unwrap()
+fn expected_classification() -> CoreModel {
+    CoreModel::logistic(vec![0.5, -2.0], 0.25, vec![0.25, 4.0], vec![0.5, 8.0]).unwrap()
 }
 
 #[test]
 fn a_linear_regressor_is_widened_exactly_and_says_that_it_was_float32() {
     let import = import(&regression()).unwrap();
-    let model = Served::linear(wide(&[0.1, -2.0]), f64::from(0.3f32)).unwrap();
+    let model = CoreModel::linear(wide(&[0.1, -2.0]), f64::from(0.3f32)).unwrap();
     assert_eq!(import.artifact.model(), &model);
     assert_eq!(import.artifact.details().feature_names, ["x0", "x1"]);
     assert_eq!(import.artifact.name(), "regression");
@@ -113,7 +113,7 @@ fn a_regression_behind_a_scaler_is_folded_into_its_weights() {
     let attributes = vec![floats("coefficients", &[0.5, -2.0]), floats("intercepts", &[0.25])];
     let regressor = node("ml.LinearRegressor", &["scaled"], &["y"], attributes);
     let found = served(&model(x(2), vec![], vec![scaler(), regressor], &["y"]));
-    assert_eq!(found, Served::linear(vec![1.0, -0.25], 0.25 - 0.25 + 1.0).unwrap());
+    assert_eq!(found, CoreModel::linear(vec![1.0, -0.25], 0.25 - 0.25 + 1.0).unwrap());
     // Far from 0 in deviations, the weights on raw features could not hold the digits.
     let far = vec![floats("offset", &[3e8, 0.0]), floats("scale", &[1e4, 1.0])];
     let far = node("ml.Scaler", &["x"], &["scaled"], far);
@@ -140,7 +140,7 @@ fn inputs_of_one_column_each_name_the_features_in_the_order_of_the_inputs() {
 
 #[test]
 fn plain_operators_of_other_exporters_give_the_same_models() {
-    let expected = Served::logistic(vec![0.5, -2.0], 0.25, vec![0.0; 2], vec![1.0; 2]).unwrap();
+    let expected = CoreModel::logistic(vec![0.5, -2.0], 0.25, vec![0.0; 2], vec![1.0; 2]).unwrap();
     let sigmoid = || node("Sigmoid", &["d"], &["p"], vec![]);
     let initializers = vec![tensor("w", &[2, 1], &[0.5, -2.0]), tensor("b", &[1], &[0.25])];
     let nodes = vec![
@@ -198,7 +198,7 @@ fn a_float64_export_keeps_every_digit_and_has_no_note() {
     ];
     let exported = model(vec![matrix("x", DOUBLE, 2)], initializers, nodes, &["label", "p"]);
     let import = import(&exported).unwrap();
-    let expected = Served::logistic(vec![0.7, -2.1], 0.9, vec![0.1, 4.0], vec![0.3, 8.0]);
+    let expected = CoreModel::logistic(vec![0.7, -2.1], 0.9, vec![0.1, 4.0], vec![0.3, 8.0]);
     assert_eq!(import.artifact.model(), &expected.unwrap());
     assert!(import.notes.is_empty());
     assert!(import.artifact.details().source.contains("(float64)"));
