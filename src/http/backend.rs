@@ -31,7 +31,7 @@ const CHANNEL_COUNT_MAX: usize = 4;
 
 /// Why the engine gave no answer.
 #[derive(Debug, Error)]
-pub(super) enum EngineError {
+pub(super) enum BackendError {
     /// No channel to it.
     #[error(transparent)]
     Attach(#[from] AttachError),
@@ -60,7 +60,7 @@ pub(super) enum EngineError {
 
 /// A model as it is served now, and what is known about it.
 #[derive(Debug)]
-pub(super) struct Served {
+pub(super) struct ActiveModel {
     /// Its row in the engine's table.
     pub(super) row: ModelRow,
     /// Its card.
@@ -69,7 +69,7 @@ pub(super) struct Served {
     epoch: u64,
 }
 
-impl Served {
+impl ActiveModel {
     /// Whether an answer came from this very publication of the model.
     fn gave(&self, answer: &Prediction) -> bool {
         (answer.epoch, answer.generation) == (self.epoch, self.row.generation)
@@ -85,14 +85,14 @@ struct Table {
     sequence: u64,
     rows: Vec<ModelRow>,
     /// Those of the rows that were asked for, with their cards.
-    served: Vec<Arc<Served>>,
+    active: Vec<Arc<ActiveModel>>,
 }
 
 impl Table {
     fn new(observer: Observer) -> Result<Table, Unsettled> {
         let epoch = observer.snapshot().epoch;
-        let (rows, served) = (Vec::new(), Vec::new());
-        let mut table = Table { observer, epoch, sequence: 0, rows, served };
+        let (rows, active) = (Vec::new(), Vec::new());
+        let mut table = Table { observer, epoch, sequence: 0, rows, active };
         table.read()?;
         Ok(table)
     }
@@ -105,18 +105,18 @@ impl Table {
     fn read(&mut self) -> Result<(), Unsettled> {
         self.sequence = self.observer.models_sequence();
         self.rows = self.observer.models()?;
-        self.served.clear();
+        self.active.clear();
         Ok(())
     }
 
-    fn row(&self, name: &str) -> Result<&ModelRow, EngineError> {
-        self.rows.iter().find(|row| row.name == name).ok_or(EngineError::NoSuchModel)
+    fn row(&self, name: &str) -> Result<&ModelRow, BackendError> {
+        self.rows.iter().find(|row| row.name == name).ok_or(BackendError::NoSuchModel)
     }
 }
 
 /// The channels of one handler, one for each width in use, and the engine's model table.
 #[derive(Debug)]
-pub(super) struct Engine {
+pub(super) struct Backend {
     socket: PathBuf,
     cards: Arc<Cards>,
     table: Option<Table>,
@@ -127,35 +127,35 @@ pub(super) struct Engine {
     hasty: bool,
 }
 
-impl Engine {
+impl Backend {
     /// Attaches later, when there is something to ask.
-    pub(super) fn new(socket: PathBuf, cards: Arc<Cards>) -> Engine {
+    pub(super) fn new(socket: PathBuf, cards: Arc<Cards>) -> Backend {
         let (table, channels) = (None, BTreeMap::new());
-        Engine { socket, cards, table, channels, retry_at: None, silent: false, hasty: false }
+        Backend { socket, cards, table, channels, retry_at: None, silent: false, hasty: false }
     }
 
-    /// From now on answers at once or with [`EngineError::NotAtOnce`], and waits for nobody; or is
+    /// From now on answers at once or with [`BackendError::NotAtOnce`], and waits for nobody; or is
     /// patient again.
     pub(super) fn set_hasty(&mut self, hasty: bool) {
         self.hasty = hasty;
     }
 
     /// Makes ready for hasty questions about a model: remembers it and attaches.
-    pub(super) fn prepare(&mut self, name: &str) -> Result<(), EngineError> {
-        let served = self.served(name)?;
+    pub(super) fn prepare(&mut self, name: &str) -> Result<(), BackendError> {
+        let active = self.model(name)?;
         // The memory of an engine that is gone still holds its models.
-        self.channels.retain(|_, channel| channel.epoch() == served.epoch);
-        self.channel(served.row.width)?;
+        self.channels.retain(|_, channel| channel.epoch() == active.epoch);
+        self.channel(active.row.width)?;
         Ok(())
     }
 
     /// The table of the engine that lives. An engine that is away is waited for as long as a
     /// request may take, but only once: until it is back, later requests learn at once.
-    fn table(&mut self) -> Result<&mut Table, EngineError> {
+    fn table(&mut self) -> Result<&mut Table, BackendError> {
         let fresh = self.table.take().filter(|table| table.observer.heartbeat_age_ns() < STALE_NS);
         let mut table = match fresh {
             Some(table) => table,
-            None if self.hasty => return Err(EngineError::NotAtOnce),
+            None if self.hasty => return Err(BackendError::NotAtOnce),
             None => self.look_for_table()?,
         };
         self.silent = false;
@@ -165,7 +165,7 @@ impl Engine {
         Ok(self.table.insert(table))
     }
 
-    fn look_for_table(&mut self) -> Result<Table, EngineError> {
+    fn look_for_table(&mut self) -> Result<Table, BackendError> {
         let end = Instant::now() + ENGINE_DEADLINE;
         loop {
             match Observer::attach(Some(&self.socket)) {
@@ -182,13 +182,13 @@ impl Engine {
     }
 
     /// The channel for requests of `width` features.
-    fn channel(&mut self, width: usize) -> Result<&mut Client, EngineError> {
+    fn channel(&mut self, width: usize) -> Result<&mut Client, BackendError> {
         if !self.channels.contains_key(&width) {
             if self.hasty {
-                return Err(EngineError::NotAtOnce);
+                return Err(BackendError::NotAtOnce);
             }
             if self.retry_at.is_some_and(|at| Instant::now() < at) {
-                return Err(EngineError::Detached);
+                return Err(BackendError::Detached);
             }
             if self.channels.len() >= CHANNEL_COUNT_MAX {
                 self.channels.clear();
@@ -214,54 +214,54 @@ impl Engine {
                 }
             }
         }
-        self.channels.get_mut(&width).ok_or(EngineError::Detached)
+        self.channels.get_mut(&width).ok_or(BackendError::Detached)
     }
 
     /// The engine's model table.
-    pub(super) fn models(&mut self) -> Result<Vec<ModelRow>, EngineError> {
+    pub(super) fn models(&mut self) -> Result<Vec<ModelRow>, BackendError> {
         Ok(self.table()?.rows.clone())
     }
 
     /// The width of a model.
-    pub(super) fn width(&mut self, name: &str) -> Result<usize, EngineError> {
+    pub(super) fn width(&mut self, name: &str) -> Result<usize, BackendError> {
         Ok(self.table()?.row(name)?.width)
     }
 
     /// A model by name, with its card.
-    pub(super) fn served(&mut self, name: &str) -> Result<Arc<Served>, EngineError> {
+    pub(super) fn model(&mut self, name: &str) -> Result<Arc<ActiveModel>, BackendError> {
         let hasty = self.hasty;
         for _ in 0..ATTEMPT_COUNT {
             let table = self.table()?;
             if hasty && !table.is_current() {
-                return Err(EngineError::NotAtOnce);
+                return Err(BackendError::NotAtOnce);
             }
-            if let Some(served) = table.served.iter().find(|served| served.row.name == name) {
-                return Ok(Arc::clone(served));
+            if let Some(active) = table.active.iter().find(|active| active.row.name == name) {
+                return Ok(Arc::clone(active));
             }
             let row = table.row(name)?;
             if hasty {
-                return Err(EngineError::NotAtOnce);
+                return Err(BackendError::NotAtOnce);
             }
             let (row, epoch) = (row.clone(), table.epoch);
             match self.cards.get(&row) {
                 Ok(card) => {
-                    let served = Arc::new(Served { row, card, epoch });
-                    self.table()?.served.push(Arc::clone(&served));
-                    return Ok(served);
+                    let active = Arc::new(ActiveModel { row, card, epoch });
+                    self.table()?.active.push(Arc::clone(&active));
+                    return Ok(active);
                 }
                 Err(CardError::Replaced) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(EngineError::Replaced)
+        Err(BackendError::Replaced)
     }
 
     /// One prediction; `None` when a reload fell into it, so that the answer is not `model`'s.
     pub(super) fn predict(
         &mut self,
-        model: &Served,
+        model: &ActiveModel,
         features: &[f64],
-    ) -> Result<Option<Prediction>, EngineError> {
+    ) -> Result<Option<Prediction>, BackendError> {
         // NB: with no time at all a spinning client looks for an answer some hundred times, and
         // neither sleeps nor asks after the engine.
         let hasty = self.hasty;
@@ -278,7 +278,7 @@ impl Engine {
             return Ok(Some(answer));
         }
         if hasty {
-            return Err(EngineError::NotAtOnce);
+            return Err(BackendError::NotAtOnce);
         }
         self.forget_table_unless(answer.epoch);
         std::thread::sleep(RELOAD_PAUSE);
@@ -306,10 +306,10 @@ impl Engine {
         name: &str,
         count: usize,
         rows: &[f64],
-    ) -> Result<(Arc<Served>, Vec<Answer>), EngineError> {
+    ) -> Result<(Arc<ActiveModel>, Vec<Answer>), BackendError> {
         for _ in 0..ATTEMPT_COUNT {
-            let served = self.served(name)?;
-            let model = &served.row;
+            let active = self.model(name)?;
+            let model = &active.row;
             if rows.len() != count * model.width {
                 return Err(PredictError::WidthMismatch.into());
             }
@@ -317,15 +317,15 @@ impl Engine {
             let channel = self.channel(model.width)?;
             let id = channel.number(&model.name).ok_or(PredictError::UnknownModel)?;
             channel.predict_batch(id, rows, &mut answers, ENGINE_BATCH_DEADLINE)?;
-            if answers.iter().flatten().all(|answer| served.gave(answer)) {
-                return Ok((served, answers));
+            if answers.iter().flatten().all(|answer| active.gave(answer)) {
+                return Ok((active, answers));
             }
             if let Some(answer) = answers.iter().flatten().last() {
                 self.forget_table_unless(answer.epoch);
             }
             std::thread::sleep(RELOAD_PAUSE);
         }
-        Err(EngineError::Replaced)
+        Err(BackendError::Replaced)
     }
 
     fn forget_table_unless(&mut self, epoch: u64) {

@@ -1,4 +1,5 @@
-//! Batches: many rows in one body, read without building anything for a single number. Pure.
+//! [`BatchRequest`]: many rows in one body, read without building anything for a single number.
+//! Pure.
 
 use super::features::{FeatureError, shorten};
 use super::limits::BATCH_ROW_COUNT_MAX;
@@ -8,7 +9,7 @@ use std::fmt;
 
 /// Many rows for one model.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Batch {
+pub(super) struct BatchRequest {
     /// The model's name.
     pub(super) model: String,
     /// The number of rows.
@@ -17,7 +18,7 @@ pub(super) struct Batch {
     pub(super) values: Vec<f64>,
 }
 
-impl Batch {
+impl BatchRequest {
     /// Reads `{"model": name, "features": [[..], ..]}`; `width_of` tells how many features a model
     /// takes.
     ///
@@ -27,7 +28,7 @@ impl Batch {
     pub(super) fn from_body<E: From<FeatureError>>(
         body: &[u8],
         width_of: impl FnOnce(&str) -> Result<usize, E>,
-    ) -> Result<Batch, E> {
+    ) -> Result<BatchRequest, E> {
         let draft: Draft = serde_json::from_slice(body).map_err(|error| {
             if error.is_data() { FeatureError::BatchShape } else { FeatureError::NotJson }
         })?;
@@ -42,33 +43,33 @@ impl Batch {
             let error = FeatureError::Count { expected, found: rows.lens[row] };
             return Err(FeatureError::Row { row, error: Box::new(error) }.into());
         }
-        Ok(Batch { model, row_count: rows.lens.len(), values: rows.values })
+        Ok(BatchRequest { model, row_count: rows.lens.len(), values: rows.values })
     }
 }
 
 #[derive(Deserialize)]
 struct Draft {
     model: Option<String>,
-    features: Option<Rows>,
+    features: Option<ParsedRows>,
 }
 
 /// Rows as they are read. The first fault is kept, and nothing is stored after it.
 #[derive(Default)]
-struct Rows {
+struct ParsedRows {
     lens: Vec<usize>,
     values: Vec<f64>,
     fault: Option<FeatureError>,
 }
 
-impl Rows {
+impl ParsedRows {
     fn fail(&mut self, error: FeatureError) {
         let row = self.lens.len();
         self.fault.get_or_insert(FeatureError::Row { row, error: Box::new(error) });
     }
 }
 
-impl<'de> Deserialize<'de> for Rows {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rows, D::Error> {
+impl<'de> Deserialize<'de> for ParsedRows {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ParsedRows, D::Error> {
         deserializer.deserialize_seq(RowsVisitor)
     }
 }
@@ -76,14 +77,14 @@ impl<'de> Deserialize<'de> for Rows {
 struct RowsVisitor;
 
 impl<'de> Visitor<'de> for RowsVisitor {
-    type Value = Rows;
+    type Value = ParsedRows;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of rows")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Rows, A::Error> {
-        let mut rows = Rows::default();
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<ParsedRows, A::Error> {
+        let mut rows = ParsedRows::default();
         while rows.fault.is_none() && seq.next_element_seed(RowSeed(&mut rows))?.is_some() {
             if rows.lens.len() > BATCH_ROW_COUNT_MAX {
                 rows.fault = Some(FeatureError::TooManyRows);
@@ -95,7 +96,7 @@ impl<'de> Visitor<'de> for RowsVisitor {
 }
 
 /// Reads one row into the list of all values.
-struct RowSeed<'a>(&'a mut Rows);
+struct RowSeed<'a>(&'a mut ParsedRows);
 
 impl<'de> DeserializeSeed<'de> for RowSeed<'_> {
     type Value = ();
@@ -195,8 +196,8 @@ impl<'de> Visitor<'de> for ItemVisitor {
 mod tests {
     use super::*;
 
-    fn read(body: &str) -> Result<Batch, FeatureError> {
-        Batch::from_body(body.as_bytes(), |_| Ok(3))
+    fn read(body: &str) -> Result<BatchRequest, FeatureError> {
+        BatchRequest::from_body(body.as_bytes(), |_| Ok(3))
     }
 
     #[test]

@@ -9,8 +9,8 @@
 //! thread that attaches and fetches what is known about models, and comes back ready.
 //! The guard itself never waits for anybody.
 
-use super::guard::answer::Answer;
 use super::guard::head::{Head, path_of};
+use super::guard::http_reply::HttpReply;
 use super::handler::{Handler, Shared};
 use super::limits::{DIRECT_BODY_LEN_MAX, DIRECT_PAUSE};
 use super::routes::{self, Command};
@@ -55,7 +55,12 @@ impl Direct {
     }
 
     /// The answer to a whole request, if it asks for one prediction that can be given at once.
-    pub(super) fn answer(&mut self, head: &Head, body: &[u8], keep_alive: bool) -> Option<Answer> {
+    pub(super) fn answer(
+        &mut self,
+        head: &Head,
+        body: &[u8],
+        keep_alive: bool,
+    ) -> Option<HttpReply> {
         let began = Instant::now();
         if body.len() > DIRECT_BODY_LEN_MAX {
             return None;
@@ -73,7 +78,7 @@ impl Direct {
             return None;
         };
         self.pause = DIRECT_PAUSE.start;
-        Some(reply.answer(head.method, keep_alive))
+        Some(reply.to_http(head.method, keep_alive))
     }
 
     /// Has the handler prepared for `model`, and asks nothing for a while.

@@ -4,9 +4,9 @@
 //! Each handler has its own channels and serves one request at a time. A panic costs one reply of
 //! 500; the handler goes on with fresh channels.
 
-use super::batch::Batch;
+use super::backend::{ATTEMPT_COUNT, Backend, BackendError};
+use super::batch_request::BatchRequest;
 use super::cards::Cards;
-use super::engine::{ATTEMPT_COUNT, Engine, EngineError};
 use super::features::{self, FeatureError, Features};
 use super::guard::head::path_of;
 use super::limits::BATCH_BODY_LEN_MAX;
@@ -46,13 +46,13 @@ pub(super) struct Shared {
 
 /// Why a request gets an error for an answer.
 #[derive(Debug, Error)]
-enum AnswerError {
+enum HandlerError {
     /// The request is at fault.
     #[error(transparent)]
     Feature(#[from] FeatureError),
     /// The engine is.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Backend(#[from] BackendError),
     /// A row of a batch has no answer.
     #[error("Row {row}: {error}")]
     Row {
@@ -76,7 +76,7 @@ pub(super) fn run(server: &tiny_http::Server, shared: &Arc<Shared>) {
 #[derive(Debug)]
 pub(super) struct Handler {
     shared: Arc<Shared>,
-    engine: Engine,
+    backend: Backend,
     /// The engine's silence is logged once, until it answers again.
     silence_logged: bool,
 }
@@ -84,8 +84,8 @@ pub(super) struct Handler {
 impl Handler {
     /// Attaches when it is asked first.
     pub(super) fn new(shared: Arc<Shared>) -> Handler {
-        let engine = Engine::new(shared.socket.clone(), Arc::clone(&shared.cards));
-        Handler { shared, engine, silence_logged: false }
+        let backend = Backend::new(shared.socket.clone(), Arc::clone(&shared.cards));
+        Handler { shared, backend, silence_logged: false }
     }
 
     fn serve(&mut self, mut request: Request) {
@@ -129,7 +129,7 @@ impl Handler {
         self.reply_to(reply)
     }
 
-    fn reply_to(&mut self, reply: Result<Reply, AnswerError>) -> Reply {
+    fn reply_to(&mut self, reply: Result<Reply, HandlerError>) -> Reply {
         match reply {
             Ok(reply) => {
                 self.silence_logged = false;
@@ -147,19 +147,19 @@ impl Handler {
         body: &[u8],
         began: Instant,
     ) -> Option<Reply> {
-        self.engine.set_hasty(true);
+        self.backend.set_hasty(true);
         self.caught(|this| match this.obey(command, body, began) {
-            Err(AnswerError::Engine(EngineError::NotAtOnce)) => None,
+            Err(HandlerError::Backend(BackendError::NotAtOnce)) => None,
             reply => Some(this.reply_to(reply)),
         })
     }
 
     /// Makes ready for [`Handler::answer_at_once`] about a model, however long that takes.
     pub(super) fn prepare(&mut self, model: &str) {
-        self.engine.set_hasty(false);
+        self.backend.set_hasty(false);
         let _: Option<Reply> = self.caught(|this| {
             // Whoever asks next finds the engine as it is then.
-            let _ = this.engine.prepare(model);
+            let _ = this.backend.prepare(model);
             None
         });
     }
@@ -169,10 +169,10 @@ impl Handler {
         command: Command<'_>,
         body: &[u8],
         began: Instant,
-    ) -> Result<Reply, AnswerError> {
+    ) -> Result<Reply, HandlerError> {
         match command {
             Command::Index => Ok(views::index()),
-            Command::Health => Ok(views::health(self.engine.answers())),
+            Command::Health => Ok(views::health(self.backend.answers())),
             Command::Info => self.info(),
             Command::Metrics => Ok(self.metrics()),
             Command::Plot => self.plot(),
@@ -193,46 +193,46 @@ impl Handler {
         began: Instant,
         tell_latency: bool,
         read: impl Fn(usize) -> Result<Features, FeatureError>,
-    ) -> Result<Reply, AnswerError> {
+    ) -> Result<Reply, HandlerError> {
         for _ in 0..ATTEMPT_COUNT {
-            let served = self.engine.served(model)?;
-            let features = read(served.row.width)?;
-            let (expected, found) = (served.row.width, features.values.len());
+            let active = self.backend.model(model)?;
+            let features = read(active.row.width)?;
+            let (expected, found) = (active.row.width, features.values.len());
             if expected != found {
                 return Err(FeatureError::Count { expected, found }.into());
             }
-            let Some(answer) = self.engine.predict(&served, &features.values)? else { continue };
+            let Some(answer) = self.backend.predict(&active, &features.values)? else { continue };
             let latency_ms = began.elapsed().as_secs_f64() * 1e3;
             let predicted = Predicted {
                 model,
-                card: &served.card,
+                card: &active.card,
                 echo: &features.echo,
                 answer,
                 latency_ms: tell_latency.then_some(latency_ms),
             };
-            let (told, reply) = match served.card.kind {
+            let (told, reply) = match active.card.kind {
                 Kind::Linear => (answer.y, predicted.linear()),
                 Kind::Logistic => (f64::from(views::class(&answer)), predicted.logistic()),
             };
             log_prediction(&features.values, told, latency_ms);
             return Ok(reply);
         }
-        Err(EngineError::Replaced.into())
+        Err(BackendError::Replaced.into())
     }
 
-    fn batch(&mut self, body: &[u8], began: Instant) -> Result<Reply, AnswerError> {
-        let batch = Batch::from_body(body, |name| -> Result<usize, AnswerError> {
-            Ok(self.engine.width(name)?)
+    fn batch(&mut self, body: &[u8], began: Instant) -> Result<Reply, HandlerError> {
+        let request = BatchRequest::from_body(body, |name| -> Result<usize, HandlerError> {
+            Ok(self.backend.width(name)?)
         })?;
-        let (served, answers) =
-            self.engine.predict_batch(&batch.model, batch.row_count, &batch.values)?;
+        let (active, answers) =
+            self.backend.predict_batch(&request.model, request.row_count, &request.values)?;
         let answers = whole(answers)?;
         let latency_ms = began.elapsed().as_secs_f64() * 1e3;
-        let (count, model_type) = (answers.len(), batch.model.as_str());
-        let generation = served.row.generation;
+        let (count, model_type) = (answers.len(), request.model.as_str());
+        let generation = active.row.generation;
         let outputs = answers.iter().map(|answer| answer.y).collect();
         tracing::debug!(latency_ms, count, "batch");
-        Ok(match served.card.kind {
+        Ok(match active.card.kind {
             Kind::Linear => {
                 let predictions = outputs;
                 let view =
@@ -254,23 +254,23 @@ impl Handler {
         })
     }
 
-    fn info(&mut self) -> Result<Reply, AnswerError> {
+    fn info(&mut self) -> Result<Reply, HandlerError> {
         let mut models = Vec::new();
         let mut first = None;
-        for row in self.engine.models()? {
-            let served = self.engine.served(&row.name)?;
-            models.push((row.name.clone(), views::model_info(&row.name, &served.card)));
-            first.get_or_insert(served);
+        for row in self.backend.models()? {
+            let active = self.backend.model(&row.name)?;
+            models.push((row.name.clone(), views::model_info(&row.name, &active.card)));
+            first.get_or_insert(active);
         }
-        let first = first.ok_or(EngineError::NoSuchModel)?;
+        let first = first.ok_or(BackendError::NoSuchModel)?;
         Ok(views::info(&first.card, models))
     }
 
-    fn plot(&mut self) -> Result<Reply, AnswerError> {
+    fn plot(&mut self) -> Result<Reply, HandlerError> {
         let rows = plot::rows();
-        let (line, sells) = self.engine.predict_batch(REGRESSION, POINT_COUNT, &rows)?;
-        let (classifier, highs) = self.engine.predict_batch(CLASSIFICATION, POINT_COUNT, &rows)?;
-        let outputs = |answers| -> Result<Vec<f64>, AnswerError> {
+        let (line, sells) = self.backend.predict_batch(REGRESSION, POINT_COUNT, &rows)?;
+        let (classifier, highs) = self.backend.predict_batch(CLASSIFICATION, POINT_COUNT, &rows)?;
+        let outputs = |answers| -> Result<Vec<f64>, HandlerError> {
             Ok(whole(answers)?.iter().map(|answer| answer.y).collect())
         };
         let comparison = Comparison {
@@ -302,25 +302,25 @@ impl Handler {
 
     /// The one table from errors to replies. Nothing internal is told: what is wrong on this side
     /// goes to the log.
-    fn error_reply(&mut self, error: &AnswerError) -> Reply {
+    fn error_reply(&mut self, error: &HandlerError) -> Reply {
         let engine = match error {
-            AnswerError::Feature(FeatureError::TooManyRows) => {
+            HandlerError::Feature(FeatureError::TooManyRows) => {
                 return Reply::error(413, &error.to_string());
             }
-            AnswerError::Feature(_) => return Reply::error(400, &error.to_string()),
-            AnswerError::Row { row, error: PredictError::BadInput } => {
+            HandlerError::Feature(_) => return Reply::error(400, &error.to_string()),
+            HandlerError::Row { row, error: PredictError::BadInput } => {
                 return Reply::error(400, &format!("Row {row}: {NOT_FINITE}"));
             }
-            AnswerError::Engine(EngineError::Predict(PredictError::BadInput)) => {
+            HandlerError::Backend(BackendError::Predict(PredictError::BadInput)) => {
                 return Reply::error(400, NOT_FINITE);
             }
-            AnswerError::Engine(EngineError::Predict(PredictError::WidthMismatch)) => {
+            HandlerError::Backend(BackendError::Predict(PredictError::WidthMismatch)) => {
                 return Reply::error(400, "The number of features is not the model's");
             }
-            AnswerError::Engine(EngineError::NoSuchModel) => {
+            HandlerError::Backend(BackendError::NoSuchModel) => {
                 return Reply::error(404, "No such model");
             }
-            AnswerError::Row { .. } | AnswerError::Engine(_) => error,
+            HandlerError::Row { .. } | HandlerError::Backend(_) => error,
         };
         if !std::mem::replace(&mut self.silence_logged, true) {
             tracing::warn!("no answer from the engine: {engine}");
@@ -332,9 +332,9 @@ impl Handler {
 const NOT_FINITE: &str = "The prediction for these features is not a finite number";
 
 /// The answers, if there is one for each row.
-fn whole(answers: Vec<Answer>) -> Result<Vec<Prediction>, AnswerError> {
+fn whole(answers: Vec<Answer>) -> Result<Vec<Prediction>, HandlerError> {
     let rows = answers.into_iter().enumerate();
-    rows.map(|(row, answer)| answer.map_err(|error| AnswerError::Row { row, error })).collect()
+    rows.map(|(row, answer)| answer.map_err(|error| HandlerError::Row { row, error })).collect()
 }
 
 /// Logs as the replaced service did: a warning for values outside its models' range.

@@ -6,10 +6,10 @@
 //! Whatever happens here, the engine's worker does not notice. [`run`] is the whole interface;
 //! docs/http.md lists routes, limits and metrics.
 
-mod batch;
+mod backend;
+mod batch_request;
 mod cards;
 mod direct;
-mod engine;
 mod features;
 mod guard;
 mod handler;

@@ -1,6 +1,6 @@
 //! From a reply to bytes: by way of tiny_http, or straight to the client. Both ways say the same.
 
-use super::guard::answer::{self, Answer};
+use super::guard::http_reply::{self, HttpReply};
 use super::method::Method;
 use super::views::{HTML, Reply};
 use std::io::Cursor;
@@ -34,7 +34,7 @@ impl Reply {
     }
 
     /// What the client gets, as the guard makes it from what tiny_http sends.
-    pub(super) fn answer(&self, method: Method, keep_alive: bool) -> Answer {
+    pub(super) fn to_http(&self, method: Method, keep_alive: bool) -> HttpReply {
         let date = httpdate::fmt_http_date(SystemTime::now());
         let len = self.body.len().to_string();
         let own = self.headers().map(|(name, value)| (name, value.as_bytes()));
@@ -43,7 +43,7 @@ impl Reply {
             .chain([("Content-Length", len.as_bytes())]);
         let body = if method == Method::Head { &[][..] } else { &self.body };
         let reason = StatusCode(self.status).default_reason_phrase();
-        answer::render(self.status, reason, headers, keep_alive, body)
+        http_reply::render(self.status, reason, headers, keep_alive, body)
     }
 }
 
@@ -70,12 +70,12 @@ mod tests {
                 let version = tiny_http::HTTPVersion(1, 1);
                 let head_only = method == Method::Head;
                 response.raw_print(&mut sent, version, &[], head_only, None).unwrap();
-                let relayed = answer::parse(&sent, method, keep_alive).unwrap().unwrap();
-                let direct = reply.answer(method, keep_alive);
+                let relayed = http_reply::parse(&sent, method, keep_alive).unwrap().unwrap();
+                let direct = reply.to_http(method, keep_alive);
                 assert_eq!(relayed.status, direct.status);
                 // The two were made at different moments.
-                let text = |answer: &Answer| {
-                    let text = String::from_utf8(answer.bytes.clone()).unwrap();
+                let text = |reply: &HttpReply| {
+                    let text = String::from_utf8(reply.bytes.clone()).unwrap();
                     let date = text.find("\r\nDate: ").unwrap();
                     let end = date + "\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT".len();
                     assert_eq!(&text[end - 4..end + 2], " GMT\r\n");

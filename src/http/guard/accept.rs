@@ -13,13 +13,13 @@ use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-// 256: some milliseconds; a storm of connects then still lets requests through between two batches.
-const ACCEPT_BATCH: usize = 256;
+// 256: some milliseconds; a storm of connects then still lets requests through between two of them.
+const ACCEPT_COUNT_MAX: usize = 256;
 
 impl Guard {
     /// Accepts a bounded number of connections.
     pub(super) fn accept(&mut self, now: Instant) -> io::Result<()> {
-        for _ in 0..ACCEPT_BATCH {
+        for _ in 0..ACCEPT_COUNT_MAX {
             let Some(listener) = &self.listener else { return Ok(()) };
             match socket::accept(listener.as_fd()) {
                 Ok(Some(stream)) => self.admit_connection(stream.into(), now),

@@ -6,9 +6,9 @@ use super::super::limits::{
 };
 use super::super::method::Method;
 use super::Guard;
-use super::answer::Answer;
 use super::conn::{Phase, Written};
-use super::head::{self, Head, Lane};
+use super::head::{self, Head, Traffic};
+use super::http_reply::HttpReply;
 use super::refusal::Refusal;
 use crate::sys::epoll::Interest;
 use std::time::Instant;
@@ -74,18 +74,18 @@ impl Guard {
 
     /// Finds room for a request whose head is whole.
     fn admit_request(&mut self, key: u64, head: Head, now: Instant) {
-        let lane = head.lane();
+        let traffic = head.traffic();
         let has_place = self.public_count() < self.connection_count_max;
         let batch_has_place = self.batch_count < BATCH_COUNT_MAX;
         let Some(conn) = self.conns.get_mut(&key) else { return };
-        if conn.reserved && lane != Lane::Monitor {
+        if conn.reserved && traffic != Traffic::Monitor {
             if !has_place {
                 return self.refuse(key, Refusal::Busy, now);
             }
             conn.reserved = false;
             self.reserved.remove(&key);
         }
-        if lane == Lane::Batch && head.method == Method::Post {
+        if traffic == Traffic::Batch && head.method == Method::Post {
             if !batch_has_place {
                 return self.refuse(key, Refusal::Busy, now);
             }
@@ -108,16 +108,16 @@ impl Guard {
         let Some(conn) = self.conns.get_mut(&key) else { return };
         let body = &conn.input[..head.body_len];
         let keep_alive = head.keep_alive && !conn.reserved && self.stops_by.is_none();
-        let answer = self.direct.answer(&head, body, keep_alive);
-        if let Some(answer) = answer {
+        let reply = self.direct.answer(&head, body, keep_alive);
+        if let Some(reply) = reply {
             conn.consume(head.body_len);
-            return self.reply(key, answer, keep_alive, Instant::now());
+            return self.reply(key, reply, keep_alive, Instant::now());
         }
         let request = head.canonical(body);
         conn.consume(head.body_len);
-        let (queue, patience) = match head.lane() {
-            Lane::Monitor => (&mut self.monitor_queue, MONITOR_ANSWER_DEADLINE),
-            Lane::Batch | Lane::Public => (&mut self.public_queue, ANSWER_DEADLINE),
+        let (queue, patience) = match head.traffic() {
+            Traffic::Monitor => (&mut self.monitor_queue, MONITOR_ANSWER_DEADLINE),
+            Traffic::Batch | Traffic::Public => (&mut self.public_queue, ANSWER_DEADLINE),
         };
         queue.push_back(key);
         conn.phase = Phase::Queued { request, head };
@@ -125,27 +125,27 @@ impl Guard {
         self.sync_client(key);
     }
 
-    /// Passes an answer on to the client that asked over `link`, if it is still there.
+    /// Passes a reply on to the client that asked over `link`, if it is still there.
     pub(super) fn deliver(
         &mut self,
         key: u64,
         link: u64,
-        answer: Answer,
+        reply: HttpReply,
         keep_alive: bool,
         now: Instant,
     ) {
         let Some(conn) = self.conns.get_mut(&key) else { return };
         if matches!(conn.phase, Phase::Forwarded { link: asked } if asked == link) {
-            self.reply(key, answer, keep_alive, now);
+            self.reply(key, reply, keep_alive, now);
         }
     }
 
-    /// Writes an answer to the client.
-    fn reply(&mut self, key: u64, answer: Answer, keep_alive: bool, now: Instant) {
+    /// Writes a reply to the client.
+    fn reply(&mut self, key: u64, reply: HttpReply, keep_alive: bool, now: Instant) {
         let Some(conn) = self.conns.get_mut(&key) else { return };
         let began = conn.began.unwrap_or(now);
-        self.metrics.count_request(answer.status, now.saturating_duration_since(began));
-        conn.reply(answer.bytes, keep_alive);
+        self.metrics.count_request(reply.status, now.saturating_duration_since(began));
+        conn.reply(reply.bytes, keep_alive);
         self.set_client_deadline(key, now + WRITE_DEADLINE);
         self.write_client(key, now);
     }

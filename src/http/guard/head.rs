@@ -9,9 +9,9 @@ use super::super::method::Method;
 use super::super::routes;
 use super::refusal::Refusal;
 
-/// Which room a request takes.
+/// What sort of traffic a request is: each has room of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
+pub(crate) enum Traffic {
     /// /health and /metrics: there is always room.
     Monitor,
     /// The batch route: long bodies, few at once.
@@ -66,7 +66,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Refusal> {
             None => Refusal::NotFound,
         });
     };
-    let body_len_max = if lane(path) == Lane::Batch { BATCH_BODY_LEN_MAX } else { BODY_LEN_MAX };
+    let body_len_max =
+        if traffic(path) == Traffic::Batch { BATCH_BODY_LEN_MAX } else { BODY_LEN_MAX };
     let body_len = match fields.body_len {
         Some(len) if len > body_len_max as u64 => return Err(Refusal::BodyTooLarge),
         Some(len) => usize::try_from(len).map_err(|_| Refusal::BodyTooLarge)?,
@@ -78,9 +79,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Refusal> {
 }
 
 impl Head {
-    /// The room the request takes.
-    pub(crate) fn lane(&self) -> Lane {
-        lane(path_of(&self.target))
+    /// Which traffic the request is.
+    pub(crate) fn traffic(&self) -> Traffic {
+        traffic(path_of(&self.target))
     }
 
     /// The request as it is passed on. Only POST keeps its body.
@@ -98,11 +99,11 @@ impl Head {
     }
 }
 
-fn lane(path: &str) -> Lane {
+fn traffic(path: &str) -> Traffic {
     match path {
-        "/health" | "/metrics" => Lane::Monitor,
-        "/predict/batch" => Lane::Batch,
-        _ => Lane::Public,
+        "/health" | "/metrics" => Traffic::Monitor,
+        "/predict/batch" => Traffic::Batch,
+        _ => Traffic::Public,
     }
 }
 

@@ -1,7 +1,7 @@
-//! A handler's answer: from the bytes of the server behind the guard to the bytes for the client.
-//! Pure.
+//! [`HttpReply`], what a handler replied: from the bytes of the server behind the guard to those
+//! for the client. Pure.
 //!
-//! Every answer that the guard did not make up itself has its head from [`render`].
+//! Every reply that the guard did not make up itself has its head from [`render`].
 
 use super::super::limits::{HEAD_LEN_MAX, REPLY_LEN_MAX};
 use super::super::method::Method;
@@ -22,52 +22,52 @@ const HEADER_COUNT: usize = 24;
 // 320: the longest head, that of the page, is 303 bytes.
 const HEAD_LEN: usize = 320;
 
-/// Why an answer cannot be passed on.
+/// Why a reply cannot be passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum AnswerError {
+pub(crate) enum HttpReplyError {
     /// It is not HTTP, or its length is not told.
     #[error("the answer is malformed")]
     Malformed,
-    /// It is longer than any answer of ours.
+    /// It is longer than any reply of ours.
     #[error("the answer is longer than {REPLY_LEN_MAX} bytes")]
     TooLong,
 }
 
-/// One whole answer, rewritten for the client.
+/// One whole reply, rewritten for the client.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct HttpReply {
     /// The status code.
     pub(crate) status: u16,
     /// Head and body.
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Reads the answer to a request of `method`; `None` while it is not whole.
+/// Reads the reply to a request of `method`; `None` while it is not whole.
 pub(crate) fn parse(
     bytes: &[u8],
     method: Method,
     keep_alive: bool,
-) -> Result<Option<Answer>, AnswerError> {
+) -> Result<Option<HttpReply>, HttpReplyError> {
     let mut headers = [httparse::EMPTY_HEADER; HEADER_COUNT];
     let mut reply = httparse::Response::new(&mut headers);
-    let head_len = match reply.parse(bytes).map_err(|_| AnswerError::Malformed)? {
+    let head_len = match reply.parse(bytes).map_err(|_| HttpReplyError::Malformed)? {
         httparse::Status::Complete(len) => len,
         httparse::Status::Partial if bytes.len() > HEAD_LEN_MAX => {
-            return Err(AnswerError::Malformed);
+            return Err(HttpReplyError::Malformed);
         }
         httparse::Status::Partial => return Ok(None),
     };
     let body_len = declared_len(reply.headers)?;
     if body_len > REPLY_LEN_MAX {
-        return Err(AnswerError::TooLong);
+        return Err(HttpReplyError::TooLong);
     }
     let sent_len = if method == Method::Head { 0 } else { body_len };
     let body = match &bytes[head_len..] {
         body if body.len() < sent_len => return Ok(None),
-        body if body.len() > sent_len => return Err(AnswerError::Malformed),
+        body if body.len() > sent_len => return Err(HttpReplyError::Malformed),
         body => body,
     };
-    let status = reply.code.ok_or(AnswerError::Malformed)?;
+    let status = reply.code.ok_or(HttpReplyError::Malformed)?;
     let reason = reply.reason.unwrap_or("");
     let passed_on = |name: &str| PASSED_ON.iter().any(|known| known.eq_ignore_ascii_case(name));
     let headers = reply.headers.iter().filter(|header| passed_on(header.name));
@@ -75,14 +75,14 @@ pub(crate) fn parse(
     Ok(Some(render(status, reason, headers, keep_alive, body)))
 }
 
-/// An answer as the client gets it; `headers` has one Content-Length.
+/// A reply as the client gets it; `headers` has one Content-Length.
 pub(crate) fn render<'a>(
     status: u16,
     reason: &str,
     headers: impl Iterator<Item = (&'a str, &'a [u8])>,
     keep_alive: bool,
     body: &[u8],
-) -> Answer {
+) -> HttpReply {
     let mut bytes = Vec::with_capacity(HEAD_LEN + body.len());
     bytes.extend_from_slice(b"HTTP/1.1 ");
     bytes.extend_from_slice(status.to_string().as_bytes());
@@ -99,16 +99,18 @@ pub(crate) fn render<'a>(
     bytes.extend_from_slice(if keep_alive { b"keep-alive" } else { b"close" });
     bytes.extend_from_slice(b"\r\n\r\n");
     bytes.extend_from_slice(body);
-    Answer { status, bytes }
+    HttpReply { status, bytes }
 }
 
-fn declared_len(headers: &[httparse::Header<'_>]) -> Result<usize, AnswerError> {
+fn declared_len(headers: &[httparse::Header<'_>]) -> Result<usize, HttpReplyError> {
     let mut lens = headers.iter().filter(|h| h.name.eq_ignore_ascii_case("Content-Length"));
-    let (Some(len), None) = (lens.next(), lens.next()) else { return Err(AnswerError::Malformed) };
+    let (Some(len), None) = (lens.next(), lens.next()) else {
+        return Err(HttpReplyError::Malformed);
+    };
     std::str::from_utf8(len.value)
         .ok()
         .and_then(|len| len.parse().ok())
-        .ok_or(AnswerError::Malformed)
+        .ok_or(HttpReplyError::Malformed)
 }
 
 #[cfg(test)]
@@ -123,9 +125,9 @@ mod tests {
         for len in 0..BYTES.len() {
             assert_eq!(parse(&BYTES[..len], Method::Get, true), Ok(None), "{len}");
         }
-        let answer = parse(BYTES, Method::Get, true).unwrap().unwrap();
-        assert_eq!(answer.status, 200);
-        let text = String::from_utf8(answer.bytes).unwrap();
+        let reply = parse(BYTES, Method::Get, true).unwrap().unwrap();
+        assert_eq!(reply.status, 200);
+        let text = String::from_utf8(reply.bytes).unwrap();
         assert!(text.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"), "{text}");
         assert!(text.ends_with("Connection: keep-alive\r\n\r\nhi"), "{text}");
         assert!(!text.contains("Server"), "{text}");
@@ -134,11 +136,11 @@ mod tests {
     #[test]
     fn the_answer_to_head_has_a_length_and_no_body() {
         let head = &BYTES[..BYTES.len() - 2];
-        let answer = parse(head, Method::Head, false).unwrap().unwrap();
-        let text = String::from_utf8(answer.bytes).unwrap();
+        let reply = parse(head, Method::Head, false).unwrap().unwrap();
+        let text = String::from_utf8(reply.bytes).unwrap();
         assert!(text.contains("Content-Length: 2\r\n"), "{text}");
         assert!(text.ends_with("Connection: close\r\n\r\n"), "{text}");
-        assert_eq!(parse(BYTES, Method::Head, false), Err(AnswerError::Malformed));
+        assert_eq!(parse(BYTES, Method::Head, false), Err(HttpReplyError::Malformed));
     }
 
     #[test]
@@ -149,9 +151,9 @@ mod tests {
             b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
             b"nonsense\r\n\r\n",
         ] {
-            assert_eq!(parse(bytes, Method::Get, true), Err(AnswerError::Malformed));
+            assert_eq!(parse(bytes, Method::Get, true), Err(HttpReplyError::Malformed));
         }
         let long = b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n";
-        assert_eq!(parse(long, Method::Get, true), Err(AnswerError::TooLong));
+        assert_eq!(parse(long, Method::Get, true), Err(HttpReplyError::TooLong));
     }
 }

@@ -2,8 +2,8 @@
 
 use super::super::limits::{HEAD_LEN_MAX, REPLY_LEN_MAX};
 use super::super::method::Method;
-use super::answer::{self, Answer, AnswerError};
 use super::conn::is_for_later;
+use super::http_reply::{self, HttpReply, HttpReplyError};
 use crate::sys::epoll::{Epoll, Interest};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -16,19 +16,19 @@ pub(super) enum LinkError {
     /// It broke, or the server closed it.
     #[error("the connection to the handlers broke: {0}")]
     Broken(#[from] io::Error),
-    /// What came is not an answer.
+    /// What came is not a reply.
     #[error(transparent)]
-    Answer(#[from] AnswerError),
+    Reply(#[from] HttpReplyError),
 }
 
 /// What a link is busy with.
 #[derive(Debug)]
 pub(super) struct Errand {
-    /// The client connection that waits for the answer; it may be gone by then.
+    /// The client connection that waits for the reply; it may be gone by then.
     pub(super) client: u64,
     /// The method of the request.
     pub(super) method: Method,
-    /// Whether the client's connection is kept after the answer.
+    /// Whether the client's connection is kept after the reply.
     pub(super) keep_alive: bool,
     /// Not one of /health and /metrics.
     pub(super) public: bool,
@@ -41,7 +41,7 @@ pub(super) struct Link {
     pub(super) errand: Option<Errand>,
     /// When the client stops waiting; the past when there is none.
     pub(super) deadline: Instant,
-    /// The deadline has passed; nobody waits for the answer any more.
+    /// The deadline has passed; nobody waits for the reply any more.
     pub(super) overdue: bool,
     interest: Interest,
     output: Vec<u8>,
@@ -77,9 +77,9 @@ impl Link {
         Ok(())
     }
 
-    /// Writes what is left of the request and reads what has come of the answer; the answer once
+    /// Writes what is left of the request and reads what has come of the reply; the reply once
     /// it is whole.
-    pub(super) fn advance(&mut self, scratch: &mut [u8]) -> Result<Option<Answer>, LinkError> {
+    pub(super) fn advance(&mut self, scratch: &mut [u8]) -> Result<Option<HttpReply>, LinkError> {
         let writing = self.written_len < self.output.len();
         while self.written_len < self.output.len() {
             match self.stream.write(&self.output[self.written_len..]) {
@@ -90,7 +90,7 @@ impl Link {
             }
         }
         if writing {
-            // The answer cannot be there yet; the epoll set tells when it is.
+            // The reply cannot be there yet; the epoll set tells when it is.
             return Ok(None);
         }
         match self.stream.read(scratch) {
@@ -100,17 +100,17 @@ impl Link {
             Err(error) => return Err(error.into()),
         }
         let Some(errand) = &self.errand else {
-            return Err(LinkError::Answer(AnswerError::Malformed));
+            return Err(LinkError::Reply(HttpReplyError::Malformed));
         };
         if self.input.len() > HEAD_LEN_MAX + REPLY_LEN_MAX {
-            return Err(LinkError::Answer(AnswerError::TooLong));
+            return Err(LinkError::Reply(HttpReplyError::TooLong));
         }
-        let answer = answer::parse(&self.input, errand.method, errand.keep_alive)?;
-        if answer.is_some() {
+        let reply = http_reply::parse(&self.input, errand.method, errand.keep_alive)?;
+        if reply.is_some() {
             self.input = Vec::new();
             self.output = Vec::new();
             self.written_len = 0;
         }
-        Ok(answer)
+        Ok(reply)
     }
 }

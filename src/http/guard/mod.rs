@@ -3,15 +3,15 @@
 //! One thread and one epoll set serve every connection; nothing here blocks but the wait itself.
 //! A request is read against absolute deadlines and hard limits, rebuilt from its parts, and
 //! carried over one of a few kept-alive connections to the server behind, which never meets a
-//! client. An answer is taken whole before it is written, so that a slow reader holds up nobody
+//! client. A reply is taken whole before it is written, so that a slow reader holds up nobody
 //! but itself. Single predictions are answered without that trip when they can be at once. /health
 //! and /metrics have room of their own at every stage.
 
 mod accept;
-pub(super) mod answer;
 mod client;
 mod conn;
 pub(super) mod head;
+pub(super) mod http_reply;
 mod link;
 mod refusal;
 #[cfg(test)]
@@ -222,7 +222,7 @@ impl Guard {
         {
             self.timers.pop_first();
             if let Some(link) = self.links.get_mut(&key) {
-                // NB: its handler is busy until the answer comes, so the link keeps its place.
+                // NB: its handler is busy until the reply comes, so the link keeps its place.
                 link.overdue = true;
                 let waiting = link.errand.as_ref().map(|errand| errand.client);
                 self.refuse_waiting(waiting, key, Refusal::Busy, now);
@@ -287,8 +287,8 @@ impl Guard {
 
     fn on_link(&mut self, key: u64, now: Instant) {
         let Some(link) = self.links.get_mut(&key) else { return };
-        let answer = match link.advance(&mut self.scratch) {
-            Ok(Some(answer)) => answer,
+        let reply = match link.advance(&mut self.scratch) {
+            Ok(Some(reply)) => reply,
             Ok(None) => {
                 if link.sync_interest(&self.epoll, key).is_err() {
                     self.drop_link(key, Refusal::NoAnswer, now);
@@ -311,7 +311,7 @@ impl Guard {
         self.idle_links.push(key);
         if let Some(errand) = errand {
             self.public_in_flight_count -= usize::from(errand.public);
-            self.deliver(errand.client, key, answer, errand.keep_alive, now);
+            self.deliver(errand.client, key, reply, errand.keep_alive, now);
         }
     }
 
@@ -319,7 +319,7 @@ impl Guard {
         tracing::error!("http: {error}");
     }
 
-    /// Gives up a link that broke; whoever waits for its answer gets `refusal`.
+    /// Gives up a link that broke; whoever waits for its reply gets `refusal`.
     fn drop_link(&mut self, key: u64, refusal: Refusal, now: Instant) {
         let Some(link) = self.links.remove(&key) else { return };
         self.idle_links.retain(|idle| *idle != key);
@@ -329,7 +329,7 @@ impl Guard {
         self.refuse_waiting(Some(errand.client), key, refusal, now);
     }
 
-    /// Refuses a client that still waits for the answer over `link`.
+    /// Refuses a client that still waits for the reply over `link`.
     fn refuse_waiting(&mut self, client: Option<u64>, link: u64, refusal: Refusal, now: Instant) {
         let waits =
             |conn: &Conn| matches!(conn.phase, Phase::Forwarded { link: asked } if asked == link);
