@@ -25,14 +25,14 @@ const LOOK: Duration = Duration::from_micros(200);
 const DUE_WITHIN: Duration = Duration::from_secs(60);
 
 /// Words of a runner, and where the answer goes.
-struct Order {
+struct Command {
     words: Vec<String>,
     reply: Sender<Result<String, Fault>>,
 }
 
-/// Gives orders to the thread that owns the daemon; the daemon ends when this is dropped.
+/// Gives commands to the thread that owns the daemon; the daemon ends when this is dropped.
 pub(crate) struct Conductor {
-    orders: Option<Sender<Order>>,
+    commands: Option<Sender<Command>>,
     thread: Option<JoinHandle<()>>,
     socket: PathBuf,
 }
@@ -48,8 +48,8 @@ impl Conductor {
     ) -> Result<Conductor, Fault> {
         let socket = folder.join("conduct.sock");
         let listener = UnixListener::bind(&socket).during(socket.display())?;
-        let (orders, inbox) = channel();
-        let stage = Stage {
+        let (commands, inbox) = channel();
+        let owner = Owner {
             engine,
             golden: golden.to_owned(),
             folder: folder.to_owned(),
@@ -59,8 +59,8 @@ impl Conductor {
             due: None,
             saboteur,
         };
-        let thread = thread::spawn(move || stage.play(&inbox));
-        let callers = orders.clone();
+        let thread = thread::spawn(move || owner.serve(&inbox));
+        let callers = commands.clone();
         // It waits for callers as long as the process lives.
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -69,7 +69,7 @@ impl Conductor {
                 }
             }
         });
-        Ok(Conductor { orders: Some(orders), thread: Some(thread), socket })
+        Ok(Conductor { commands: Some(commands), thread: Some(thread), socket })
     }
 
     /// Where callers find it.
@@ -77,17 +77,17 @@ impl Conductor {
         &self.socket
     }
 
-    /// Gives an order and waits until it is carried out.
-    pub(crate) fn order(&self, words: &[&str]) -> Result<String, Fault> {
-        let Some(orders) = &self.orders else { return fail("the run is over") };
-        give(orders, words.iter().map(|&word| word.to_owned()).collect())
+    /// Gives a command and waits until it is carried out.
+    pub(crate) fn command(&self, words: &[&str]) -> Result<String, Fault> {
+        let Some(commands) = &self.commands else { return fail("the run is over") };
+        give(commands, words.iter().map(|&word| word.to_owned()).collect())
     }
 }
 
 impl Drop for Conductor {
     fn drop(&mut self) {
-        // NB: the listening thread holds a sender too, so that the end is an order of its own.
-        let _ = self.order(&["end"]);
+        // NB: the listening thread holds a sender too, so that the end is a command of its own.
+        let _ = self.command(&["end"]);
         if let Some(thread) = self.thread.take() {
             // A panic of it has been printed.
             let _ = thread.join();
@@ -95,19 +95,19 @@ impl Drop for Conductor {
     }
 }
 
-fn give(orders: &Sender<Order>, words: Vec<String>) -> Result<String, Fault> {
+fn give(commands: &Sender<Command>, words: Vec<String>) -> Result<String, Fault> {
     let (reply, outcome) = channel();
-    orders.send(Order { words, reply }).during("the run is over")?;
+    commands.send(Command { words, reply }).during("the run is over")?;
     outcome.recv_timeout(PATIENCE).during("the conductor")?
 }
 
 /// Serves one caller of the socket.
-fn answer(stream: UnixStream, orders: &Sender<Order>) -> Result<(), Fault> {
+fn answer(stream: UnixStream, commands: &Sender<Command>) -> Result<(), Fault> {
     stream.set_read_timeout(Some(PATIENCE)).during("a caller")?;
     let mut line = String::new();
     BufReader::new(&stream).read_line(&mut line).during("a caller")?;
     let words = line.split_whitespace().map(str::to_owned).collect();
-    let answer = match give(orders, words) {
+    let answer = match give(commands, words) {
         Ok(text) => format!("ok {text}"),
         Err(fault) => format!("error {fault}"),
     };
@@ -138,7 +138,7 @@ enum Due {
 }
 
 /// What the owning thread holds.
-struct Stage {
+struct Owner {
     engine: Engine,
     golden: PathBuf,
     folder: PathBuf,
@@ -169,18 +169,18 @@ fn answer_count(observer: &Observer) -> u64 {
     observer.snapshot().workers.iter().map(|worker| worker.requests).sum()
 }
 
-impl Stage {
-    fn play(mut self, inbox: &Receiver<Order>) {
+impl Owner {
+    fn serve(mut self, inbox: &Receiver<Command>) {
         // The event loop of the run.
         loop {
             let wait = if self.due.is_some() { LOOK } else { DUE_WITHIN };
             match inbox.recv_timeout(wait) {
-                Ok(order) => {
-                    let over = order.words.first().is_some_and(|verb| verb == "end");
+                Ok(command) => {
+                    let over = command.words.first().is_some_and(|verb| verb == "end");
                     let outcome =
-                        if over { Ok(String::new()) } else { self.carry_out(&order.words) };
+                        if over { Ok(String::new()) } else { self.carry_out(&command.words) };
                     // A caller that has gone away does not want to know.
-                    let _ = order.reply.send(outcome);
+                    let _ = command.reply.send(outcome);
                     if over {
                         return;
                     }

@@ -101,7 +101,7 @@ fn compare_tables(stage: &Stage, runners: &[Made]) -> Result<bool, Fault> {
         return Ok(!all_must_run());
     }
     let rows = fs::read_to_string(&table).during(table.display())?.lines().count() - 1;
-    stage.conductor.order(&["reset"])?;
+    stage.conductor.command(&["reset"])?;
     let mut first: Option<(&str, String)> = None;
     let mut agree = true;
     for (language, runner) in runners {

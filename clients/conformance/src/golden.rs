@@ -1,7 +1,7 @@
 //! The golden files: what they hold, and how they are written and read.
 
 use crate::fault::{During, Fault, ensure, fail};
-use crate::golden_rows::{Row, answered, image_rows, narrow_inputs};
+use crate::golden_rows::{GoldenRow, answered, image_rows, narrow_inputs};
 use crate::images;
 use crate::models::{self, Random, Variant, WIDE};
 use std::fmt::Write;
@@ -34,7 +34,7 @@ fn words(line: &mut String, bits: impl Iterator<Item = u64>) {
     line.push('\n');
 }
 
-fn text(rows: &[Row]) -> String {
+fn text(rows: &[GoldenRow]) -> String {
     let mut text = String::new();
     for row in rows {
         let x = row.x.iter().map(|value| value.to_bits());
@@ -61,7 +61,7 @@ fn files() -> Result<Vec<(String, String)>, Fault> {
         ("wide-logistic", answered(&wide_logistic, wide())?),
         ("image", image_rows()?),
     ];
-    let file = |(name, rows): (&str, Vec<Row>)| (format!("{name}.golden"), text(&rows));
+    let file = |(name, rows): (&str, Vec<GoldenRow>)| (format!("{name}.golden"), text(&rows));
     let mut files: Vec<(String, String)> = tables.into_iter().map(file).collect();
     let mut bad = String::new();
     for x in bad_inputs() {
@@ -116,11 +116,11 @@ fn lines(folder: &Path, name: &str) -> Result<Vec<Vec<u64>>, Fault> {
 }
 
 /// Reads the rows of a golden file.
-pub(crate) fn read(folder: &Path, name: &str) -> Result<Vec<Row>, Fault> {
+pub(crate) fn read(folder: &Path, name: &str) -> Result<Vec<GoldenRow>, Fault> {
     let row = |words: Vec<u64>| match words.as_slice() {
         [x @ .., y, second] if !x.is_empty() => {
             let x = x.iter().map(|&bits| f64::from_bits(bits)).collect();
-            Ok(Row { x, y: *y, second: *second })
+            Ok(GoldenRow { x, y: *y, second: *second })
         }
         _ => fail(format!("{name}.golden: a row of {} words", words.len())),
     };

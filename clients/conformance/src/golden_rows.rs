@@ -1,4 +1,4 @@
-//! [`Row`]: inputs, and the bits that answer them.
+//! [`GoldenRow`]: inputs, and the bits that answer them.
 
 use crate::fault::{Fault, ensure};
 use crate::models::{self, Random};
@@ -16,17 +16,17 @@ const EDGES: [f64; 9] = [0.0, -0.0, 1.0, -1.0, 5e-324, 2.225_073_858_507_201e-30
 
 /// One row and the bits of its answer.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Row {
+pub(crate) struct GoldenRow {
     pub(crate) x: Vec<f64>,
     pub(crate) y: u64,
     pub(crate) second: u64,
 }
 
-impl Row {
-    fn of(model: &Model, x: Vec<f64>) -> Result<Row, Fault> {
+impl GoldenRow {
+    fn of(model: &Model, x: Vec<f64>) -> Result<GoldenRow, Fault> {
         let answer = Evaluator::new(1, model).answer(&x);
         ensure(answer.status == status::OK, || format!("{x:?} has no answer"))?;
-        Ok(Row { x, y: answer.y, second: answer.second })
+        Ok(GoldenRow { x, y: answer.y, second: answer.second })
     }
 }
 
@@ -46,12 +46,12 @@ pub(crate) fn narrow_inputs() -> Vec<Vec<f64>> {
 }
 
 /// Rows of these inputs for a model that answers each of them.
-pub(crate) fn answered(model: &Model, inputs: Vec<Vec<f64>>) -> Result<Vec<Row>, Fault> {
-    inputs.into_iter().map(|x| Row::of(model, x)).collect()
+pub(crate) fn answered(model: &Model, inputs: Vec<Vec<f64>>) -> Result<Vec<GoldenRow>, Fault> {
+    inputs.into_iter().map(|x| GoldenRow::of(model, x)).collect()
 }
 
 /// The rows of the golden image: the first half for `regression`, the rest for `classification`.
-pub(crate) fn image_rows() -> Result<Vec<Row>, Fault> {
+pub(crate) fn image_rows() -> Result<Vec<GoldenRow>, Fault> {
     let [regression, classification] = models::built_in();
     let inputs = narrow_inputs();
     let (first, second) = (&inputs[..IMAGE_ROWS], &inputs[ROWS..ROWS + IMAGE_ROWS]);

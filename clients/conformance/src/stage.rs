@@ -57,7 +57,7 @@ impl Stage {
         let engine = Engine::prepare(&daemon()?, folder.path(), idle, core)?;
         let socket = engine.socket();
         let conductor = Conductor::start(engine, &golden, folder.path(), saboteur)?;
-        conductor.order(&["start"])?;
+        conductor.command(&["start"])?;
         let conduct = folder.path().join("conduct");
         let this = env::current_exe().during("this program")?;
         let script = format!(

@@ -3,7 +3,7 @@
 use super::answers::{MISSING, next};
 use super::{PLENTY, Suite, exact, id, refused, took};
 use crate::fault::{During, Fault, ensure};
-use crate::golden_rows::Row;
+use crate::golden_rows::GoldenRow;
 use factord_client::{Client, PredictError};
 use std::time::{Duration, Instant};
 
@@ -58,7 +58,7 @@ pub(super) fn engine_killed(suite: &Suite) -> Result<(), Fault> {
 fn right_batch(
     client: &mut Client,
     model: u16,
-    rows: &[Row],
+    rows: &[GoldenRow],
     inputs: &[f64],
     deadline: Duration,
 ) -> Result<usize, Fault> {
@@ -109,8 +109,8 @@ fn swap(
     suite: &Suite,
     client: &mut Client,
     variant: &str,
-    before: (u32, &[Row]),
-) -> Result<(u32, Vec<Row>), Fault> {
+    before: (u32, &[GoldenRow]),
+) -> Result<(u32, Vec<GoldenRow>), Fault> {
     let model = id(client, "swing")?;
     let rows = suite.rows(&format!("swing-{variant}"))?;
     let generation: u32 = suite.conduct(&["swap", variant])?.parse().during("generation")?;

@@ -4,7 +4,7 @@
 use super::answers::{MISSING, next};
 use super::{PLENTY, Suite, exact, id};
 use crate::fault::{During, Fault, ensure};
-use crate::golden_rows::Row;
+use crate::golden_rows::GoldenRow;
 use factord_client::{Answer, Client, PredictError};
 use std::env;
 use std::time::Instant;
@@ -20,7 +20,7 @@ struct Bound<'a> {
     suite: &'a Suite,
     client: Client,
     model: u16,
-    rows: Vec<Row>,
+    rows: Vec<GoldenRow>,
 }
 
 impl Bound<'_> {

@@ -11,7 +11,7 @@ mod waiting;
 
 use crate::fault::{During, Fault, ensure, fail};
 use crate::golden;
-use crate::golden_rows::Row;
+use crate::golden_rows::GoldenRow;
 use factord_client::{
     Answer, AttachError, AttachOptions, Client, IdleStrategy, PredictError, Prediction,
 };
@@ -104,7 +104,7 @@ impl Suite {
         patiently(&options(&self.socket))
     }
 
-    fn rows(&self, name: &str) -> Result<Vec<Row>, Fault> {
+    fn rows(&self, name: &str) -> Result<Vec<GoldenRow>, Fault> {
         golden::read(&self.golden, name)
     }
 
@@ -152,7 +152,7 @@ fn id(client: &Client, name: &str) -> Result<u16, Fault> {
 }
 
 /// The answer, which must have the bits of a row.
-fn exact(row: &Row, answer: Answer) -> Result<Prediction, Fault> {
+fn exact(row: &GoldenRow, answer: Answer) -> Result<Prediction, Fault> {
     let prediction = answer.during("a good row")?;
     let found = (prediction.y.to_bits(), prediction.second.to_bits());
     ensure(found == (row.y, row.second), || {

@@ -5,7 +5,7 @@ use super::answers::{MISSING, next};
 use super::attach::{names, refusal};
 use super::{PLENTY, SLOTS, Suite, exact, id, options, refused, took};
 use crate::fault::{During, Fault, ensure};
-use crate::golden_rows::Row;
+use crate::golden_rows::GoldenRow;
 use factord_client::{AttachError, AttachOptions, Client, IdleStrategy, PredictError};
 use std::io::{self, Write};
 use std::path::Path;
@@ -27,7 +27,7 @@ fn silence(suite: &Suite) -> Result<(), Fault> {
 }
 
 /// Each call beside an engine that neither answers nor takes connections.
-fn calls_return(client: &mut Client, model: u16, rows: &[Row]) -> Result<(), Fault> {
+fn calls_return(client: &mut Client, model: u16, rows: &[GoldenRow]) -> Result<(), Fault> {
     for row in &rows[..20] {
         let start = Instant::now();
         let ticket = client.submit(model, &rows[0].x);
