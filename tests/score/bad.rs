@@ -3,7 +3,7 @@
 
 use crate::score;
 use crate::support::names;
-use crate::tables::{Rows, generated, parquet, read_csv, read_parquet};
+use crate::tables::{TextTable, generated, parquet, read_csv, read_parquet};
 use std::fs;
 use std::path::PathBuf;
 
@@ -105,7 +105,7 @@ fn a_damaged_parquet_file_never_makes_it_panic() {
 
 #[test]
 fn bad_parquet_is_refused_by_row_and_column() {
-    let column = |rows: &Rows, bytes: &mut Vec<u8>| {
+    let column = |rows: &TextTable, bytes: &mut Vec<u8>| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.parquet");
         parquet(&path, rows, 1000);

@@ -13,7 +13,7 @@ mod tables;
 use std::fs;
 use std::path::Path;
 use support::{Daemon, Ran, factord, ran, ran_on, shared};
-use tables::{FEATURES, Rows, csv, generated, parquet, read_csv, read_parquet};
+use tables::{FEATURES, TextTable, csv, generated, parquet, read_csv, read_parquet};
 
 /// Runs `factord score` to the end.
 fn score(input: &Path, output: &Path, more: &[&str]) -> Ran {
@@ -27,7 +27,7 @@ fn scored(ran: &Ran) {
 }
 
 /// Rows that the ring answers, as `predict --csv` writes them.
-fn by_the_ring(daemon: &Daemon, rows: &Rows) -> Rows {
+fn by_the_ring(daemon: &Daemon, rows: &TextTable) -> TextTable {
     csv(&daemon.path("in.csv"), rows);
     let arguments = ["predict", "--csv", "in.csv", "--out", "ring.csv"];
     scored(&ran(&mut daemon.factord(&arguments)));

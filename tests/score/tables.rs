@@ -12,12 +12,12 @@ use std::sync::Arc;
 pub(crate) const FEATURES: [&str; 3] = ["buy_rate", "large_buy", "large_sell"];
 
 /// A table, column by column.
-pub(crate) struct Rows {
+pub(crate) struct TextTable {
     pub(crate) names: Vec<String>,
     columns: Vec<Vec<String>>,
 }
 
-impl Rows {
+impl TextTable {
     pub(crate) fn set(&mut self, name: &str, row: usize, value: &str) {
         let at = self.names.iter().position(|known| known == name).unwrap();
         value.clone_into(&mut self.columns[at][row]);
@@ -35,7 +35,7 @@ impl Rows {
 }
 
 /// Rows of symbol, start_ns and the features, the same in every run; some features far out.
-pub(crate) fn generated(count: usize) -> Rows {
+pub(crate) fn generated(count: usize) -> TextTable {
     let names = ["symbol", "start_ns", "buy_rate", "large_buy", "large_sell"];
     let mut columns = vec![Vec::new(); names.len()];
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
@@ -51,10 +51,10 @@ pub(crate) fn generated(count: usize) -> Rows {
             column.push(format!("{:?}", if row % 50 == 0 { (value - 0.5) * 40.0 } else { value }));
         }
     }
-    Rows { names: names.map(str::to_owned).to_vec(), columns }
+    TextTable { names: names.map(str::to_owned).to_vec(), columns }
 }
 
-fn record(rows: &Rows) -> RecordBatch {
+fn record(rows: &TextTable) -> RecordBatch {
     let mut fields = Vec::new();
     let mut arrays: Vec<Arc<dyn Array>> = Vec::new();
     for (name, column) in rows.names.iter().zip(&rows.columns) {
@@ -79,7 +79,7 @@ fn record(rows: &Rows) -> RecordBatch {
 }
 
 /// Writes CSV, gzipped if the name says so.
-pub(crate) fn csv(path: &Path, rows: &Rows) {
+pub(crate) fn csv(path: &Path, rows: &TextTable) {
     let record = record(rows);
     let mut writer = Writer::create(path, &record.schema(), &WriterOptions::default()).unwrap();
     writer.write(&record).unwrap();
@@ -87,7 +87,7 @@ pub(crate) fn csv(path: &Path, rows: &Rows) {
 }
 
 /// Writes Parquet with row groups of a number of rows.
-pub(crate) fn parquet(path: &Path, rows: &Rows, group_rows: usize) {
+pub(crate) fn parquet(path: &Path, rows: &TextTable, group_rows: usize) {
     let record = record(rows);
     let properties =
         WriterProperties::builder().set_max_row_group_row_count(Some(group_rows)).build();
@@ -98,7 +98,7 @@ pub(crate) fn parquet(path: &Path, rows: &Rows, group_rows: usize) {
 }
 
 /// Reads CSV, every field as it stands.
-pub(crate) fn read_csv(path: &Path) -> Rows {
+pub(crate) fn read_csv(path: &Path) -> TextTable {
     let table = Table::open(path).unwrap();
     let names = table.names().to_vec();
     let wanted: Vec<Want> = names.iter().map(|name| Want::text(name)).collect();
@@ -106,7 +106,7 @@ pub(crate) fn read_csv(path: &Path) -> Rows {
 }
 
 /// Reads Parquet, every value in its shortest form.
-pub(crate) fn read_parquet(path: &Path) -> Rows {
+pub(crate) fn read_parquet(path: &Path) -> TextTable {
     let table = Table::open(path).unwrap();
     let names = table.names().to_vec();
     let kind = |name: &String| match name.as_str() {
@@ -124,7 +124,7 @@ pub(crate) fn read_parquet(path: &Path) -> Rows {
     read(table.select(&wanted).unwrap(), names, &kinds)
 }
 
-fn read(mut reader: Reader, names: Vec<String>, kinds: &[Type]) -> Rows {
+fn read(mut reader: Reader, names: Vec<String>, kinds: &[Type]) -> TextTable {
     let mut columns = vec![Vec::new(); names.len()];
     while let Some(chunk) = reader.next_chunk().unwrap() {
         for (at, (column, kind)) in columns.iter_mut().zip(kinds).enumerate() {
@@ -140,5 +140,5 @@ fn read(mut reader: Reader, names: Vec<String>, kinds: &[Type]) -> Rows {
             }
         }
     }
-    Rows { names, columns }
+    TextTable { names, columns }
 }
