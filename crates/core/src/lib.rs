@@ -20,8 +20,8 @@
 //! delivered once or its request fails by the caller's own deadline.
 //!
 //! Clients start at [`client::Client`]. A module names only lower floors, from the ground: [`abi`],
-//! [`sync`], [`vectors`], [`idle`]; [`sys`]; [`region`], [`ring`], [`model`]; [`channel`];
-//! [`counters`]; [`client`], [`worker`].
+//! [`sync`], [`vectors`], [`idle`]; [`sys`]; [`region`], [`ring`], [`model`];
+//! [`counters`]; [`channel`]; [`client`], [`worker`].
 
 #![cfg_attr(loom, allow(dead_code))]
 

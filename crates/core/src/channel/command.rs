@@ -3,9 +3,10 @@
 use super::regions::open_status;
 use super::{
     AttachError, COMMAND_DEADLINE, CommandError, Connection, HANDSHAKE_DEADLINE, Message,
-    REPLY_LEN_MAX, Verb,
+    REPLY_LEN_MAX, Verb, socket_path,
 };
 use crate::abi;
+use crate::counters::Observer;
 use crate::region::View;
 use crate::sys::{clock, memory};
 use std::io;
@@ -45,6 +46,18 @@ fn read_reply(file: &OwnedFd) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; len as usize];
     std::fs::File::from(file.try_clone()?).read_exact_at(&mut bytes, 0)?;
     Ok(bytes)
+}
+
+impl Observer {
+    /// Attaches to the daemon for its STATUS alone; uses no channel of the quota, and the daemon
+    /// is not needed from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError`] when no daemon listens there or it speaks another ABI.
+    pub fn attach(socket: Option<&Path>) -> Result<Observer, AttachError> {
+        observe(&socket_path(socket)).map(Observer::new)
+    }
 }
 
 /// Attaches to STATUS alone.

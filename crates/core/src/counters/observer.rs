@@ -4,13 +4,11 @@ use super::snapshot::{
     Histogram, LocalCounters, ModelRow, ModelTable, Snapshot, State, Unsettled, WorkerCounters,
 };
 use crate::abi::{self, status_region as at};
-use crate::channel::{self, AttachError};
 use crate::idle::IdleStrategy;
 use crate::model::KindCode;
 use crate::region::View;
 use crate::sync::{Ordering, ReadOnlyWord, fence};
 use crate::sys::clock;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -25,16 +23,6 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Attaches to the daemon for its STATUS alone; uses no channel of the quota, and the daemon
-    /// is not needed from then on.
-    ///
-    /// # Errors
-    ///
-    /// [`AttachError`] when no daemon listens there or it speaks another ABI.
-    pub fn attach(socket: Option<&Path>) -> Result<Observer, AttachError> {
-        channel::observe(&channel::socket_path(socket)).map(Observer::new)
-    }
-
     /// Reads through a view that was checked at attach.
     pub fn new(view: View) -> Observer {
         Observer { view: Arc::new(view) }
