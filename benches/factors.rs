@@ -1,7 +1,7 @@
-//! The factor engine from memory: trades a second on one-minute windows, by what counts as large.
+//! Factors from memory: trades a second on one-minute windows, by what counts as large.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use factord_factors::{Cut, Engine, Large, Per, Settings, Side, Trade, Unit, Window};
+use factord_factors::{Cut, Factors, Large, Per, Settings, Side, Trade, Unit, Window};
 use std::hint::black_box;
 
 /// Days, and trades of a day: as many as a liquid stock has.
@@ -47,7 +47,7 @@ fn days() -> Vec<Trade> {
     trades
 }
 
-fn engine(criterion: &mut Criterion) {
+fn windows(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("factors");
     let trades = days();
     group.throughput(Throughput::Elements(trades.len() as u64)).sample_size(20);
@@ -74,13 +74,13 @@ fn engine(criterion: &mut Criterion) {
         let settings = Settings { window, large: Large { per, by }, ..Settings::default() };
         group.bench_function(name, |bencher| {
             bencher.iter_batched_ref(
-                || Engine::new(&settings).expect("the settings are constants that can be used"),
-                |engine| {
+                || Factors::new(&settings).expect("the settings are constants that can be used"),
+                |factors| {
                     let mut sum = 0.0;
                     for trade in &trades {
-                        engine.push(trade, &mut |row| sum += row.buy_rate);
+                        factors.push(trade, &mut |row| sum += row.buy_rate);
                     }
-                    assert_eq!(engine.counts().trades, trades.len() as u64);
+                    assert_eq!(factors.counts().trades, trades.len() as u64);
                     black_box(sum)
                 },
                 BatchSize::LargeInput,
@@ -90,5 +90,5 @@ fn engine(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, engine);
+criterion_group!(benches, windows);
 criterion_main!(benches);

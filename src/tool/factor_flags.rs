@@ -108,7 +108,7 @@ impl WindowFlags {
         self.inverse || self.multiplier.is_some()
     }
 
-    /// How the engine works.
+    /// How trades become rows.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 //! A trade allocates nothing once the tables have grown to what the flow needs.
 
-use factord_factors::{Cut, Engine, Large, Per, Settings, Side, Trade, Unit, Window};
+use factord_factors::{Cut, Factors, Large, Per, Settings, Side, Trade, Unit, Window};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -63,14 +63,14 @@ fn a_warm_engine_allocates_nothing_whatever_the_window_and_the_unit() {
     }) {
         let large = Large { per, by };
         let settings = Settings { window, large, orders_max: 1_000, ..Settings::default() };
-        let mut engine = Engine::new(&settings).unwrap();
+        let mut factors = Factors::new(&settings).unwrap();
         let mut rows = 0_u64;
-        flow(0, 100_000).for_each(|trade| engine.push(&trade, &mut |_| rows += 1));
+        flow(0, 100_000).for_each(|trade| factors.push(&trade, &mut |_| rows += 1));
         let (warm, before) = (rows, CALLS.get());
-        flow(100_000, 100_000).for_each(|trade| engine.push(&trade, &mut |_| rows += 1));
+        flow(100_000, 100_000).for_each(|trade| factors.push(&trade, &mut |_| rows += 1));
         assert_eq!(CALLS.get() - before, 0, "{settings:?}");
         assert!(rows > warm + 50, "{rows} rows: {settings:?}");
-        let counts = engine.counts();
+        let counts = factors.counts();
         assert_eq!(counts.trades, 200_000);
         // The table is full of orders that will never be filled again.
         assert_eq!(counts.orders_evicted > 30_000, per != Per::Trade, "{counts:?}");

@@ -3,7 +3,7 @@
 use crate::command::factors;
 use arrow_array::{ArrayRef, Float32Array, Float64Array, Int64Array, RecordBatch};
 use factord_factors::{
-    Aggressor, Contract, Cut, Empty, Engine, Large, Outliers, Per, Quote, Row, Settings, Side,
+    Aggressor, Contract, Cut, Empty, Factors, Large, Outliers, Per, Quote, Row, Settings, Side,
     Trade,
 };
 use parquet::arrow::ArrowWriter;
@@ -18,10 +18,10 @@ fn number(units: u64, places: u32) -> f64 {
 }
 
 fn rows(settings: &Settings, trades: &[Trade]) -> Vec<Row> {
-    let mut engine = Engine::new(settings).unwrap();
+    let mut factors = Factors::new(settings).unwrap();
     let mut rows = Vec::new();
-    trades.iter().for_each(|trade| engine.push(trade, &mut |row| rows.push(*row)));
-    engine.finish(&mut |row| rows.push(*row));
+    trades.iter().for_each(|trade| factors.push(trade, &mut |row| rows.push(*row)));
+    factors.finish(&mut |row| rows.push(*row));
     rows
 }
 
@@ -85,9 +85,9 @@ fn an_outlier_and_a_large_trade_are_told_by_decimals() {
         [(1.1, 1.111, 0), (1.1, 1.1111, 1), (0.7, 0.707, 0), (3.3, 3.333, 0), (3.3, 3.3331, 1)]
     {
         let trades = [from, to].map(|price| Trade::new(0, price, 1.0, Side::Buy));
-        let mut engine = Engine::new(&settings).unwrap();
-        trades.iter().for_each(|trade| engine.push(trade, &mut |_| ()));
-        assert_eq!(engine.counts().outliers, drops, "{from} {to}");
+        let mut factors = Factors::new(&settings).unwrap();
+        trades.iter().for_each(|trade| factors.push(trade, &mut |_| ()));
+        assert_eq!(factors.counts().outliers, drops, "{from} {to}");
     }
     let large = |per, cut, trades: &[Trade]| {
         let large = Large { per, by: Cut::Turnover(cut) };

@@ -3,8 +3,8 @@
 
 use crate::run;
 use factord_factors::{
-    Aggressor, Book, Cut, Empty, Engine, Large, Methods, Outliers, Per, Quote, Row, Settings, Side,
-    Trade, Window,
+    Aggressor, Book, Cut, Empty, Factors, Large, Methods, Outliers, Per, Quote, Row, Settings,
+    Side, Trade, Window,
 };
 
 const SECOND: i64 = 1_000_000_000;
@@ -24,11 +24,11 @@ fn sell(second: i64, price: f64, qty: f64) -> Trade {
 #[test]
 fn auctions_are_turnover_without_an_aggressor() {
     let auction = Trade { side: Side::None, ..buy(1, 10.0, 200.0) };
-    let (rows, engine) = run(&[auction, buy(2, 10.0, 300.0), sell(3, 10.0, 100.0)], &settings());
+    let (rows, factors) = run(&[auction, buy(2, 10.0, 300.0), sell(3, 10.0, 100.0)], &settings());
     let [row] = rows[..] else { panic!("{rows:?}") };
     assert_eq!((row.turnover, row.buy_rate, row.sell_rate), (6_000.0, 0.75, 0.25));
     assert_eq!((row.auction, row.unclassified), (2.0 / 6.0, 2.0 / 6.0));
-    assert_eq!(engine.counts().auction_trades, 1);
+    assert_eq!(factors.counts().auction_trades, 1);
 }
 
 #[test]
@@ -77,24 +77,24 @@ fn a_quantile_follows_the_sizes_and_is_unknown_before_a_hundred() {
     let large = Large { per: Per::Trade, by: Cut::Quantile { q: 0.9, last: 100 } };
     let settings = Settings { large, empty: Empty::Keep, ..settings() };
     let trades: Vec<Trade> = (0..360).map(|n| buy(n, 1.0, (n % 10 + 1) as f64)).collect();
-    let (rows, engine) = run(&trades, &settings);
+    let (rows, factors) = run(&trades, &settings);
     assert!(rows[0].large_buy.is_nan() && rows[1].large_buy.is_nan(), "{rows:?}");
     // The tenth of the trades at or above the quantile's bucket: 9 and 10 of 1 to 10, of 55.
     assert_eq!(rows[3].large_buy, 19.0 / 55.0);
-    assert_eq!(engine.counts().windows_undefined, 2);
+    assert_eq!(factors.counts().windows_undefined, 2);
 }
 
 #[test]
 fn empty_windows_give_no_row_unless_they_are_kept() {
     let trades = [buy(0, 10.0, 1.0), buy(200, 10.0, 1.0)];
-    let (rows, engine) = run(&trades, &settings());
+    let (rows, factors) = run(&trades, &settings());
     assert_eq!(rows.iter().map(|row| row.start_ns / SECOND).collect::<Vec<_>>(), [0, 180]);
-    let counts = engine.counts();
+    let counts = factors.counts();
     assert_eq!((counts.windows, counts.windows_empty), (4, 2));
-    let (rows, engine) = run(&trades, &Settings { empty: Empty::Keep, ..settings() });
+    let (rows, factors) = run(&trades, &Settings { empty: Empty::Keep, ..settings() });
     assert_eq!(rows.iter().map(|row| row.trades).collect::<Vec<_>>(), [1, 0, 0, 1]);
     assert!(rows[1].buy_rate.is_nan() && rows[1].large_buy.is_nan());
-    assert_eq!((rows[1].turnover, engine.counts().windows), (0.0, 4));
+    assert_eq!((rows[1].turnover, factors.counts().windows), (0.0, 4));
 }
 
 #[test]
@@ -102,22 +102,22 @@ fn a_wrong_timestamp_does_not_fill_the_disk() {
     let trades = [buy(0, 10.0, 1.0), buy(4_000_000_000, 10.0, 1.0)];
     let one = Window::time(1_000_000_000);
     let settings = Settings { window: one, empty: Empty::Keep, ..settings() };
-    let (rows, engine) = run(&trades, &settings);
+    let (rows, factors) = run(&trades, &settings);
     assert_eq!(rows.len(), (1 << 20) + 2);
-    assert_eq!(engine.counts().windows_unwritten, 4_000_000_000 - 1 - (1 << 20));
+    assert_eq!(factors.counts().windows_unwritten, 4_000_000_000 - 1 - (1 << 20));
 }
 
 #[test]
 fn time_may_be_said_without_a_trade() {
-    let mut engine = Engine::new(&settings()).unwrap();
+    let mut factors = Factors::new(&settings()).unwrap();
     let mut rows: Vec<Row> = Vec::new();
-    engine.push(&buy(0, 10.0, 1.0), &mut |row| rows.push(*row));
-    engine.advance(59 * SECOND, &mut |row| rows.push(*row));
+    factors.push(&buy(0, 10.0, 1.0), &mut |row| rows.push(*row));
+    factors.advance(59 * SECOND, &mut |row| rows.push(*row));
     assert!(rows.is_empty());
-    engine.advance(60 * SECOND, &mut |row| rows.push(*row));
+    factors.advance(60 * SECOND, &mut |row| rows.push(*row));
     assert_eq!(rows.len(), 1);
-    engine.push(&buy(61, 10.0, 1.0), &mut |row| rows.push(*row));
-    engine.finish(&mut |row| rows.push(*row));
+    factors.push(&buy(61, 10.0, 1.0), &mut |row| rows.push(*row));
+    factors.finish(&mut |row| rows.push(*row));
     assert_eq!(rows.iter().map(|row| row.start_ns / SECOND).collect::<Vec<_>>(), [0, 60]);
 }
 
@@ -131,9 +131,9 @@ fn late_trades_join_the_open_window_or_are_left_out() {
         buy(58, 10.0, 1.0),
         buy(66, 10.0, 1.0),
     ];
-    let (rows, engine) = run(&trades, &settings());
+    let (rows, factors) = run(&trades, &settings());
     assert_eq!(rows.iter().map(|row| row.trades).collect::<Vec<_>>(), [1, 4]);
-    let counts = engine.counts();
+    let counts = factors.counts();
     assert_eq!((counts.equal_times, counts.late_taken, counts.late_dropped), (1, 1, 1));
     assert_eq!(counts.trades, 5);
 }
@@ -154,9 +154,9 @@ fn odd_numbers_are_counted_and_left_out() {
     }
     trades.push(Trade { ts_ns: i64::MAX, ..buy(0, 10.0, 1.0) });
     trades.push(Trade { ts_ns: i64::MIN, ..buy(0, 10.0, 1.0) });
-    let (rows, engine) = run(&trades, &settings());
+    let (rows, factors) = run(&trades, &settings());
     assert_eq!((rows.len(), rows[0].trades), (1, 1));
-    let counts = engine.counts();
+    let counts = factors.counts();
     assert_eq!((counts.zero_sizes, counts.bad_numbers, counts.trades), (1, 9, 1));
 }
 
@@ -165,12 +165,12 @@ fn an_outlier_is_counted_once_and_a_new_level_is_none() {
     let prices = [100.0, 100.1, 98.0, 100.0, 105.0, 105.0, 105.0, 105.0];
     let trades: Vec<Trade> =
         prices.iter().enumerate().map(|(n, &price)| buy(n as i64, price, 1.0)).collect();
-    let (rows, engine) = run(&trades, &settings());
+    let (rows, factors) = run(&trades, &settings());
     // 98; then 105 twice, after which it is the price.
-    assert_eq!((engine.counts().outliers, rows[0].trades), (3, 8));
+    assert_eq!((factors.counts().outliers, rows[0].trades), (3, 8));
     let outliers = Outliers { limit: 0.01, drop: true };
-    let (rows, engine) = run(&trades, &Settings { outliers, ..settings() });
-    assert_eq!((engine.counts().outliers, rows[0].trades), (3, 5));
+    let (rows, factors) = run(&trades, &Settings { outliers, ..settings() });
+    assert_eq!((factors.counts().outliers, rows[0].trades), (3, 5));
 }
 
 /// One trade after a first one at 10, by a rule: what it adds to buys, sells and the unknown.
@@ -259,7 +259,7 @@ fn settings_that_cannot_be_used_are_named() {
         (Settings { outliers, ..Settings::default() }, "outlier"),
         (Settings { orders_max: 3, ..Settings::default() }, "orders"),
     ] {
-        let Err(error) = Engine::new(&settings) else { panic!("{settings:?}") };
+        let Err(error) = Factors::new(&settings) else { panic!("{settings:?}") };
         assert!(error.to_string().contains(word), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The factor engine against its definitions, and trade files against the engine.
+//! Factors against their definitions, and trade files against factors from memory.
 
 mod allocations;
 mod command;
@@ -9,13 +9,13 @@ mod naive;
 mod rows;
 mod ticks;
 
-use factord_factors::{Engine, Row, Settings, Trade};
+use factord_factors::{Factors, Row, Settings, Trade};
 
-/// All rows of the trades, and the engine after its last one.
-fn run(trades: &[Trade], settings: &Settings) -> (Vec<Row>, Engine) {
-    let mut engine = Engine::new(settings).unwrap();
+/// All rows of the trades, and the factors after the last one.
+fn run(trades: &[Trade], settings: &Settings) -> (Vec<Row>, Factors) {
+    let mut factors = Factors::new(settings).unwrap();
     let mut rows = Vec::new();
-    trades.iter().for_each(|trade| engine.push(trade, &mut |row| rows.push(*row)));
-    engine.finish(&mut |row| rows.push(*row));
-    (rows, engine)
+    trades.iter().for_each(|trade| factors.push(trade, &mut |row| rows.push(*row)));
+    factors.finish(&mut |row| rows.push(*row));
+    (rows, factors)
 }

@@ -1,22 +1,22 @@
-//! The engine gives the rows that the definitions give, whatever the window and the unit.
+//! Factors give the rows that the definitions give, whatever the window and the unit.
 
 use crate::naive;
 use factord_factors::{
-    Aggressor, Cut, Empty, Engine, Large, Per, Row, Settings, Side, Trade, Unit, Window,
+    Aggressor, Cut, Empty, Factors, Large, Per, Row, Settings, Side, Trade, Unit, Window,
 };
 use proptest::prelude::*;
 
 /// All rows of the trades, pushed in chunks of the given length.
-fn engine_rows(trades: &[Trade], settings: &Settings, chunk: usize) -> Vec<Row> {
-    let mut engine = Engine::new(settings).unwrap();
+fn factor_rows(trades: &[Trade], settings: &Settings, chunk: usize) -> Vec<Row> {
+    let mut factors = Factors::new(settings).unwrap();
     let mut rows = Vec::new();
     for trades in trades.chunks(chunk) {
-        trades.iter().for_each(|trade| engine.push(trade, &mut |row| rows.push(*row)));
+        trades.iter().for_each(|trade| factors.push(trade, &mut |row| rows.push(*row)));
         // A look on demand changes nothing.
-        engine.now();
-        engine.counts();
+        factors.now();
+        factors.counts();
     }
-    engine.finish(&mut |row| rows.push(*row));
+    factors.finish(&mut |row| rows.push(*row));
     rows
 }
 
@@ -88,7 +88,7 @@ proptest! {
 
     #[test]
     fn every_window_is_what_its_trades_add_up_to(trades in trades(), settings in settings()) {
-        let rows = engine_rows(&trades, &settings, usize::MAX);
+        let rows = factor_rows(&trades, &settings, usize::MAX);
         let expected = naive::rows(&trades, &settings);
         prop_assert_eq!(rows.len(), expected.len());
         for (row, expected) in rows.iter().zip(&expected) {
@@ -109,8 +109,8 @@ proptest! {
             rows.iter().map(|row| format!("{row:?}")).collect()
         };
         prop_assert_eq!(
-            bits(engine_rows(&trades, &settings, usize::MAX)),
-            bits(engine_rows(&trades, &settings, chunk))
+            bits(factor_rows(&trades, &settings, usize::MAX)),
+            bits(factor_rows(&trades, &settings, chunk))
         );
     }
 
@@ -122,11 +122,11 @@ proptest! {
         let settings = Settings {
             window: Window::time(4_000_000_000).rolling(1e9), empty: Empty::Keep, ..settings
         };
-        let mut engine = Engine::new(&settings).unwrap();
-        trades.iter().for_each(|trade| engine.push(trade, &mut |_| ()));
-        let now = engine.now();
+        let mut factors = Factors::new(&settings).unwrap();
+        trades.iter().for_each(|trade| factors.push(trade, &mut |_| ()));
+        let now = factors.now();
         let mut last = None;
-        engine.finish(&mut |row| last = Some(*row));
+        factors.finish(&mut |row| last = Some(*row));
         if let Some(last) = last {
             prop_assert!(!now.closed && last.closed);
             prop_assert_eq!((now.start_ns, now.trades), (last.start_ns, last.trades));

@@ -26,7 +26,7 @@ pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 5] = [
             &["row"],
             &["aggressor", "orders"],
             &["large"],
-            &["engine"],
+            &["factors"],
             &["book"],
         ],
     ),

@@ -29,7 +29,7 @@ fn unit(times: &[i64]) -> Result<(), String> {
 fn in_order(fields: &Fields<'_>, book: &Book) -> Result<(), String> {
     let latest = |name: &str| {
         let number = book.numbers().find(|(known, _)| *known == name);
-        number.and_then(|(_, symbol)| book.engine(symbol).latest_ns()).unwrap_or(i64::MIN)
+        number.and_then(|(_, symbol)| book.factors(symbol).latest_ns()).unwrap_or(i64::MIN)
     };
     // One a symbol, and one for the trades without.
     let mut times: Vec<i64> = fields.names.iter().map(|name| latest(name)).collect();

@@ -1,4 +1,4 @@
-//! Trades into windows, for Python: the engine of `factord factors`, a trade or a table at a time.
+//! Trades into windows, for Python: the code of `factord factors`, a trade or a table at a time.
 
 use crate::trades::{Columns, SideWord};
 use crate::{checks, error, windows};
@@ -192,7 +192,7 @@ impl Factors {
             return Ok(None);
         }
         let number = book.symbol(symbol);
-        windows::one(py, symbol, &book.engine(number).now()).map(Some)
+        windows::one(py, symbol, &book.factors(number).now()).map(Some)
     }
 
     /// Says that the trades have ended: closes the open windows by time. The next trade opens new
@@ -242,7 +242,7 @@ impl Factors {
                 let message = "another thread is inside these factors: make one for each thread";
                 Err(error::raise(py, "InUseError", message.to_owned()))
             }
-            // Nothing in the engine panics; if it did, its sums may be half of a trade.
+            // Nothing in there panics; if it did, its sums may be half of a trade.
             Err(TryLockError::Poisoned(_)) => {
                 let message = "an earlier call failed in the middle: make new factors";
                 Err(error::raise(py, "InUseError", message.to_owned()))

@@ -1,7 +1,7 @@
 //! Trades into features into predictions, as a market-data handler does it. The trades are made up;
 //! `factord simulate` makes some with a memory.
 
-use factord_client::factors::{Engine, Large, Per, Row, Settings, Side, Trade};
+use factord_client::factors::{Factors, Large, Per, Row, Settings, Side, Trade};
 use factord_client::{AttachOptions, Client};
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = client.model("regression").ok_or("no model `regression` is served")?.id;
     let usual = Settings::default();
     let settings = Settings { large: Large { per: Per::Trade, ..usual.large }, ..usual };
-    let mut engine = Engine::new(&settings)?;
+    let mut factors = Factors::new(&settings)?;
     let mut closed: Vec<Row> = Vec::new();
     let mut windows = 0;
     let mut last = None;
     for number in 0..TRADES {
-        engine.push(&trade(number), &mut |row| closed.push(*row));
+        factors.push(&trade(number), &mut |row| closed.push(*row));
         for row in closed.drain(..) {
             let answer = client.predict(model, &row.features(), Duration::from_millis(100))?;
             windows += 1;

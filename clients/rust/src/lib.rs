@@ -75,22 +75,22 @@
 //! # From trades
 //!
 //! [`factors`] makes the three features out of trades, with the code of `factord factors` and
-//! `factord replay`. An [`Engine`](factors::Engine) takes the trades of one symbol and gives a row
-//! whenever a window closes, or on demand; a [`Book`](factors::Book) does so for many symbols. It
-//! needs no daemon, and allocates nothing for a trade once it is warm.
+//! `factord replay`. [`Factors`](factors::Factors) take the trades of one symbol and give a row
+//! whenever a window closes, or on demand; a [`Book`](factors::Book) does so for many symbols. They
+//! need no daemon, and allocate nothing for a trade once they are warm.
 //!
 //! ```
-//! use factord_client::factors::{Engine, Settings, Side, Trade, Window};
+//! use factord_client::factors::{Factors, Settings, Side, Trade, Window};
 //!
 //! let settings = Settings { window: Window::time(1_000_000_000), ..Settings::default() };
-//! let mut engine = Engine::new(&settings)?;
+//! let mut factors = Factors::new(&settings)?;
 //! let mut rows = Vec::new();
-//! engine.push(&Trade::new(0, 10.0, 300.0, Side::Buy), &mut |row| rows.push(*row));
-//! engine.push(&Trade::new(500_000_000, 10.0, 100.0, Side::Sell), &mut |row| rows.push(*row));
-//! assert_eq!(engine.now().buy_rate, 0.75);
+//! factors.push(&Trade::new(0, 10.0, 300.0, Side::Buy), &mut |row| rows.push(*row));
+//! factors.push(&Trade::new(500_000_000, 10.0, 100.0, Side::Sell), &mut |row| rows.push(*row));
+//! assert_eq!(factors.now().buy_rate, 0.75);
 //! // A trade of the next second closes the window; its triple is what a model takes:
 //! // `client.predict(model, &rows[0].features(), deadline)`.
-//! engine.push(&Trade::new(1_000_000_000, 10.0, 100.0, Side::Sell), &mut |row| rows.push(*row));
+//! factors.push(&Trade::new(1_000_000_000, 10.0, 100.0, Side::Sell), &mut |row| rows.push(*row));
 //! assert_eq!(rows[0].features(), [0.75, 0.0, 0.0]);
 //! # Ok::<(), factord_client::factors::SettingsError>(())
 //! ```

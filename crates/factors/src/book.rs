@@ -1,7 +1,7 @@
-//! [`Book`]: one engine for every symbol.
+//! [`Book`]: the factors of many symbols.
 
 use super::Trade;
-use super::engine::Engine;
+use super::factors::Factors;
 use super::row::{Counts, Row};
 use super::settings::{Settings, SettingsError};
 use std::collections::HashMap;
@@ -38,7 +38,7 @@ pub struct Book {
     settings: Settings,
     numbers: HashMap<String, SymbolIndex>,
     names: Vec<String>,
-    engines: Vec<Engine>,
+    factors: Vec<Factors>,
 }
 
 impl Book {
@@ -48,11 +48,11 @@ impl Book {
     /// A [`SettingsError`] names the setting that cannot be used.
     pub fn new(settings: &Settings) -> Result<Book, SettingsError> {
         settings.check()?;
-        let (names, engines) = (Vec::new(), Vec::new());
-        Ok(Book { settings: *settings, numbers: HashMap::new(), names, engines })
+        let (names, factors) = (Vec::new(), Vec::new());
+        Ok(Book { settings: *settings, numbers: HashMap::new(), names, factors })
     }
 
-    /// The number of a symbol, which gets an engine the first time it is named.
+    /// The number of a symbol, which gets factors of its own the first time it is named.
     pub fn symbol(&mut self, name: &str) -> SymbolIndex {
         if let Some(symbol) = self.numbers.get(name) {
             return *symbol;
@@ -60,8 +60,8 @@ impl Book {
         let symbol = SymbolIndex(self.names.len());
         self.numbers.insert(name.to_owned(), symbol);
         self.names.push(name.to_owned());
-        let engine = Engine::new(&self.settings);
-        self.engines.push(engine.expect("the settings were checked when the book was made"));
+        let factors = Factors::new(&self.settings);
+        self.factors.push(factors.expect("the settings were checked when the book was made"));
         symbol
     }
 
@@ -83,12 +83,12 @@ impl Book {
         self.names.iter().enumerate().map(|(at, name)| (name.as_str(), SymbolIndex(at)))
     }
 
-    /// The engine of a symbol of this book.
+    /// The factors of a symbol of this book.
     ///
     /// # Panics
     /// If the number is another book's.
-    pub fn engine(&self, symbol: SymbolIndex) -> &Engine {
-        &self.engines[symbol.0]
+    pub fn factors(&self, symbol: SymbolIndex) -> &Factors {
+        &self.factors[symbol.0]
     }
 
     /// Takes a trade; calls `out` for each window of the symbol that it closes.
@@ -98,27 +98,27 @@ impl Book {
     #[inline]
     pub fn push(&mut self, symbol: SymbolIndex, trade: &Trade, out: &mut impl FnMut(&str, &Row)) {
         let name = &self.names[symbol.0];
-        self.engines[symbol.0].push(trade, &mut |row| out(name, row));
+        self.factors[symbol.0].push(trade, &mut |row| out(name, row));
     }
 
     /// Says that it is `now_ns`: closes the windows by time of all symbols that ended before.
     pub fn advance(&mut self, now_ns: i64, out: &mut impl FnMut(&str, &Row)) {
-        for (name, engine) in self.names.iter().zip(&mut self.engines) {
-            engine.advance(now_ns, &mut |row| out(name, row));
+        for (name, factors) in self.names.iter().zip(&mut self.factors) {
+            factors.advance(now_ns, &mut |row| out(name, row));
         }
     }
 
-    /// Says that the input has ended: see [`Engine::finish`].
+    /// Says that the input has ended: see [`Factors::finish`].
     pub fn finish(&mut self, out: &mut impl FnMut(&str, &Row)) {
-        for (name, engine) in self.names.iter().zip(&mut self.engines) {
-            engine.finish(&mut |row| out(name, row));
+        for (name, factors) in self.names.iter().zip(&mut self.factors) {
+            factors.finish(&mut |row| out(name, row));
         }
     }
 
     /// The counts of all symbols together.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        self.engines.iter().for_each(|engine| counts.add(&engine.counts()));
+        self.factors.iter().for_each(|factors| counts.add(&factors.counts()));
         counts
     }
 }

@@ -1,18 +1,18 @@
 //! Factors: trades in, feature rows out.
 //!
-//! An [`Engine`] takes the trades of one symbol in order and gives a [`Row`] whenever a window
-//! closes, or on demand; a [`Book`] does so for many symbols. The code is pure: no clock, no file,
-//! no randomness, so that a file, a replay and a live feed give the same bits. It refuses nothing
-//! it is pushed: what it leaves out it counts. Once its tables have grown to what the flow needs,
-//! a trade allocates nothing. What each number means stands in `docs/factors.md`.
+//! [`Factors`] take the trades of one symbol in order and give a [`Row`] whenever a window closes,
+//! or on demand; a [`Book`] does so for many symbols. The code is pure: no clock, no file, no
+//! randomness, so that a file, a replay and a live feed give the same bits. It refuses nothing it
+//! is pushed: what it leaves out it counts. Once its tables have grown to what the flow needs, a
+//! trade allocates nothing. What each number means stands in `docs/factors.md`.
 //!
 //! The floors, from the ground: `settings`, `times`, `panes`, `quantile`; `decimal`, `text`; `row`;
-//! `aggressor`, `orders`; `large`; `engine`; `book`.
+//! `aggressor`, `orders`; `large`; `factors`; `book`.
 
 mod aggressor;
 mod book;
 mod decimal;
-mod engine;
+mod factors;
 mod large;
 mod orders;
 mod panes;
@@ -23,7 +23,7 @@ mod text;
 mod times;
 
 pub use book::{Book, SymbolIndex};
-pub use engine::Engine;
+pub use factors::Factors;
 pub use row::{COLUMNS, Counts, Method, Methods, Row};
 pub use settings::{
     Aggressor, Contract, Cut, Empty, Large, Outliers, Per, Settings, SettingsError, Unit, Window,

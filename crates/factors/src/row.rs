@@ -1,4 +1,4 @@
-//! [`Row`]: what a window gives; [`Counts`]: what an engine saw.
+//! [`Row`]: what a window gives; [`Counts`]: what was seen on the way.
 
 use super::decimal::Grid;
 use super::panes::Sums;
@@ -154,7 +154,7 @@ impl Row {
 
 macro_rules! counts {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// What an engine saw, left out and gave, since it was made.
+        /// What was seen, left out and given since the start.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Counts {
             $($(#[$doc])* pub $name: u64,)*
@@ -166,7 +166,7 @@ macro_rules! counts {
                 vec![$((stringify!($name), self.$name),)*]
             }
 
-            /// Adds the counts of another engine.
+            /// Adds the counts of another symbol.
             pub fn add(&mut self, other: &Counts) {
                 $(self.$name += other.$name;)*
             }

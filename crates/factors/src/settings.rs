@@ -145,7 +145,7 @@ impl Contract {
     }
 }
 
-/// How an engine works.
+/// How trades become rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     /// The windows.

@@ -124,7 +124,7 @@ impl Session {
             self.book.finish(&mut |name: &str, row: &Row| closed.push((name.to_owned(), *row)));
             self.predict(&mut closed)?;
         }
-        let traded = |symbol: &&SymbolIndex| self.book.engine(**symbol).counts().trades > 0;
+        let traded = |symbol: &&SymbolIndex| self.book.factors(**symbol).counts().trades > 0;
         self.done.symbols = symbols.iter().filter(traded).count();
         self.done.counts = self.book.counts();
         self.done.behind_max = pace.behind_max;

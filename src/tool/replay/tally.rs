@@ -102,7 +102,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use factord_factors::{Engine, Settings, Side, Trade};
+    use factord_factors::{Factors, Settings, Side, Trade};
 
     fn answers(regression: f64, class: bool) -> Answers {
         Answers { regression, class }
@@ -111,10 +111,10 @@ mod tests {
     /// A row of the minute of that number.
     fn row(minute: i64) -> Row {
         let mut rows = Vec::new();
-        let mut engine = Engine::new(&Settings::default()).unwrap();
+        let mut factors = Factors::new(&Settings::default()).unwrap();
         let trade = Trade::new(minute * 60_000_000_000, 1.0, 1.0, Side::Buy);
-        engine.push(&trade, &mut |row| rows.push(*row));
-        engine.finish(&mut |row| rows.push(*row));
+        factors.push(&trade, &mut |row| rows.push(*row));
+        factors.finish(&mut |row| rows.push(*row));
         rows[0]
     }
 

@@ -1,4 +1,4 @@
-//! [`Engine`]: the windows of one symbol.
+//! [`Factors`]: the windows of one symbol.
 
 use super::aggressor::Classifier;
 use super::decimal::{Grid, REACHED};
@@ -18,7 +18,7 @@ const EMPTY_RUN_MAX: u64 = 1 << 20;
 /// Trades of one symbol in, a row out whenever a window closes.
 ///
 /// A window consists of one step, if it tumbles, or of several, if it rolls. A step closes when
-/// its time is over, which the next trade shows or [`Engine::advance`] says; or with the trade
+/// its time is over, which the next trade shows or [`Factors::advance`] says; or with the trade
 /// that fills it, which stays in it whole. The first row comes when all steps of a window have
 /// closed.
 ///
@@ -28,17 +28,17 @@ const EMPTY_RUN_MAX: u64 = 1 << 20;
 /// # Examples
 ///
 /// ```
-/// use factord_factors::{Engine, Settings, Side, Trade};
+/// use factord_factors::{Factors, Settings, Side, Trade};
 ///
-/// let mut engine = Engine::new(&Settings::default())?;
+/// let mut factors = Factors::new(&Settings::default())?;
 /// let mut rows = Vec::new();
-/// engine.push(&Trade::new(0, 10.0, 300.0, Side::Buy), &mut |row| rows.push(*row));
-/// engine.push(&Trade::new(1, 10.0, 100.0, Side::Sell), &mut |row| rows.push(*row));
-/// engine.finish(&mut |row| rows.push(*row));
+/// factors.push(&Trade::new(0, 10.0, 300.0, Side::Buy), &mut |row| rows.push(*row));
+/// factors.push(&Trade::new(1, 10.0, 100.0, Side::Sell), &mut |row| rows.push(*row));
+/// factors.finish(&mut |row| rows.push(*row));
 /// assert_eq!(rows[0].buy_rate, 0.75);
 /// # Ok::<(), factord_factors::SettingsError>(())
 /// ```
-pub struct Engine {
+pub struct Factors {
     unit: Unit,
     empty: Empty,
     drop_outliers: bool,
@@ -66,21 +66,21 @@ pub struct Engine {
     last_ns: i64,
 }
 
-impl Engine {
-    /// Makes an engine.
+impl Factors {
+    /// Makes factors that have seen no trade.
     ///
     /// # Errors
     /// A [`SettingsError`] names the setting that cannot be used.
-    pub fn new(settings: &Settings) -> Result<Engine, SettingsError> {
-        fenv::with_default(|| Engine::made(settings))
+    pub fn new(settings: &Settings) -> Result<Factors, SettingsError> {
+        fenv::with_default(|| Factors::made(settings))
     }
 
-    fn made(settings: &Settings) -> Result<Engine, SettingsError> {
+    fn made(settings: &Settings) -> Result<Factors, SettingsError> {
         settings.check()?;
         let steps = settings.steps()?;
         let by_time = settings.window.unit == Unit::Time;
         let step = settings.window.step;
-        Ok(Engine {
+        Ok(Factors {
             unit: settings.window.unit,
             empty: settings.empty,
             drop_outliers: settings.outliers.drop,
