@@ -6,7 +6,7 @@
 use factord_core::abi::{status, status_region};
 use factord_core::idle::IdleStrategy;
 use factord_core::model::cell::cell;
-use factord_core::model::evaluator::{Answer, Evaluator};
+use factord_core::model::evaluator::{Evaluation, Evaluator};
 use factord_core::region::{Mapping, Region};
 use factord_core::ring::{Geometry, RequestProducer, Response, ResponseConsumer};
 use factord_core::worker::{Lane, ModelSet, Tally, Worker, mailbox};
@@ -62,8 +62,8 @@ fn wide() -> Evaluator {
 #[inline(never)]
 fn counted_eval(evaluator: &Evaluator, x: &[f64], count: usize) {
     for _ in 0..count {
-        let answer: Answer = evaluator.answer(black_box(x));
-        assert_eq!(black_box(answer).status, status::OK);
+        let evaluation: Evaluation = evaluator.evaluate(black_box(x));
+        assert_eq!(black_box(evaluation).status, status::OK);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use factord_core::model::evaluator::Evaluator;
-use factord_core::model::lanes::{LANES, Level};
+use factord_core::model::simd::{Level, VECTOR_LEN};
 use factord_core::model::{Model, eval::eval};
 use factord_models::catalogue;
 use std::hint::black_box;
@@ -22,16 +22,16 @@ fn shipped(criterion: &mut Criterion) {
         group.bench_function(format!("{name}, one at a time"), |bencher| {
             bencher.iter(|| {
                 for row in &rows {
-                    black_box(evaluator.answer_triple(*black_box(row)));
+                    black_box(evaluator.evaluate_triple(*black_box(row)));
                 }
             });
         });
         for level in Level::available() {
-            group.bench_function(format!("{name}, {LANES} at once, {level:?}"), |bencher| {
+            group.bench_function(format!("{name}, {VECTOR_LEN} at once, {level:?}"), |bencher| {
                 bencher.iter(|| {
-                    for rows in rows.as_chunks::<LANES>().0 {
-                        let x = std::array::from_fn(|i| std::array::from_fn(|lane| rows[lane][i]));
-                        black_box(evaluator.answer_lanes(level, black_box(&x)));
+                    for rows in rows.as_chunks::<VECTOR_LEN>().0 {
+                        let x = std::array::from_fn(|i| std::array::from_fn(|at| rows[at][i]));
+                        black_box(evaluator.evaluate_vector(level, black_box(&x)));
                     }
                 });
             });

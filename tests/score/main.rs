@@ -37,7 +37,7 @@ fn by_the_ring(daemon: &Daemon, rows: &TextTable) -> TextTable {
 #[test]
 fn every_combination_of_formats_has_the_bits_of_the_ring() {
     let daemon = Daemon::start();
-    // More than a chunk, more than a row group, and not a multiple of the lanes.
+    // More than a chunk, more than a row group, and not a multiple of a vector.
     let rows = generated(20_011);
     let ring = by_the_ring(&daemon, &rows);
     let expected = ["regression", "probability", "class"].map(|name| ring.column(name).to_vec());

@@ -64,7 +64,7 @@ const UNSAFE: &[&str] = &[
     "crates/core/src/model/cell.rs",
     // Vector instructions can only be called so, once the processor is known to have them.
     "crates/core/src/vectors.rs",
-    "crates/core/src/model/lanes.rs",
+    "crates/core/src/model/simd.rs",
     "tests/",
     "benches/rivals/",
 ];

@@ -5,8 +5,8 @@ use crate::prediction::Columns;
 use crate::rows::{self, Blocks};
 use crate::{error, stream};
 use factord_core::model::evaluator::Evaluator;
+use factord_core::model::simd::{Level, VECTOR_LEN};
 use factord_models::file::Artifact;
-use factord_core::model::lanes::{LANES, Level};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::path::PathBuf;
@@ -98,20 +98,20 @@ impl Model {
         let width = self.width();
         let (mut rest, mut row) = (rows, first);
         if width == 3 {
-            let groups = rows.chunks_exact(3 * LANES);
+            let groups = rows.chunks_exact(3 * VECTOR_LEN);
             rest = groups.remainder();
             for group in groups {
                 let x = core::array::from_fn(|feature| {
-                    core::array::from_fn(|lane| group[3 * lane + feature])
+                    core::array::from_fn(|at| group[3 * at + feature])
                 });
-                for answer in &self.evaluator.answer_lanes(self.level, &x) {
-                    columns.set_evaluated(row, answer);
+                for evaluation in &self.evaluator.evaluate_vector(self.level, &x) {
+                    columns.set_evaluated(row, evaluation);
                     row += 1;
                 }
             }
         }
         for x in rest.chunks_exact(width) {
-            columns.set_evaluated(row, &self.evaluator.answer(x));
+            columns.set_evaluated(row, &self.evaluator.evaluate(x));
             row += 1;
         }
     }

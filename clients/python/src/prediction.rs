@@ -2,7 +2,7 @@
 
 use crate::error;
 use factord_core::client::{Answer, PredictError};
-use factord_core::model::evaluator::Answer as Evaluated;
+use factord_core::model::evaluator::Evaluation;
 use numpy::PyArray1;
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
@@ -144,11 +144,11 @@ impl Columns {
 
     /// Sets what was evaluated here, by no engine.
     #[inline]
-    pub(crate) fn set_evaluated(&mut self, row: usize, answer: &Evaluated) {
-        self.y[row] = f64::from_bits(answer.y);
-        self.second[row] = f64::from_bits(answer.second);
+    pub(crate) fn set_evaluated(&mut self, row: usize, evaluation: &Evaluation) {
+        self.y[row] = f64::from_bits(evaluation.y);
+        self.second[row] = f64::from_bits(evaluation.second);
         // The daemon's codes are below 4.
-        self.status[row] = answer.status as u8;
+        self.status[row] = evaluation.status as u8;
     }
 
     /// Gives the columns to Python, without a copy, as `factord.Predictions`.

@@ -1,6 +1,6 @@
 //! Feature rows where Python keeps them: an array of any strides, or columns of their own. The
-//! ring and the lanes take whole rows, so what is not stored row by row is gathered into a block at
-//! a time, small enough for a cache; nothing is copied as a whole.
+//! ring and the vectors take whole rows, so what is not stored row by row is gathered into a block
+//! at a time, small enough for a cache; nothing is copied as a whole.
 
 use crate::error;
 use factord_core::sys::fenv;

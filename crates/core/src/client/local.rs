@@ -4,9 +4,9 @@
 //! costs one load before and one after the evaluation.
 
 use super::Client;
-use super::answer::{Answer as Outcome, Prediction, refusal};
+use super::answer::{Answer, Prediction, refusal};
 use crate::abi::{MODEL_COUNT_MAX, status};
-use crate::model::evaluator::{Answer, Evaluator};
+use crate::model::evaluator::{Evaluation, Evaluator};
 use crate::model::shared;
 use crate::region::View;
 use crate::sync::ReadOnlyWord;
@@ -53,40 +53,40 @@ impl Local {
         fresh().then_some((outputs, evaluator.generation()))
     }
 
-    /// Answers with the model that is active now.
-    pub(super) fn answer(&mut self, model: u16, x: &[f64]) -> Answer {
+    /// Evaluates the model that is active now.
+    pub(super) fn evaluate(&mut self, model: u16, x: &[f64]) -> Evaluation {
         let id = usize::from(model);
         let words = self.models.words();
         if let Some(copy) = self.copies.get(id)
             && let Some(evaluator) = &copy.evaluator
             && shared::published(words, id) == copy.published
         {
-            let answer = evaluator.answer(x);
+            let evaluation = evaluator.evaluate(x);
             if shared::published(words, id) == copy.published {
-                return answer;
+                return evaluation;
             }
         }
-        self.answer_anew(id, x)
+        self.evaluate_anew(id, x)
     }
 
-    /// Copies the model that was published meanwhile, and answers.
+    /// Copies the model that was published meanwhile, and evaluates it.
     #[cold]
-    fn answer_anew(&mut self, id: usize, x: &[f64]) -> Answer {
+    fn evaluate_anew(&mut self, id: usize, x: &[f64]) -> Evaluation {
         let words = self.models.words();
-        let mut answer = Answer::refusal(status::UNKNOWN_MODEL, 0);
-        let Some(copy) = self.copies.get_mut(id) else { return answer };
+        let mut evaluation = Evaluation::refusal(status::UNKNOWN_MODEL, 0);
+        let Some(copy) = self.copies.get_mut(id) else { return evaluation };
         for _ in 0..SWAPS_MAX {
             let published = shared::published(words, id);
             copy.refresh(words, id, published);
-            answer = match &copy.evaluator {
-                Some(evaluator) => evaluator.answer(x),
-                None => Answer::refusal(status::UNKNOWN_MODEL, 0),
+            evaluation = match &copy.evaluator {
+                Some(evaluator) => evaluator.evaluate(x),
+                None => Evaluation::refusal(status::UNKNOWN_MODEL, 0),
             };
             if shared::published(words, id) == published {
                 break;
             }
         }
-        answer
+        evaluation
     }
 }
 
@@ -123,7 +123,7 @@ impl Client {
     ///
     /// `BadInput`, `UnknownModel` or `WidthMismatch`.
     #[inline(always)]
-    pub fn predict_local(&mut self, model: u16, x: &[f64]) -> Outcome {
+    pub fn predict_local(&mut self, model: u16, x: &[f64]) -> Answer {
         fenv::with_default(
             #[inline(always)]
             || self.predict_in_default(model, x),
@@ -131,7 +131,7 @@ impl Client {
     }
 
     #[inline(always)]
-    fn predict_in_default(&mut self, model: u16, x: &[f64]) -> Outcome {
+    fn predict_in_default(&mut self, model: u16, x: &[f64]) -> Answer {
         let model = self.engine_number(model);
         if let Some((y, generation, count)) =
             self.session.with_local(model, |evaluator| evaluator.linear(x))
@@ -146,7 +146,7 @@ impl Client {
     /// Evaluates a model of the engine's number.
     // Out of line, so that the linear form stays small where it is called.
     #[inline(never)]
-    fn predict_local_any(&mut self, model: u16, x: &[f64]) -> Outcome {
+    fn predict_local_any(&mut self, model: u16, x: &[f64]) -> Answer {
         if let Some((output, generation, count)) =
             self.session.with_local(model, |evaluator| evaluator.logistic(x))
         {
@@ -154,11 +154,14 @@ impl Client {
             self.look_at_times(count);
             return Ok(prediction);
         }
-        let (answer, count) = self.session.answer_local(model, x);
-        let (y, second) = (f64::from_bits(answer.y), f64::from_bits(answer.second));
-        let prediction = self.local_prediction(y, second, answer.generation);
+        let (evaluation, count) = self.session.evaluate_local(model, x);
+        let (y, second) = (f64::from_bits(evaluation.y), f64::from_bits(evaluation.second));
+        let prediction = self.local_prediction(y, second, evaluation.generation);
         self.look_at_times(count);
-        if answer.status == status::OK { Ok(prediction) } else { Err(refusal(answer.status)) }
+        match evaluation.status {
+            status::OK => Ok(prediction),
+            other => Err(refusal(other)),
+        }
     }
 
     /// Looks after the engine now and then; what it has answered bears its own epoch by then.

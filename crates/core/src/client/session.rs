@@ -4,7 +4,7 @@ use super::local::Local;
 use crate::abi::{request, status};
 use crate::channel::{Attached, Connection};
 use crate::counters::{ModelTable, Observer, Unsettled};
-use crate::model::evaluator::{Answer, Evaluator};
+use crate::model::evaluator::{Evaluation, Evaluator};
 use crate::region::Mapping;
 use crate::ring::{Geometry, RequestProducer, Response, ResponseConsumer};
 
@@ -85,9 +85,9 @@ impl Session {
     /// Evaluates in this process and counts in the header that this client owns; returns that
     /// status's count too.
     #[inline]
-    pub(super) fn answer_local(&mut self, model: u16, x: &[f64]) -> (Answer, u64) {
-        let answer = self.local.answer(model, x);
-        (answer, self.requests.count_local(answer.status))
+    pub(super) fn evaluate_local(&mut self, model: u16, x: &[f64]) -> (Evaluation, u64) {
+        let evaluation = self.local.evaluate(model, x);
+        (evaluation, self.requests.count_local(evaluation.status))
     }
 
     pub(super) fn heartbeat_count(&self) -> u64 {

@@ -5,7 +5,7 @@
 //! `(x - mean) / scale` before it. A logistic model then takes `1 / (1 + exp(-d))` with the
 //! portable exponential of [`super::exp`], and class 1 when `d > 0`.
 //! Rust never contracts `a * b + c` by itself, so the same source gives the same bits with and
-//! without FMA. Any vector form must keep one request a lane.
+//! without FMA. Any vector form must keep one request an element.
 //!
 //! Nothing here allocates, panics or reads anything but its arguments.
 

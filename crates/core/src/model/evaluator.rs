@@ -1,17 +1,17 @@
-//! A model made ready to answer: its parameters in the form that evaluates fastest, and the
+//! A model made ready for requests: its parameters in the form that evaluates fastest, and the
 //! generation that every answer names. The worker and [`predict_local`] share it, so that a ring
 //! and a client's own process give the same bits and the same refusals.
 //!
 //! [`predict_local`]: crate::client::Client::predict_local
 
 use super::eval::{Output, Triple, all_finite, eval};
-use super::lanes::{self, LANES, Lane, Level};
+use super::simd::{self, Level, VECTOR_LEN, Vector};
 use super::{Kind, Model};
 use crate::abi::status;
 
 /// What an evaluation ends with.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer {
+pub struct Evaluation {
     /// First output, as bits; a quiet NaN unless the status is ok.
     pub y: u64,
     /// Second output, as bits; a quiet NaN unless the status is ok.
@@ -22,11 +22,18 @@ pub struct Answer {
     pub generation: u32,
 }
 
-impl Answer {
-    /// An answer without a prediction.
+impl Evaluation {
+    /// One that gives a prediction.
     #[inline]
-    pub fn refusal(status: u16, generation: u32) -> Answer {
-        Answer { y: f64::NAN.to_bits(), second: f64::NAN.to_bits(), status, generation }
+    pub(crate) fn prediction(output: Output, generation: u32) -> Evaluation {
+        let (y, second) = (output.y.to_bits(), output.second.to_bits());
+        Evaluation { y, second, status: status::OK, generation }
+    }
+
+    /// One that gives none.
+    #[inline]
+    pub fn refusal(status: u16, generation: u32) -> Evaluation {
+        Evaluation { y: f64::NAN.to_bits(), second: f64::NAN.to_bits(), status, generation }
     }
 }
 
@@ -66,18 +73,18 @@ impl Evaluator {
         self.generation
     }
 
-    /// Answers a request of three features.
+    /// Evaluates a request of three features.
     #[inline]
-    pub fn answer_triple(&self, x: [f64; 3]) -> Answer {
+    pub fn evaluate_triple(&self, x: [f64; 3]) -> Evaluation {
         match &self.form {
             Form::Linear(triple) => self.accept_linear(triple.linear_decision(x)),
-            Form::Logistic(triple) => self.answer_logistic(triple, x),
-            Form::Wide(_) => Answer::refusal(status::WIDTH_MISMATCH, self.generation),
+            Form::Logistic(triple) => self.evaluate_logistic(triple, x),
+            Form::Wide(_) => Evaluation::refusal(status::WIDTH_MISMATCH, self.generation),
         }
     }
 
     /// The prediction of a linear model of three features; `None` when this is not one or the
-    /// request has no answer. For callers that cannot wait for an [`Answer`] to pass through
+    /// request has no answer. For callers that cannot wait for an [`Evaluation`] to pass through
     /// memory.
     #[inline(always)]
     pub fn linear(&self, x: &[f64]) -> Option<f64> {
@@ -111,92 +118,85 @@ impl Evaluator {
         }
     }
 
-    /// Answers eight requests of three features at once, the same as
-    /// [`Evaluator::answer_triple`] one by one.
+    /// Evaluates eight requests of three features at once, the same as
+    /// [`Evaluator::evaluate_triple`] one by one.
     #[inline]
-    pub fn answer_lanes(&self, level: Level, x: &[Lane; 3]) -> [Answer; LANES] {
+    pub fn evaluate_vector(&self, level: Level, x: &[Vector; 3]) -> [Evaluation; VECTOR_LEN] {
         match &self.form {
             Form::Linear(triple) => {
-                let (decision, _) = lanes::eval(level, Kind::Linear, triple, x);
+                let (decision, _) = simd::eval(level, Kind::Linear, triple, x);
                 decision.map(|decision| self.accept_linear(decision))
             }
             Form::Logistic(triple) => {
-                let (decision, y) = lanes::eval(level, Kind::Logistic, triple, x);
-                core::array::from_fn(|lane| {
-                    let x = [x[0][lane], x[1][lane], x[2][lane]];
-                    self.accept_logistic(
-                        &x,
-                        decision[lane],
-                        Output::logistic(decision[lane], y[lane]),
-                    )
+                let (decision, y) = simd::eval(level, Kind::Logistic, triple, x);
+                core::array::from_fn(|at| {
+                    let x = [x[0][at], x[1][at], x[2][at]];
+                    self.accept_logistic(&x, decision[at], Output::logistic(decision[at], y[at]))
                 })
             }
-            Form::Wide(_) => [Answer::refusal(status::WIDTH_MISMATCH, self.generation); LANES],
+            Form::Wide(_) => {
+                [Evaluation::refusal(status::WIDTH_MISMATCH, self.generation); VECTOR_LEN]
+            }
         }
     }
 
-    /// Answers a request of any width.
+    /// Evaluates a request of any width.
     #[inline]
-    pub fn answer(&self, x: &[f64]) -> Answer {
+    pub fn evaluate(&self, x: &[f64]) -> Evaluation {
         match *x {
-            [a, b, c] => self.answer_triple([a, b, c]),
-            _ => self.answer_wide(x),
+            [a, b, c] => self.evaluate_triple([a, b, c]),
+            _ => self.evaluate_wide(x),
         }
     }
 
     // Out of line, so that a caller of the linear form stays small.
     #[inline(never)]
-    fn answer_logistic(&self, triple: &Triple, x: [f64; 3]) -> Answer {
+    fn evaluate_logistic(&self, triple: &Triple, x: [f64; 3]) -> Evaluation {
         let decision = triple.logistic_decision(x);
         self.accept_logistic(&x, decision, Output::of_decision(decision))
     }
 
     // Out of line, so that three features do not pay for the loops.
     #[inline(never)]
-    fn answer_wide(&self, x: &[f64]) -> Answer {
+    fn evaluate_wide(&self, x: &[f64]) -> Evaluation {
         let Form::Wide(model) = &self.form else {
-            return Answer::refusal(status::WIDTH_MISMATCH, self.generation);
+            return Evaluation::refusal(status::WIDTH_MISMATCH, self.generation);
         };
         if model.width() != x.len() {
-            return Answer::refusal(status::WIDTH_MISMATCH, self.generation);
+            return Evaluation::refusal(status::WIDTH_MISMATCH, self.generation);
         }
         let output = eval(model, x);
         if all_finite(x) && output.y.is_finite() {
             self.accept(output)
         } else {
-            Answer::refusal(status::BAD_INPUT, self.generation)
+            Evaluation::refusal(status::BAD_INPUT, self.generation)
         }
     }
 
     /// A feature that is not finite makes a linear sum infinite or NaN, whatever its weight, and so
     /// one comparison tells all.
     #[inline]
-    fn accept_linear(&self, decision: f64) -> Answer {
+    fn accept_linear(&self, decision: f64) -> Evaluation {
         if decision.is_finite() {
             self.accept(Output { y: decision, second: 0.0 })
         } else {
-            Answer::refusal(status::BAD_INPUT, self.generation)
+            Evaluation::refusal(status::BAD_INPUT, self.generation)
         }
     }
 
     /// As for a linear sum, but finite features may overflow a decision value whose probability is
     /// 0 or 1 all the same.
     #[inline]
-    fn accept_logistic(&self, x: &[f64; 3], decision: f64, output: Output) -> Answer {
+    fn accept_logistic(&self, x: &[f64; 3], decision: f64, output: Output) -> Evaluation {
         if decision.is_finite() || (all_finite(x) && output.y.is_finite()) {
             self.accept(output)
         } else {
-            Answer::refusal(status::BAD_INPUT, self.generation)
+            Evaluation::refusal(status::BAD_INPUT, self.generation)
         }
     }
 
     #[inline]
-    fn accept(&self, output: Output) -> Answer {
-        Answer {
-            y: output.y.to_bits(),
-            second: output.second.to_bits(),
-            status: status::OK,
-            generation: self.generation,
-        }
+    fn accept(&self, output: Output) -> Evaluation {
+        Evaluation::prediction(output, self.generation)
     }
 }

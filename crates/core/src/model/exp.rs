@@ -7,7 +7,7 @@
 //! exponential function in IEEE floating-point arithmetic", ACM TOMS 15 (1989). Error below one unit
 //! in the last place against `libm::exp`, two beyond 708 (held by a test).
 //!
-//! No branch depends on the data, so the same source serves one value and eight lanes.
+//! No branch depends on the data, so the same source serves one value and vectors of eight.
 
 /// Exponents in the table for each power of two.
 pub const STEPS: f64 = 128.0;

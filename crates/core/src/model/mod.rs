@@ -6,8 +6,8 @@ pub mod cell;
 pub mod eval;
 pub mod evaluator;
 pub mod exp;
-pub mod lanes;
 pub mod shared;
+pub mod simd;
 
 use std::fmt;
 use thiserror::Error;

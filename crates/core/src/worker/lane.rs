@@ -4,8 +4,8 @@ use super::models::ModelSet;
 use super::tally::Tally;
 use crate::abi::{self, FEATURE_COUNT_MAX, request};
 use crate::model::eval::Output;
-use crate::model::evaluator::Answer;
-use crate::model::lanes::{LANES, Level};
+use crate::model::evaluator::Evaluation;
+use crate::model::simd::{Level, VECTOR_LEN};
 use crate::region::Mapping;
 use crate::ring::{Geometry, Look, RequestConsumer, Response, ResponseProducer};
 use crate::sys::clock;
@@ -40,7 +40,7 @@ pub(super) struct Desk<'w> {
 }
 
 #[inline]
-fn response(answer: &Answer, echo: u64, epoch: u64, stamps: (u64, u64)) -> Response {
+fn response(answer: &Evaluation, echo: u64, epoch: u64, stamps: (u64, u64)) -> Response {
     Response {
         y: answer.y,
         second: answer.second,
@@ -124,7 +124,7 @@ impl Lane {
             return false;
         }
         let (meta, bits) = self.requests.read_triple(0);
-        let Some(row) = models.row(meta).filter(|_| meta & request::FLAG_STAMP == 0) else {
+        let Some(row) = models.evaluator(meta).filter(|_| meta & request::FLAG_STAMP == 0) else {
             return false;
         };
         let Some(output) = row.outputs(bits.map(f64::from_bits)) else { return false };
@@ -178,7 +178,7 @@ impl Lane {
             if meta & request::FLAG_STAMP != 0 {
                 break;
             }
-            let Some(row) = desk.models.row(meta) else { break };
+            let Some(row) = desk.models.evaluator(meta) else { break };
             let Some(y) = row.linear(&bits.map(f64::from_bits)) else { break };
             let sequence = first + count as u64;
             let response = plain(
@@ -219,7 +219,7 @@ impl Lane {
         let stamped = meta & request::FLAG_STAMP != 0;
         let sampled = desk.tally.sample_is_due();
         let t_received = if stamped || sampled { clock::tsc() } else { 0 };
-        let answer = desk.models.answer_triple(meta, bits);
+        let answer = desk.models.evaluate_triple(meta, bits);
         let sequence = self.requests.position();
         let echo = abi::echo(sequence, meta, bits.into_iter());
         self.requests.advance(1);
@@ -231,7 +231,7 @@ impl Lane {
     fn publish(
         &mut self,
         sequence: u64,
-        answer: &Answer,
+        answer: &Evaluation,
         echo: u64,
         stamped: bool,
         (t_received, sampled): (u64, bool),
@@ -246,13 +246,13 @@ impl Lane {
         }
     }
 
-    /// Answers the first of `ready` requests of three features, at most [`LANES`], at once.
+    /// Answers the first of `ready` requests of three features, at most [`VECTOR_LEN`], at once.
     #[inline(never)]
     fn answer_many(&mut self, ready: usize, desk: &mut Desk<'_>) -> usize {
-        let count = ready.min(LANES);
+        let count = ready.min(VECTOR_LEN);
         let first = self.requests.position();
-        let mut metas = [0; LANES];
-        let mut bits = [[0; 3]; LANES];
+        let mut metas = [0; VECTOR_LEN];
+        let mut bits = [[0; 3]; VECTOR_LEN];
         let mut flags = 0;
         for (ahead, (meta, bits)) in metas.iter_mut().zip(&mut bits).take(count).enumerate() {
             (*meta, *bits) = self.requests.read_triple(ahead);
@@ -263,7 +263,7 @@ impl Lane {
         let sampled = desk.tally.samples(count as u32 - 1);
         let timed = sampled || flags & request::FLAG_STAMP != 0;
         let t_received = if timed { clock::tsc() } else { 0 };
-        let answers = desk.models.answer_lanes(desk.level, &metas, &bits, count);
+        let answers = desk.models.evaluate_vector(desk.level, &metas, &bits, count);
         let t_done = if timed { clock::tsc() } else { 0 };
         let mut ok_count = 0;
         for (ahead, answer) in answers.iter().take(count).enumerate() {
@@ -309,7 +309,7 @@ impl Lane {
         let meta = self.requests.read(x);
         let stamped = meta & request::FLAG_STAMP != 0;
         let t_received = if stamped && !sampled { clock::tsc() } else { early };
-        let answer = desk.models.answer(meta, x);
+        let answer = desk.models.evaluate(meta, x);
         let sequence = self.requests.position();
         let echo = abi::echo(sequence, meta, x.iter().map(|value| value.to_bits()));
         self.requests.advance(1);

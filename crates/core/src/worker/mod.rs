@@ -17,7 +17,7 @@ pub use tally::Tally;
 use crate::abi::FEATURE_COUNT_MAX;
 use crate::idle::{Idle, IdleStrategy};
 use crate::model::cell::Reader;
-use crate::model::lanes::Level;
+use crate::model::simd::Level;
 use crate::ring::Look;
 use lane::{Desk, Served};
 use mailbox::Order;

@@ -2,67 +2,67 @@
 
 use crate::abi::{MODEL_COUNT_MAX, request, status};
 use crate::model::Model;
-use crate::model::evaluator::{Answer, Evaluator};
-use crate::model::lanes::{LANES, Lane, Level};
+use crate::model::evaluator::{Evaluation, Evaluator};
+use crate::model::simd::{Level, VECTOR_LEN, Vector};
 
 /// The table of served models.
 #[derive(Debug, Default)]
 pub struct ModelSet {
-    rows: [Option<Evaluator>; MODEL_COUNT_MAX],
+    evaluators: [Option<Evaluator>; MODEL_COUNT_MAX],
 }
 
 impl ModelSet {
     /// Puts a model at `id`; an `id` beyond the table is ignored.
     pub fn insert(&mut self, id: usize, generation: u32, model: &Model) {
-        if let Some(row) = self.rows.get_mut(id) {
-            *row = Some(Evaluator::new(generation, model));
+        if let Some(place) = self.evaluators.get_mut(id) {
+            *place = Some(Evaluator::new(generation, model));
         }
     }
 
-    /// Answers a request of three features, given as the bits that were read.
+    /// Evaluates a request of three features, given as the bits that were read.
     #[inline]
-    pub fn answer_triple(&self, meta: u64, bits: [u64; 3]) -> Answer {
-        match self.row(meta) {
-            Some(row) => row.answer_triple(bits.map(f64::from_bits)),
-            None => Answer::refusal(status::UNKNOWN_MODEL, 0),
+    pub fn evaluate_triple(&self, meta: u64, bits: [u64; 3]) -> Evaluation {
+        match self.evaluator(meta) {
+            Some(evaluator) => evaluator.evaluate_triple(bits.map(f64::from_bits)),
+            None => Evaluation::refusal(status::UNKNOWN_MODEL, 0),
         }
     }
 
-    /// Answers the first `count` of eight requests of three features; what the others get means
+    /// Evaluates the first `count` of eight requests of three features; what the others get means
     /// nothing. Requests for one model are evaluated at once.
     #[inline]
-    pub fn answer_lanes(
+    pub fn evaluate_vector(
         &self,
         level: Level,
-        metas: &[u64; LANES],
-        bits: &[[u64; 3]; LANES],
+        metas: &[u64; VECTOR_LEN],
+        bits: &[[u64; 3]; VECTOR_LEN],
         count: usize,
-    ) -> [Answer; LANES] {
+    ) -> [Evaluation; VECTOR_LEN] {
         let model = |meta: u64| meta & request::MODEL_MASK;
         let alike = metas.iter().take(count).all(|&meta| model(meta) == model(metas[0]));
-        match self.row(metas[0]) {
-            Some(row) if alike => {
-                let x: [Lane; 3] = core::array::from_fn(|feature| {
-                    core::array::from_fn(|lane| f64::from_bits(bits[lane][feature]))
+        match self.evaluator(metas[0]) {
+            Some(evaluator) if alike => {
+                let x: [Vector; 3] = core::array::from_fn(|feature| {
+                    core::array::from_fn(|at| f64::from_bits(bits[at][feature]))
                 });
-                row.answer_lanes(level, &x)
+                evaluator.evaluate_vector(level, &x)
             }
-            _ => core::array::from_fn(|lane| self.answer_triple(metas[lane], bits[lane])),
+            _ => core::array::from_fn(|at| self.evaluate_triple(metas[at], bits[at])),
         }
     }
 
-    /// Answers a request of any width.
+    /// Evaluates a request of any width.
     #[inline]
-    pub fn answer(&self, meta: u64, x: &[f64]) -> Answer {
-        match self.row(meta) {
-            Some(row) => row.answer(x),
-            None => Answer::refusal(status::UNKNOWN_MODEL, 0),
+    pub fn evaluate(&self, meta: u64, x: &[f64]) -> Evaluation {
+        match self.evaluator(meta) {
+            Some(evaluator) => evaluator.evaluate(x),
+            None => Evaluation::refusal(status::UNKNOWN_MODEL, 0),
         }
     }
 
     /// The model that a request is for.
     #[inline]
-    pub(super) fn row(&self, meta: u64) -> Option<&Evaluator> {
-        self.rows.get((meta & request::MODEL_MASK) as usize)?.as_ref()
+    pub(super) fn evaluator(&self, meta: u64) -> Option<&Evaluator> {
+        self.evaluators.get((meta & request::MODEL_MASK) as usize)?.as_ref()
     }
 }

@@ -6,8 +6,8 @@ use arrow_array::{ArrayRef, Float64Array, Int32Array};
 use arrow_schema::{DataType, Field};
 use factord_core::abi::status;
 use factord_core::model::Kind;
-use factord_core::model::evaluator::{Answer, Evaluator};
-use factord_core::model::lanes::{LANES, Lane, Level};
+use factord_core::model::evaluator::{Evaluation, Evaluator};
+use factord_core::model::simd::{Level, VECTOR_LEN, Vector};
 use factord_models::file::Artifact;
 use std::sync::Arc;
 
@@ -122,13 +122,13 @@ impl Models {
             let mut classes =
                 Vec::with_capacity(if member.kind == Kind::Linear { 0 } else { count });
             let logistic = member.kind == Kind::Logistic;
-            member.answers(self.level, x, count, |answer| {
-                if answer.status != status::OK {
+            member.evaluate(self.level, x, count, |evaluation| {
+                if evaluation.status != status::OK {
                     bad.push(values.len());
                 }
-                values.push(f64::from_bits(answer.y));
+                values.push(f64::from_bits(evaluation.y));
                 if logistic {
-                    classes.push(i32::from(f64::from_bits(answer.second) > 0.0));
+                    classes.push(i32::from(f64::from_bits(evaluation.second) > 0.0));
                 }
             });
             columns.push(Column::Value(values));
@@ -143,23 +143,23 @@ impl Models {
 }
 
 impl Member {
-    /// Answers every row, in order; eight at a time where there are three features.
-    fn answers(&self, level: Level, x: &[&[f64]], count: usize, mut take: impl FnMut(Answer)) {
+    /// Evaluates every row, in order; eight at a time where there are three features.
+    fn evaluate(&self, level: Level, x: &[&[f64]], count: usize, mut take: impl FnMut(Evaluation)) {
         let mut row = 0;
         if let [a, b, c] = *self.inputs {
-            let x = [x[a], x[b], x[c]].map(|column| column.as_chunks::<LANES>().0);
+            let x = [x[a], x[b], x[c]].map(|column| column.as_chunks::<VECTOR_LEN>().0);
             for ((a, b), c) in x[0].iter().zip(x[1]).zip(x[2]) {
-                let lanes: [Lane; 3] = [*a, *b, *c];
-                self.evaluator.answer_lanes(level, &lanes).into_iter().for_each(&mut take);
+                let x: [Vector; 3] = [*a, *b, *c];
+                self.evaluator.evaluate_vector(level, &x).into_iter().for_each(&mut take);
             }
-            row = count - count % LANES;
+            row = count - count % VECTOR_LEN;
         }
         let columns: Vec<&[f64]> = self.inputs.iter().map(|&input| x[input]).collect();
         let mut features = Vec::with_capacity(columns.len());
         for row in row..count {
             features.clear();
             features.extend(columns.iter().map(|column| column[row]));
-            take(self.evaluator.answer(&features));
+            take(self.evaluator.evaluate(&features));
         }
     }
 }

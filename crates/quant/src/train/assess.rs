@@ -11,7 +11,7 @@ use super::scratch::{Part, Scratch, Tile};
 use super::split::Split;
 use super::trainee::Trainee;
 use factord_core::model::Model;
-use factord_core::model::lanes::{self, Level};
+use factord_core::model::simd::{self, Level};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -224,7 +224,7 @@ impl Examiner<'_> {
         let level = Level::best();
         let decide = |model: &Model| {
             let mut decisions = vec![0.0; y.len()];
-            lanes::decide(level, model, &x, &mut decisions);
+            simd::decide(level, model, &x, &mut decisions);
             decisions
         };
         let known = Known { y, last, rolling };
@@ -236,7 +236,7 @@ impl Examiner<'_> {
         });
         let class = trainee.logistic.as_ref().map(decide).map(|decisions| {
             let mut probabilities = vec![0.0; decisions.len()];
-            lanes::probabilities(level, &decisions, &mut probabilities);
+            simd::probabilities(level, &decisions, &mut probabilities);
             let both = (decisions, probabilities);
             level.run(
                 #[inline(always)]

@@ -1,13 +1,13 @@
 //! What a model and its baselines come to on some rows, column by column, and the sums of it.
 //!
-//! Sums are taken in [`LANES`] lanes that are added at the end: the same bits at every
-//! [`Level`](factord_core::model::lanes::Level).
+//! Sums are taken in vectors of [`VECTOR_LEN`] that are added up at the end: the same bits at every
+//! [`Level`](factord_core::model::simd::Level).
 
 use super::figures::{BINS, Class, ClassRow, Line, LineRow, PROBABILITY_MIN};
 use super::logistic::dot;
 use super::plots::Scale;
 use super::trainee::Trainee;
-use factord_core::model::lanes::LANES;
+use factord_core::model::simd::VECTOR_LEN;
 use std::ops::Range;
 
 /// The target of some rows, and the baselines' values known: NaN where there is none yet.
@@ -158,13 +158,16 @@ impl ClassColumns {
             ],
             ..Class::new(false)
         };
-        // Sixteen factors a lane do not underflow.
-        for some in self.likelihood[rows].chunks(16 * LANES) {
-            let mut lanes = [1.0; LANES];
-            for some in some.chunks(LANES) {
-                lanes.iter_mut().zip(some).for_each(|(lane, likelihood)| *lane *= likelihood);
+        // Sixteen factors an element do not underflow.
+        for some in self.likelihood[rows].chunks(16 * VECTOR_LEN) {
+            let mut products = [1.0; VECTOR_LEN];
+            for some in some.chunks(VECTOR_LEN) {
+                products
+                    .iter_mut()
+                    .zip(some)
+                    .for_each(|(product, likelihood)| *product *= likelihood);
             }
-            lanes.into_iter().for_each(|lane| sums.multiply(lane));
+            products.into_iter().for_each(|product| sums.multiply(product));
         }
         sums
     }
@@ -180,9 +183,9 @@ impl ClassColumns {
 /// The sum of what a function makes of values.
 #[inline(always)]
 fn sum(values: &[f64], of: impl Fn(f64) -> f64) -> f64 {
-    let (lanes, rest) = values.as_chunks::<LANES>();
-    let mut sums = [0.0; LANES];
-    for values in lanes {
+    let (vectors, rest) = values.as_chunks::<VECTOR_LEN>();
+    let mut sums = [0.0; VECTOR_LEN];
+    for values in vectors {
         sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += of(value));
     }
     sums.iter_mut().zip(rest).for_each(|(sum, &value)| *sum += of(value));

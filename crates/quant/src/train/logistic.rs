@@ -9,7 +9,7 @@ use super::TrainError;
 use super::mark::{self, Selection};
 use super::scratch::{Part, Scratch, TILE_ROWS, Tile};
 use factord_core::model::exp::exp;
-use factord_core::model::lanes::{LANES, Level};
+use factord_core::model::simd::{Level, VECTOR_LEN};
 use nalgebra::{DMatrix, DVector};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -122,11 +122,11 @@ impl Slope {
 /// The sum of products of `a` and `b` less `mean`, in an order that is the same at every [`Level`].
 #[inline(always)]
 pub(super) fn dot(a: &[f64], b: &[f64], mean: f64) -> f64 {
-    let (a, b) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    let mut sums = [0.0; LANES];
+    let (a, b) = (a.as_chunks::<VECTOR_LEN>(), b.as_chunks::<VECTOR_LEN>());
+    let mut sums = [0.0; VECTOR_LEN];
     for (a, b) in a.0.iter().zip(b.0) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * (b[lane] - mean);
+        for at in 0..VECTOR_LEN {
+            sums[at] += a[at] * (b[at] - mean);
         }
     }
     sums.iter_mut().zip(a.1.iter().zip(b.1)).for_each(|(sum, (a, b))| *sum += a * (b - mean));

@@ -1,6 +1,6 @@
 //! What the columns are like, before anything is fitted to them.
 
-use factord_core::model::lanes::LANES;
+use factord_core::model::simd::VECTOR_LEN;
 
 /// What was seen of a column: enough to choose units.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,15 +28,15 @@ impl Seen {
             self.first = first;
         }
         let first = self.first;
-        let (mut sums, mut squares) = ([0.0; LANES], [0.0; LANES]);
-        let (mut min, mut max) = ([first; LANES], [first; LANES]);
-        for values in values.chunks(LANES) {
-            for (lane, &value) in values.iter().enumerate() {
+        let (mut sums, mut squares) = ([0.0; VECTOR_LEN], [0.0; VECTOR_LEN]);
+        let (mut min, mut max) = ([first; VECTOR_LEN], [first; VECTOR_LEN]);
+        for values in values.chunks(VECTOR_LEN) {
+            for (at, &value) in values.iter().enumerate() {
                 let moved = value - first;
-                sums[lane] += moved;
-                squares[lane] += moved * moved;
-                min[lane] = if value < min[lane] { value } else { min[lane] };
-                max[lane] = if value > max[lane] { value } else { max[lane] };
+                sums[at] += moved;
+                squares[at] += moved * moved;
+                min[at] = if value < min[at] { value } else { min[at] };
+                max[at] = if value > max[at] { value } else { max[at] };
             }
         }
         self.sum += sums.iter().sum::<f64>();

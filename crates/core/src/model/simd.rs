@@ -1,22 +1,23 @@
-//! Several requests of three features evaluated at once, one a lane: the same bits as
-//! [`super::eval`], lane by lane.
+//! Several requests of three features evaluated at once, in vectors: the same bits as
+//! [`super::eval`], element by element.
 //!
-//! The arithmetic is written once, over arrays of eight, in an order that gives every lane exactly
-//! the operations of the scalar form; the compiler turns it into vector instructions of the level
-//! chosen at start. Rust never fuses a product and a sum, so no level changes a bit. The same holds
-//! of columns: [`decide`] and [`probabilities`] are [`super::eval`] row by row, for any width.
+//! The arithmetic is written once, over arrays of eight, in an order that gives every element
+//! exactly the operations of the scalar form; the compiler turns it into vector instructions of the
+//! level chosen at start. Rust never fuses a product and a sum, so no level changes a bit. The same
+//! holds of columns: [`decide`] and [`probabilities`] are [`super::eval`] row by row, for any
+//! width.
 
 use super::eval::{Triple, probability};
 use super::{Kind, Model};
 use crate::vectors::Instructions;
 pub use crate::vectors::Level;
 
-/// Requests evaluated at once.
+/// Elements of a vector: requests evaluated at once.
 // 8: one AVX-512 register a feature, or two of AVX.
-pub const LANES: usize = 8;
+pub const VECTOR_LEN: usize = 8;
 
-/// One feature, or one result, of each lane.
-pub type Lane = [f64; LANES];
+/// One feature, or one result, of each request.
+pub type Vector = [f64; VECTOR_LEN];
 
 /// Writes the decision values of rows, whose feature `j` is the column `x[j]`.
 pub fn decide(level: Level, model: &Model, x: &[&[f64]], decisions: &mut [f64]) {
@@ -64,7 +65,7 @@ pub fn probabilities(level: Level, decisions: &[f64], probabilities: &mut [f64])
 /// Evaluates eight requests: `x[i]` holds feature `i` of each. Returns decision values and first
 /// outputs.
 #[inline]
-pub fn eval(level: Level, kind: Kind, triple: &Triple, x: &[Lane; 3]) -> (Lane, Lane) {
+pub fn eval(level: Level, kind: Kind, triple: &Triple, x: &[Vector; 3]) -> (Vector, Vector) {
     match level.instructions() {
         Instructions::Baseline => run(kind, triple, x),
         #[cfg(target_arch = "x86_64")]
@@ -78,38 +79,38 @@ pub fn eval(level: Level, kind: Kind, triple: &Triple, x: &[Lane; 3]) -> (Lane, 
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn run_avx2(kind: Kind, triple: &Triple, x: &[Lane; 3]) -> (Lane, Lane) {
+fn run_avx2(kind: Kind, triple: &Triple, x: &[Vector; 3]) -> (Vector, Vector) {
     run(kind, triple, x)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq")]
-fn run_avx512(kind: Kind, triple: &Triple, x: &[Lane; 3]) -> (Lane, Lane) {
+fn run_avx512(kind: Kind, triple: &Triple, x: &[Vector; 3]) -> (Vector, Vector) {
     run(kind, triple, x)
 }
 
 #[inline(always)]
-fn run(kind: Kind, triple: &Triple, x: &[Lane; 3]) -> (Lane, Lane) {
-    let of = |lane: usize| [x[0][lane], x[1][lane], x[2][lane]];
+fn run(kind: Kind, triple: &Triple, x: &[Vector; 3]) -> (Vector, Vector) {
+    let of = |at: usize| [x[0][at], x[1][at], x[2][at]];
     match kind {
         Kind::Linear => {
-            let decision = each(|lane| triple.linear_decision(of(lane)));
+            let decision = each(|at| triple.linear_decision(of(at)));
             (decision, decision)
         }
         Kind::Logistic => {
-            let decision = each(|lane| triple.logistic_decision(of(lane)));
-            (decision, each(|lane| probability(decision[lane])))
+            let decision = each(|at| triple.logistic_decision(of(at)));
+            (decision, each(|at| probability(decision[at])))
         }
     }
 }
 
 #[inline(always)]
-fn each(mut value: impl FnMut(usize) -> f64) -> Lane {
-    let mut lanes = [0.0; LANES];
-    for (lane, slot) in lanes.iter_mut().enumerate() {
-        *slot = value(lane);
+fn each(mut value: impl FnMut(usize) -> f64) -> Vector {
+    let mut vector = [0.0; VECTOR_LEN];
+    for (at, element) in vector.iter_mut().enumerate() {
+        *element = value(at);
     }
-    lanes
+    vector
 }
 
 #[cfg(test)]
@@ -184,20 +185,20 @@ mod tests {
                         _ => (bits >> 11) as f64 / (1u64 << 53) as f64 * 4.0 - 1.5,
                     }
                 };
-                let x: [Lane; 3] = core::array::from_fn(|_| core::array::from_fn(|_| value()));
+                let x: [Vector; 3] = core::array::from_fn(|_| core::array::from_fn(|_| value()));
                 for level in Level::available() {
                     let (decision, y) = eval(level, model.kind(), &triple, &x);
-                    for lane in 0..LANES {
+                    for at in 0..VECTOR_LEN {
                         let output = match model.kind() {
-                            Kind::Linear => Output { y: y[lane], second: 0.0 },
-                            Kind::Logistic => Output::logistic(decision[lane], y[lane]),
+                            Kind::Linear => Output { y: y[at], second: 0.0 },
+                            Kind::Logistic => Output::logistic(decision[at], y[at]),
                         };
-                        let one = eval_one(&model, &[x[0][lane], x[1][lane], x[2][lane]]);
+                        let one = eval_one(&model, &[x[0][at], x[1][at], x[2][at]]);
                         let same = |a: f64, b: f64| {
                             a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
                         };
-                        assert!(same(one.y, output.y), "{level:?} lane {lane}: {one:?} {output:?}");
-                        assert!(same(one.second, output.second), "{level:?} lane {lane}");
+                        assert!(same(one.y, output.y), "{level:?} at {at}: {one:?} {output:?}");
+                        assert!(same(one.second, output.second), "{level:?} at {at}");
                     }
                 }
             }
