@@ -83,7 +83,7 @@ impl Rig {
         let (worker_resp, resp) = mapped("resp", geometry.resp_lines());
         let lane = Lane::new(self.clients.len() as u64 + 1, geometry, worker_req, worker_resp);
         assert!(self.handle.attach(lane));
-        self.worker.take_orders();
+        self.worker.take_changes();
         self.clients.push(Client {
             requests: RequestProducer::new(req, geometry),
             responses: ResponseConsumer::new(resp, geometry),
@@ -179,7 +179,7 @@ fn narrow_lanes_stand_first_whoever_comes_and_goes() {
         if here.len() > 5 && choice.is_multiple_of(2) {
             let gone = here.swap_remove(choice / 2 % here.len());
             assert!(rig.handle.detach(gone as u64 + 1));
-            rig.worker.take_orders();
+            rig.worker.take_changes();
             let returned = rig.handle.take_returned().unwrap();
             assert_eq!(returned.client_id(), gone as u64 + 1);
         } else {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// A change to the worker's lanes.
 #[derive(Debug)]
-pub(super) enum Order {
+pub(super) enum Change {
     Attach(Lane),
     Detach(u64),
 }
@@ -19,7 +19,7 @@ pub(super) enum Order {
 struct Shared {
     rings: CachePadded<AtomicU64>,
     stop: CachePadded<AtomicU64>,
-    orders: ArrayQueue<Order>,
+    changes: ArrayQueue<Change>,
     returns: ArrayQueue<Lane>,
 }
 
@@ -42,7 +42,7 @@ pub fn mailbox(lane_count_max: usize) -> (Handle, Mailbox) {
         rings: CachePadded::new(AtomicU64::new(0)),
         stop: CachePadded::new(AtomicU64::new(0)),
         // Each lane is attached once and detached once, so twice the lanes never fills.
-        orders: ArrayQueue::new(2 * lane_count_max.max(1)),
+        changes: ArrayQueue::new(2 * lane_count_max.max(1)),
         returns: ArrayQueue::new(lane_count_max.max(1)),
     });
     (Handle { shared: shared.clone() }, Mailbox { shared, seen: 0 })
@@ -51,21 +51,21 @@ pub fn mailbox(lane_count_max: usize) -> (Handle, Mailbox) {
 impl Handle {
     /// Hands a lane over; tells whether there was room. A lane without room is dropped.
     pub fn attach(&self, lane: Lane) -> bool {
-        self.order(Order::Attach(lane))
+        self.change(Change::Attach(lane))
     }
 
-    /// Asks for a lane back; tells whether the order was taken.
+    /// Asks for a lane back; tells whether that was taken.
     pub fn detach(&self, client_id: u64) -> bool {
-        self.order(Order::Detach(client_id))
+        self.change(Change::Detach(client_id))
     }
 
-    fn order(&self, order: Order) -> bool {
-        let taken = self.shared.orders.push(order).is_ok();
+    fn change(&self, change: Change) -> bool {
+        let taken = self.shared.changes.push(change).is_ok();
         self.ring();
         taken
     }
 
-    /// Makes the worker look at its orders and its models.
+    /// Makes the worker look at what has changed: its lanes, its models.
     pub fn ring(&self) {
         // SYNC(mailbox.rings): pairs with the Acquire load in `Mailbox::rang`.
         self.shared.rings.fetch_add(1, Ordering::Release);
@@ -95,9 +95,9 @@ impl Mailbox {
         rang
     }
 
-    /// Takes the next order.
-    pub(super) fn take_order(&self) -> Option<Order> {
-        self.shared.orders.pop()
+    /// Takes the next change.
+    pub(super) fn take_change(&self) -> Option<Change> {
+        self.shared.changes.pop()
     }
 
     /// Gives a lane back. The queue has room for every lane there can be.

@@ -20,7 +20,7 @@ use crate::model::cell::Reader;
 use crate::model::simd::Level;
 use crate::ring::Look;
 use lane::{Desk, Served};
-use mailbox::Order;
+use mailbox::Change;
 use std::hint::black_box;
 use std::mem::MaybeUninit;
 
@@ -103,7 +103,7 @@ impl Worker {
         let sleeps = matches!(strategy, IdleStrategy::Yield | IdleStrategy::Backoff);
         // The event loop.
         loop {
-            if self.mailbox.rang() && self.take_orders() {
+            if self.mailbox.rang() && self.take_changes() {
                 return;
             }
             if self.turn() == 0 {
@@ -214,11 +214,11 @@ impl Worker {
 
     /// Adopts new models, takes and gives back lanes; tells whether to stop.
     #[cold]
-    fn take_orders(&mut self) -> bool {
+    fn take_changes(&mut self) -> bool {
         self.models.adopt();
-        while let Some(order) = self.mailbox.take_order() {
-            match order {
-                Order::Attach(lane) if self.lanes.len() < self.lanes.capacity() => {
+        while let Some(change) = self.mailbox.take_change() {
+            match change {
+                Change::Attach(lane) if self.lanes.len() < self.lanes.capacity() => {
                     let narrow = lane.is_narrow();
                     self.lanes.push(lane);
                     if narrow {
@@ -228,8 +228,8 @@ impl Worker {
                     }
                 }
                 // No room: the lane goes straight back, and its client is told.
-                Order::Attach(lane) => self.mailbox.give_back(lane),
-                Order::Detach(client_id) => {
+                Change::Attach(lane) => self.mailbox.give_back(lane),
+                Change::Detach(client_id) => {
                     if let Some(index) = self.lanes.iter().position(|l| l.client_id() == client_id)
                     {
                         self.release(index);
