@@ -159,7 +159,7 @@ fn narrow_lanes_share_a_round_of_bounded_work() {
                 assert!(turns <= round, "not looked at in a round of {round} turns");
             }
             // The lane that was busy last has a turn more for each four.
-            let share = (ROUND_REQUESTS / neighbours).clamp(1, BATCH);
+            let share = (ROUND_REQUESTS / neighbours).clamp(1, VISIT_REQUESTS);
             let bound = (COLD_LOOKS + 1) * round * share;
             assert!(others <= bound, "{neighbours}, wait {wait}: {others} of {bound} before");
             // And from another place of the round.

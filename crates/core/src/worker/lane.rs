@@ -1,8 +1,21 @@
-//! A lane: the worker's end of one channel, and the service of the requests that wait in it.
+//! A lane: the worker's end of one channel, and the ways to answer the requests that wait in it.
+//!
+//! | way | taken for | why |
+//! |---|---|---|
+//! | `answer_one` | three features, and nothing waits behind it | its outputs stay in registers |
+//! | `answer_linear` | three features, linear models | gathering eight costs more than they do |
+//! | `answer_timed` | three features, timed | the clock is read around this one alone |
+//! | `answer_vector` | three features, up to eight at once | divisions, exponentials in vectors |
+//! | `answer_any` | any other number of features | they are read in a loop, into memory |
+//!
+//! Requests of three features try their ways in this order. One is timed when it asks for time
+//! stamps, or is the one in 64 whose service time goes into the histogram; the first two ways leave
+//! it to the others, as they do one that gets a refusal instead of a prediction. Should the second
+//! of eight or a later one be timed, it has the times of all eight. All ways give the same bits.
 
 use super::models::ModelSet;
 use super::tally::Tally;
-use crate::abi::{self, FEATURE_COUNT_MAX, request};
+use crate::abi::{self, FEATURE_COUNT_MAX, request, status};
 use crate::model::eval::Output;
 use crate::model::evaluator::Evaluation;
 use crate::model::simd::{Level, VECTOR_LEN};
@@ -39,47 +52,45 @@ pub(super) struct Desk<'w> {
     pub(super) tally: &'w mut Tally,
 }
 
-#[inline]
-fn response(answer: &Evaluation, echo: u64, epoch: u64, stamps: (u64, u64)) -> Response {
-    Response {
-        y: answer.y,
-        second: answer.second,
-        verdict: abi::verdict(answer.status, 0, answer.generation),
-        echo,
-        epoch,
-        t_received: stamps.0,
-        t_done: stamps.1,
-    }
-}
-
-/// A prediction without time stamps.
-#[inline]
-fn plain(
-    sequence: u64,
-    meta: u64,
-    bits: [u64; 3],
-    output: Output,
-    generation: u32,
-    epoch: u64,
-) -> Response {
-    Response {
-        y: output.y.to_bits(),
-        second: output.second.to_bits(),
-        verdict: abi::verdict(abi::status::OK, 0, generation),
-        echo: abi::echo(sequence, meta, bits.into_iter()),
-        epoch,
-        t_received: 0,
-        t_done: 0,
-    }
-}
-
-/// What came of one look at a lane.
+/// What came of a visit to a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Served {
+pub(super) enum Visit {
     /// This many requests were answered.
-    Count(usize),
+    Answered(usize),
     /// The client broke the protocol once too often.
     Broken,
+}
+
+#[inline]
+fn is_stamped(meta: u64) -> bool {
+    meta & request::FLAG_STAMP != 0
+}
+
+/// The answer to a request, with the two times if it asks for them.
+#[inline]
+fn response(
+    meta: u64,
+    echo: u64,
+    evaluation: &Evaluation,
+    times: (u64, u64),
+    epoch: u64,
+) -> Response {
+    let (t_received, t_done) = if is_stamped(meta) { times } else { (0, 0) };
+    Response {
+        y: evaluation.y,
+        second: evaluation.second,
+        verdict: abi::verdict(evaluation.status, 0, evaluation.generation),
+        echo,
+        epoch,
+        t_received,
+        t_done,
+    }
+}
+
+/// The clock, read only when somebody wants to know.
+#[inline]
+fn clock_if(wanted: bool) -> u64 {
+    if wanted { clock::tsc() } else { 0 }
 }
 
 impl Lane {
@@ -116,7 +127,7 @@ impl Lane {
     }
 
     /// Answers the one request that is ready, if it is of three features, not to be timed, and has
-    /// an answer; tells whether it did.
+    /// a prediction; tells whether it did.
     #[inline(always)]
     pub(super) fn answer_one(&mut self, models: &ModelSet, epoch: u64, tally: &mut Tally) -> bool {
         if self.feature_count != 3 || self.requests.ready_behind(1) > 0 || tally.until_sample() == 0
@@ -124,46 +135,38 @@ impl Lane {
             return false;
         }
         let (meta, bits) = self.requests.read_triple(0);
-        let Some(row) = models.evaluator(meta).filter(|_| meta & request::FLAG_STAMP == 0) else {
+        let Some(evaluator) = models.evaluator(meta).filter(|_| !is_stamped(meta)) else {
             return false;
         };
-        let Some(output) = row.outputs(bits.map(f64::from_bits)) else { return false };
+        let Some(output) = evaluator.outputs(bits.map(f64::from_bits)) else { return false };
+        let evaluation = Evaluation::prediction(output, evaluator.generation());
         let sequence = self.requests.position();
-        let response = plain(sequence, meta, bits, output, row.generation(), epoch);
-        self.responses.push(sequence, &response);
-        self.requests.advance(1);
-        tally.skip(1);
-        tally.answered(abi::status::OK, 1);
+        self.publish(sequence, meta, bits, &evaluation, (0, 0), epoch);
+        self.pass(1, tally);
         true
     }
 
-    /// Answers the requests that wait, at most `limit` of them, which is above 0, and of wide ones
+    /// Answers the requests that wait, at least one and at most `limit` of them, and of wide ones
     /// no more than [`VISIT_WORDS`].
     #[inline]
-    pub(super) fn serve(&mut self, limit: usize, desk: &mut Desk<'_>) -> Served {
-        match self.requests.look() {
-            Look::Ready if self.feature_count == 3 => {
-                let ready = 1 + self.requests.ready_behind(limit - 1);
-                self.answer_run(ready, desk)
-            }
-            Look::Ready => {
-                let visit = VISIT_WORDS / (REQUEST_WORDS + self.feature_count);
-                self.serve_wide(visit.min(limit), desk)
-            }
-            Look::Empty => Served::Count(0),
-            Look::Violation => self.violation(desk.tally),
+    pub(super) fn answer(&mut self, limit: usize, desk: &mut Desk<'_>) -> Visit {
+        if self.feature_count == 3 {
+            let ready = 1 + self.requests.ready_behind(limit - 1);
+            return self.answer_triples(ready, desk);
         }
+        let most = VISIT_WORDS / (REQUEST_WORDS + self.feature_count);
+        self.answer_each(most.min(limit), desk)
     }
 
     /// Answers `ready` requests of three features.
     #[inline(never)]
-    fn answer_run(&mut self, ready: usize, desk: &mut Desk<'_>) -> Served {
+    fn answer_triples(&mut self, ready: usize, desk: &mut Desk<'_>) -> Visit {
         let mut left = ready;
         while left > 0 {
             left -= self.answer_linear(left, desk);
             left -= self.answer_others(left, desk);
         }
-        Served::Count(ready)
+        Visit::Answered(ready)
     }
 
     /// Answers requests for linear models, up to the first of another kind or the first that is to
@@ -175,26 +178,18 @@ impl Lane {
         let mut count = 0;
         while count < limit {
             let (meta, bits) = self.requests.read_triple(count);
-            if meta & request::FLAG_STAMP != 0 {
+            if is_stamped(meta) {
                 break;
             }
-            let Some(row) = desk.models.evaluator(meta) else { break };
-            let Some(y) = row.linear(&bits.map(f64::from_bits)) else { break };
+            let Some(evaluator) = desk.models.evaluator(meta) else { break };
+            let Some(y) = evaluator.linear(&bits.map(f64::from_bits)) else { break };
+            let output = Output { y, second: 0.0 };
+            let evaluation = Evaluation::prediction(output, evaluator.generation());
             let sequence = first + count as u64;
-            let response = plain(
-                sequence,
-                meta,
-                bits,
-                Output { y, second: 0.0 },
-                row.generation(),
-                desk.epoch,
-            );
-            self.responses.push(sequence, &response);
+            self.publish(sequence, meta, bits, &evaluation, (0, 0), desk.epoch);
             count += 1;
         }
-        self.requests.advance(count as u64);
-        desk.tally.skip(count as u32);
-        desk.tally.answered(abi::status::OK, count as u64);
+        self.pass(count, desk.tally);
         count
     }
 
@@ -206,49 +201,26 @@ impl Lane {
             return 0;
         }
         let (meta, bits) = self.requests.read_triple(0);
-        if desk.tally.samples(1) || meta & request::FLAG_STAMP != 0 {
-            self.answer_any(meta, bits, desk);
+        let sampled = desk.tally.samples(1);
+        if sampled || is_stamped(meta) {
+            self.answer_timed(meta, bits, sampled, desk);
             return 1;
         }
-        self.answer_many(ready, desk)
+        self.answer_vector(ready, desk)
     }
 
-    /// Answers one request of three features, whatever it asks for.
+    /// Answers one request of three features that is timed.
     #[inline(never)]
-    fn answer_any(&mut self, meta: u64, bits: [u64; 3], desk: &mut Desk<'_>) {
-        let stamped = meta & request::FLAG_STAMP != 0;
-        let sampled = desk.tally.sample_is_due();
-        let t_received = if stamped || sampled { clock::tsc() } else { 0 };
-        let answer = desk.models.evaluate_triple(meta, bits);
-        let sequence = self.requests.position();
-        let echo = abi::echo(sequence, meta, bits.into_iter());
-        self.requests.advance(1);
-        self.publish(sequence, &answer, echo, stamped, (t_received, sampled), desk);
-    }
-
-    /// Publishes an answer and counts it; reads the clock when the request or the sample wants it.
-    #[inline]
-    fn publish(
-        &mut self,
-        sequence: u64,
-        answer: &Evaluation,
-        echo: u64,
-        stamped: bool,
-        (t_received, sampled): (u64, bool),
-        desk: &mut Desk<'_>,
-    ) {
-        let t_done = if stamped || sampled { clock::tsc() } else { 0 };
-        let stamps = if stamped { (t_received, t_done) } else { (0, 0) };
-        self.responses.push(sequence, &response(answer, echo, desk.epoch, stamps));
-        desk.tally.answered(answer.status, 1);
-        if sampled {
-            desk.tally.sample(t_done.wrapping_sub(t_received));
-        }
+    fn answer_timed(&mut self, meta: u64, bits: [u64; 3], sampled: bool, desk: &mut Desk<'_>) {
+        let t_received = clock::tsc();
+        let evaluation = desk.models.evaluate_triple(meta, bits);
+        let times = (sampled, t_received);
+        self.finish(meta, bits.into_iter(), &evaluation, times, (desk.epoch, desk.tally));
     }
 
     /// Answers the first of `ready` requests of three features, at most [`VECTOR_LEN`], at once.
     #[inline(never)]
-    fn answer_many(&mut self, ready: usize, desk: &mut Desk<'_>) -> usize {
+    fn answer_vector(&mut self, ready: usize, desk: &mut Desk<'_>) -> usize {
         let count = ready.min(VECTOR_LEN);
         let first = self.requests.position();
         let mut metas = [0; VECTOR_LEN];
@@ -261,65 +233,106 @@ impl Lane {
         self.requests.advance(count as u64);
         // The first one has been counted.
         let sampled = desk.tally.samples(count as u32 - 1);
-        let timed = sampled || flags & request::FLAG_STAMP != 0;
-        let t_received = if timed { clock::tsc() } else { 0 };
-        let answers = desk.models.evaluate_vector(desk.level, &metas, &bits, count);
-        let t_done = if timed { clock::tsc() } else { 0 };
+        let timed = sampled || is_stamped(flags);
+        let t_received = clock_if(timed);
+        let evaluations = desk.models.evaluate_vector(desk.level, &metas, &bits, count);
+        let t_done = clock_if(timed);
         let mut ok_count = 0;
-        for (ahead, answer) in answers.iter().take(count).enumerate() {
+        for (ahead, evaluation) in evaluations.iter().take(count).enumerate() {
             let sequence = first + ahead as u64;
             let (meta, bits) = (metas[ahead], bits[ahead]);
-            let echo = abi::echo(sequence, meta, bits.into_iter());
-            let stamped = meta & request::FLAG_STAMP != 0;
-            let stamps = if stamped { (t_received, t_done) } else { (0, 0) };
-            self.responses.push(sequence, &response(answer, echo, desk.epoch, stamps));
-            if answer.status == abi::status::OK {
+            self.publish(sequence, meta, bits, evaluation, (t_received, t_done), desk.epoch);
+            if evaluation.status == status::OK {
                 ok_count += 1;
             } else {
-                desk.tally.answered(answer.status, 1);
+                desk.tally.answered(evaluation.status, 1);
             }
         }
-        desk.tally.answered(abi::status::OK, ok_count);
+        desk.tally.answered(status::OK, ok_count);
         if sampled {
             desk.tally.sample(t_done.wrapping_sub(t_received));
         }
         count
     }
 
+    /// Answers one request after the other, of any number of features.
     #[inline(never)]
-    fn serve_wide(&mut self, limit: usize, desk: &mut Desk<'_>) -> Served {
+    fn answer_each(&mut self, limit: usize, desk: &mut Desk<'_>) -> Visit {
         let mut count = 0;
         while count < limit {
             match self.requests.look() {
-                Look::Ready => self.answer_wide(desk),
+                Look::Ready => self.answer_any(desk),
                 Look::Empty => break,
                 Look::Violation => return self.violation(desk.tally),
             }
             count += 1;
         }
-        Served::Count(count)
+        Visit::Answered(count)
     }
 
-    fn answer_wide(&mut self, desk: &mut Desk<'_>) {
+    fn answer_any(&mut self, desk: &mut Desk<'_>) {
         let sampled = desk.tally.samples(1);
-        let early = if sampled { clock::tsc() } else { 0 };
+        let early = clock_if(sampled);
         // NB: `scratch` has room for the widest request, and a lane's width is checked at attach.
         let len = self.feature_count.min(desk.scratch.len());
         let x = &mut desk.scratch[..len];
         let meta = self.requests.read(x);
-        let stamped = meta & request::FLAG_STAMP != 0;
-        let t_received = if stamped && !sampled { clock::tsc() } else { early };
-        let answer = desk.models.evaluate(meta, x);
+        let t_received = if is_stamped(meta) && !sampled { clock::tsc() } else { early };
+        let evaluation = desk.models.evaluate(meta, x);
+        let bits = x.iter().map(|value| value.to_bits());
+        let times = (sampled, t_received);
+        self.finish(meta, bits, &evaluation, times, (desk.epoch, desk.tally));
+    }
+
+    /// Publishes the answer to a request of three features.
+    #[inline(always)]
+    fn publish(
+        &mut self,
+        sequence: u64,
+        meta: u64,
+        bits: [u64; 3],
+        evaluation: &Evaluation,
+        times: (u64, u64),
+        epoch: u64,
+    ) {
+        let echo = abi::echo(sequence, meta, bits.into_iter());
+        self.responses.push(sequence, &response(meta, echo, evaluation, times, epoch));
+    }
+
+    /// Goes on behind `count` predictions that were published and not timed.
+    #[inline(always)]
+    fn pass(&mut self, count: usize, tally: &mut Tally) {
+        self.requests.advance(count as u64);
+        tally.skip(count as u32);
+        tally.answered(status::OK, count as u64);
+    }
+
+    /// Publishes and counts the answer to the next request, and goes on behind it.
+    #[inline]
+    fn finish(
+        &mut self,
+        meta: u64,
+        bits: impl Iterator<Item = u64>,
+        evaluation: &Evaluation,
+        (sampled, t_received): (bool, u64),
+        (epoch, tally): (u64, &mut Tally),
+    ) {
         let sequence = self.requests.position();
-        let echo = abi::echo(sequence, meta, x.iter().map(|value| value.to_bits()));
+        let echo = abi::echo(sequence, meta, bits);
+        let t_done = clock_if(sampled || is_stamped(meta));
+        let response = response(meta, echo, evaluation, (t_received, t_done), epoch);
+        self.responses.push(sequence, &response);
         self.requests.advance(1);
-        self.publish(sequence, &answer, echo, stamped, (t_received, sampled), desk);
+        tally.answered(evaluation.status, 1);
+        if sampled {
+            tally.sample(t_done.wrapping_sub(t_received));
+        }
     }
 
     #[cold]
-    fn violation(&mut self, tally: &mut Tally) -> Served {
+    pub(super) fn violation(&mut self, tally: &mut Tally) -> Visit {
         self.violations += 1;
         tally.violation();
-        if self.broken() { Served::Broken } else { Served::Count(0) }
+        if self.broken() { Visit::Broken } else { Visit::Answered(0) }
     }
 }

@@ -19,7 +19,7 @@ use crate::idle::{Idle, IdleStrategy};
 use crate::model::cell::Reader;
 use crate::model::simd::Level;
 use crate::ring::Look;
-use lane::{Desk, Served};
+use lane::{Desk, Visit};
 use mailbox::Change;
 use std::hint::black_box;
 use std::mem::MaybeUninit;
@@ -30,10 +30,10 @@ const COLD_LOOKS: usize = 4;
 
 /// The most requests answered for a narrow lane before the next lane's turn.
 // 32: at some 10 ns a pipelined request, a full lane delays the others by a third of a microsecond.
-const BATCH: usize = 32;
+const VISIT_REQUESTS: usize = 32;
 
 /// Narrow requests answered in a round over all lanes; with more busy lanes than that, one a lane.
-// 1,024: some 20 us, and a whole batch for 32 busy lanes.
+// 1,024: some 20 us, and a full visit to each of 32 busy lanes.
 const ROUND_REQUESTS: usize = 1024;
 
 /// Bytes of the stack that are touched before the first request.
@@ -58,7 +58,7 @@ pub struct Worker {
     /// Narrow lanes that had requests in this round.
     busy: usize,
     /// Requests answered for a narrow lane before the next lane's turn.
-    batch: usize,
+    visit_requests: usize,
 }
 
 impl Worker {
@@ -82,7 +82,7 @@ impl Worker {
             hot: 0,
             cold: 0,
             busy: 0,
-            batch: BATCH,
+            visit_requests: VISIT_REQUESTS,
         }
     }
 
@@ -158,8 +158,11 @@ impl Worker {
     /// Shares the next round among as many narrow lanes as were busy in the last one.
     #[inline]
     fn share_round(&mut self) {
-        self.batch =
-            if self.busy * BATCH <= ROUND_REQUESTS { BATCH } else { ROUND_REQUESTS / self.busy };
+        self.visit_requests = if self.busy * VISIT_REQUESTS <= ROUND_REQUESTS {
+            VISIT_REQUESTS
+        } else {
+            ROUND_REQUESTS / self.busy
+        };
         self.busy = 0;
     }
 
@@ -167,23 +170,25 @@ impl Worker {
     fn serve_unless_quiet(&mut self, index: usize) -> usize {
         match self.lanes.get(index).map(Lane::look) {
             None | Some(Look::Empty) => 0,
-            Some(Look::Ready | Look::Violation) => self.serve(index),
+            Some(look) => self.serve(index, look),
         }
     }
 
     #[inline(never)]
-    fn serve(&mut self, index: usize) -> usize {
+    fn serve(&mut self, index: usize, look: Look) -> usize {
         let Some(lane) = self.lanes.get_mut(index) else { return 0 };
         let models = self.models.get();
-        // A desk is set up only for what takes more than one look.
-        if lane.look() == Look::Ready && lane.answer_one(models, self.epoch, &mut self.tally) {
+        // A desk is set up only for what takes another way.
+        if look == Look::Ready && lane.answer_one(models, self.epoch, &mut self.tally) {
             return 1;
         }
         if index < self.narrow_count {
-            return self.answer_batch(index, self.batch.max(1));
+            return self.visit(index, look, self.visit_requests.max(1));
         }
+        // NB: a narrow lane that is given back leaves this one at `index`, or, were it the last,
+        // nothing.
         self.sweep_narrow();
-        self.answer_batch(index, BATCH)
+        self.visit(index, look, VISIT_REQUESTS)
     }
 
     /// Looks at all narrow lanes.
@@ -196,15 +201,21 @@ impl Worker {
         }
     }
 
+    /// Visits a lane after a look that found something: answers at most `limit` requests.
     #[inline]
-    fn answer_batch(&mut self, index: usize, limit: usize) -> usize {
+    fn visit(&mut self, index: usize, look: Look, limit: usize) -> usize {
         let Some(lane) = self.lanes.get_mut(index) else { return 0 };
         let models = self.models.get();
         let scratch = self.scratch.as_mut_slice();
         let (level, epoch, tally) = (self.level, self.epoch, &mut self.tally);
-        match lane.serve(limit, &mut Desk { models, level, epoch, scratch, tally }) {
-            Served::Count(count) => count,
-            Served::Broken => {
+        let visit = match look {
+            Look::Ready => lane.answer(limit, &mut Desk { models, level, epoch, scratch, tally }),
+            Look::Empty => Visit::Answered(0),
+            Look::Violation => lane.violation(tally),
+        };
+        match visit {
+            Visit::Answered(count) => count,
+            Visit::Broken => {
                 self.tally.detached();
                 self.release(index);
                 0

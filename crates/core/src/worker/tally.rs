@@ -117,12 +117,6 @@ impl Tally {
         self.until_sample -= count;
     }
 
-    /// Tells whether the last call of [`Tally::samples`] said so.
-    #[inline]
-    pub(super) fn sample_is_due(&self) -> bool {
-        self.until_sample == SAMPLE_INTERVAL
-    }
-
     /// Records one service time.
     #[inline(never)]
     pub(super) fn sample(&self, ticks: u64) {
