@@ -4,7 +4,7 @@ use crate::actor::{Actor, Tale};
 use crate::data;
 use crate::harness::{Engine, Setup, Watchdog};
 use factord_core::abi::{RING_HEADER_LINES, request, request_stride_lines, response};
-use factord_core::channel::{self, Attached};
+use factord_core::channel::{self, Channel};
 use factord_core::client::Client;
 use factord_core::ring::Geometry;
 use factord_core::sync::{Line, Ordering};
@@ -23,7 +23,7 @@ pub(crate) fn crowd(client: &Client, socket: &Path, ended: &AtomicBool) -> Tale 
     let id = client.model("wide").unwrap().id;
     let geometry = Geometry::new(WIDTH, SLOTS).unwrap();
     let attach = |_| channel::attach(socket, geometry, "crowd").unwrap();
-    let channels: Vec<Attached> = (0..CHANNELS).map(attach).collect();
+    let channels: Vec<Channel> = (0..CHANNELS).map(attach).collect();
     let mut tale = Tale::default();
     println!("\ncrowded");
     while !ended.load(Ordering::Relaxed) {
@@ -39,7 +39,7 @@ pub(crate) fn crowd(client: &Client, socket: &Path, ended: &AtomicBool) -> Tale 
 }
 
 /// Publishes the next request of a slot whose last one has been answered.
-fn ask_again(channel: &Attached, slot: usize, meta: u64) -> bool {
+fn ask_again(channel: &Channel, slot: usize, meta: u64) -> bool {
     let requests: &[Line] = channel.req.as_ref();
     let responses: &[Line] = channel.resp.as_ref();
     let line = &requests[RING_HEADER_LINES + slot * request_stride_lines(WIDTH)];

@@ -20,7 +20,7 @@ mod connection;
 mod message;
 mod regions;
 
-pub use attempt::{Attached, Attempt, attach, attach_within};
+pub use attempt::{Attempt, Channel, attach, attach_within};
 pub use command::{fetch_artifact, observe, reload};
 pub use connection::told;
 pub use connection::{Connection, trust_daemon_user};

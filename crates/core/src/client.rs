@@ -8,10 +8,10 @@
 //! submission, and its echo is checked.
 
 mod answer;
+mod attachment;
 mod batch;
 mod local;
 mod names;
-mod session;
 mod watch;
 
 pub use answer::{Answer, AttachOptions, PredictError, Prediction};
@@ -24,10 +24,10 @@ use crate::idle::{Idle, IdleStrategy};
 use crate::ring::Geometry;
 use crate::sys::clock;
 use answer::answer;
+use attachment::Attachment;
 use core::cell::RefCell;
 use core::time::Duration;
 use names::{NOT_SERVED, Names};
-use session::Session;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use watch::{Beat, RETRY_NS};
@@ -55,7 +55,7 @@ pub struct Client {
     options: AttachOptions,
     path: PathBuf,
     geometry: Geometry,
-    session: Session,
+    attachment: Attachment,
     /// Its cell keeps the client to one thread at a time.
     names: RefCell<Names>,
     connected: bool,
@@ -103,16 +103,16 @@ impl Client {
             }),
         )?;
         let AttachOptions { daemon_uid, name, wait, .. } = options;
-        let attached = channel::attach_within(&path, *daemon_uid, geometry, name, *wait)?;
-        let session = Session::new(attached, geometry);
-        let table = session.table().map_err(|Unsettled| AttachError::Unsettled)?;
+        let channel = channel::attach_within(&path, *daemon_uid, geometry, name, *wait)?;
+        let attachment = Attachment::new(channel, geometry);
+        let table = attachment.table().map_err(|Unsettled| AttachError::Unsettled)?;
         let mut names = Names::new();
         names.enter(table);
         Ok(Client {
             options: options.clone(),
             path,
             geometry,
-            session,
+            attachment,
             names: RefCell::new(names),
             connected: true,
             base: 0,
@@ -145,9 +145,9 @@ impl Client {
         }
         let ticket = self.submit(model, x)?;
         // With nothing else under way the next answer is this one's and needs no sorting.
-        if self.session.in_flight() == 1 {
+        if self.attachment.in_flight() == 1 {
             for _ in 0..QUICK_LOOKS {
-                if let Some((_, response, echo)) = self.session.pop() {
+                if let Some((_, response, echo)) = self.attachment.pop() {
                     return answer(&response, echo);
                 }
                 core::hint::spin_loop();
@@ -234,7 +234,7 @@ impl Client {
             self.make_way()?;
         }
         let meta = self.meta(model);
-        Ok(self.base + self.session.push(meta, x))
+        Ok(self.base + self.attachment.push(meta, x))
     }
 
     /// Makes a request possible: by an engine that is back, and by room that answers nobody waits
@@ -279,8 +279,8 @@ impl Client {
     /// Reads the model table again if it has changed since.
     #[inline]
     fn enter_models(&self) {
-        if !self.names.borrow().are_of(self.session.models_sequence())
-            && let Some(table) = self.session.table_now()
+        if !self.names.borrow().are_of(self.attachment.models_sequence())
+            && let Some(table) = self.attachment.table_now()
         {
             self.names.borrow_mut().enter(table);
         }
@@ -310,15 +310,15 @@ impl Client {
 
     #[inline]
     fn has_room(&self) -> bool {
-        self.session.in_flight() + self.early.len() < self.geometry.slot_count()
+        self.attachment.in_flight() + self.early.len() < self.geometry.slot_count()
     }
 
     /// Takes the next answer that somebody waits for.
     #[inline]
     fn take_next(&mut self) -> Option<(u64, Answer)> {
         // NB: a daemon that lies may answer what nobody has asked yet.
-        while self.session.in_flight() > 0 {
-            let (position, response, echo) = self.session.pop()?;
+        while self.attachment.in_flight() > 0 {
+            let (position, response, echo) = self.attachment.pop()?;
             let ticket = self.base + position;
             if self.abandoned.front() == Some(&ticket) {
                 self.abandoned.pop_front();
@@ -336,7 +336,7 @@ impl Client {
     /// restart, the client's stay. `regression` is 0 and `classification` 1; the others follow as
     /// they are first seen.
     pub fn models(&self) -> Vec<ModelRow> {
-        let Ok(table) = self.session.table() else { return Vec::new() };
+        let Ok(table) = self.attachment.table() else { return Vec::new() };
         self.names.borrow_mut().enter(table)
     }
 
@@ -350,7 +350,7 @@ impl Client {
 
     /// Changes whenever the model table does; costs one load.
     pub fn models_sequence(&self) -> u64 {
-        self.session.models_sequence()
+        self.attachment.models_sequence()
     }
 
     /// The row of one model by name.
@@ -360,7 +360,7 @@ impl Client {
 
     /// The epoch of the engine this channel is attached to.
     pub fn epoch(&self) -> u64 {
-        self.session.epoch()
+        self.attachment.epoch()
     }
 
     /// Features of every request of this channel.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// A granted channel: its regions, mapped, and the connection that keeps it alive.
 #[derive(Debug)]
-pub struct Attached {
+pub struct Channel {
     /// Closing it frees the channel.
     pub connection: Connection,
     /// What the daemon granted.
@@ -69,7 +69,7 @@ impl Attempt {
     /// # Errors
     ///
     /// [`AttachError`], which ends the attempt; the daemon has a second for each of its messages.
-    pub fn step(&mut self) -> Result<Option<Attached>, AttachError> {
+    pub fn step(&mut self) -> Result<Option<Channel>, AttachError> {
         loop {
             match mem::replace(&mut self.state, State::Over) {
                 State::Room => {
@@ -99,7 +99,7 @@ impl Attempt {
                         None => self.pause(State::Ready(connection, welcome, regions)),
                         Some((Message::Ready, files)) if files.is_empty() => {
                             let Regions { status, models, req, resp } = regions;
-                            Ok(Some(Attached { connection, welcome, status, models, req, resp }))
+                            Ok(Some(Channel { connection, welcome, status, models, req, resp }))
                         }
                         Some(_) => Err(AttachError::Protocol { path: self.path.clone(), step }),
                     };
@@ -114,7 +114,7 @@ impl Attempt {
         self.state = state;
     }
 
-    fn pause(&mut self, state: State) -> Result<Option<Attached>, AttachError> {
+    fn pause(&mut self, state: State) -> Result<Option<Channel>, AttachError> {
         if clock::monotonic_ns() >= self.end_ns {
             return Err(AttachError::Deadline);
         }
@@ -148,7 +148,7 @@ const ATTACH_PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_mi
 /// # Errors
 ///
 /// [`AttachError`].
-pub fn attach(path: &Path, shape: Geometry, name: &str) -> Result<Attached, AttachError> {
+pub fn attach(path: &Path, shape: Geometry, name: &str) -> Result<Channel, AttachError> {
     attach_within(path, None, shape, name, Duration::ZERO)
 }
 
@@ -164,7 +164,7 @@ pub fn attach_within(
     shape: Geometry,
     name: &str,
     wait: Duration,
-) -> Result<Attached, AttachError> {
+) -> Result<Channel, AttachError> {
     let end_ns = clock::end_of(wait);
     let mut pause = ATTACH_PAUSE[0];
     loop {
@@ -181,10 +181,10 @@ pub fn attach_within(
     }
 }
 
-fn attach_once(mut attempt: Attempt) -> Result<Attached, AttachError> {
+fn attach_once(mut attempt: Attempt) -> Result<Channel, AttachError> {
     loop {
-        if let Some(attached) = attempt.step()? {
-            return Ok(attached);
+        if let Some(channel) = attempt.step()? {
+            return Ok(channel);
         }
         attempt.wait()?;
     }

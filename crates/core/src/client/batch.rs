@@ -82,13 +82,13 @@ impl Client {
                 if !self.has_room() || !self.connected {
                     break;
                 }
-                let position = self.session.push(meta, row);
+                let position = self.attachment.push(meta, row);
                 if batch.submitted == 0 {
                     batch.first_ticket = self.base + position;
                 }
                 batch.submitted += 1;
             }
-            for _ in 0..self.session.ready(BURST as u64) {
+            for _ in 0..self.attachment.ready(BURST as u64) {
                 let Some((ticket, answer)) = self.take_next() else { break };
                 if batch.submitted > 0 && ticket >= batch.first_ticket {
                     take(batch.taken, answer);

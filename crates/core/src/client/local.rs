@@ -134,7 +134,7 @@ impl Client {
     fn predict_in_default(&mut self, model: u16, x: &[f64]) -> Answer {
         let model = self.engine_number(model);
         if let Some((y, generation, count)) =
-            self.session.with_local(model, |evaluator| evaluator.linear(x))
+            self.attachment.with_local(model, |evaluator| evaluator.linear(x))
         {
             let prediction = self.local_prediction(y, 0.0, generation);
             self.look_at_times(count);
@@ -148,13 +148,13 @@ impl Client {
     #[inline(never)]
     fn predict_local_any(&mut self, model: u16, x: &[f64]) -> Answer {
         if let Some((output, generation, count)) =
-            self.session.with_local(model, |evaluator| evaluator.logistic(x))
+            self.attachment.with_local(model, |evaluator| evaluator.logistic(x))
         {
             let prediction = self.local_prediction(output.y, output.second, generation);
             self.look_at_times(count);
             return Ok(prediction);
         }
-        let (evaluation, count) = self.session.evaluate_local(model, x);
+        let (evaluation, count) = self.attachment.evaluate_local(model, x);
         let (y, second) = (f64::from_bits(evaluation.y), f64::from_bits(evaluation.second));
         let prediction = self.local_prediction(y, second, evaluation.generation);
         self.look_at_times(count);
@@ -174,7 +174,7 @@ impl Client {
 
     #[inline(always)]
     fn local_prediction(&self, y: f64, second: f64, generation: u32) -> Prediction {
-        let epoch = self.session.epoch();
+        let epoch = self.attachment.epoch();
         Prediction { y, second, generation, arm: 0, epoch, t_received: 0, t_done: 0 }
     }
 }

@@ -1,8 +1,8 @@
 //! Noticing a dead engine, and coming back when it does.
 
 use super::Client;
-use super::session::Session;
-use crate::channel::{Attached, Attempt};
+use super::attachment::Attachment;
+use crate::channel::{Attempt, Channel};
 use crate::sys::clock;
 
 /// A heartbeat that stands still for so long makes the client ask whether the engine lives.
@@ -35,7 +35,7 @@ impl Client {
     pub(super) fn look_after_engine(&mut self) {
         let now_ns = clock::monotonic_ns();
         if self.connected {
-            let count = self.session.heartbeat_count();
+            let count = self.attachment.heartbeat_count();
             if count != self.beat.count {
                 (self.beat.count, self.beat.moved_at_ns) = (count, now_ns);
             }
@@ -44,7 +44,7 @@ impl Client {
             let unasked_ns = now_ns.saturating_sub(self.beat.asked_at_ns);
             if still_ns.min(unasked_ns) > HEARTBEAT_STALE_NS || unasked_ns > ASK_NS {
                 self.beat.asked_at_ns = now_ns;
-                self.connected = !self.session.hung_up();
+                self.connected = !self.attachment.hung_up();
                 self.retry_pause_ns = RETRY_NS.start;
                 self.retry_at_ns = now_ns;
             }
@@ -57,7 +57,7 @@ impl Client {
     /// One step of coming back, which waits for nobody.
     fn attach_again(&mut self, now_ns: u64) {
         // What the dead engine answered is still there; the caller takes it before the next step.
-        if self.session.ready(1) > 0 {
+        if self.attachment.ready(1) > 0 {
             return;
         }
         let attempt = match &mut self.attempt {
@@ -71,7 +71,7 @@ impl Client {
         };
         match attempt.step() {
             Ok(None) => return,
-            Ok(Some(attached)) => self.adopt(attached),
+            Ok(Some(channel)) => self.adopt(channel),
             Err(_) => {}
         }
         self.attempt = None;
@@ -80,14 +80,14 @@ impl Client {
     }
 
     /// Goes over to a new attachment; not to one whose model table cannot be read.
-    fn adopt(&mut self, attached: Attached) {
-        let mut next = Session::new(attached, self.geometry);
+    fn adopt(&mut self, channel: Channel) {
+        let mut next = Attachment::new(channel, self.geometry);
         let Some(table) = next.table_now() else { return };
-        let first = self.base + self.session.next_answer();
+        let first = self.base + self.attachment.next_answer();
         let moved = self.names.get_mut().renumber(table);
-        self.session.publish_again(&mut next, moved);
+        self.attachment.publish_again(&mut next, moved);
         self.base = first - next.next_answer();
-        self.session = next;
+        self.attachment = next;
         self.connected = true;
         self.beat = Beat::new(clock::monotonic_ns());
     }

@@ -1,15 +1,15 @@
-//! One attachment to one engine: its regions and both client ends.
+//! One attachment to one engine: its channel, with both client ends made.
 
 use super::local::Local;
 use crate::abi::{request, status};
-use crate::channel::{Attached, Connection};
+use crate::channel::{Channel, Connection};
 use crate::counters::{ModelTable, Observer, Unsettled};
 use crate::model::evaluator::{Evaluation, Evaluator};
 use crate::region::Mapping;
 use crate::ring::{Geometry, RequestProducer, Response, ResponseConsumer};
 
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct Attachment {
     requests: RequestProducer<Mapping>,
     responses: ResponseConsumer<Mapping>,
     observer: Observer,
@@ -18,15 +18,15 @@ pub(super) struct Session {
     epoch: u64,
 }
 
-impl Session {
-    pub(super) fn new(attached: Attached, geometry: Geometry) -> Session {
-        Session {
-            requests: RequestProducer::new(attached.req, geometry),
-            responses: ResponseConsumer::new(attached.resp, geometry),
-            observer: Observer::new(attached.status),
-            local: Local::new(attached.models),
-            connection: attached.connection,
-            epoch: attached.welcome.epoch,
+impl Attachment {
+    pub(super) fn new(channel: Channel, geometry: Geometry) -> Attachment {
+        Attachment {
+            requests: RequestProducer::new(channel.req, geometry),
+            responses: ResponseConsumer::new(channel.resp, geometry),
+            observer: Observer::new(channel.status),
+            local: Local::new(channel.models),
+            connection: channel.connection,
+            epoch: channel.welcome.epoch,
         }
     }
 
@@ -59,9 +59,9 @@ impl Session {
         Some((position, response, self.requests.echo(position)))
     }
 
-    /// Publishes every unanswered request of this session in `next`, in order, each for the model
-    /// that `moved` makes of its number.
-    pub(super) fn publish_again(&self, next: &mut Session, moved: impl Fn(u16) -> u16) {
+    /// Publishes every unanswered request of this attachment in `next`, in order, each for the
+    /// model that `moved` makes of its number.
+    pub(super) fn publish_again(&self, next: &mut Attachment, moved: impl Fn(u16) -> u16) {
         let mut features = vec![0.0; self.requests.feature_count()];
         for position in self.responses.position()..self.requests.position() {
             let meta = self.requests.read_back(position, &mut features);
