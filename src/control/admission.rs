@@ -1,7 +1,7 @@
 //! From the listener to a place: who may come in is looked at before anything is read, and whoever
 //! may not is told and gone.
 
-use super::peer::{Peer, Phase};
+use super::connection::{Connection, Phase};
 use super::{Control, deadline};
 use crate::sys::epoll::Interest;
 use factord_core::abi::{self, status_region as at};
@@ -86,26 +86,26 @@ impl Control {
     }
 
     fn admit(&mut self, socket: OwnedFd) {
-        let Ok(identity) = socket::peer(socket.as_fd()) else { return };
+        let Ok(credentials) = socket::credentials(socket.as_fd()) else { return };
         let rights = &self.parts.rights;
-        let granted = if rights.may_attach(identity.uid) {
-            self.places.take(identity.uid, rights.owns(identity.uid))
+        let granted = if rights.may_attach(credentials.uid) {
+            self.places.take(credentials.uid, rights.owns(credentials.uid))
         } else {
-            Err(Refusal::NotAllowed { uid: identity.uid.into() })
+            Err(Refusal::NotAllowed { uid: credentials.uid.into() })
         };
         if let Err(refusal) = granted {
-            return self.turn_away(socket, identity, refusal);
+            return self.turn_away(socket, credentials, refusal);
         }
         let key = self.next_key;
         self.next_key += 2;
         if self.epoll.add(socket.as_fd(), key, Interest::Read).is_err() {
-            return self.places.give_back(identity.uid);
+            return self.places.give_back(credentials.uid);
         }
-        self.peers.insert(key, Peer::new(socket, identity, deadline()));
+        self.connections.insert(key, Connection::new(socket, credentials, deadline()));
     }
 
-    fn turn_away(&mut self, socket: OwnedFd, identity: socket::Peer, refusal: Refusal) {
-        let count = self.complaints.refused(identity, refusal, clock::monotonic_ns());
+    fn turn_away(&mut self, socket: OwnedFd, credentials: socket::Credentials, refusal: Refusal) {
+        let count = self.complaints.refused(credentials, refusal, clock::monotonic_ns());
         let may_attach = !matches!(refusal, Refusal::NotAllowed { .. });
         if count > TOLD_COUNT_MAX[usize::from(may_attach)] {
             // Closed without a word: a storm must not fill the queue that others wait in.
@@ -120,9 +120,9 @@ impl Control {
 
     /// Tells a connection why it ends, and ends it.
     pub(super) fn refuse(&mut self, key: u64, refusal: Refusal) {
-        if let Some(peer) = self.peers.get(&key) {
-            self.complaints.refused(peer.identity, refusal, clock::monotonic_ns());
-            if let Some(socket) = &peer.socket {
+        if let Some(connection) = self.connections.get(&key) {
+            self.complaints.refused(connection.credentials, refusal, clock::monotonic_ns());
+            if let Some(socket) = &connection.socket {
                 self.refuse_on(socket.as_fd(), refusal);
             }
         }
@@ -139,20 +139,20 @@ impl Control {
     /// Takes a connection that never became a channel out of the books, or waits until its client
     /// has read what it was sent: descriptors on their way count against this process.
     pub(super) fn leave(&mut self, key: u64) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
-        if let Some(socket) = peer.socket.as_ref().filter(|_| peer.was_sent_descriptors)
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        if let Some(socket) = connection.socket.as_ref().filter(|_| connection.was_sent_descriptors)
             && socket::is_unread(socket.as_fd())
         {
-            if !matches!(peer.phase, Phase::Closing) {
+            if !matches!(connection.phase, Phase::Closing) {
                 // A closed end would be all that is left of them, and could be had without number.
                 let _ = self.epoll.remove(socket.as_fd());
                 socket::end(socket.as_fd());
-                peer.phase = Phase::Closing;
+                connection.phase = Phase::Closing;
             }
             return;
         }
-        if let Some(peer) = self.peers.remove(&key) {
-            self.places.give_back(peer.identity.uid);
+        if let Some(connection) = self.connections.remove(&key) {
+            self.places.give_back(connection.credentials.uid);
             self.accounts.close(key);
         }
     }

@@ -44,11 +44,11 @@ impl Control {
             .and_then(|(features, slots)| Geometry::new(features, slots))
             .ok_or(Refusal::Geometry { feature_count, slot_count })?;
         let len = ((geometry.req_lines() + geometry.resp_lines()) * abi::LINE_LEN) as u64;
-        let Some(peer) = self.peers.get_mut(&key) else { return Ok(()) };
-        let uid = peer.identity.uid;
+        let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
+        let uid = connection.credentials.uid;
         // From here on the charge is on the connection's account, whatever becomes of it.
         self.accounts.charge(key, uid, self.parts.rights.owns(uid), len)?;
-        peer.name = name;
+        connection.name = name;
         let (req, resp) = self.make_regions(geometry, &welcome).map_err(|error| {
             self.trouble(format_args!("the rings of a client cannot be made: {error}"));
             if socket::out_of_descriptors(&error) {
@@ -63,19 +63,19 @@ impl Control {
             self.trouble(format_args!("cannot send the rings to a client: {error}"));
             Refusal::Busy
         })?;
-        if let Some(peer) = self.peers.get_mut(&key) {
-            peer.phase = Phase::Mapping { geometry, req, resp };
-            peer.was_sent_descriptors = true;
-            peer.deadline_ns = deadline();
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.phase = Phase::Mapping { geometry, req, resp };
+            connection.was_sent_descriptors = true;
+            connection.deadline_ns = deadline();
         }
         Ok(())
     }
 
     fn show_status(&mut self, key: u64, welcome: &Welcome, name: String) -> Result<(), Refusal> {
-        let Some(peer) = self.peers.get_mut(&key) else { return Ok(()) };
-        peer.name = name;
-        peer.answered();
-        let Some(socket) = &peer.socket else { return Ok(()) };
+        let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
+        connection.name = name;
+        connection.answered();
+        let Some(socket) = &connection.socket else { return Ok(()) };
         let message = Message::Welcome(*welcome).encode();
         socket::send(socket.as_fd(), &message, &[self.parts.status.as_fd()])
             .map_err(|_| Refusal::Busy)
@@ -126,8 +126,8 @@ impl Control {
         resp: &Region,
     ) -> io::Result<()> {
         let gone = || io::Error::from(io::ErrorKind::NotConnected);
-        let peer = self.peers.get(&key).ok_or_else(gone)?;
-        let socket = peer.socket.as_ref().ok_or_else(gone)?;
+        let connection = self.connections.get(&key).ok_or_else(gone)?;
+        let socket = connection.socket.as_ref().ok_or_else(gone)?;
         let (status, models) = (&self.parts.status, &self.parts.models);
         let descriptors = [status.as_fd(), models.as_fd(), req.fd(), resp.fd()];
         socket::send(socket.as_fd(), &Message::Welcome(*welcome).encode(), &descriptors)
@@ -135,9 +135,9 @@ impl Control {
 
     /// Takes a channel into service once its client has mapped the regions.
     pub(super) fn mapped(&mut self, key: u64) -> Result<(), Refusal> {
-        let Some(peer) = self.peers.get_mut(&key) else { return Ok(()) };
-        let Some(socket) = &peer.socket else { return Ok(()) };
-        let phase = std::mem::replace(&mut peer.phase, Phase::Fresh);
+        let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
+        let Some(socket) = &connection.socket else { return Ok(()) };
+        let phase = std::mem::replace(&mut connection.phase, Phase::Fresh);
         let Phase::Mapping { geometry, req, resp } = phase else { return Err(Refusal::NotAHello) };
         let no_memory = |_| Refusal::NoMemory { bytes: 0 };
         for region in [&req, &resp] {
@@ -146,7 +146,7 @@ impl Control {
             region.mapping().populate().map_err(no_memory)?;
         }
         let head = req.view_head(abi::RING_HEADER_LINES).map_err(no_memory)?;
-        let process = socket::peer_process(socket.as_fd(), peer.identity).ok();
+        let process = socket::peer_process(socket.as_fd(), connection.credentials).ok();
         if let Some(process) = &process {
             // A process that cannot be watched is still noticed by its socket.
             let _ = self.epoll.add(process.as_fd(), key + 1, Interest::Read);
@@ -158,17 +158,17 @@ impl Control {
             return Err(Refusal::Busy);
         }
         self.lane_counts[worker] += 1;
-        self.places.give_back(peer.identity.uid);
+        self.places.give_back(connection.credentials.uid);
         let claims = Claims::new(head, clock::monotonic_ns());
-        peer.phase = Phase::Serving { worker, claims, _process: process };
+        connection.phase = Phase::Serving { worker, claims, _process: process };
         self.channel_count += 1;
         let status = &self.parts.outlets.status;
         status.count(at::ATTACHED_TOTAL);
         set(status.word(at::CHANNEL_COUNT), self.channel_count);
         info!(
             "attached `{}`, process {}, {} features, {} slots",
-            peer.name,
-            peer.identity.pid,
+            connection.name,
+            connection.credentials.pid,
             geometry.feature_count(),
             geometry.slot_count()
         );

@@ -1,7 +1,7 @@
 //! Lines about refusals: one a user and second, with the number of those that were not written.
 
 use factord_core::channel::Refusal;
-use factord_core::sys::socket::Peer;
+use factord_core::sys::socket::Credentials;
 use std::collections::HashMap;
 use tracing::info;
 
@@ -26,8 +26,8 @@ pub(super) struct Complaints {
 
 impl Complaints {
     /// Writes a line about a refusal, or counts it; returns how many were counted this second.
-    pub(super) fn refused(&mut self, peer: Peer, refusal: Refusal, now_ns: u64) -> u64 {
-        if let Some(complaint) = self.by_uid.get_mut(&peer.uid) {
+    pub(super) fn refused(&mut self, who: Credentials, refusal: Refusal, now_ns: u64) -> u64 {
+        if let Some(complaint) = self.by_uid.get_mut(&who.uid) {
             complaint.held_back += 1;
             return complaint.held_back;
         }
@@ -35,8 +35,8 @@ impl Complaints {
             self.others += 1;
             return self.others;
         }
-        self.by_uid.insert(peer.uid, Complaint { last_ns: now_ns, held_back: 0 });
-        info!("refused {peer}: {refusal}");
+        self.by_uid.insert(who.uid, Complaint { last_ns: now_ns, held_back: 0 });
+        info!("refused {who}: {refusal}");
         0
     }
 

@@ -12,9 +12,9 @@ mod artifact_files;
 mod attach;
 mod claims;
 mod complaints;
+mod connection;
 pub mod listener;
 mod loader;
-mod peer;
 mod places;
 mod quota;
 mod reload;
@@ -33,13 +33,13 @@ use accounts::Accounts;
 use admission::Lingering;
 use artifact_files::ArtifactFiles;
 use complaints::Complaints;
+use connection::{Connection, Phase};
 use crossbeam::channel::Receiver;
 use factord_core::abi::{self, status_region as at};
 use factord_core::channel::{HANDSHAKE_DEADLINE, MESSAGE_LEN, Message, Refusal, Verb};
 use factord_core::counters::set;
 use factord_core::sync::AtomicU64;
 use factord_core::sys::{clock, sched, socket};
-use peer::{Peer, Phase};
 use places::{PlaceLimits, Places};
 use quota::Quota;
 use reload::Reloads;
@@ -101,7 +101,7 @@ pub struct Parts {
 pub struct Control {
     parts: Parts,
     epoll: Epoll,
-    peers: HashMap<u64, Peer>,
+    connections: HashMap<u64, Connection>,
     next_key: u64,
     accounts: Accounts,
     places: Places,
@@ -144,7 +144,7 @@ impl Control {
         Ok(Control {
             parts,
             epoll,
-            peers: HashMap::new(),
+            connections: HashMap::new(),
             next_key: 2,
             accounts,
             places: Places::new(PlaceLimits::within(sched::descriptor_limit())),
@@ -211,11 +211,11 @@ impl Control {
 
     /// Puts a connection that has something to read in line.
     fn queue(&mut self, key: u64) {
-        if let Some(peer) = self.peers.get_mut(&key)
-            && !peer.is_waiting
+        if let Some(connection) = self.connections.get_mut(&key)
+            && !connection.is_waiting
         {
-            peer.is_waiting = true;
-            self.turns.wait(peer.identity.uid, key);
+            connection.is_waiting = true;
+            self.turns.wait(connection.credentials.uid, key);
         }
     }
 
@@ -234,9 +234,9 @@ impl Control {
     }
 
     fn receive(&mut self, key: u64) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
-        peer.is_waiting = false;
-        let Some(socket) = &peer.socket else { return };
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        connection.is_waiting = false;
+        let Some(socket) = &connection.socket else { return };
         if socket::hung_up(socket.as_fd()) {
             // Nothing is made for somebody who has gone meanwhile.
             return self.part(key);
@@ -247,11 +247,11 @@ impl Control {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             _ => return self.part(key),
         };
-        let uid = peer.identity.uid;
+        let uid = connection.credentials.uid;
         // The daemon made everything itself: whoever sends a descriptor speaks another protocol.
         let sound = !received.truncated && received.descriptors.is_empty();
         let message = Message::decode(&buffer[..received.len]).filter(|_| sound);
-        let refusal = match (&peer.phase, message) {
+        let refusal = match (&connection.phase, message) {
             (Phase::Fresh, Some(Message::Hello { abi, .. } | Message::Command { abi, .. }))
                 if abi >> 16 != abi::ABI_WORD >> 16 =>
             {
@@ -260,7 +260,7 @@ impl Control {
             // Also a MAPPED: its client cannot have mapped what it has not read, and descriptors on
             // their way count against this process.
             (Phase::Fresh | Phase::Mapping { .. }, Some(_))
-                if peer.was_sent_descriptors && socket::is_unread(socket.as_fd()) =>
+                if connection.was_sent_descriptors && socket::is_unread(socket.as_fd()) =>
             {
                 Refusal::TooMany { used: 1, limit: 1 }
             }
@@ -300,34 +300,37 @@ impl Control {
 
     /// Closes a connection. A channel goes on until the worker has given its lane back.
     fn part(&mut self, key: u64) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
-        if let Phase::Serving { worker, claims, .. } = &mut peer.phase {
-            peer.socket = None;
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        if let Phase::Serving { worker, claims, .. } = &mut connection.phase {
+            connection.socket = None;
             claims.count(&self.parts.outlets.status, clock::monotonic_ns());
             let worker = *worker;
-            peer.phase = Phase::Leaving { worker };
+            connection.phase = Phase::Leaving { worker };
             self.parts.outlets.workers[worker].1.detach(key);
             return;
         }
-        if !matches!(peer.phase, Phase::Leaving { .. }) {
+        if !matches!(connection.phase, Phase::Leaving { .. }) {
             self.leave(key);
         }
     }
 
     /// Frees what is left of a channel whose lane the worker gave back.
     fn free(&mut self, key: u64, broken: bool) {
-        let Some(mut peer) = self.peers.remove(&key) else { return };
-        if let Phase::Serving { claims, .. } = &mut peer.phase {
+        let Some(mut connection) = self.connections.remove(&key) else { return };
+        if let Phase::Serving { claims, .. } = &mut connection.phase {
             claims.count(&self.parts.outlets.status, clock::monotonic_ns());
         }
-        let identity = peer.identity;
+        let credentials = connection.credentials;
         self.accounts.close(key);
         if broken {
-            warn!("detached `{}`, process {}: it broke the ring protocol", peer.name, identity.pid);
+            warn!(
+                "detached `{}`, process {}: it broke the ring protocol",
+                connection.name, credentials.pid
+            );
         } else {
-            info!("freed `{}`, process {}", peer.name, identity.pid);
+            info!("freed `{}`, process {}", connection.name, credentials.pid);
         }
-        if let Phase::Serving { worker, .. } | Phase::Leaving { worker } = peer.phase {
+        if let Phase::Serving { worker, .. } | Phase::Leaving { worker } = connection.phase {
             self.lane_counts[worker] -= 1;
         }
         self.channel_count -= 1;

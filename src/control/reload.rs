@@ -3,7 +3,7 @@
 //! One load is under way at a time. Whoever asks meanwhile may have changed a file that was read
 //! already, so that all of them together get one more.
 
-use super::peer::Phase;
+use super::connection::Phase;
 use super::roster::Adopted;
 use super::{Control, ReloadError};
 use factord_core::abi::status_region as at;
@@ -31,9 +31,9 @@ pub(super) struct Reloads {
 impl Control {
     /// Has the models read again; `key` is the connection that gets the outcome.
     pub(super) fn ask_for_models(&mut self, key: Option<u64>) {
-        if let Some(peer) = key.and_then(|key| self.peers.get_mut(&key)) {
-            peer.phase = Phase::Waiting;
-            peer.deadline_ns = clock::monotonic_ns() + PATIENCE.as_nanos() as u64;
+        if let Some(connection) = key.and_then(|key| self.connections.get_mut(&key)) {
+            connection.phase = Phase::Waiting;
+            connection.deadline_ns = clock::monotonic_ns() + PATIENCE.as_nanos() as u64;
         }
         if self.reloads.under_way {
             self.reloads.again = true;
@@ -99,9 +99,9 @@ impl Control {
     }
 
     fn reply_to_waiting(&mut self, key: u64, code: u64, text: &str) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
-        if matches!(peer.phase, Phase::Waiting) {
-            peer.phase = Phase::Fresh;
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        if matches!(connection.phase, Phase::Waiting) {
+            connection.phase = Phase::Fresh;
             self.reply(key, code, text.as_bytes());
         }
     }
@@ -124,10 +124,10 @@ impl Control {
     }
 
     fn reply_with(&mut self, key: u64, code: u64, file: io::Result<OwnedFd>) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
-        peer.answered();
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        connection.answered();
         let sent = file.and_then(|file| {
-            let socket = peer.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+            let socket = connection.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
             socket::send(socket.as_fd(), &Message::Reply { code }.encode(), &[file.as_fd()])
         });
         if sent.is_err() {

@@ -29,10 +29,14 @@ impl Control {
             self.count_claims(now_ns);
         }
         self.free_returned();
-        let due: Vec<u64> =
-            self.peers.iter().filter(|(_, p)| p.is_due(now_ns)).map(|(&key, _)| key).collect();
+        let due: Vec<u64> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.is_due(now_ns))
+            .map(|(&key, _)| key)
+            .collect();
         for key in due {
-            match self.peers.get(&key).map(|peer| &peer.phase) {
+            match self.connections.get(&key).map(|connection| &connection.phase) {
                 Some(Phase::Waiting) => self.reply_unfinished(key),
                 _ => self.part(key),
             }
@@ -83,8 +87,8 @@ impl Control {
     /// Adds up what clients have evaluated in their own processes.
     fn count_claims(&mut self, now_ns: u64) {
         let status = &self.parts.outlets.status;
-        for peer in self.peers.values_mut() {
-            if let Phase::Serving { claims, .. } = &mut peer.phase {
+        for connection in self.connections.values_mut() {
+            if let Phase::Serving { claims, .. } = &mut connection.phase {
                 claims.count(status, now_ns);
             }
         }

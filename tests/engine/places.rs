@@ -134,7 +134,7 @@ fn listens_as_stranger(path: &Path) -> OwnedFd {
     });
     let listener = listener.join().unwrap();
     let client = socket::connect_to(path).unwrap();
-    assert_eq!(socket::peer(client.as_fd()).unwrap().uid, STRANGER);
+    assert_eq!(socket::credentials(client.as_fd()).unwrap().uid, STRANGER);
     listener
 }
 

@@ -85,7 +85,7 @@ impl Connection {
             },
         };
         if let Some(told) = told {
-            let uid = socket::peer(socket.as_fd())?.uid;
+            let uid = socket::credentials(socket.as_fd())?.uid;
             if ![0, sched::user_id()].contains(&uid) && told != Some(uid) {
                 let why = format!("is served by user {uid}");
                 return Err(AttachError::Untrusted { path: path.to_owned(), why });

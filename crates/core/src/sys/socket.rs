@@ -19,7 +19,7 @@ pub const DESCRIPTOR_COUNT_MAX: usize = 4;
 
 /// Who is at the other end of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer {
+pub struct Credentials {
     /// Process id at the time of connecting; 0 where this process cannot see it, in another PID
     /// namespace.
     pub pid: i32,
@@ -27,7 +27,7 @@ pub struct Peer {
     pub uid: u32,
 }
 
-impl fmt::Display for Peer {
+impl fmt::Display for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.pid {
             0 => write!(f, "a process of user {} in another PID namespace", self.uid),
@@ -133,7 +133,7 @@ pub fn of_another_sort(error: &io::Error) -> bool {
 /// # Errors
 ///
 /// The system's error.
-pub fn peer(socket: BorrowedFd<'_>) -> io::Result<Peer> {
+pub fn credentials(socket: BorrowedFd<'_>) -> io::Result<Credentials> {
     // NB: not rustix's, whose type of process ids has no 0.
     let mut credentials = libc::ucred { pid: 0, uid: 0, gid: 0 };
     let mut len = size_of::<libc::ucred>() as libc::socklen_t;
@@ -150,7 +150,7 @@ pub fn peer(socket: BorrowedFd<'_>) -> io::Result<Peer> {
     if result != 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(Peer { pid: credentials.pid, uid: credentials.uid })
+    Ok(Credentials { pid: credentials.pid, uid: credentials.uid })
 }
 
 /// Tells whether the peer has yet to read some of what it was sent, even if it has shut its end
@@ -175,7 +175,7 @@ pub fn end(socket: BorrowedFd<'_>) {
 /// # Errors
 ///
 /// The system's error; the process may be gone already.
-pub fn peer_process(socket: BorrowedFd<'_>, peer: Peer) -> io::Result<OwnedFd> {
+pub fn peer_process(socket: BorrowedFd<'_>, credentials: Credentials) -> io::Result<OwnedFd> {
     // SO_PEERPIDFD, since Linux 6.5, names the very process that connected; a pid may have been
     // given to another one meanwhile. Source: include/uapi/asm-generic/socket.h.
     const SO_PEERPIDFD: libc::c_int = 77;
@@ -195,7 +195,7 @@ pub fn peer_process(socket: BorrowedFd<'_>, peer: Peer) -> io::Result<OwnedFd> {
         // SAFETY: the kernel made this descriptor for this call, so nobody else owns it.
         return Ok(unsafe { OwnedFd::from_raw_fd(raw) });
     }
-    let pid = rustix::process::Pid::from_raw(peer.pid).ok_or(Errno::SRCH)?;
+    let pid = rustix::process::Pid::from_raw(credentials.pid).ok_or(Errno::SRCH)?;
     Ok(rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())?)
 }
 

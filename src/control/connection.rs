@@ -26,10 +26,10 @@ pub(super) enum Phase {
 
 /// One connection.
 #[derive(Debug)]
-pub(super) struct Peer {
+pub(super) struct Connection {
     /// `None` once the client is gone.
     pub(super) socket: Option<OwnedFd>,
-    pub(super) identity: socket::Peer,
+    pub(super) credentials: socket::Credentials,
     pub(super) phase: Phase,
     /// CLOCK_MONOTONIC nanoseconds by which the next message, or the answer, must be there.
     pub(super) deadline_ns: u64,
@@ -39,12 +39,16 @@ pub(super) struct Peer {
     pub(super) name: String,
 }
 
-impl Peer {
+impl Connection {
     /// A connection that has said nothing yet.
-    pub(super) fn new(socket: OwnedFd, identity: socket::Peer, deadline_ns: u64) -> Peer {
-        Peer {
+    pub(super) fn new(
+        socket: OwnedFd,
+        credentials: socket::Credentials,
+        deadline_ns: u64,
+    ) -> Connection {
+        Connection {
             socket: Some(socket),
-            identity,
+            credentials,
             phase: Phase::Fresh,
             deadline_ns,
             is_waiting: false,
