@@ -14,7 +14,7 @@ mod worker_thread;
 
 use crate::config::{CoreList, ServeConfig};
 use crate::control::listener::{ListenError, Listener, Openness};
-use crate::control::{Loaded, Loader, Order, ReloadError};
+use crate::control::{Directive, Loaded, Loader, ReloadError};
 use crate::log;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
 use ending::Ending;
@@ -125,7 +125,7 @@ pub fn run(config: &ServeConfig) -> Result<(), ServeError> {
     let Some((loaded, reload)) = wait_for_models(&inbox, &loader) else { return Ok(()) };
     let engine = Engine::start(config, &place, socket, loader, loaded?, &events)?;
     if reload {
-        engine.order(Order::Reload);
+        engine.tell(Directive::Reload);
     }
     let mut sidecar = None;
     if config.http {
@@ -258,7 +258,7 @@ fn attend(
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         match event {
-            Ok(Event::Signal(SIGHUP)) => engine.order(Order::Reload),
+            Ok(Event::Signal(SIGHUP)) => engine.tell(Directive::Reload),
             Ok(Event::Signal(SIGINT | SIGTERM)) => {
                 info!("stopping");
                 return Ok(());

@@ -64,7 +64,7 @@ const RINGS: u64 = u64::MAX;
 
 /// What the rest of the daemon asks of the control thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum Directive {
     /// Read the models again.
     Reload,
     /// Close every connection and end.
@@ -75,8 +75,8 @@ pub enum Order {
 pub struct Parts {
     /// The listening control socket.
     pub listener: OwnedFd,
-    /// Orders from the main thread.
-    pub orders: Receiver<Order>,
+    /// What the main thread asks for.
+    pub directives: Receiver<Directive>,
     /// The STATUS region, for those who only read it.
     pub status: OwnedFd,
     /// The MODELS region, likewise.

@@ -1,6 +1,6 @@
 //! What the control thread does every 10 ms, whether anybody asks for it or not.
 
-use super::{Control, Order, Phase, TICK};
+use super::{Control, Directive, Phase, TICK};
 use factord_core::abi::status_region as at;
 use factord_core::counters::set;
 use factord_core::sync::Ordering;
@@ -49,10 +49,10 @@ impl Control {
         for (cell, _) in &mut self.parts.outlets.workers {
             cell.reclaim();
         }
-        while let Ok(order) = self.parts.orders.try_recv() {
-            match order {
-                Order::Reload => self.ask_for_models(None),
-                Order::Stop => self.stopping = true,
+        while let Ok(directive) = self.parts.directives.try_recv() {
+            match directive {
+                Directive::Reload => self.ask_for_models(None),
+                Directive::Stop => self.stopping = true,
             }
         }
         self.stopping

@@ -2,7 +2,7 @@
 
 use super::{Event, Place, ServeError, spawn, worker_thread};
 use crate::config::ServeConfig;
-use crate::control::{Control, Limits, Loader, Order, Outlets, Parts, Rights, Roster};
+use crate::control::{Control, Directive, Limits, Loader, Outlets, Parts, Rights, Roster};
 use crossbeam::channel::{Sender, unbounded};
 use factord_core::abi::{self, models_region, state, status_region as at};
 use factord_core::counters::{StatusWriter, set};
@@ -22,7 +22,7 @@ const LANE_COUNT_MAX: usize = 1024;
 
 /// The running threads and what they share.
 pub(super) struct Engine {
-    orders: Sender<Order>,
+    directives: Sender<Directive>,
     status: StatusWriter,
     workers: Vec<(worker::Handle, thread::JoinHandle<()>)>,
     control_thread: thread::JoinHandle<()>,
@@ -71,10 +71,10 @@ impl Engine {
         let models = roster.adopt(served, &mut outlets)?.served;
         let pulse = Arc::new(AtomicU64::new(0));
 
-        let (orders, order_inbox) = unbounded();
+        let (directives, inbox) = unbounded();
         let control = Control::new(Parts {
             listener: socket,
-            orders: order_inbox,
+            directives: inbox,
             status: status_region.read_only().map_err(ServeError::NoProc)?,
             models: models_region.read_only().map_err(ServeError::NoProc)?,
             outlets,
@@ -98,7 +98,7 @@ impl Engine {
         }
         worker_thread::calibrate(&status, start)?;
         set(status.word(at::STATE), state::SERVING);
-        Ok(Engine { orders, status, workers: threads, control_thread, pulse, models })
+        Ok(Engine { directives, status, workers: threads, control_thread, pulse, models })
     }
 
     /// The models at the start, a line each.
@@ -107,9 +107,9 @@ impl Engine {
     }
 
     /// Asks something of the control thread.
-    pub(super) fn order(&self, order: Order) {
-        // A thread that is gone needs no order.
-        let _ = self.orders.send(order);
+    pub(super) fn tell(&self, directive: Directive) {
+        // A thread that is gone needs to be told nothing.
+        let _ = self.directives.send(directive);
     }
 
     /// Turns of each worker, which move as long as it does.
@@ -126,7 +126,7 @@ impl Engine {
     /// Ends the threads and waits for them.
     pub(super) fn stop(self) {
         set(self.status.word(at::STATE), state::STOPPING);
-        self.order(Order::Stop);
+        self.tell(Directive::Stop);
         let _ = self.control_thread.join();
         for (worker, thread) in self.workers {
             worker.stop();
