@@ -88,7 +88,7 @@ pub struct Ratio {
 
 /// What one subject's rounds came to.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct Measurement {
     /// The median of the rounds' medians, in the rounds' unit; NaN without rounds.
     pub middle: f64,
     /// The best round: the least time, or the highest rate.
@@ -176,7 +176,7 @@ impl Timeline {
     }
 
     /// Sums a subject's rounds up.
-    pub fn row(&self, subject: Subject) -> Row {
+    pub fn measurement(&self, subject: Subject) -> Measurement {
         let (pairs, slow) = self.telling(subject);
         let mut singles = Histogram::new(3).expect("three digits are within the library's limits");
         for &(value, count) in pairs.iter().flat_map(|pair| &pair.round.singles) {
@@ -191,7 +191,7 @@ impl Timeline {
         };
         let rounds = self.rounds.iter().filter(|round| round.subject == subject).count();
         let middle = median(&mut values().collect::<Vec<_>>());
-        Row { middle, best, singles, used: pairs.len(), rounds, slow }
+        Measurement { middle, best, singles, used: pairs.len(), rounds, slow }
     }
 
     /// A subject over the floors around it, by `figure`.
@@ -287,10 +287,13 @@ mod tests {
         for (linear, floor) in [(110.0, 100.0), (120.0, 100.0), (130.0, 100.0), (600.0, 400.0)] {
             rounds.extend([(Linear, linear), (Floor, floor)]);
         }
-        let row = timeline(&rounds).row(Linear);
-        assert_eq!((row.middle, row.best, row.used, row.rounds), (120.0, 110.0, 3, 4));
-        assert!(!row.slow);
-        assert!(timeline(&rounds[6..]).row(Linear).slow, "the only round is a slow one");
+        let measured = timeline(&rounds).measurement(Linear);
+        assert_eq!(
+            (measured.middle, measured.best, measured.used, measured.rounds),
+            (120.0, 110.0, 3, 4)
+        );
+        assert!(!measured.slow);
+        assert!(timeline(&rounds[6..]).measurement(Linear).slow, "the only round is a slow one");
     }
 
     #[test]
@@ -333,7 +336,8 @@ mod tests {
 
     #[test]
     fn without_a_floor_every_round_counts() {
-        let row = timeline(&[(Linear, 900.0), (Linear, 1000.0), (Linear, 1100.0)]).row(Linear);
-        assert_eq!((row.middle, row.used, row.slow), (1000.0, 3, false));
+        let measured =
+            timeline(&[(Linear, 900.0), (Linear, 1000.0), (Linear, 1100.0)]).measurement(Linear);
+        assert_eq!((measured.middle, measured.used, measured.slow), (1000.0, 3, false));
     }
 }

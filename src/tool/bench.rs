@@ -5,7 +5,7 @@ mod hgrm;
 mod html;
 mod plan;
 mod report;
-mod session;
+mod run;
 mod text;
 
 use super::{Failure, Globals, print};
@@ -18,7 +18,7 @@ use factord_core::counters::Observer;
 use factord_core::sys::sched;
 use plan::Plan;
 use report::Report;
-use session::Session;
+use run::Run;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::path::{Path, PathBuf};
@@ -112,11 +112,11 @@ fn measure(args: &BenchArgs, globals: &Globals, signals: &mut Signals) -> Result
     };
     let watch = Watch::start(&place.cpus());
     let rig = Rig::new(plan.round, floor, engine);
-    let mut session = Session::start(rig, plan, place, socket)?;
-    if let Some(signal) = session.run(args.open_loop, signals)? {
+    let mut run = Run::start(rig, plan, place, socket)?;
+    if let Some(signal) = run.measure(args.open_loop, signals)? {
         return Ok(Ended::Signal(signal));
     }
-    Ok(Ended::Done(Box::new(session.finish(watch))))
+    Ok(Ended::Done(Box::new(run.finish(watch))))
 }
 
 fn worker_core(socket: Option<&Path>) -> Result<Option<usize>, Failure> {

@@ -1,9 +1,9 @@
 //! `factord replay`: trades through factors and the ring of a running daemon, window by window.
 
+mod model_client;
 mod pace;
 mod report;
-mod served;
-mod session;
+mod run;
 mod sink;
 mod tally;
 mod window;
@@ -15,10 +15,10 @@ use factord_core::sync::{AtomicU64, Ordering};
 use factord_quant::score::Made;
 use factord_quant::trades::Reader;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use model_client::ModelClient;
 use pace::{Pace, Speed};
 use report::Summary;
-use served::Served;
-use session::{Ended, Session};
+use run::{Ended, Run};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use sink::Sink;
@@ -85,8 +85,8 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     let settings = args.window.settings()?;
     let mut reader = Reader::open(&args.trades.inputs, &args.trades.options(&args.window))?;
     let socket = globals.socket()?;
-    let regression = Served::attach(socket.as_deref(), "regression")?;
-    let classification = Served::attach(socket.as_deref(), "classification")?;
+    let regression = ModelClient::attach(socket.as_deref(), "regression")?;
+    let classification = ModelClient::attach(socket.as_deref(), "classification")?;
     let (target, trained) = horizon_of(&regression.target);
     let (target, outcome) = window::column(target).ok_or_else(|| {
         let (known, all) = (window::names(), &regression.target);
@@ -99,18 +99,18 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
         .map_err(|error| Failure::new(Code::Os, format!("cannot watch signals: {error}")))?;
     let sink = Sink::create(&args.out, args.speed != Speed::Max)?;
     let started = Instant::now();
-    let mut session = Session::new(&settings, [regression, classification], outcome, tally, sink)?;
-    session.deadline = Duration::from_millis(args.deadline_ms);
+    let mut run = Run::new(&settings, [regression, classification], outcome, tally, sink)?;
+    run.deadline = Duration::from_millis(args.deadline_ms);
     let bar = bar(&args.out);
-    let ended = session.run(&mut reader, Pace::new(args.speed), &asked_to_end, &bar);
+    let ended = run.replay(&mut reader, Pace::new(args.speed), &asked_to_end, &bar);
     bar.finish_and_clear();
     let ended = ended?;
     let seconds = started.elapsed().as_secs_f64();
-    let models: Vec<Made> = session.models.iter().flat_map(|served| served.made.clone()).collect();
-    let partial = session.sink.finish(ended == Ended::Interrupted, &models)?;
+    let models: Vec<Made> = run.models.iter().flat_map(|model| model.made.clone()).collect();
+    let partial = run.sink.finish(ended == Ended::Interrupted, &models)?;
     let summary = Summary {
-        session: &session.done,
-        tally: &session.tally,
+        done: &run.done,
+        tally: &run.tally,
         target,
         speed: args.speed,
         interrupted: ended == Ended::Interrupted,
@@ -121,8 +121,8 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     factor_warnings::warn(
         &reader,
         &settings,
-        &session.done.counts,
-        session.done.windows,
+        &run.done.counts,
+        run.done.windows,
         args.window.tells_contracts(),
     );
     summary.print(&args.out, args.json)

@@ -43,7 +43,7 @@ fn write_page(report: &Report, out: &mut String) -> Result {
 fn tiles(report: &Report, out: &mut String) -> Result {
     let mut tiles = Vec::new();
     if report.has(Subject::Linear) {
-        let p50_ns = report.row(Subject::Linear).middle;
+        let p50_ns = report.measurement(Subject::Linear).middle;
         tiles.push((format!("{p50_ns:.0} ns"), "round trip, linear, p50"));
     }
     if report.has(Subject::Floor) && report.has(Subject::Linear) {
@@ -51,7 +51,7 @@ fn tiles(report: &Report, out: &mut String) -> Result {
         tiles.push((times(p50.median, 2), "of the floor's p50"));
         tiles.push((times(p99.median, 2), "of the floor's p99"));
     }
-    let rate = report.row(Subject::Batch).middle;
+    let rate = report.measurement(Subject::Batch).middle;
     tiles.push((label((rate / 1e5).round() * 1e5), "predictions a second, pipelined"));
     let local = [
         (&report.facts.local_linear_ns, "in process, linear"),
@@ -86,8 +86,8 @@ fn table(report: &Report, out: &mut String) -> Result {
         ("ring, logistic", Subject::Logistic),
     ];
     for (name, subject) in rows.into_iter().filter(|&(_, subject)| report.has(subject)) {
-        let row = report.row(subject);
-        cells(out, name, row.middle, &row.singles)?;
+        let measured = report.measurement(subject);
+        cells(out, name, measured.middle, &measured.singles)?;
         if subject == Subject::Floor || !report.has(Subject::Floor) {
             writeln!(out, "<td></td><td></td><td></td></tr>")?;
             continue;
@@ -139,7 +139,7 @@ fn distributions(report: &Report, out: &mut String) -> Result {
     let mut lines: Vec<(&str, Histogram<u64>)> = SERIES
         .into_iter()
         .filter(|series| report.has(series.2))
-        .map(|(_, class, subject)| (class, report.row(subject).singles))
+        .map(|(_, class, subject)| (class, report.measurement(subject).singles))
         .collect();
     lines.extend(open_loop.map(|open_loop| ("open", open_loop.run.latencies.clone())));
     // Each half of a nine: 0 is 0 %, 1 is 90 %, 2 is 99 %.
@@ -186,7 +186,7 @@ fn channels(report: &Report, out: &mut String) -> Result {
     let rows: Vec<_> = CHANNEL_COUNTS
         .into_iter()
         .filter(|&count| report.has(Subject::Channels(count)))
-        .map(|count| (count, report.row(Subject::Channels(count)).middle))
+        .map(|count| (count, report.measurement(Subject::Channels(count)).middle))
         .collect();
     if rows.is_empty() {
         return Ok(());
@@ -212,8 +212,8 @@ fn channels(report: &Report, out: &mut String) -> Result {
 }
 
 fn batches(report: &Report, out: &mut String) -> Result {
-    let row = report.row(Subject::Batch);
-    let (median, best) = (row.middle / 1e6, row.best / 1e6);
+    let measured = report.measurement(Subject::Batch);
+    let (median, best) = (measured.middle / 1e6, measured.best / 1e6);
     writeln!(
         out,
         "<h2>Pipelined</h2><p>Batches through a full ring: {median:.1} million predictions a \

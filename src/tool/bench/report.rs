@@ -5,7 +5,7 @@ use super::plan::{CHANNEL_COUNTS, IDLE_COUNT, Plan};
 use crate::measure::condition::Condition;
 use crate::measure::open_loop::OpenLoopRun;
 use crate::measure::stream;
-use crate::measure::timeline::{FAST_FLOOR_NS, Ratio, Row, Subject, Timeline};
+use crate::measure::timeline::{FAST_FLOOR_NS, Measurement, Ratio, Subject, Timeline};
 use crate::measure::{median, quantile};
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
@@ -115,8 +115,8 @@ pub(super) const QUANTILES: [(&str, f64); 4] =
 
 impl Report {
     /// One subject's rounds, summed up.
-    pub(super) fn row(&self, subject: Subject) -> Row {
-        self.timeline.row(subject)
+    pub(super) fn measurement(&self, subject: Subject) -> Measurement {
+        self.timeline.measurement(subject)
     }
 
     /// The ratio of medians to the floor's.
@@ -145,7 +145,7 @@ impl Report {
     /// Sentences the reader should not miss.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = self.facts.notes.clone();
-        let floor = self.row(Subject::Floor);
+        let floor = self.measurement(Subject::Floor);
         let left_out = floor.rounds - floor.used;
         if floor.slow {
             notes.push(format!(
@@ -164,7 +164,7 @@ impl Report {
         let subjects = [Subject::Linear, Subject::Logistic].into_iter();
         let subjects = subjects.chain(CHANNEL_COUNTS.map(Subject::Channels));
         let slow: Vec<String> = subjects
-            .filter(|&subject| self.has(subject) && self.row(subject).slow)
+            .filter(|&subject| self.has(subject) && self.measurement(subject).slow)
             .map(Subject::name)
             .collect();
         if !floor.slow && !slow.is_empty() {
@@ -276,18 +276,18 @@ impl Report {
                 },
             );
         }
-        let row = self.row(subject);
+        let measured = self.measurement(subject);
         let mut value = json!({
-            "p50_ns": row.middle,
-            "best_p50_ns": row.best,
-            "max_ns": row.singles.max(),
-            "count": row.singles.len(),
-            "rounds": row.rounds,
-            "rounds_used": row.used,
-            "slow_floor": row.slow,
+            "p50_ns": measured.middle,
+            "best_p50_ns": measured.best,
+            "max_ns": measured.singles.max(),
+            "count": measured.singles.len(),
+            "rounds": measured.rounds,
+            "rounds_used": measured.used,
+            "slow_floor": measured.slow,
         });
         for (key, q) in QUANTILES {
-            value[key] = json!(row.singles.value_at_quantile(q));
+            value[key] = json!(measured.singles.value_at_quantile(q));
         }
         if subject != Subject::Floor {
             let (p50, p99) = (self.p50_ratio(subject), self.p99_ratio(subject));
@@ -306,12 +306,12 @@ impl Report {
     }
 
     fn throughput_json(&self) -> Value {
-        let row = self.row(Subject::Batch);
+        let measured = self.measurement(Subject::Batch);
         json!({
-            "predictions_per_s": row.middle,
-            "best": row.best,
-            "rounds": row.rounds,
-            "rounds_used": row.used,
+            "predictions_per_s": measured.middle,
+            "best": measured.best,
+            "rounds": measured.rounds,
+            "rounds_used": measured.used,
             "slots": stream::SLOT_COUNT,
             "rows": stream::ROW_COUNT,
         })
@@ -365,7 +365,7 @@ impl Report {
         let subjects = fixed.into_iter().chain(channels).chain(swaps);
         let mut all: Vec<_> = subjects
             .filter(|&subject| self.has(subject))
-            .map(|subject| (subject.name(), self.row(subject).singles))
+            .map(|subject| (subject.name(), self.measurement(subject).singles))
             .collect();
         if let Some(open_loop) = &self.facts.open_loop {
             all.push(("open-loop".to_owned(), open_loop.run.latencies.clone()));

@@ -53,8 +53,8 @@ fn trips(report: &Report, out: &mut String) -> std::fmt::Result {
         ("ring, logistic", Subject::Logistic),
     ];
     for (name, subject) in rows.into_iter().filter(|&(_, subject)| report.has(subject)) {
-        let row = report.row(subject);
-        write!(out, "{name:<16}{}", percentiles(row.middle, &row.singles))?;
+        let measured = report.measurement(subject);
+        write!(out, "{name:<16}{}", percentiles(measured.middle, &measured.singles))?;
         if subject != Subject::Floor && report.has(Subject::Floor) {
             let (p50, p99) = (report.p50_ratio(subject), report.p99_ratio(subject));
             let Ratio { used, pairs, .. } = p50;
@@ -78,7 +78,7 @@ fn percentiles(p50: f64, singles: &Histogram<u64>) -> String {
 }
 
 fn others(report: &Report, out: &mut String) -> std::fmt::Result {
-    let batch = report.row(Subject::Batch);
+    let batch = report.measurement(Subject::Batch);
     writeln!(
         out,
         "pipelined        {:.1} M predictions/s, best round {:.1} M",
@@ -97,8 +97,8 @@ fn others(report: &Report, out: &mut String) -> std::fmt::Result {
         if !report.has(subject) {
             continue;
         }
-        let row = report.row(subject);
-        write!(out, "{count:>3} idle         {:>8.1} ns", row.middle)?;
+        let measured = report.measurement(subject);
+        write!(out, "{count:>3} idle         {:>8.1} ns", measured.middle)?;
         if count > CHANNEL_COUNTS[0] {
             let one = Subject::Channels(CHANNEL_COUNTS[0]);
             let (over_ns, rounds) = report.timeline.difference_ns(subject, one);

@@ -1,7 +1,7 @@
 //! [`Summary`]: what a replay says in the end.
 
 use super::pace::Speed;
-use super::session::Done;
+use super::run::Done;
 use super::tally::{Figures, Tally};
 use crate::tool::{Failure, print};
 use factord_quant::score::Made;
@@ -14,7 +14,7 @@ const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), 
 
 /// What there is to say.
 pub(super) struct Summary<'a> {
-    pub(super) session: &'a Done,
+    pub(super) done: &'a Done,
     pub(super) tally: &'a Tally,
     /// The column that the predictions are compared with.
     pub(super) target: &'static str,
@@ -41,7 +41,7 @@ impl Summary<'_> {
 
     fn as_json(&self) -> Value {
         let figures = |figures: &Figures| json!({"rows": figures.rows, "r2": figures.r2(), "accuracy": figures.accuracy()});
-        let done = self.session;
+        let done = self.done;
         let mut value = json!({
             "trades": done.counts.trades,
             "symbols": done.symbols,
@@ -70,7 +70,7 @@ impl Summary<'_> {
     }
 
     fn as_text(&self, out: &Path) -> String {
-        let done = self.session;
+        let done = self.done;
         let (trades, windows) = (done.counts.trades, done.windows);
         let symbols = match done.symbols {
             1 => "one symbol".to_owned(),

@@ -53,12 +53,12 @@ impl Figures {
     }
 }
 
-/// A symbol's windows that wait for the one `horizon` later, the oldest first.
+/// A symbol's answers that wait for the window `horizon` later, the oldest first.
 #[derive(Debug, Default)]
-struct Session {
+struct Waiting {
     /// When the last window started and ended.
     last: (i64, i64),
-    waiting: VecDeque<Answers>,
+    answers: VecDeque<Answers>,
 }
 
 /// Figures of the window itself, and of the one some windows later in the same session.
@@ -69,33 +69,33 @@ pub(super) struct Tally {
     pub(super) horizon: usize,
     pub(super) now: Figures,
     pub(super) next: Figures,
-    sessions: HashMap<String, Session>,
+    waiting: HashMap<String, Waiting>,
 }
 
 impl Tally {
     /// Begins; the horizon is 1 or more.
     pub(super) fn new(cut: Option<f64>, horizon: usize) -> Tally {
         let none = Figures::default();
-        Tally { cut, horizon, now: none, next: none, sessions: HashMap::new() }
+        Tally { cut, horizon, now: none, next: none, waiting: HashMap::new() }
     }
 
     /// Takes the next window of a symbol.
     pub(super) fn add(&mut self, symbol: &str, row: &Row, answers: Answers, outcome: f64) {
         self.now.add(answers, outcome, self.cut);
-        if !self.sessions.contains_key(symbol) {
-            self.sessions.insert(symbol.to_owned(), Session::default());
+        if !self.waiting.contains_key(symbol) {
+            self.waiting.insert(symbol.to_owned(), Waiting::default());
         }
-        let Some(session) = self.sessions.get_mut(symbol) else { return };
-        if !table::goes_on(session.last, row.start_ns, None) {
-            session.waiting.clear();
+        let Some(waiting) = self.waiting.get_mut(symbol) else { return };
+        if !table::goes_on(waiting.last, row.start_ns, None) {
+            waiting.answers.clear();
         }
-        session.last = (row.start_ns, row.end_ns);
-        if session.waiting.len() == self.horizon
-            && let Some(earlier) = session.waiting.pop_front()
+        waiting.last = (row.start_ns, row.end_ns);
+        if waiting.answers.len() == self.horizon
+            && let Some(earlier) = waiting.answers.pop_front()
         {
             self.next.add(earlier, outcome, self.cut);
         }
-        session.waiting.push_back(answers);
+        waiting.answers.push_back(answers);
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`Served`]: one model of the running daemon, asked window by window.
+//! [`ModelClient`]: one model of the running daemon, asked window by window.
 
 use super::window::{self, Column};
 use crate::exit::Code;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A model behind a channel of its own.
-pub(super) struct Served {
+pub(super) struct ModelClient {
     name: &'static str,
     socket: Option<PathBuf>,
     client: Client,
@@ -32,9 +32,12 @@ pub(super) struct Served {
     seen: (u64, u64),
 }
 
-impl Served {
+impl ModelClient {
     /// Attaches, and asks which columns the model takes.
-    pub(super) fn attach(socket: Option<&Path>, name: &'static str) -> Result<Served, Failure> {
+    pub(super) fn attach(
+        socket: Option<&Path>,
+        name: &'static str,
+    ) -> Result<ModelClient, Failure> {
         let options = AttachOptions {
             socket: socket.map(Path::to_owned),
             name: "replay".to_owned(),
@@ -48,7 +51,7 @@ impl Served {
             client = Client::attach(&AttachOptions { feature_count: row.width, ..options })?;
             row = served(&client, name)?;
         }
-        let mut model = Served {
+        let mut model = ModelClient {
             name,
             socket: socket.map(Path::to_owned),
             client,

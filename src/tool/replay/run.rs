@@ -1,7 +1,7 @@
-//! [`Session`]: the loop of a replay.
+//! [`Run`]: the loop of a replay.
 
+use super::model_client::ModelClient;
 use super::pace::Pace;
-use super::served::Served;
 use super::sink::Sink;
 use super::tally::{Answers, Tally};
 use super::window::{Column, Predicted};
@@ -50,9 +50,9 @@ pub(super) struct Done {
 }
 
 /// A replay under way.
-pub(super) struct Session {
+pub(super) struct Run {
     book: Book,
-    pub(super) models: [Served; 2],
+    pub(super) models: [ModelClient; 2],
     /// The column that the predictions are compared with.
     outcome: Column,
     clock: Clock,
@@ -63,20 +63,20 @@ pub(super) struct Session {
     pub(super) done: Done,
 }
 
-impl Session {
+impl Run {
     pub(super) fn new(
         settings: &Settings,
-        models: [Served; 2],
+        models: [ModelClient; 2],
         outcome: Column,
         tally: Tally,
         sink: Sink,
-    ) -> Result<Session, Failure> {
+    ) -> Result<Run, Failure> {
         // Three significant digits, growing by itself.
         let round_trips = Histogram::new(3).expect("three digits are within the library's limits");
         let counts = Counts::default();
         let behind_max = Duration::ZERO;
         let (symbols, windows, undefined, restarts) = (0, 0, 0, 0);
-        Ok(Session {
+        Ok(Run {
             book: Book::new(settings)?,
             models,
             outcome,
@@ -90,7 +90,7 @@ impl Session {
     }
 
     /// Replays all trades, or as many as there is time for.
-    pub(super) fn run(
+    pub(super) fn replay(
         &mut self,
         reader: &mut Reader,
         mut pace: Pace,

@@ -2,7 +2,7 @@
 
 use super::super::plan::IDLE_COUNT;
 use super::super::report::Growth;
-use super::{Session, Stop, failed, go_on};
+use super::{Run, Stop, failed, go_on};
 use crate::measure::RingRounds;
 use crate::measure::stream::{self, BatchRounds};
 use crate::measure::swap::{Duty, Swapper};
@@ -18,7 +18,7 @@ const REQUESTS_A_STEP: u64 = 1_000_000;
 /// On a machine that is too slow for all requests, fewer are sent, and their number is told.
 const GROWTH_PATIENCE: Duration = Duration::from_secs(60);
 
-impl Session {
+impl Run {
     /// Round trips beside model swaps, against the same thread waking as often.
     pub(super) fn swap_phase(&mut self, signals: &mut Signals) -> Result<(), Stop> {
         let Some(engine) = self.rig.engine() else {

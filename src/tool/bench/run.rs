@@ -30,7 +30,7 @@ struct Models {
 }
 
 /// A run under way.
-pub(super) struct Session {
+pub(super) struct Run {
     rig: Rig,
     plan: Plan,
     place: Place,
@@ -54,14 +54,14 @@ impl<E: Into<Failure>> From<E> for Stop {
     }
 }
 
-impl Session {
+impl Run {
     /// Looks for the models and prepares the first round.
     pub(super) fn start(
         rig: Rig,
         plan: Plan,
         place: Place,
         socket: Option<PathBuf>,
-    ) -> Result<Session, Failure> {
+    ) -> Result<Run, Failure> {
         let private = rig.engine().is_some();
         let start_ms = rig.engine().map(|engine| engine.start_ms());
         let idle = if place.paired { IdleStrategy::Spin } else { IdleStrategy::Yield };
@@ -83,11 +83,11 @@ impl Session {
         }
         let progress = progress(plan.steps());
         let (start, timeline) = (Instant::now(), Timeline::default());
-        Ok(Session { rig, plan, place, socket, models, start, progress, timeline, facts })
+        Ok(Run { rig, plan, place, socket, models, start, progress, timeline, facts })
     }
 
     /// Measures everything; returns the signal that cut it short, if one did.
-    pub(super) fn run(
+    pub(super) fn measure(
         &mut self,
         open_loop: Option<u64>,
         signals: &mut Signals,
@@ -103,7 +103,7 @@ impl Session {
 
     /// Sums up, and ends the engine and the floor's process.
     pub(super) fn finish(self, watch: Watch) -> Report {
-        let Session { plan, place, timeline, facts, start, .. } = self;
+        let Run { plan, place, timeline, facts, start, .. } = self;
         let condition = watch.finish();
         let seconds = start.elapsed().as_secs_f64();
         Report { plan, place, timeline, facts, condition, seconds }
