@@ -6,7 +6,7 @@ use core::arch::asm;
 use factord_core::client::Answer;
 use factord_core::model::Model;
 use factord_core::model::eval::eval;
-use factord_factors::{Counts, Engine, Row, Settings, SettingsError, Side, Trade, Window};
+use factord_factors::{Counts, Factors, Row, Settings, SettingsError, Side, Trade, Window};
 use factord_models::file::{Artifact, Details};
 use std::hint::black_box;
 use std::time::Duration;
@@ -135,7 +135,7 @@ fn trades() -> Vec<Trade> {
 fn factors(trades: &[Trade]) -> Result<(Vec<Row>, Row, Counts), SettingsError> {
     let window: Window = "0.3s".parse().unwrap();
     let settings = Settings { window: window.rolling(1e8), ..Settings::default() };
-    let mut engine = Engine::new(&settings)?;
+    let mut engine = Factors::new(&settings)?;
     let mut rows = Vec::new();
     trades.iter().for_each(|trade| engine.push(trade, &mut |row| rows.push(*row)));
     let now = engine.now();
