@@ -3,8 +3,9 @@
 use super::factor_flags::{TradeFlags, WindowFlags};
 use super::{Failure, factor_warnings, print};
 use factord_factors::{Book, Counts, Row, Settings, SymbolIndex};
+use factord_quant::features::FeatureWriter;
 use factord_quant::table::TableError;
-use factord_quant::trades::{FeatureWriter, Reader};
+use factord_quant::trades::Reader;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::{self, IsTerminal, Write};

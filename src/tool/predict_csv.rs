@@ -10,6 +10,7 @@ use csv::{ByteRecord, Writer};
 use factord_core::channel;
 use factord_core::client::{Answer, AttachOptions, Client, PredictError};
 use factord_core::idle::IdleStrategy;
+use factord_factors::FEATURES;
 use factord_quant::score::{Columns, Made, Record, RowError, Summary};
 use factord_quant::table::{At, CsvRows, LineEnds, Output, Place};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -21,8 +22,7 @@ use std::time::Duration;
 /// Rows scored at a time, and slots of the ring.
 // 1,024: both rings then take 128 KiB, and a chunk of parsed rows stays in the second-level cache.
 const CHUNK_ROWS: usize = 1024;
-/// What both models take, and the columns written.
-const FEATURES: [&str; 3] = ["buy_rate", "large_buy", "large_sell"];
+/// The columns written.
 const OUTPUTS: [&str; 3] = ["regression", "probability", "class"];
 
 /// One file to score.

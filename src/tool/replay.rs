@@ -88,11 +88,12 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     let regression = ModelClient::attach(socket.as_deref(), "regression")?;
     let classification = ModelClient::attach(socket.as_deref(), "classification")?;
     let (target, trained) = horizon_of(&regression.target);
-    let (target, outcome) = window::column(target).ok_or_else(|| {
+    let outcome = window::number(target).ok_or_else(|| {
         let (known, all) = (window::names(), &regression.target);
         let message = format!("regression predicts `{all}`, a window has only {known}");
         Failure::new(Code::Data, message)
     })?;
+    let target = outcome.name;
     let horizon = args.horizon.map_or(trained, |windows| windows as usize);
     let tally = Tally::new(args.cut.or(classification.threshold), horizon);
     let asked_to_end = watch()

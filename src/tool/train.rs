@@ -1,6 +1,7 @@
 //! `factord train`: feature tables become artifacts and a report.
 
 use super::{Failure, print};
+use factord_factors::FEATURES;
 use factord_models::file::Artifact;
 use factord_quant::train::{self, FOLDS_MAX, HORIZON_MAX, Settings, Trained};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -8,6 +9,7 @@ use serde_json::json;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const EXAMPLES: &str = "\
@@ -25,6 +27,9 @@ beside what a baseline reaches. A horizon of 0 learns the very window of its inp
 warning it gives.
 docs/training.md explains all of it.";
 
+/// What is learned from unless other features are named.
+static FEATURE_LIST: LazyLock<String> = LazyLock::new(|| FEATURES.join(","));
+
 /// The flags of `factord train`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -40,7 +45,7 @@ pub struct TrainArgs {
         long,
         value_name = "NAME,...",
         value_delimiter = ',',
-        default_value = "buy_rate,large_buy,large_sell"
+        default_value = FEATURE_LIST.as_str()
     )]
     features: Vec<String>,
     /// The column to learn

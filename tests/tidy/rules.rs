@@ -21,10 +21,10 @@ pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 5] = [
         "factord-factors",
         "crates/factors/src/",
         &[
-            &["settings", "times", "panes", "quantile"],
+            &["settings", "times", "panes", "quantile", "session"],
             &["decimal", "text"],
             &["row"],
-            &["aggressor", "orders"],
+            &["aggressor", "orders", "columns"],
             &["large"],
             &["factors"],
             &["book"],
@@ -33,12 +33,12 @@ pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 5] = [
     (
         "factord-models",
         "crates/models/src/",
-        &[&["nameless", "regular", "together"], &["file"], &["import"], &["catalogue"]],
+        &[&["regular", "whole"], &["file"], &["import"], &["catalogue"]],
     ),
     (
         "factord-quant",
         "crates/quant/src/",
-        &[&["table", "plot", "simulate"], &["trades", "score", "evaluate", "train"]],
+        &[&["table", "plot", "simulate"], &["features", "trades", "score", "evaluate", "train"]],
     ),
     (
         "factord",
@@ -73,7 +73,7 @@ const UNSAFE: &[&str] = &[
 const SYSTEM: &[&str] = &[
     "src/sys/",
     "crates/core/src/sys/",
-    "crates/models/src/nameless.rs",
+    "crates/models/src/whole/nameless.rs",
     "crates/models/src/regular.rs",
     "tests/",
 ];

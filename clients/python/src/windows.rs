@@ -1,6 +1,6 @@
 //! Windows as Python gets them: columns of many, or one by name.
 
-use factord_factors::Row;
+use factord_factors::{COLUMNS, Row, Value};
 use numpy::PyArray1;
 use pyo3::prelude::*;
 use std::collections::HashMap;
@@ -73,14 +73,11 @@ pub(crate) fn one<'py>(py: Python<'py>, symbol: &str, row: &Row) -> PyResult<Bou
     py.import("factord._factors")?.getattr("FactorRow")?.call1(fields)
 }
 
+/// The amounts and shares of a window, in the order of the columns.
 fn shares(row: &Row) -> [f64; 7] {
-    [
-        row.volume,
-        row.turnover,
-        row.buy_rate,
-        row.sell_rate,
-        row.large_buy,
-        row.large_sell,
-        row.unclassified,
-    ]
+    let mut amounts = COLUMNS.iter().filter_map(|column| match column.value {
+        Value::Amount(amount) => Some(amount(row)),
+        _ => None,
+    });
+    std::array::from_fn(|_| amounts.next().unwrap_or(f64::NAN))
 }

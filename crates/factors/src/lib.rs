@@ -6,11 +6,12 @@
 //! is pushed: what it leaves out it counts. Once its tables have grown to what the flow needs, a
 //! trade allocates nothing. What each number means stands in `docs/factors.md`.
 //!
-//! The floors, from the ground: `settings`, `times`, `panes`, `quantile`; `decimal`, `text`; `row`;
-//! `aggressor`, `orders`; `large`; `factors`; `book`.
+//! The floors, from the ground: `settings`, `times`, `panes`, `quantile`, `session`; `decimal`,
+//! `text`; `row`; `aggressor`, `orders`, `columns`; `large`; `factors`; `book`.
 
 mod aggressor;
 mod book;
+mod columns;
 mod decimal;
 mod factors;
 mod large;
@@ -18,13 +19,16 @@ mod orders;
 mod panes;
 mod quantile;
 mod row;
+mod session;
 mod settings;
 mod text;
 mod times;
 
 pub use book::{Book, SymbolIndex};
+pub use columns::{COLUMNS, Column, FEATURES, Value, column_called};
 pub use factors::Factors;
-pub use row::{COLUMNS, Counts, Method, Methods, Row};
+pub use row::{Counts, Method, Methods, Row};
+pub use session::goes_on;
 pub use settings::{
     Aggressor, Contract, Cut, Empty, Large, Outliers, Per, Settings, SettingsError, Unit, Window,
 };

@@ -3,21 +3,6 @@
 use super::decimal::Grid;
 use super::panes::Sums;
 
-/// The columns of a feature table, in order.
-pub const COLUMNS: [&str; 11] = [
-    "symbol",
-    "start_ns",
-    "end_ns",
-    "trades",
-    "volume",
-    "turnover",
-    "buy_rate",
-    "sell_rate",
-    "large_buy",
-    "large_sell",
-    "unclassified",
-];
-
 /// By what the aggressor of a trade was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {

@@ -2,7 +2,7 @@
 
 use super::file::{self, Artifact, ArtifactFileError};
 use super::import::{self, Given, ImportFileError};
-use super::together;
+use crate::whole;
 use factord_core::model::Kind;
 use std::fs;
 use std::io;
@@ -181,7 +181,7 @@ pub fn load_dir_again(
     let unreadable = |error| CatalogueError::Directory { path: path.to_owned(), error };
     // A training that was killed may have left files that count without their names. Whoever may
     // not write here reads them as they stand.
-    let _ = together::finish(path);
+    let _ = whole::finish(path);
     let (mut files, mut found) = (Vec::new(), 0);
     for entry in fs::read_dir(path).map_err(unreadable)? {
         let file = entry.map_err(unreadable)?.path();

@@ -19,14 +19,13 @@ pub(crate) use format::{METRIC_COUNT_MAX, TEXT_LEN_MAX};
 pub use golden::Golden;
 pub use validate::name_is_sound;
 
-use crate::regular;
+use crate::{regular, whole};
 use factord_core::model::{Kind, Model};
 use factord_core::sys::fenv;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 
 /// What was seen of one feature in training.
@@ -177,7 +176,7 @@ impl Artifact {
     ///
     /// [`ArtifactFileError::Write`]; nothing is left behind.
     pub fn save(&self, path: &Path) -> Result<(), ArtifactFileError> {
-        replace(path, &self.encode())
+        whole::write(path, &self.encode())
             .map_err(|error| ArtifactFileError::Write { path: path.to_owned(), error })
     }
 
@@ -273,23 +272,4 @@ pub(crate) fn read_limited(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
     }
     Ok(bytes)
-}
-
-/// Puts a file in place by renaming a complete one, so that no reader sees half of it.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let Some(name) = path.file_name() else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"));
-    };
-    let mut temporary_name = std::ffi::OsString::from(".");
-    temporary_name.push(name);
-    temporary_name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(temporary_name);
-    let written = File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        // The first error is the one to report; there may be nothing to remove.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
 }

@@ -1,6 +1,6 @@
 //! Models in files: artifacts, models that other programs fitted, the catalogue of a directory.
 //!
-//! The floors, from the ground: [`nameless`], [`regular`], [`together`]; [`file`](mod@file);
+//! The floors, from the ground: [`regular`], [`whole`]; [`file`](mod@file);
 //! `import`; `catalogue`.
 
 #[cfg(feature = "import")]
@@ -8,6 +8,5 @@ pub mod catalogue;
 pub mod file;
 #[cfg(feature = "import")]
 pub mod import;
-pub mod nameless;
 pub mod regular;
-pub mod together;
+pub mod whole;

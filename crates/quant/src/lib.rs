@@ -1,10 +1,11 @@
 //! The quant's day: tables and trades in files, simulated order flow, training, scoring,
 //! evaluation, drawings.
 //!
-//! The floors, from the ground: [`table`], [`plot`], [`simulate`]; [`trades`], [`score`],
-//! [`evaluate`], [`train`].
+//! The floors, from the ground: [`table`], [`plot`], [`simulate`]; [`features`],
+//! [`trades`], [`score`], [`evaluate`], [`train`].
 
 pub mod evaluate;
+pub mod features;
 pub mod plot;
 pub mod score;
 pub mod simulate;

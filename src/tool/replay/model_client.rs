@@ -1,6 +1,6 @@
 //! [`ModelClient`]: one model of the running daemon, asked window by window.
 
-use super::window::{self, Column};
+use super::window;
 use crate::exit::Code;
 use crate::tool::model_row::served;
 use crate::tool::{Failure, model};
@@ -8,7 +8,7 @@ use factord_core::channel;
 use factord_core::client::{AttachOptions, Client, Prediction};
 use factord_core::idle::IdleStrategy;
 use factord_core::model::Kind;
-use factord_factors::Row;
+use factord_factors::{Column, Row};
 use factord_quant::score::Made;
 use quanta::Clock;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub(super) struct ModelClient {
     socket: Option<PathBuf>,
     client: Client,
     id: u16,
-    features: Vec<Column>,
+    features: Vec<&'static Column>,
     x: Vec<f64>,
     /// What the model predicts, as its artifact says it.
     pub(super) target: String,
@@ -85,7 +85,7 @@ impl ModelClient {
         }
         self.features.clear();
         for name in &details.feature_names {
-            let Some((_, column)) = window::column(name) else {
+            let Some(column) = window::number(name) else {
                 let (model, known) = (self.name, window::names());
                 let message = format!("{model} takes `{name}`, a window has only {known}");
                 return Err(Failure::new(Code::Data, message));
@@ -106,7 +106,7 @@ impl ModelClient {
             self.look()?;
         }
         self.x.clear();
-        self.x.extend(self.features.iter().map(|feature| feature(row)));
+        self.x.extend(self.features.iter().filter_map(|feature| feature.number(row)));
         let start = clock.raw();
         let answer = self.client.predict(self.id, &self.x, deadline);
         let ns = clock.delta_as_nanos(start, clock.raw());

@@ -4,10 +4,10 @@ use super::model_client::ModelClient;
 use super::pace::Pace;
 use super::sink::Sink;
 use super::tally::{Answers, Tally};
-use super::window::{Column, Predicted};
+use super::window::Predicted;
 use crate::tool::Failure;
 use factord_core::sync::{AtomicU64, Ordering};
-use factord_factors::{Book, Counts, Row, Settings, SymbolIndex};
+use factord_factors::{Book, Column, Counts, Row, Settings, SymbolIndex};
 use factord_quant::trades::Reader;
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
@@ -54,7 +54,7 @@ pub(super) struct Run {
     book: Book,
     pub(super) models: [ModelClient; 2],
     /// The column that the predictions are compared with.
-    outcome: Column,
+    outcome: &'static Column,
     clock: Clock,
     epoch: Option<u64>,
     pub(super) deadline: Duration,
@@ -67,7 +67,7 @@ impl Run {
     pub(super) fn new(
         settings: &Settings,
         models: [ModelClient; 2],
-        outcome: Column,
+        outcome: &'static Column,
         tally: Tally,
         sink: Sink,
     ) -> Result<Run, Failure> {
@@ -187,7 +187,9 @@ impl Run {
         }
         let [(regression, _), (probability, class)] = both;
         let answers = Answers { regression, class: class > 0.0 };
-        self.tally.add(symbol, row, answers, (self.outcome)(row));
+        if let Some(outcome) = self.outcome.number(row) {
+            self.tally.add(symbol, row, answers, outcome);
+        }
         Ok((answers, probability))
     }
 }

@@ -1,7 +1,6 @@
 //! [`Tally`]: predictions against what the windows turned out to be, as they come.
 
 use factord_factors::Row;
-use factord_quant::table;
 use std::collections::{HashMap, VecDeque};
 
 /// One window's two answers.
@@ -86,7 +85,7 @@ impl Tally {
             self.waiting.insert(symbol.to_owned(), Waiting::default());
         }
         let Some(waiting) = self.waiting.get_mut(symbol) else { return };
-        if !table::goes_on(waiting.last, row.start_ns, None) {
+        if !factord_factors::goes_on(waiting.last, row.start_ns, None) {
             waiting.answers.clear();
         }
         waiting.last = (row.start_ns, row.end_ns);

@@ -2,7 +2,7 @@
 
 use super::EvaluateError;
 use super::tally::{Said, Tally};
-use crate::table::{self, Place};
+use crate::table::Place;
 use std::collections::{HashMap, VecDeque};
 
 /// Outcome and label of a prediction whose window is in no table.
@@ -50,7 +50,7 @@ impl Later {
                 let (place, symbol) = (place().to_string(), symbol.to_owned());
                 return Err(EvaluateError::Backwards { place, symbol, before, found });
             }
-            Some(last) if table::goes_on(last, found, self.pause_ns) => {}
+            Some(last) if factord_factors::goes_on(last, found, self.pause_ns) => {}
             _ => session.waiting.drain(..).for_each(|said| tally.add(&said, symbol, UNKNOWN)),
         }
         session.last = Some((found, end_ns));

@@ -4,14 +4,8 @@
 
 use crate::table::Place;
 use csv::ByteRecord;
+use factord_factors::column_called;
 use thiserror::Error;
-
-/// The features of the built-in models: our names, and the models' own.
-const ALIASES: [[&str; 2]; 3] = [
-    ["buy_rate", "S_LI_INITIATIVEBUYRATE"],
-    ["large_buy", "S_LI_LARGEBUYRATE"],
-    ["large_sell", "S_LI_LARGESELLRATE"],
-];
 
 /// What is wrong with a row, or with the header.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -121,8 +115,10 @@ pub struct Columns {
 
 /// The names by which a feature is looked for, the one for messages first.
 pub fn known_as(feature: &str) -> Vec<&str> {
-    let alias = ALIASES.iter().find(|names| names.contains(&feature));
-    alias.map_or_else(|| vec![feature], |names| names.to_vec())
+    match column_called(feature) {
+        Some(column) => [column.name].into_iter().chain(column.alias).collect(),
+        None => vec![feature],
+    }
 }
 
 impl Columns {
@@ -306,9 +302,10 @@ fn text(field: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use factord_factors::FEATURES;
 
     fn features() -> Vec<String> {
-        ALIASES.map(|names| names[1].to_owned()).to_vec()
+        FEATURES.map(|name| column_called(name).unwrap().alias.unwrap().to_owned()).to_vec()
     }
 
     fn read(columns: &Columns, row: &[&str]) -> Result<Vec<f64>, RowError> {

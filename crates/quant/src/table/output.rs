@@ -1,6 +1,6 @@
 //! [`Output`]: a file that appears under its name only when it is whole.
 
-use factord_models::nameless;
+use factord_models::whole::WholeFile;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -29,12 +29,12 @@ pub enum OutputError {
     },
 }
 
-/// Where results go: stdout, something that is no regular file, or a temporary file beside the
-/// target that takes its name in [`Output::finish`] and vanishes without it.
+/// Where results go: stdout, something that is not a regular file, or a file without a name that
+/// takes the target's in [`Output::finish`] and vanishes without it.
 pub struct Output {
     writer: BufWriter<Box<dyn Write + Send>>,
     target: PathBuf,
-    temporary: Option<Temporary>,
+    whole: Option<WholeFile>,
     /// Bytes since the flusher was last called.
     fresh_len: usize,
     flusher: Option<Flusher>,
@@ -63,74 +63,6 @@ impl Flusher {
     }
 }
 
-/// The temporary file; dropping it removes it. It has no name before it is whole, so that a process
-/// that is killed leaves nothing, unless the file system knows only files with names.
-struct Temporary {
-    /// Its name, if it has one.
-    path: Option<PathBuf>,
-    file: File,
-}
-
-impl Temporary {
-    /// Creates a file in the folder of the target.
-    fn beside(target: &Path) -> io::Result<Temporary> {
-        let folder = match target.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        match nameless::create_in(folder) {
-            Ok(file) => Ok(Temporary { path: None, file }),
-            Err(_) => Temporary::named(target),
-        }
-    }
-
-    /// Creates a file with a name in the folder of the target.
-    fn named(target: &Path) -> io::Result<Temporary> {
-        let create = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
-        let (path, file) = fresh_name(target, create)?;
-        Ok(Temporary { path: Some(path), file })
-    }
-
-    /// Gives the file the name of the target, and replaces what had it.
-    fn rename(&mut self, target: &Path) -> io::Result<()> {
-        let path = match self.path.take() {
-            Some(path) => path,
-            None => fresh_name(target, |path| nameless::name(&self.file, path))?.0,
-        };
-        let renamed = fs::rename(&path, target);
-        if renamed.is_err() {
-            self.path = Some(path);
-        }
-        renamed
-    }
-}
-
-/// Does something under a name beside the target that nobody else has.
-fn fresh_name<T>(
-    target: &Path,
-    attempt: impl Fn(&Path) -> io::Result<T>,
-) -> io::Result<(PathBuf, T)> {
-    let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-    let mut tries = 0;
-    loop {
-        let path = target.with_file_name(format!(".{name}.{}-{tries}", std::process::id()));
-        match attempt(&path) {
-            Ok(done) => return Ok((path, done)),
-            // Left by a run that was killed and had the same process id.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < 16 => tries += 1,
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
 impl Output {
     /// Opens the output; `-` is stdout, and a device or pipe is written to as it is.
     ///
@@ -154,26 +86,26 @@ impl Output {
             }
             _ => {}
         }
-        let temporary = Temporary::beside(&target).map_err(failed)?;
+        let whole = WholeFile::beside(&target).map_err(failed)?;
         // A file that is replaced keeps who may read it.
         if let Ok(metadata) = fs::metadata(&target) {
-            temporary.file.set_permissions(metadata.permissions()).map_err(failed)?;
+            whole.file().set_permissions(metadata.permissions()).map_err(failed)?;
         }
-        let writer = temporary.file.try_clone().map_err(failed)?;
+        let writer = whole.file().try_clone().map_err(failed)?;
         let writer = BufWriter::new(Box::new(writer) as Box<dyn Write + Send>);
-        let temporary = Some(temporary);
-        Ok(Output { writer, target, temporary, fresh_len: 0, flusher: None })
+        let whole = Some(whole);
+        Ok(Output { writer, target, whole, fresh_len: 0, flusher: None })
     }
 
     fn direct(path: &Path, writer: Box<dyn Write + Send>) -> Output {
         let (writer, target) = (BufWriter::new(writer), path.to_owned());
-        Output { writer, target, temporary: None, fresh_len: 0, flusher: None }
+        Output { writer, target, whole: None, fresh_len: 0, flusher: None }
     }
 
     /// Without a flusher, or while it is at work, the end takes longer and nothing else changes.
     fn call_flusher(&mut self) {
-        if let (None, Some(temporary)) = (&self.flusher, &self.temporary) {
-            self.flusher = Flusher::start(&temporary.file).ok();
+        if let (None, Some(whole)) = (&self.flusher, &self.whole) {
+            self.flusher = Flusher::start(whole.file()).ok();
         }
         if let Some(flusher) = &self.flusher {
             let _ = flusher.call.try_send(());
@@ -205,9 +137,8 @@ impl Output {
             // It cannot panic, and what it did not do is done below.
             let _ = thread.join();
         }
-        if let Some(temporary) = &mut self.temporary {
-            temporary.file.sync_all().map_err(&failed)?;
-            temporary.rename(path).map_err(&failed)?;
+        if let Some(whole) = self.whole.take() {
+            whole.finish_as(path).map_err(&failed)?;
             return Ok(Some(path.to_owned()));
         }
         Ok(None)
@@ -248,7 +179,7 @@ mod tests {
         let mut output = Output::create(&target).unwrap();
         output.write_all(b"half").unwrap();
         output.flush().unwrap();
-        if nameless::create_in(folder.path()).is_err() {
+        if names(folder.path()).iter().any(|name| name.to_string_lossy().starts_with(".out.")) {
             eprintln!("skipped: the file system has no files without names");
             return;
         }
@@ -263,28 +194,16 @@ mod tests {
     fn a_file_that_is_replaced_is_so_at_once_and_keeps_who_may_read_it() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("out");
-        for named in [false, true] {
-            fs::write(&target, "old").unwrap();
-            fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
-            let mut output = Output::create(&target).unwrap();
-            if named {
-                // As where the file system knows only files with names.
-                let temporary = Temporary::named(&target).unwrap();
-                temporary.file.set_permissions(fs::Permissions::from_mode(0o640)).unwrap();
-                let file = temporary.file.try_clone().unwrap();
-                output.writer = BufWriter::new(Box::new(file));
-                output.temporary = Some(temporary);
-            }
-            output.write_all(b"new").unwrap();
-            assert_eq!(fs::read(&target).unwrap(), b"old");
-            output.finish().unwrap();
-            assert_eq!(names(folder.path()), ["out"]);
-            assert_eq!(fs::read(&target).unwrap(), b"new");
-            assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o640);
-        }
-        // Dropped unfinished, neither kind leaves anything.
+        fs::write(&target, "old").unwrap();
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
+        let mut output = Output::create(&target).unwrap();
+        output.write_all(b"new").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        output.finish().unwrap();
+        assert_eq!(names(folder.path()), ["out"]);
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o640);
         drop(Output::create(&target).unwrap());
-        drop(Temporary::named(&target).unwrap());
         assert_eq!(names(folder.path()), ["out"]);
     }
 }

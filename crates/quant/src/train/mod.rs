@@ -42,7 +42,6 @@ pub use outputs::write_all;
 pub use report::page;
 pub use summary::{date_time, json, text};
 
-use crate::table;
 use assess::{Assessed, Examiner};
 use factord_models::file::Artifact;
 use figures::Cell;
@@ -100,7 +99,7 @@ pub struct Settings {
 impl Settings {
     /// Tells whether a window that starts at `start_ns` goes on from the one before it.
     fn goes_on(&self, before: (i64, i64), start_ns: i64) -> bool {
-        table::goes_on(before, start_ns, self.pause_ns)
+        factord_factors::goes_on(before, start_ns, self.pause_ns)
     }
 
     /// The target as artifacts and reports name it: `sell_rate`, or `sell_rate[+1]` a window later.

@@ -1,7 +1,7 @@
 //! All files of a training, or none.
 
 use super::TrainError;
-use factord_models::together;
+use factord_models::whole::{self, Failed};
 use std::fs;
 use std::path::Path;
 
@@ -14,8 +14,8 @@ use std::path::Path;
 pub fn write_all(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), TrainError> {
     fs::create_dir_all(folder)
         .map_err(|error| TrainError::Write { path: folder.to_owned(), error })?;
-    together::write(folder, files)
-        .map_err(|together::Failed { path, error }| TrainError::Write { path, error })
+    whole::write_together(folder, files)
+        .map_err(|Failed { path, error }| TrainError::Write { path, error })
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@
 //! the results in the order of the spans: the same bits for any number of threads.
 
 use super::TrainError;
-use std::fs::{self, File, OpenOptions};
+use factord_models::whole;
+use std::fs::File;
 use std::io::{self, Write};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -137,12 +138,7 @@ impl Scratch {
         threads: usize,
     ) -> Result<Scratch, TrainError> {
         let failed = |error| TrainError::Scratch { path: folder.to_owned(), error };
-        let path = folder.join(format!(".factord-train.{}", std::process::id()));
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create_new(true).mode(0o600).open(&path);
-        let file = file.map_err(failed)?;
-        // Without a name from now on, it cannot be left behind.
-        fs::remove_file(&path).map_err(failed)?;
+        let file = whole::scratch(folder).map_err(failed)?;
         let filling = vec![0; (FLOATS_BEFORE + width + 1 + WORDS) * STRIDE];
         let folder = folder.to_owned();
         Ok(Scratch { file, folder, width, rows: 0, threads, filling, filled: 0 })

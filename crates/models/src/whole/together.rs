@@ -33,7 +33,7 @@ pub struct Failed {
 /// # Errors
 ///
 /// [`Failed`] names the file.
-pub fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), Failed> {
+pub fn write_together(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), Failed> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |error| Failed { path, error }
