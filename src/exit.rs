@@ -47,7 +47,7 @@ pub enum Code {
     Io = 74,
     /// A deadline passed, or the engine went away: trying again may work.
     Temporary = 75,
-    /// The system or the daemon says that this user may not.
+    /// The system or the daemon says that this user does not have permission.
     Permission = 77,
     /// A configuration file or an environment variable was wrong.
     Config = 78,
@@ -80,17 +80,17 @@ impl Code {
     pub fn meaning(self) -> &'static str {
         match self {
             Code::Ok => "everything asked for was done",
-            Code::Failed => "a check did not hold, or rows were bad under --keep-going",
+            Code::Failed => "a check failed, or rows were bad under --keep-going",
             Code::Usage => "the command line was wrong",
             Code::Data => "an input file, artifact, pickle or number is malformed",
-            Code::NoInput => "an input file is not there or cannot be opened",
+            Code::NoInput => "an input file does not exist or cannot be opened",
             Code::Unavailable => "daemon not reachable or refusing, or the address is in use",
-            Code::Internal => "a mistake in factord itself",
+            Code::Internal => "a bug in factord itself",
             Code::Os => "the system refused a resource, such as memory for a region",
             Code::CannotCreate => "an output file cannot be created",
-            Code::Io => "reading or writing failed on the way",
+            Code::Io => "reading or writing failed partway",
             Code::Temporary => "a deadline passed or the engine went away: try again",
-            Code::Permission => "this user may not",
+            Code::Permission => "this user does not have permission",
             Code::Config => "a configuration file or environment variable is wrong",
         }
     }

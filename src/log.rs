@@ -39,7 +39,7 @@ pub enum LogLevel {
 
 /// A word that names no log level.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("no log level `{0}`: use DEBUG, INFO, WARNING, ERROR or CRITICAL")]
+#[error("unknown log level `{0}`: use DEBUG, INFO, WARNING, ERROR or CRITICAL")]
 pub struct ParseLogLevelError(String);
 
 impl LogLevel {

@@ -196,7 +196,7 @@ fn a_parquet_file_that_is_cut_or_changed_is_refused_or_read_and_never_a_panic() 
     let whole = fs::read(&path).unwrap();
     for len in [4, 8, 100, whole.len() / 2, whole.len() - 4, whole.len() - 1] {
         let message = fault(&file(&folder, "cut", &whole[..len]), &wanted());
-        assert!(message.starts_with("FILE: row 1: not a whole Parquet file"), "{message}");
+        assert!(message.starts_with("FILE: row 1: not a complete Parquet file"), "{message}");
     }
     // A hole in the middle, with the footer as it was.
     let (a, b) = (whole.len() / 4, whole.len() / 4 + 100);

@@ -885,7 +885,7 @@ static int take_welcome(struct attempt *attempt, const struct target *target,
     if (words[FACTORD_WELCOME_NONCE] != attempt->nonce ||
         words[FACTORD_WELCOME_FEATURE_COUNT] != target->shape.feature_count ||
         words[FACTORD_WELCOME_SLOT_COUNT] != target->shape.slot_count) {
-        return misspoken(attempt, target, "the welcome answers another greeting");
+        return misspoken(attempt, target, "the welcome is for a different greeting");
     }
     if (descriptors->count != REGION_COUNT) {
         return misspoken(attempt, target, "expected four descriptors");
@@ -2044,7 +2044,7 @@ const char *factord_strerror(int error)
     case FACTORD_ERROR_DEADLINE: return "no answer before the deadline";
     case FACTORD_ERROR_NOT_CONNECTED: return "not connected to a daemon";
     case FACTORD_ERROR_ECHO_MISMATCH:
-        return "the answer is for other features than those submitted";
+        return "the answer is for different features than those submitted";
     case FACTORD_ERROR_UNREACHABLE: return "no daemon listens at the socket";
     case FACTORD_ERROR_ABI: return "daemon and client speak another ABI: rebuild the client";
     case FACTORD_ERROR_PROTOCOL: return "the peer does not speak the protocol";

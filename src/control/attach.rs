@@ -110,7 +110,7 @@ impl Control {
             {
                 self.lock_refused = true;
                 warn!(
-                    "rings cannot be locked in memory ({error}): serving all the same; raise \
+                    "rings cannot be locked in memory ({error}): serving anyway; raise \
                      LimitMEMLOCK or `ulimit -l` to keep them from being swapped out"
                 );
             }

@@ -25,7 +25,7 @@ const END_PATIENCE: Duration = Duration::from_millis(100);
 #[derive(Debug, Error)]
 pub enum ListenError {
     /// Another daemon answers there.
-    #[error("a daemon is running at {path} already: stop it, or choose another --socket")]
+    #[error("a daemon is already running at {path}: stop it, or choose another --socket")]
     InUse {
         /// The socket.
         path: PathBuf,
@@ -49,7 +49,7 @@ pub enum ListenError {
     },
     /// Somebody else could put another socket in its place.
     #[error(
-        "{path} {why}: choose a --socket in a directory that only you may write, or name the \
+        "{path} {why}: choose a --socket in a directory that only you may write to, or name the \
          owner in FACTORD_DAEMON_UID if you trust it"
     )]
     Untrusted {
@@ -60,7 +60,7 @@ pub enum ListenError {
     },
     /// The path does not fit a socket's address.
     #[error(
-        "the path of the socket has {} bytes, at most {PATH_LEN_MAX} are possible: choose a shorter \
+        "the path of the socket has {} bytes, at most {PATH_LEN_MAX} are allowed: choose a shorter \
          --socket than {path}",
         .path.as_os_str().len()
     )]
@@ -252,7 +252,7 @@ fn clear(path: &Path) -> Result<(), ListenError> {
         }
         // Another program's, which listens or takes datagrams.
         Err((_, error)) if socket::of_another_sort(&error) => {
-            Err(in_the_way("a socket of factord's sort"))
+            Err(in_the_way("a socket of factord's type"))
         }
         Err((_, error)) => Err(io_error(error)),
     }

@@ -196,7 +196,10 @@ impl Control {
     fn serve(&mut self, event: &Ready) -> io::Result<()> {
         match event.key {
             LISTENER if event.gone => {
-                return Err(io::Error::other("whoever else holds the control socket shut it down"));
+                return Err(io::Error::other(
+                    "another process that holds the control socket shut it \
+                    down",
+                ));
             }
             LISTENER => self.accept(),
             LOADER => self.take_loaded(),
@@ -292,7 +295,7 @@ impl Control {
             Some(Verb::Reload) => self.ask_for_models(Some(key)),
             Some(Verb::Artifact) => self.reply_with_artifact(key, argument),
             None => {
-                let text = format!("this daemon knows no verb {verb}");
+                let text = format!("this daemon does not know the verb {verb}");
                 self.reply(key, 3, text.as_bytes());
             }
         }

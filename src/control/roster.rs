@@ -24,9 +24,9 @@ pub enum ReloadError {
     Catalogue(#[from] CatalogueError),
     /// More names than ids have been served since the start.
     #[error(
-        "no id is left for model `{name}`: a name keeps its id as long as the daemon runs, and these \
-         have had one but are served no more: {gone}; take back one of these names, or restart the \
-         daemon"
+        "no id is left for model `{name}`: a name keeps its id as long as the daemon runs, and \
+         these hold one but are no longer served: {gone}; use one of these names again, or restart \
+         the daemon"
     )]
     NoIdLeft {
         /// The model without an id.
@@ -35,16 +35,17 @@ pub enum ReloadError {
         gone: String,
     },
     /// Reading them is a matter for a bug report.
-    #[error("reading the models ended in a panic, which the log tells of")]
+    #[error("reading the models ended in a panic: see the log")]
     Panicked,
     /// They are still being read.
     #[error(
-        "the models are still being read after {} s, those served stay; they are adopted once read",
+        "the models are still being read after {} s: the old ones stay, and these are adopted once \
+         read",
         .0.as_secs()
     )]
     Unfinished(Duration),
     /// The daemon ended first.
-    #[error("the daemon is ending: the models were not read to their end")]
+    #[error("the daemon is shutting down: the models were not read to their end")]
     Ending,
 }
 

@@ -140,7 +140,7 @@ fn make_region(name: &str, lines: usize) -> Result<Arc<Region>, ServeError> {
     region.seal_write().map_err(ServeError::Memory)?;
     region.mapping().populate().map_err(ServeError::Memory)?;
     if let Err(error) = region.mapping().lock() {
-        warn!("{name} cannot be locked in memory ({error}): serving all the same");
+        warn!("{name} cannot be locked in memory ({error}): serving anyway");
     }
     Ok(Arc::new(region))
 }

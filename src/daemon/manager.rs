@@ -25,7 +25,7 @@ const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn inherited_socket() -> Result<Option<OwnedFd>, ServeError> {
     let passed = |what: String| ServeError::Passed(what);
     let mut fds = sd_notify::listen_fds().map_err(|error| match error.kind() {
-        ErrorKind::InvalidInput => passed(format!("LISTEN_FDS that are no numbers ({error})")),
+        ErrorKind::InvalidInput => passed(format!("LISTEN_FDS that are not numbers ({error})")),
         _ => passed(format!("a descriptor that is not open ({error})")),
     })?;
     match fds.len() {
@@ -52,7 +52,7 @@ impl Manager {
         let socket = match connect() {
             Ok(socket) => socket,
             Err(error) => {
-                warn!("the service manager cannot be told anything: {error}");
+                warn!("the service manager cannot be notified: {error}");
                 None
             }
         };
@@ -78,7 +78,7 @@ impl Manager {
         while let Some(state) = self.untold.first() {
             match socket.send(state.as_bytes()) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) => warn!("the service manager was not told {state}: {error}"),
+                Err(error) => warn!("the service manager was not notified of {state}: {error}"),
                 Ok(_) => {}
             }
             self.untold.remove(0);

@@ -25,7 +25,7 @@ pub(super) fn start(
     let thread = spawn("worker", events, move || {
         let pinned = core.filter(|&core| pin(core));
         if let (Some(core), None) = (core, pinned) {
-            warn!("the worker cannot be pinned to CPU {core}: serving all the same, unpinned");
+            warn!("the worker cannot be pinned to CPU {core}: serving anyway, unpinned");
         }
         let idle_index = IdleStrategy::ALL.iter().position(|&s| s == idle).unwrap_or(0);
         tally.describe(pinned, idle_index);

@@ -56,7 +56,7 @@ impl Pulse {
                     sd_notify::notify(&[sd_notify::NotifyState::Watchdog])
                 };
                 if let Err(error) = told {
-                    return tracing::warn!("nobody takes the signs of life: {error}");
+                    return tracing::warn!("the signs of life cannot be sent: {error}");
                 }
             }
         })?;

@@ -63,7 +63,7 @@ impl Metrics {
         registry.register("api_requests", "HTTP requests answered, by status", requests.clone());
         registry.register(
             "api_request_duration_seconds",
-            "Time from the first byte of a request to its whole answer",
+            "Time from the first byte of a request to its complete answer",
             durations.clone(),
         );
         registry.register(
@@ -140,7 +140,11 @@ impl Collector for EngineView {
         });
         gauge(&mut encoder, "factord_up", "1 while the engine answers", i64::from(alive))?;
         let lost = ConstCounter::new(log::dropped_total());
-        let (name, help) = ("factord_http_log_lines_dropped", "Log lines dropped, as nobody read");
+        let (name, help) = (
+            "factord_http_log_lines_dropped",
+            "Log lines dropped because nobody \
+            read them",
+        );
         lost.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
         let scores = self.scores.iter();
         family(
@@ -165,7 +169,7 @@ fn encode_snapshot(
     let age = Duration::from_nanos(snapshot.heartbeat_age_ns).as_secs_f64();
     let started = Duration::from_nanos(snapshot.started_unix_ns).as_secs_f64();
     gauge(encoder, "factord_epoch", "Epoch of the engine", snapshot.epoch)?;
-    gauge(encoder, "factord_heartbeat_age_seconds", "Time since the engine's last beat", age)?;
+    gauge(encoder, "factord_heartbeat_age_seconds", "Time since the engine's last heartbeat", age)?;
     gauge(encoder, "factord_start_time_seconds", "Start of the engine since 1970", started)?;
     gauge(encoder, "factord_channels", "Channels attached now", snapshot.channel_count)?;
     for (name, help, count) in [

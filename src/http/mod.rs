@@ -194,7 +194,7 @@ fn connection_count_max() -> usize {
 
 fn announce(address: SocketAddr, supervised: bool) {
     if !supervised && let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
-        tracing::warn!("the service manager was not told: {error}");
+        tracing::warn!("the service manager was not notified: {error}");
     }
     let line = if supervised {
         format!("{{\"ready\":\"http://{address}\"}}\n")

@@ -189,7 +189,7 @@ fn about(card: &Card, name: &str, figure: &str, value: Option<f64>) -> String {
                 .to_owned()
         }
         Some(0) => {
-            "The outcome is of the same window as the inputs: that is no forecast.".to_owned()
+            "The outcome is of the same window as the inputs: that is not a forecast.".to_owned()
         }
         Some(1) => "The outcome is of the window after the inputs.".to_owned(),
         Some(windows) => format!("The outcome is {windows} windows after the inputs."),

@@ -28,7 +28,7 @@ pub enum StreamError {
     #[error(transparent)]
     Predict(#[from] PredictError),
     /// The ring and this process disagree.
-    #[error("row {row} has other bits through the ring than in this process")]
+    #[error("row {row} has different bits through the ring than in this process")]
     Differs {
         /// The row.
         row: usize,

@@ -25,15 +25,15 @@ use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
-  factord bench                           about a minute and a half, on an engine of its own
+  factord bench about a minute and a half, on a private engine
   factord bench --quick --html bench.html ten seconds, and a page with plots
   factord bench --json > bench.json       every figure, and every round, for a machine
-  factord bench --open-loop 1000000       also a million requests a second, on schedule
+  factord bench --open-loop 1000000       also a million requests per second, on schedule
   factord bench --socket /run/factord/factord.sock   the running engine, with its clients
 
 The floor is a pair of cache lines bounced between two processes on the same two cores. Floor and
 candidate alternate every 20 ms, since the floor itself moves on shared machines: compare ratios,
-not nanoseconds. Leave the machine alone meanwhile. The private engine is halted while the floor is
+not nanoseconds. Do not use the machine meanwhile. The private engine is halted while the floor is
 measured; a running one named by --socket is not, and shares its core with the floor for 20 ms at a
 time.";
 
@@ -41,17 +41,17 @@ time.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct BenchArgs {
-    /// Fewer rounds: about ten seconds, and less to be believed
+    /// Fewer rounds: about ten seconds, and less reliable
     #[arg(long)]
     quick: bool,
-    /// The CPU of this side; default: the first allowed one that is not the worker's
+    /// The client's CPU; default: the first allowed one that is not the worker's
     #[arg(long, value_name = "N")]
     core: Option<usize>,
     /// The CPU of the private engine's worker; default: the last one allowed
     #[arg(long, value_name = "N")]
     worker_core: Option<usize>,
-    /// Also send so many requests a second on schedule, each one's latency counted from the time
-    /// it was meant to leave
+    /// Also send this many requests per second on schedule, with each latency counted from the
+    /// scheduled time
     #[arg(long, value_name = "RATE",
           value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     open_loop: Option<u64>,

@@ -16,7 +16,7 @@ Examples:
   factord check --models /etc/factord/models   a directory, as factord serve would read it
 
 Every golden vector is scored again and compared bit for bit. The exit code is that of the first
-file that is refused; the others are checked all the same.";
+file that is refused; the others are still checked.";
 
 /// The flags of `factord check`.
 #[derive(Debug, clap::Args)]

@@ -49,7 +49,7 @@ fn plain_number(argument: OsString) -> OsString {
     }
 }
 
-/// One of the things factord does.
+/// The sub-commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the daemon: the engine and, unless told otherwise, its HTTP sidecar
@@ -62,19 +62,19 @@ pub enum Command {
     Score(score::ScoreArgs),
     /// Compare predictions with outcomes: R2, AUC, calibration, by period and symbol
     Evaluate(evaluate::EvaluateArgs),
-    /// Measure the round trip through the ring, beside the floor of the same cores
+    /// Measure the round trip through the ring, next to the floor of the same cores
     Ping(ping::PingArgs),
     /// Measure everything that matters on two cores: round trips, batches, channels, swaps
     Bench(bench::BenchArgs),
     /// Show the counters of the running daemon
     Stat(stat::StatArgs),
-    /// Turn trade files into a table of features, one row a window
+    /// Turn trade files into a table of features, one row per window
     Factors(factors::FactorsArgs),
     /// Replay trades through factors and the ring of the running daemon
     Replay(replay::ReplayArgs),
     /// Write simulated trades, for a first walk and for load
     Simulate(simulate::SimulateArgs),
-    /// Tell whether model files would be served
+    /// Say whether model files would be served
     Check(check::CheckArgs),
     /// Turn a scikit-learn pickle or an ONNX model into an artifact, without executing it
     Import(import::ImportArgs),

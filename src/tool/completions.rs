@@ -28,7 +28,7 @@ pub struct CompletionsArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = MAN_EXAMPLES)]
 pub struct ManArgs {
-    /// The directory; it is created when it is not there
+    /// The directory; it is created if it does not exist
     dir: PathBuf,
 }
 

@@ -21,18 +21,18 @@ Examples:
   factord evaluate scored.csv labels.csv --target sell_rate --class rose --rows --json
   factord evaluate scored.parquet --horizon 1 --cut 0.5 --by hour --by symbol --html evaluation.html
 
-Predictions are the columns regression, probability and class, as factord score writes them; where
-there is no class it is 1 for a probability above 0.5. The outcome is a column of the same table or
-of a second one, which is joined by symbol and start_ns where both have them, else by row order.
+Predictions are the columns regression, probability and class, as factord score writes them; if
+there is no class, it is 1 for a probability above 0.5. The outcome is a column of the same table
+or of a second one, joined by symbol and start_ns if both have them, otherwise by row order.
 The classifier is evaluated when --cut (class 1 is an outcome above it) or --class (a column of 0
-and 1) tells what was right. Rows without a prediction or an outcome are counted and left out.
+and 1) says which class was right. Rows without a prediction or outcome are counted and left out.
 Outcome, horizon and cut are those of the models, as score, predict --csv and replay record them
 with their predictions; without a record they are sell_rate, 0 and none. --horizon 1 compares with
-the outcome of the row 1 later of the same symbol, within a session, as training does. Windows of a
-symbol follow each other in the table; the last of a session have no outcome.
+the outcome of the next row of the same symbol, within a session, as training does. Windows of a
+symbol must be in order in the table; the last of a session have no outcome.
 R2, RMSE and MAE; accuracy, precision, recall, F1, AUC (ties count half), Brier score and expected
-calibration error are those of scikit-learn; a figure that is not defined is shown as -.
-An R2 near 1 on the window of the inputs is an identity and no skill: sell_rate = 1 - buy_rate.";
+calibration error are those of scikit-learn; an undefined figure is shown as -.
+An R2 near 1 on the window of the inputs is an identity, not skill: sell_rate = 1 - buy_rate.";
 
 /// The flags of `factord evaluate`.
 #[derive(Debug, clap::Args)]
@@ -61,16 +61,16 @@ pub struct EvaluateArgs {
     /// The column of the class, 0 or 1
     #[arg(long, value_name = "COLUMN")]
     class: Option<String>,
-    /// Group by this, too; may be repeated
+    /// Also group by this; may be repeated
     #[arg(long, value_enum, value_name = "WHAT")]
     by: Vec<What>,
     /// Join the two tables by row order
     #[arg(long, requires = "outcomes", conflicts_with = "key")]
     rows: bool,
-    /// Join the two tables by symbol and start_ns, and by nothing else
+    /// Join the two tables only by symbol and start_ns
     #[arg(long, requires = "outcomes")]
     key: bool,
-    /// Write a page with calibration, periods and tables, too
+    /// Also write a page with calibration, periods and tables
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Print one JSON object

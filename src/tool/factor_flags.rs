@@ -17,16 +17,16 @@ pub(super) struct TradeFlags {
     /// The layout: common, binance-trades, binance-aggtrades or lobster [default: by the header]
     #[arg(long, value_name = "NAME", conflicts_with = "columns")]
     preset: Option<Preset>,
-    /// Which column is which: ts=..,price=..,qty=.. and as wanted symbol, side, buyer_maker,
-    /// buy_id, sell_id, bid, ask; names of the header, or numbers from 1; ts_ms and so on for a
-    /// time whose unit its digits do not tell
+    /// Which column is which: ts=..,price=..,qty=.. and optionally symbol, side, buyer_maker,
+    /// buy_id, sell_id, bid, ask; names from the header, or numbers from 1; ts_ms and so on if the
+    /// digits of a time do not show its unit
     #[arg(long, value_name = "MAP")]
     columns: Option<Mapping>,
-    /// The symbol of files without such a column [default: the start of the file's name]; of
-    /// others the only one that is read
+    /// The symbol of files without such a column [default: the start of the file's name]; in other
+    /// files, the only one that is read
     #[arg(long, value_name = "NAME")]
     symbol: Option<String>,
-    /// The day of LOBSTER's times, such as 2012-06-21 [default: the one in the file's name]
+    /// The day of LOBSTER's times, such as 2012-06-21 [default: the day in the file's name]
     #[arg(long, value_name = "DATE")]
     date: Option<Date>,
     /// What to do when time goes backwards: error, or take (into the open window; older ones are
@@ -53,15 +53,15 @@ impl TradeFlags {
 /// What a window is, and what is counted in it.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct WindowFlags {
-    /// The windows: a time (60s, 5m, 1h, 1d), or so many trades, volume or turnover (1000trades,
-    /// 1e5volume, 5e6turnover)
+    /// The length of a window: a time (60s, 5m, 1h, 1d), or a number of trades, volume or turnover
+    /// (1000trades, 1e5volume, 5e6turnover)
     #[arg(long, value_name = "LENGTH", default_value = "60s")]
     window: Window,
-    /// Let windows roll: one closes every step, in the window's unit, which the step divides
-    /// [default: the window, one after the other]
+    /// Let windows roll: one closes every step, given in the window's unit, which must divide the
+    /// window [default: the window, one after the other]
     #[arg(long, value_name = "LENGTH")]
     step: Option<Window>,
-    /// From where on a trade or an order is large
+    /// The cut from which a trade or an order is large
     #[arg(long, value_name = "CUT", default_value_t = 200_000.0)]
     large: f64,
     /// What the cut is: a turnover, a quantity, or a quantile (0.99) of the last --quantile-last
@@ -69,14 +69,14 @@ pub(super) struct WindowFlags {
     #[arg(long, value_name = "WHAT", default_value = "turnover",
           value_parser = ["turnover", "quantity", "quantile"])]
     large_by: String,
-    /// How many trades or orders a quantile looks back on
+    /// How many trades or orders a quantile looks back at
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     quantile_last: u32,
     /// What is compared with the cut: a trade, all fills of an aggressing-order, or all fills of an
-    /// own-side-order, passive ones and auctions among them
+    /// own-side-order, including passive ones and auctions
     #[arg(long, value_name = "UNIT", default_value = "aggressing-order")]
     per: Per,
-    /// What one contract is worth: of the quantity's currency, or with --inverse of the quote
+    /// What one contract is worth, in the quantity's currency or, with --inverse, in the quote
     /// currency; turnover is multiplied by it [default: 1]
     #[arg(long, value_name = "WORTH")]
     multiplier: Option<f64>,
@@ -88,16 +88,16 @@ pub(super) struct WindowFlags {
     /// orders, lee-ready, quote, tick
     #[arg(long, value_name = "RULE", default_value = "auto")]
     aggressor: Aggressor,
-    /// What becomes of windows whose rates are undefined: skip, or keep (their rates are empty)
+    /// What to do with windows whose rates are undefined: skip, or keep (their rates are empty)
     #[arg(long, value_name = "WHAT", default_value = "skip", value_parser = ["skip", "keep"])]
     empty: String,
     /// The price change from one trade to the next, as a share, that makes an outlier
     #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
     outlier: f64,
-    /// What becomes of outliers, which are counted either way: keep or drop
+    /// What to do with outliers, which are counted either way: keep or drop
     #[arg(long, value_name = "WHAT", default_value = "keep", value_parser = ["keep", "drop"])]
     outliers: String,
-    /// The most orders remembered on a side of a symbol
+    /// The most orders to remember per side and symbol
     #[arg(long, value_name = "N", default_value_t = 1 << 20)]
     orders_max: usize,
 }

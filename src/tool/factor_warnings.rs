@@ -24,9 +24,9 @@ pub(super) fn warn(reader: &Reader, settings: &Settings, counts: &Counts, rows: 
     }
     if let Some(symbol) = reader.names().iter().find(|name| !told && is_inverse(name)) {
         say(format!(
-            "{} is known as an inverse contract, worth a fixed sum of the quote currency each: \
-             price times quantity is no turnover; give --inverse --multiplier, or --multiplier 1 \
-             if the quantities are coins",
+            "{} is known to be an inverse contract, each worth a fixed amount of the quote \
+             currency: price times quantity is not its turnover; give --inverse --multiplier, or \
+             --multiplier 1 if the quantities are coins",
             symbol.escape_debug()
         ));
     }
@@ -35,7 +35,7 @@ pub(super) fn warn(reader: &Reader, settings: &Settings, counts: &Counts, rows: 
     if settings.large.per == Per::OwnSideOrder && share > WITHOUT_ORDER_MAX {
         say(format!(
             "{:.0} % of fills have no order number: each is an order of its own, so that large_buy \
-             and large_sell say little of orders",
+             and large_sell say little about orders",
             100.0 * share
         ));
     }

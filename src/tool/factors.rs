@@ -22,11 +22,11 @@ Examples:
   factord factors px.csv --columns ts_ms=T,price=px,qty=size,side=aggr --symbol X --out f.csv
   zcat trades.csv.gz | factord factors - --large 0.99 --large-by quantile --out - | head
 
-Windows by time start at multiples of --step since 1970 UTC, and hold their start, not their end. A
-window whose rates are undefined (no trade, no aggressor) gives no row unless --empty keep is given.
+Windows by time start at multiples of --step since 1970 UTC, and include their start, not their end.
+A window whose rates are undefined (no trade, no aggressor) gives no row without --empty keep.
 docs/factors.md says what each number means.
-A file that cannot be read to its end ends the run with code 65, file, line and column, and no
-table bears the name asked for.";
+A file that cannot be read to its end ends the run with code 65, naming file, line and column, and
+no table is written.";
 
 /// The flags of `factord factors`.
 #[derive(Debug, clap::Args)]

@@ -12,7 +12,7 @@ Examples:
   factord http --listen 0.0.0.0:8080         on every address of the machine
   factord http --socket /run/factord/factord.sock
 
-factord serve starts one by itself; under systemd the two are units of their own.";
+factord serve starts one by itself; under systemd the two are separate units.";
 
 /// The flags of `factord http`.
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,7 @@ pub struct HttpArgs {
     /// INFO)
     #[arg(long, value_name = "LEVEL", value_parser = parse::log_level)]
     log_level: Option<LogLevel>,
-    /// End with the parent: on the end of stdin, not on SIGINT
+    /// End with the parent: when stdin ends, not on SIGINT
     #[arg(long, hide = true)]
     supervised: bool,
 }

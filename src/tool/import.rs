@@ -14,15 +14,15 @@ Examples:
   factord import ridge.pkl --name spread && factord model show spread.fmodel
   factord import sell.onnx --features buy_rate,large_buy,large_sell
 
-What the file is, its content says. Of pickles are read LinearRegression, Ridge, Lasso, ElasticNet
-and LogisticRegression (also behind a StandardScaler in a Pipeline), by themselves or as `model` of
-a dictionary with feature_names, model_type, threshold, performance and metadata. Of ONNX are read
-linear and binary logistic models, as skl2onnx exports them (with and without a StandardScaler) and
-as MatMul or Gemm, Add and Sigmoid. Both are read as data: whatever else they name is refused by
-name, nothing in them is ever run, and no file that they name is opened.
+The file's content decides its format. A pickle may hold a LinearRegression, Ridge, Lasso,
+ElasticNet or LogisticRegression (also after a StandardScaler in a Pipeline), by itself or as
+`model` of a dictionary with feature_names, model_type, threshold, performance and metadata. An
+ONNX file may hold a linear or binary logistic model, as skl2onnx exports it (with or without a
+StandardScaler) or as MatMul or Gemm, Add and Sigmoid. Both are read as data: anything else in them
+is refused by name, nothing in them is ever run, and no file that they name is opened.
 
-ONNX files hold float32 most often. The values are widened exactly, and the answers equal
-onnxruntime's within its own rounding (1e-6). For the same bits as scikit-learn, import a pickle.";
+Most ONNX files hold float32. The values are widened exactly, and the answers equal onnxruntime's
+within its own rounding (1e-6). For the same bits as scikit-learn, import a pickle.";
 
 /// The flags of `factord import`.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ pub struct ImportArgs {
     /// The name to serve the model under [default: a pickle's model_type, else the file's name]
     #[arg(long)]
     name: Option<String>,
-    /// The artifact to write; a file of that name is replaced [default: NAME.fmodel]
+    /// The artifact to write; an existing file is replaced [default: NAME.fmodel]
     #[arg(long, value_name = "FILE.fmodel")]
     out: Option<PathBuf>,
     /// Print the result as JSON

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const SHOW_EXAMPLES: &str = "\
 Examples:
   factord model show regression                      a built-in model
-  factord model show models/classification.fmodel    a file; others than artifacts are imported
+  factord model show models/classification.fmodel a file; pickles and ONNX models are imported
   factord model show spread --models /etc/factord/models
   factord model show regression --served             what the running daemon answers with
   factord model show regression --json | jq .metrics";
@@ -21,7 +21,7 @@ const RELOAD_EXAMPLES: &str = "\
 Example:
   factord model reload
 
-The daemon checks every model before it adopts any. When one is refused the old ones stay.";
+The daemon checks every model before it adopts any. When one is refused, the old ones stay.";
 
 /// The flags of `factord model`.
 #[derive(Debug, clap::Args)]

@@ -36,10 +36,10 @@ pub struct PingArgs {
     /// Length of a round
     #[arg(long, default_value_t = 20, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(1..=1000))]
     round_ms: u64,
-    /// The CPU of this side; default: the first allowed one that is not the worker's
+    /// The client's CPU; default: the first allowed one that is not the worker's
     #[arg(long, value_name = "N")]
     core: Option<usize>,
-    /// Measure the ring alone
+    /// Measure only the ring
     #[arg(long)]
     no_floor: bool,
     /// Print one JSON object

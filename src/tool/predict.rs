@@ -20,8 +20,8 @@ Examples:
   factord predict --csv rows.csv --out scored.csv
   zcat rows.csv.gz | factord predict --csv - --out - | head
 
-A file is read by its header: the columns buy_rate, large_buy and large_sell (or the models' own
-names of them) wherever they stand, never by their place. It is written with all its columns, and
+Columns are found by the header: buy_rate, large_buy and large_sell (or the models' own names for
+them), wherever they are, never by position. The output has all columns of the file, and
 regression, probability and class, which replace columns of those names.
 A row that cannot be scored ends the run with code 65 and writes no file; with --keep-going it is
 reported, its three outputs stay empty, the other rows are scored, and the code is 1.";
@@ -33,7 +33,7 @@ pub struct PredictArgs {
     /// The model, by the name under which the daemon serves it
     #[arg(required_unless_present = "csv", conflicts_with = "csv")]
     model: Option<String>,
-    /// One number a feature, in the model's order
+    /// One number per feature, in the model's order
     #[arg(value_name = "X", requires = "model", allow_negative_numbers = true)]
     features: Vec<f64>,
     /// Score a CSV file with both models; - reads stdin

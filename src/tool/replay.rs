@@ -32,19 +32,19 @@ use tally::Tally;
 const EXAMPLES: &str = "\
 Examples:
   factord replay trades.csv.gz --out predictions.csv
-  factord replay trades.csv.gz --speed 60 | tail -f        an hour a minute, row by row
+  factord replay trades.csv.gz --speed 60 | tail -f an hour per minute, row by row
   factord replay mon.parquet tue.parquet --window 5m --step 1m --out p.parquet --json
   factord replay trades.csv.gz --horizon 5 --socket /run/factord/factord.sock --out /dev/null
 
 Each window that closes becomes one request to each of the models `regression` and `classification`
 of the running daemon, and one row: the columns of `factord factors`, then regression, probability
 and class. The summary compares the predictions with the window's own sell rate (`now`) and with
-that of the window --horizon later of the same session (`next`). Sell and buy rate sum to 1, so that
-a model of `now` that has the buy rate for an input knows the answer: only `next` can be skill.
+that of the window --horizon later in the same session (`next`). Sell and buy rate sum to 1, so a
+model of `now` that has the buy rate as an input knows the answer: only `next` can show skill.
 
-Ctrl-C ends it with the summary; the rows so far are then in OUT.partial. When the engine dies the
-replay attaches again as soon as it is back, and asks again what was not answered; it fails when
-that takes longer than --deadline-ms.";
+Ctrl-C ends it with the summary; the rows so far are then in OUT.partial. When the engine dies, the
+replay reattaches as soon as it is back, and repeats what was not answered; it fails when that
+takes longer than --deadline-ms.";
 
 /// The flags of `factord replay`.
 #[derive(Debug, clap::Args)]
@@ -54,7 +54,7 @@ pub struct ReplayArgs {
     trades: TradeFlags,
     #[command(flatten)]
     window: WindowFlags,
-    /// How fast: max, 1 for as it happened, 60 for an hour a minute
+    /// How fast: max, 1 for real time, 60 for an hour per minute
     #[arg(long, value_name = "TIMES", default_value = "max")]
     speed: Speed,
     /// Where the rows go: .csv, .csv.gz or .parquet; - writes stdout
@@ -66,7 +66,7 @@ pub struct ReplayArgs {
     /// The label is 1 above this target [default: the cut of the served classifier]
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
     cut: Option<f64>,
-    /// Milliseconds to wait for an answer, a restart of the engine among them
+    /// Milliseconds to wait for an answer, including a restart of the engine
     #[arg(long, value_name = "MS", default_value_t = 5_000,
           value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     deadline_ms: u64,

@@ -20,19 +20,19 @@ Examples:
   factord score features.parquet --out scored.parquet --model new/regression.fmodel
   factord score features.csv --out - --models /etc/factord/models | head
 
-CSV, gzipped CSV and Parquet are told by content; the output is Parquet when its name ends in
-.parquet or .pq, gzipped when it ends in .gz, else CSV. All columns are kept, rows stay in order.
+CSV, gzipped CSV and Parquet are recognised by content; the output is Parquet when its name ends in
+.parquet or .pq, gzipped when it ends in .gz, otherwise CSV. All columns and the order of rows stay.
 A linear model adds regression, a logistic one probability and class; columns of those names are
-replaced. Of several models of a kind each puts its name in front: NAME_regression.
-Features are found by the names in the model, never by their place; stderr says which columns they
-are. A name that differs in case alone is found where the very name is not there.
+replaced. With several models of a kind, each puts its name in front: NAME_regression.
+Features are found by the names in the model, never by position; stderr says which columns were
+taken. If there is no column of that exact name, one that differs only in case is taken.
 Answers are those of the daemon, bit for bit.
 A row that cannot be scored ends the run with code 65 and writes no file; with --keep-going it is
 reported, its outputs stay empty, the other rows are scored, and the code is 1.
-Parquet to Parquet copies the other columns as they are packed. Predictions are written without a
-dictionary, and unpacked unless --compression says otherwise: they hold noise in every bit.
+Parquet to Parquet copies the other columns in compressed form. Predictions are written without a
+dictionary, and uncompressed unless --compression says otherwise: they hold noise in every bit.
 The models' names, hashes, targets, horizons and cuts are recorded for factord evaluate: in the
-metadata of Parquet, beside CSV in OUT.models.json, and on stderr where the output is no file.";
+metadata of Parquet, for CSV in OUT.models.json, and on stderr when the output is not a file.";
 
 /// The flags of `factord score`.
 #[derive(Debug, clap::Args)]
@@ -54,10 +54,10 @@ pub struct ScoreArgs {
     /// Score the other rows when some cannot be
     #[arg(long)]
     keep_going: bool,
-    /// How Parquet columns that are encoded are packed
+    /// The compression of the Parquet columns that are written
     #[arg(long, value_enum, value_name = "CODEC", default_value_t = Codec::None)]
     compression: Codec,
-    /// Threads that work (default: one a core)
+    /// Number of threads (default: one per core)
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Print the counts as one JSON object
@@ -70,7 +70,7 @@ pub struct ScoreArgs {
 enum Codec {
     /// Fastest
     None,
-    /// Fast, read everywhere
+    /// Fast, widely supported
     Snappy,
     /// Smallest
     Zstd,

@@ -12,8 +12,8 @@ const EXAMPLES: &str = "\
 Examples:
   factord serve                                  the built-in models, HTTP on 127.0.0.1:5000
   factord serve --models /etc/factord/models     every model of a directory
-  factord serve --core 3 --idle spin --no-http   shared memory alone, on CPU 3
-  MODEL_DIR=models PORT=8080 factord serve       as the replaced service was started
+  factord serve --core 3 --idle spin --no-http only shared memory, on CPU 3
+  MODEL_DIR=models PORT=8080 factord serve just as the replaced service was started
   factord serve --print-config                   what would take effect, and why
 
 SIGHUP, or factord model reload, reads the models again; SIGINT and SIGTERM end the daemon.";
@@ -52,21 +52,21 @@ pub struct ServeArgs {
     #[arg(long, value_name = "BYTES", allow_negative_numbers = true,
           value_parser = parse::bytes_per_uid)]
     bytes_per_uid: Option<u64>,
-    /// A user that may attach besides root and one's own; may be given again
+    /// A user that may attach, besides root and the daemon's own; may be repeated
     /// (FACTORD_ALLOW_UIDS)
     #[arg(long = "allow-uid", value_name = "UID", allow_negative_numbers = true,
           value_parser = parse::uid)]
     allow_uids: Vec<u32>,
-    /// The mode of the control socket, which says who reaches the daemon; it still asks everybody's
-    /// user (FACTORD_SOCKET_MODE; default: 0666 when other users are named, else 0660)
+    /// The mode of the control socket, which decides who can reach the daemon; the daemon still
+    /// checks every user (FACTORD_SOCKET_MODE; default: 0666 when other users are named, else 0660)
     #[arg(long, value_name = "MODE", value_parser = parse::socket_mode)]
     socket_mode: Option<u32>,
     /// The group of the control socket, by name or number (FACTORD_SOCKET_GROUP; default: the
     /// daemon's own)
     #[arg(long, value_name = "GROUP", value_parser = parse::socket_group)]
     socket_group: Option<u32>,
-    /// A user that may attach, reload models and read artifacts besides root and one's own; may be
-    /// given again (FACTORD_OPERATOR_UIDS)
+    /// A user that may attach, reload models and read artifacts, besides root and the daemon's own;
+    /// may be repeated (FACTORD_OPERATOR_UIDS)
     #[arg(long = "operator-uid", value_name = "UID", allow_negative_numbers = true,
           value_parser = parse::uid)]
     operator_uids: Vec<u32>,
@@ -74,7 +74,7 @@ pub struct ServeArgs {
     /// INFO)
     #[arg(long, value_name = "LEVEL", value_parser = parse::log_level)]
     log_level: Option<LogLevel>,
-    /// Print every setting with its value and where it came from, and end
+    /// Print every setting with its value and where it came from, and exit
     #[arg(long)]
     print_config: bool,
     /// With --print-config: as one JSON object

@@ -19,14 +19,14 @@ Examples:
   factord simulate --out other.csv --seed 2
   factord simulate --out - --trades 1000 | head
 
-This is a simulation and no market data: the symbols are SIM001, SIM002 and so on, and the column
+This is a simulation, not market data: the symbols are SIM001, SIM002 and so on, and the column
 side_src says `simulated`. It has what real order flow has: order signs with long memory (parent
 orders split into child orders), heavy-tailed sizes, prices that respond, order numbers on both
-sides, bursts, and auctions at 09:25 and 15:00. What a model learns from it holds for it alone.
+sides, bursts, and auctions at 09:25 and 15:00. What a model learns from it holds only for it.
 
 The columns are ts_ns (UTC), symbol, price, qty, side (B, S, or N in an auction), side_src, buy_id,
-sell_id and trade_id. The end of the file's name tells the format: .parquet, .gz, else CSV. The same
-flags give the same trades on every machine.";
+sell_id and trade_id. The end of the file's name decides the format: .parquet, .gz, otherwise CSV.
+The same flags give the same trades on every machine.";
 
 /// The flags of `factord simulate`.
 #[derive(Debug, clap::Args)]

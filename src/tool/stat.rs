@@ -12,7 +12,7 @@ Examples:
   factord stat --json | jq .      once, for machines
   factord stat --watch 2          every two seconds, until interrupted
 
-Reading costs the daemon nothing: it does not know that anybody looks.";
+Reading costs the daemon nothing: it does not even notice.";
 
 /// The quantiles that are shown.
 const QUANTILES: [(&str, f64); 5] =
@@ -22,10 +22,10 @@ const QUANTILES: [(&str, f64); 5] =
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct StatArgs {
-    /// Print again every so many seconds, until interrupted
+    /// Print again every SECONDS seconds, until interrupted
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     watch: Option<u64>,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }

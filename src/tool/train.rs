@@ -21,10 +21,10 @@ Examples:
   factord serve --models models                 serve what was trained
 
 DIR gets regression.fmodel, classification.fmodel and report.html: all of them, or none when
-something is wrong. A table has the columns symbol, start_ns and end_ns beside features and
-target, as factord factors writes them; files are named in the order of time. Each figure stands
-beside what a baseline reaches. A horizon of 0 learns the very window of its inputs: read the
-warning it gives.
+something is wrong. A table has the columns symbol, start_ns and end_ns besides features and
+target, as factord factors writes them; name the files in order of time. Each figure is shown next
+to what a baseline reaches. A horizon of 0 learns the same window as its inputs: read the warning
+it gives.
 docs/training.md explains all of it.";
 
 /// What is learned from unless other features are named.
@@ -37,7 +37,7 @@ pub struct TrainArgs {
     /// Feature tables: CSV, gzipped CSV or Parquet
     #[arg(value_name = "TABLE", required = true)]
     tables: Vec<PathBuf>,
-    /// The folder for the models and the report; made if it is not there
+    /// The folder for the models and the report; created if it does not exist
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Columns to learn from, in the order of evaluation; 1 to 1,024
@@ -60,7 +60,7 @@ pub struct TrainArgs {
     /// Walk-forward tests; 0 for none
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = up_to(FOLDS_MAX))]
     folds: usize,
-    /// Tables that are only tested on, by the last models
+    /// Tables used only for testing the final models
     #[arg(long, value_name = "TABLE", num_args = 1..)]
     holdout: Vec<PathBuf>,
     /// Penalty on squared linear weights, as Ridge's alpha in scikit-learn
@@ -69,10 +69,10 @@ pub struct TrainArgs {
     /// Inverse penalty on squared logistic weights, as C in scikit-learn; none for no penalty
     #[arg(long, value_name = "C", default_value = "1")]
     c: Penalty,
-    /// The label is 1 above this target [default: the median of what is trained on]
+    /// The label is 1 above this target [default: the median of the training rows]
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true, value_parser = finite)]
     cut: Option<f64>,
-    /// Values in the baseline's rolling mean
+    /// Number of values in the baseline's rolling mean
     #[arg(long, value_name = "N", default_value_t = 20,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rolling: u32,
@@ -89,7 +89,7 @@ pub struct TrainArgs {
     /// Threads; they change no figure [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
-    /// The folder for the rows while they are learnt, as large as the columns used [default: DIR]
+    /// The folder for a temporary file as large as the columns used [default: DIR]
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
     /// Print one JSON object

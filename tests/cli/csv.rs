@@ -98,7 +98,7 @@ fn a_bad_row_is_named_by_line_and_column_and_no_file_appears() {
         (",0.2,0.3", "in.csv:3: column 1 (buy_rate): the value is missing"),
         ("0.5,0.2", "in.csv:3: column 3 (large_sell): the value is missing"),
         ("0.5,0.2,0.3,4", "in.csv:3: 4 fields, the header has 3"),
-        ("-1e308,1e308,0.3", "in.csv:3: columns of the features: so large"),
+        ("-1e308,1e308,0.3", "in.csv:3: the features are so large"),
     ] {
         let text = format!("{HEADER}\n0.5,0.2,0.3\n{row}\n0.5,0.2,0.3\n");
         let ran = daemon.score(text.as_bytes(), &[]);

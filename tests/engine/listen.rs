@@ -102,7 +102,7 @@ fn a_path_that_no_client_could_name_is_refused() {
         let mut setup = Setup::new();
         setup.socket = Some(setup.directory.path().join("p".repeat(len - folder - 1)));
         if refused {
-            fails(&setup, 78, &format!("has {len} bytes, at most 107 are possible"));
+            fails(&setup, 78, &format!("has {len} bytes, at most 107 are allowed"));
         } else {
             let engine = setup.start();
             serves(&mut engine.attach(3, 8));
@@ -122,7 +122,7 @@ fn a_daemon_whose_queue_is_full_lives() {
         assert!(waiting.len() < 10_000);
     }
     let start = Instant::now();
-    fails(&setup, 69, "a daemon is running at");
+    fails(&setup, 69, "a daemon is already running at");
     assert!(start.elapsed() < 10 * SECOND);
     drop(listener);
 }
@@ -132,12 +132,12 @@ fn another_programs_socket_is_left_alone() {
     let setup = Setup::new();
     let path = setup.socket.as_ref().unwrap();
     let stream = UnixListener::bind(path).unwrap();
-    fails(&setup, 73, "is not a socket of factord's sort");
+    fails(&setup, 73, "is not a socket of factord's type");
     assert!(path.exists());
     drop(stream);
     fs::remove_file(path).unwrap();
     let _datagrams = UnixDatagram::bind(path).unwrap();
-    fails(&setup, 73, "is not a socket of factord's sort");
+    fails(&setup, 73, "is not a socket of factord's type");
 }
 
 /// Runs the daemon with a descriptor as number 3, said to be the one of `count`.
@@ -196,7 +196,7 @@ fn a_socket_that_somebody_else_shuts_down_ends_the_engine_instead_of_keeping_it_
     assert_eq!(process.ends_within(5 * SECOND).code(), Some(70), "{}", setup.log());
     assert!(
         setup.log().contains(
-            "the control thread ended: whoever else holds the control socket shut it down"
+            "the control thread ended: another process that holds the control socket shut it down"
         ),
         "{}",
         setup.log()

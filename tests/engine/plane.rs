@@ -211,7 +211,7 @@ fn a_reload_that_hangs_hinders_only_further_reloads_and_no_end() {
     assert_eq!(engine.process.ends_within(END_LIMIT).code(), Some(0));
     drop(loader);
     let said = waiting.join().unwrap().unwrap_err().to_string();
-    assert!(said.contains("the daemon is ending"), "{said}");
+    assert!(said.contains("the daemon is shutting down"), "{said}");
     assert!(!path.exists());
 }
 

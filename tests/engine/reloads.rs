@@ -89,7 +89,7 @@ fn fourteen_models_fit_beside_the_two_of_old_and_a_fifteenth_is_refused_with_the
     let (full, models) = setup(&numbered(15));
     let (code, _, log) = full.run_to_end();
     assert_eq!(code, Some(65), "{log}");
-    let rule = "15 models beside `regression` and `classification`, at most 14 can be served";
+    let rule = "15 models besides `regression` and `classification`; at most 14 can be served";
     assert!(log.contains(rule) && log.contains("remove 1"), "{log}");
     let program = env!("CARGO_BIN_EXE_factord");
     let mut check = std::process::Command::new(program);
@@ -104,6 +104,6 @@ fn fourteen_models_fit_beside_the_two_of_old_and_a_fifteenth_is_refused_with_the
     remove(&models, "m03");
     data::save(&models, "late", &of("late"));
     let said = reload(&engine).unwrap_err();
-    assert!(said.contains("`late`") && said.contains("served no more: m03"), "{said}");
+    assert!(said.contains("`late`") && said.contains("no longer served: m03"), "{said}");
     assert!(said.contains("restart the daemon"), "{said}");
 }

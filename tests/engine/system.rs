@@ -201,7 +201,7 @@ fn a_path_in_use_is_refused_and_one_left_behind_is_taken_over() {
     second.socket = Some(engine.socket().to_owned());
     let (code, _, log) = second.run_to_end();
     assert_eq!(code, Some(69), "{log}");
-    assert!(log.contains("a daemon is running at"), "{log}");
+    assert!(log.contains("a daemon is already running at"), "{log}");
     serves(&mut client);
     engine.process.stop();
     let (code, _, log) = second.run_to_end();

@@ -119,8 +119,8 @@ fn a_bad_file_ends_with_its_code_and_leaves_nothing_that_looks_whole() {
         }
     }
     for (arguments, word) in [
-        (&["good.csv", "--window", "60"][..], "no window"),
-        (&["good.csv", "--window", "60s", "--step", "7s"], "no whole number of steps"),
+        (&["good.csv", "--window", "60"][..], "`60` is not a window"),
+        (&["good.csv", "--window", "60s", "--step", "7s"], "not a whole number of steps"),
         (&["good.csv", "--step", "7trades"], "in the unit of --window"),
         (&["good.csv", "--columns", "ts=1"], "no column for"),
         (&["good.csv", "--large", "0"], "above 0"),

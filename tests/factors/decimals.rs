@@ -198,7 +198,7 @@ fn contracts_are_not_taken_for_coins() {
     // A symbol that is known, in a file that says nothing else.
     write("x.csv", "ts_ns,symbol,price,qty,side\n1,XBTUSD,60000,100,B\n2,XBTUSD,60000,300,S\n");
     let (said, _) = table(folder.path(), &["x.csv"]);
-    assert!(said.contains("XBTUSD is known as an inverse contract"), "{said}");
+    assert!(said.contains("XBTUSD is known to be an inverse contract"), "{said}");
     let (said, lines) = table(folder.path(), &["x.csv", "--inverse"]);
     assert_eq!(said, "");
     assert!(lines[1].contains(",2,400.0,400.0,0.25,0.75,"), "{}", lines[1]);
@@ -234,7 +234,7 @@ fn times_of_another_unit_are_refused() {
     let text = "ts_ns,symbol,price,qty,side\n1675214700940,A,10,3,B\n1675214700945,A,10,3,S\n";
     fs::write(folder.path().join("t.csv"), text).unwrap();
     let said = refused(folder.path(), &["t.csv"], 65);
-    assert!(said.contains("t.csv: its times, such as 1675214700940, are of 1970"), "{said}");
+    assert!(said.contains("t.csv: its times, such as 1675214700940, would be in 1970"), "{said}");
     let map = ["t.csv", "--columns", "ts=ts_ns,price=price,qty=qty,side=side,symbol=symbol"];
     assert_eq!(table(folder.path(), &map).1.len(), 2);
 }

@@ -252,7 +252,7 @@ fn settings_that_cannot_be_used_are_named() {
     for (settings, word) in [
         (window(0.0, 0.0), "above 0"),
         (window(1.5, 1.5), "whole"),
-        (window(10.0, 3.0), "no whole number of steps"),
+        (window(10.0, 3.0), "not a whole number of steps"),
         (window(1e6, 1.0), "at most 65536"),
         (large(Cut::Turnover(0.0)), "cut"),
         (large(Cut::Quantile { q: 1.0, last: 100 }), "quantile"),

@@ -129,9 +129,10 @@ fn details_that_do_not_fit_are_refused() {
             "feature name holds control characters",
             "target has more than 256 bytes",
             "1 feature statistics for a model of 3 features",
-            "feature 2's standard deviation is -1: it must be finite, and a deviation not negative",
-            "feature 2's minimum is NaN: it must be finite, and a deviation not negative",
-            "threshold is inf: it must be finite, and a deviation not negative",
+            "feature 2's standard deviation is -1: it must be finite, and a deviation must not be \
+             negative",
+            "feature 2's minimum is NaN: it must be finite, and a deviation must not be negative",
+            "threshold is inf: it must be finite, and a deviation must not be negative",
         ]
     );
 }

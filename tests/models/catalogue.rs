@@ -135,7 +135,10 @@ fn more_than_sixteen_models_are_refused() {
     }
     std::fs::remove_file(path.join("first.fmodel")).unwrap();
     let said = refusal(path);
-    assert!(said.contains("15 models beside `regression`") && said.ends_with("remove 1"), "{said}");
+    assert!(
+        said.contains("15 models besides `regression`") && said.ends_with("remove 1"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -305,7 +305,7 @@ fn latin1_texts_are_not_decoded_beyond_the_bytes_that_are_needed() {
     let content = Py::Reduce(encode, vec![Py::Str(letters), text("latin1")]);
     let coef = raw_array(&[1], dtype("f8", "<"), false, content);
     let said = import(&dump(&linear(coef, Py::Int(0)), 2)).unwrap_err().to_string();
-    assert!(said.contains("bytes where 8 belong"), "{said}");
+    assert!(said.contains("bytes instead of 8"), "{said}");
 }
 
 /// The real pickles where they are, and one that is always there.

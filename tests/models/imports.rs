@@ -134,7 +134,7 @@ fn arrays_of_unknown_types_and_wrong_lengths_are_refused() {
         "array `coef_`: elements of type \"f2\", not f8, f4, i8, i4",
         "array `coef_`: an element type does not say its byte order",
         "array `coef_`: an element type does not say its byte order",
-        "array `coef_`: 15 bytes where 16 belong",
+        "array `coef_`: 15 bytes instead of 16",
         "array `coef_`: an array of objects where numbers are needed",
         "array `coef_`: more than 4096 elements",
         "array `coef_`: more than 4096 elements",
@@ -204,7 +204,7 @@ fn what_cannot_be_served_is_refused_in_words() {
         (logistic(vec![("n_features_in_", Py::Int(3))]), "differs from the 2 coefficients"),
         (logistic(vec![("coef_", array(&[3, 2], &[0.0; 6]))]), "3 rows of coefficients"),
         (logistic(vec![("intercept_", array(&[2], &[0.0; 2]))]), "with 2 intercepts"),
-        (pipeline(vec![scaler(true, true), plain()]), "LinearRegression behind a StandardScaler"),
+        (pipeline(vec![scaler(true, true), plain()]), "LinearRegression after a StandardScaler"),
         (pipeline(vec![scaler(true, true)]), "StandardScaler is not a model that predicts"),
         (pipeline(vec![]), "a pipeline of no steps"),
         (
@@ -305,5 +305,5 @@ fn the_name_is_the_one_given_else_the_model_type() {
     let given = Options { name: Some("mine"), fallback_name, ..Options::default() };
     assert_eq!(name(given).unwrap(), "mine");
     let said = name(Options { name: Some("no/name"), ..Options::default() }).unwrap_err();
-    assert!(said.to_string().contains("\"no/name\" is no model name"), "{said}");
+    assert!(said.to_string().contains("\"no/name\" is not a valid model name"), "{said}");
 }

@@ -150,7 +150,7 @@ fn refusals_name_the_file_and_carry_their_exit_code() {
         (&["import", "missing.pkl"], 66, "missing.pkl: No such file"),
         (&["import", "good.pkl", "--stats", "missing.json"], 66, "missing.json: No such file"),
         (&["import", "good.pkl", "--stats", "bad.json"], 65, "at line 2 column"),
-        (&["import", "good.pkl", "--name", "a/b"], 65, "\"a/b\" is no model name"),
+        (&["import", "good.pkl", "--name", "a/b"], 65, "\"a/b\" is not a valid model name"),
         (&["import", "good.pkl", "--out", "no/where.fmodel"], 73, "no/where.fmodel"),
         (&["import", "empty"], 66, "empty: is a directory"),
         (&["check", "evil.pkl"], 65, "evil.pkl: refused: os.system"),

@@ -43,7 +43,7 @@ fn bad_text_is_refused_by_line_and_column() {
         ("a,0.5,0.2,inf", "FILE:20002: column 4 (large_sell): `inf` is not finite"),
         ("a,0.5,0.2", "FILE:20002: column 4 (large_sell): the value is missing"),
         ("a,0.5,0.2,0.3,4", "FILE:20002: 5 fields, the header has 4"),
-        ("a,1e308,-1e308,1e308", "FILE:20002: columns of the features: so large that"),
+        ("a,1e308,-1e308,1e308", "FILE:20002: the features are so large that"),
     ] {
         refused("in.csv", with(last).as_bytes(), 65, message);
     }
@@ -78,11 +78,11 @@ fn cut_and_damaged_files_are_refused() {
     parquet(&path, &generated(30_000), 10_000);
     let whole = fs::read(&path).unwrap();
     for len in [4, 100, whole.len() / 2, whole.len() - 1] {
-        refused("in.parquet", &whole[..len], 65, "FILE: row 1: not a whole Parquet file");
+        refused("in.parquet", &whole[..len], 65, "FILE: row 1: not a complete Parquet file");
     }
     // The footer as it was, and a piece of the columns gone.
     let hole = [&whole[..whole.len() / 3], &whole[whole.len() / 3 + 5000..]].concat();
-    refused("in.parquet", &hole, 65, "not a whole Parquet file");
+    refused("in.parquet", &hole, 65, "not a complete Parquet file");
 }
 
 #[test]

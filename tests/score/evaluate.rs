@@ -122,8 +122,8 @@ fn a_second_table_is_joined_by_key_or_by_row_order() {
         (vec!["s.csv", "rows.csv", "--target", "y", "--key"], "no column symbol"),
         (vec!["s.csv", "key.csv", "--target", "y", "--rows"], "differ in their rows"),
         (vec!["s.csv", "--target", "z"], "s.csv: no column z: the columns are symbol"),
-        (vec!["rows.csv", "--target", "y"], "neither regression nor probability is a column"),
-        (vec!["rows.csv", "--target", "y", "--by", "day"], "neither regression nor probability"),
+        (vec!["rows.csv", "--target", "y"], "there is no column regression or probability"),
+        (vec!["rows.csv", "--target", "y", "--by", "day"], "no column regression or probability"),
     ] {
         let ran = evaluate(folder.path(), &arguments);
         assert_eq!(ran.code, 65, "{arguments:?}: {}", ran.err);

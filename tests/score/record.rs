@@ -155,6 +155,6 @@ fn a_table_without_a_record_is_compared_with_its_own_window_and_a_warning() {
     let text = fs::read_to_string(&output).unwrap().replacen("large_sell", "sell_rate", 1);
     fs::write(&output, text).unwrap();
     let report = json(folder.path(), &["o.csv"]);
-    warned(&report, &["nothing is recorded of the models", "the input's own window"]);
+    warned(&report, &["nothing is recorded about the models", "the input's own window"]);
     assert_eq!((&report["horizon"], &report["cut"]), (&0.into(), &Value::Null));
 }

@@ -157,7 +157,7 @@ fn where_there_is_no_skill_none_is_reported() {
         (&tests["logistic"]["auc_interval"][0], &tests["logistic"]["auc_interval"][1]);
     assert!(number(low) < number(high) && number(high) - number(low) < 0.1, "{tests}");
     let page = std::fs::read_to_string(place.path("out/report.html")).unwrap();
-    assert!(page.contains("cannot be told from") || page.contains("is worse than"));
+    assert!(page.contains("cannot be distinguished from") || page.contains("is worse than"));
 }
 
 const DAYS: [&str; 5] = [

@@ -212,8 +212,8 @@ def test_a_window_closes_by_the_clock_too() -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"window": "sixty"}, "no window `sixty`"),
-        ({"window": "60s", "step": "7s"}, "no whole number of steps"),
+        ({"window": "sixty"}, "`sixty` is not a window"),
+        ({"window": "60s", "step": "7s"}, "not a whole number of steps"),
         ({"window": "60s", "step": "7trades"}, "in the unit of the window"),
         ({"large": -1}, "must be above 0"),
         ({"large_by": "size"}, "large_by is"),

@@ -66,8 +66,9 @@ pub enum AttachError {
     },
     /// Below a directory that is open to all, somebody else could answer in the daemon's place.
     #[error(
-        "attach refused by this client: {path} {why}, who could answer in the daemon's place: name \
-         a socket in a directory of your own, or that user in FACTORD_DAEMON_UID if you trust it"
+        "attach refused by this client: {path} {why}, so another user could answer in the daemon's \
+         place: use a socket in a directory of your own, or name that user in FACTORD_DAEMON_UID \
+         if you trust it"
     )]
     Untrusted {
         /// The directory, link or socket.
@@ -98,7 +99,10 @@ pub enum AttachError {
         step: &'static str,
     },
     /// The peer closed the connection or died.
-    #[error("attach failed: the daemon at {path} hung up ({step}): it is ending, or too busy")]
+    #[error(
+        "attach failed: the daemon at {path} hung up ({step}): it is shutting down, or too \
+        busy"
+    )]
     HungUp {
         /// The socket.
         path: PathBuf,
@@ -109,7 +113,7 @@ pub enum AttachError {
     #[error("attach failed: no answer within {} ms", HANDSHAKE_DEADLINE.as_millis())]
     Deadline,
     /// The model table cannot be read.
-    #[error("attach failed: the engine's model table stays half written: it died, or stands still")]
+    #[error("attach failed: the engine's model table stays half written: the engine died or hangs")]
     Unsettled,
     /// The system refused.
     #[error("attach failed: {0}")]

@@ -20,7 +20,7 @@ pub enum IdleStrategy {
 
 /// A word that names no idle strategy.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("no idle strategy `{0}`: use noop, spin, yield or backoff")]
+#[error("unknown idle strategy `{0}`: use noop, spin, yield or backoff")]
 pub struct ParseIdleError(String);
 
 impl IdleStrategy {

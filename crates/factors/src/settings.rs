@@ -188,7 +188,10 @@ impl Default for Settings {
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum SettingsError {
     /// The length or step is not a number above 0, or not whole, or too long.
-    #[error("a window of {length} every {step}: both must be above 0, whole for time and trades")]
+    #[error(
+        "a window of {length} every {step}: both must be above 0, and whole numbers for time \
+        and trades"
+    )]
     Window {
         /// The length.
         length: f64,
@@ -196,7 +199,10 @@ pub enum SettingsError {
         step: f64,
     },
     /// The step does not divide the length.
-    #[error("a window of {length} is no whole number of steps of {step}: choose a step that is")]
+    #[error(
+        "a window of {length} is not a whole number of steps of {step}: choose a step that \
+        divides it"
+    )]
     Step {
         /// The length.
         length: f64,
@@ -236,7 +242,7 @@ pub enum SettingsError {
         multiplier: f64,
     },
     /// There is no room for orders.
-    #[error("{orders_max} orders a side: use 64 to 2^30")]
+    #[error("{orders_max} orders per side: use 64 to 2^30")]
     Orders {
         /// How many.
         orders_max: usize,

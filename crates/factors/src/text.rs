@@ -11,15 +11,15 @@ use thiserror::Error;
 pub enum ParseSettingError {
     /// It is no window.
     #[error(
-        "no window `{0}`: use a number and a unit, such as 60s, 5m, 1h, 1d, 500ms, \
+        "`{0}` is not a window: use a number and a unit, such as 60s, 5m, 1h, 1d, 500ms, \
              1000trades, 1e5volume or 5e6turnover"
     )]
     Window(String),
     /// It is no unit that is compared with the cut.
-    #[error("no unit `{0}`: use trade, aggressing-order or own-side-order")]
+    #[error("unknown unit `{0}`: use trade, aggressing-order or own-side-order")]
     Per(String),
     /// It is no rule for the aggressor.
-    #[error("no rule `{0}`: use auto, flag, orders, lee-ready, quote or tick")]
+    #[error("unknown rule `{0}`: use auto, flag, orders, lee-ready, quote or tick")]
     Aggressor(String),
 }
 

@@ -74,8 +74,8 @@ pub enum CatalogueError {
     },
     /// It holds more models of other names than the two rows that are kept leave.
     #[error(
-        "{} holds {found} models beside `regression` and `classification`, at most {OTHERS_MAX} can be \
-         served, since the ids of these two are kept for them; remove {}",
+        "{} holds {found} models besides `regression` and `classification`; at most {OTHERS_MAX} \
+         can be served, since two ids are reserved for these; remove {}",
         path.display(),
         found - OTHERS_MAX
     )]

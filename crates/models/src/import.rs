@@ -114,7 +114,10 @@ pub enum ImportError {
         reason: String,
     },
     /// The statistics lack a feature.
-    #[error("the statistics have no {field} for feature {feature:?}: use the model's own file")]
+    #[error(
+        "the statistics have no {field} for feature {feature:?}: use the statistics of this \
+        model"
+    )]
     StatsMissing {
         /// `feature_means` or `feature_stds`.
         field: &'static str,

@@ -22,7 +22,7 @@ fn write_page(report: &Report, out: &mut String) -> Result {
     writeln!(
         out,
         "<h1>factord bench</h1><p>Client on CPU {}, worker on {worker}, {engine}, {IDLE_COUNT} \
-         idle channels attached, everything of production on; {:.0} seconds.</p>",
+         idle channels attached, everything on as in production; {:.0} seconds.</p>",
         place.own, report.seconds
     )?;
     tiles(report, out)?;
@@ -52,7 +52,7 @@ fn tiles(report: &Report, out: &mut String) -> Result {
         tiles.push((times(p99.median, 2), "of the floor's p99"));
     }
     let rate = report.measurement(Subject::Batch).middle;
-    tiles.push((label((rate / 1e5).round() * 1e5), "predictions a second, pipelined"));
+    tiles.push((label((rate / 1e5).round() * 1e5), "predictions per second, pipelined"));
     let local = [
         (&report.facts.local_linear_ns, "in process, linear"),
         (&report.facts.local_logistic_ns, "in process, logistic"),
@@ -166,8 +166,8 @@ fn rounds(report: &Report, out: &mut String) -> Result {
     keys(report, false, out)?;
     writeln!(
         out,
-        "<p>Each dot is the median of one round. Where the floor jumps, the machine did, and not \
-         the ring.</p>"
+        "<p>Each dot is the median of one round. Where the floor jumps, the machine did, not the \
+         ring.</p>"
     )?;
     let all = report.timeline.rounds();
     let shown = || all.iter().filter(|r| SERIES.iter().any(|series| series.2 == r.subject));
@@ -191,7 +191,7 @@ fn channels(report: &Report, out: &mut String) -> Result {
     if rows.is_empty() {
         return Ok(());
     }
-    writeln!(out, "<h2>Idle channels</h2><p>Median round trip beside so many.</p>")?;
+    writeln!(out, "<h2>Idle channels</h2><p>Median round trip next to that many.</p>")?;
     let mut ticks = vec![(0.0, String::new())];
     ticks.extend(rows.iter().enumerate().map(|(at, row)| (at as f64 + 1.0, row.0.to_string())));
     ticks.push((rows.len() as f64 + 1.0, String::new()));
@@ -216,13 +216,13 @@ fn batches(report: &Report, out: &mut String) -> Result {
     let (median, best) = (measured.middle / 1e6, measured.best / 1e6);
     writeln!(
         out,
-        "<h2>Pipelined</h2><p>Batches through a full ring: {median:.1} million predictions a \
-         second in the middle round, {best:.1} in the best.</p>"
+        "<h2>Pipelined</h2><p>Batches through a full ring: {median:.1} million predictions per \
+         second in the median round, {best:.1} in the best.</p>"
     )?;
     let rounds = || report.timeline.rounds().iter().filter(|r| r.subject == Subject::Batch);
-    let y = Axis::from_zero(rounds().map(|round| round.value), "predictions a second");
+    let y = Axis::from_zero(rounds().map(|round| round.value), "predictions per second");
     let x = Axis::from_zero(rounds().map(|round| round.at_s), "seconds into the run");
-    let mut chart = Chart::new(x, y, "Predictions a second, round by round");
+    let mut chart = Chart::new(x, y, "Predictions per second, round by round");
     chart.dots("linear", rounds().map(|round| (round.at_s, round.value)));
     out.push_str(&chart.finish());
     Ok(())

@@ -157,7 +157,7 @@ impl Report {
         } else if left_out > 0 {
             notes.push(format!(
                 "{left_out} of {} floor rounds were over {FAST_FLOOR_NS} ns, a slow plateau of a \
-                 shared machine: nanoseconds are told from the other rounds",
+                 shared machine: nanoseconds are taken from the other rounds",
                 floor.rounds,
             ));
         }
@@ -181,8 +181,10 @@ impl Report {
         }
         if let Some(steal) = self.condition.steal.filter(|&steal| steal >= 0.01) {
             let percent = steal * 100.0;
-            notes
-                .push(format!("the hypervisor took {percent:.1} % of the time: tails are its own"));
+            notes.push(format!(
+                "the hypervisor took {percent:.1} % of the time: it accounts for the \
+                    tails"
+            ));
         }
         notes
     }

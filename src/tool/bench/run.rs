@@ -75,7 +75,8 @@ impl Run {
         }
         if !private {
             facts.note(
-                "the engine is a running one: its clients take part, models stay as they are",
+                "the engine is a running one: its clients take part, and its models stay as they \
+                 are",
             );
         }
         if models.logistic.is_none() {

@@ -66,7 +66,7 @@ fn trips(report: &Report, out: &mut String) -> std::fmt::Result {
         let p50 = run.latencies.value_at_quantile(0.5) as f64;
         writeln!(out, "{:<16}{}", "open loop", percentiles(p50, &run.latencies))?;
     }
-    writeln!(out, "\nwith {IDLE_COUNT} idle channels attached, everything of production on")
+    writeln!(out, "\nwith {IDLE_COUNT} idle channels attached, everything on as in production")
 }
 
 fn percentiles(p50: f64, singles: &Histogram<u64>) -> String {

@@ -35,7 +35,7 @@ impl Question {
     pub(super) fn of(args: &EvaluateArgs) -> Result<Question, Failure> {
         let mut warnings = Vec::new();
         let record = Record::of(&args.predictions).unwrap_or_else(|reason| {
-            warnings.push(format!("{reason}: it is passed over"));
+            warnings.push(format!("{reason}: it is ignored"));
             None
         });
         let evaluated = |made: &Made| {
@@ -46,7 +46,7 @@ impl Question {
         models.retain(evaluated);
         if models.is_empty() {
             warnings.push(
-                "nothing is recorded of the models: neither their horizon nor their cut is known"
+                "nothing is recorded about the models: neither their horizon nor their cut is known"
                     .to_owned(),
             );
         }
@@ -90,7 +90,7 @@ fn agreed<'a, T: PartialEq + Display>(
         match &first {
             Some((other, known)) if *known != value => {
                 let message = format!(
-                    "{} has {known} and {} has {value}: choose by --{flag}",
+                    "{} has {known} and {} has {value}: choose with --{flag}",
                     other.name, made.name
                 );
                 return Err(Failure::new(Code::Usage, message));
@@ -140,8 +140,7 @@ fn horizon(
     }));
     if horizon == 0 {
         warnings.push(
-            "the outcome is of the input's own window: what these figures say is no forecast"
-                .to_owned(),
+            "the outcome is of the input's own window: these figures are not a forecast".to_owned(),
         );
     }
     Ok(horizon)

@@ -48,7 +48,7 @@ fn a_file_beyond_the_limit_is_refused_before_it_is_read() {
     let mut bytes = regression().encode_to_vec();
     bytes.resize((1 << 20) + 1, 0);
     let said = read(&bytes).unwrap_err().to_string();
-    assert_eq!(said, "1048577 bytes, an ONNX model may have 1048576");
+    assert_eq!(said, "1048577 bytes: an ONNX model may have at most 1048576");
 }
 
 #[test]

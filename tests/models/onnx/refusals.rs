@@ -104,9 +104,12 @@ fn outputs_that_are_not_one_prediction_are_refused() {
         model
     };
     says(&outputs(&["p", "p"]), "several outputs: \"p\", \"p\"");
-    says(&outputs(&["label"]), "it gives the class alone");
-    says(&outputs(&["p", "scaled"]), "output \"scaled\" is 2 columns of features, no prediction");
-    says(&outputs(&["nowhere"]), "the list of outputs takes \"nowhere\", which nothing");
+    says(&outputs(&["label"]), "it gives only the class");
+    says(
+        &outputs(&["p", "scaled"]),
+        "output \"scaled\" is 2 columns of features, not a prediction",
+    );
+    says(&outputs(&["nowhere"]), "the list of outputs uses \"nowhere\", which nothing");
     says(&outputs(&[]), "it has no outputs");
     let initializers = vec![tensor("w", &[2, 3], &[0.0; 6])];
     let nodes = vec![node("MatMul", &["x", "w"], &["y"], vec![])];
@@ -151,12 +154,12 @@ fn tensors_are_held_to_their_shape_before_anything_is_read() {
     check(tensor("w", &[1 << 62, 1 << 62], &[0.0]), "has more than 4096 elements");
     check(tensor("w", &[0, i64::MAX], &[]), "has more than 4096 elements");
     check(tensor("w", &[-1, 2], &[0.0; 2]), "an axis of length -1");
-    check(tensor("w", &[1; 5], &[0.0]), "5 axes, at most 4 are read");
-    check(tensor("w", &[2, 1], &[0.0; 3]), "3 values where 2 belong");
+    check(tensor("w", &[1; 5], &[0.0]), "5 axes, at most 4 are supported");
+    check(tensor("w", &[2, 1], &[0.0; 3]), "3 values instead of 2");
     check(tensor("w", &[3, 1], &[0.0; 3]), "weights of shape [3, 1] for 2 columns");
     let raw = |raw: usize| Tensor { raw_data: Some(vec![0; raw]), ..tensor("w", &[2, 1], &[]) };
-    check(raw(7), "7 raw bytes where 8 belong");
-    check(Tensor { float_data: vec![0.0; 2], ..raw(8) }, "8 raw bytes where 8 belong");
+    check(raw(7), "7 raw bytes instead of 8");
+    check(Tensor { float_data: vec![0.0; 2], ..raw(8) }, "8 raw bytes instead of 8");
     check(Tensor { data_type: 10, ..raw(4) }, "elements of type float16");
     check(Tensor { data_type: 99, ..raw(4) }, "elements of type number 99");
     check(tensor("w", &[2, 1], &[f32::NAN, 0.0]), "`weights` holds NaN at index 0");
@@ -166,13 +169,13 @@ fn tensors_are_held_to_their_shape_before_anything_is_read() {
 fn inputs_that_are_no_matrix_of_floats_are_refused() {
     let input = |info: Info| graph(|graph| graph.input = vec![info]);
     says(&input(matrix("x", INT64, 2)), "input \"x\" is int64: export with a FloatTensorType");
-    says(&input(matrix("x", FLOAT, 0)), "no matrix of a known width");
-    says(&input(matrix("x", FLOAT, -1)), "no matrix of a known width");
+    says(&input(matrix("x", FLOAT, 0)), "not a matrix of a known width");
+    says(&input(matrix("x", FLOAT, -1)), "not a matrix of a known width");
     says(&input(matrix("x", FLOAT, 1025)), "1025 columns of an input, at most 1024");
-    says(&input(Info { name: "x".to_owned(), r#type: None }), "input \"x\" is no tensor");
+    says(&input(Info { name: "x".to_owned(), r#type: None }), "input \"x\" is not a tensor");
     let mut open = matrix("x", FLOAT, 2);
     open.r#type.as_mut().unwrap().tensor_type.as_mut().unwrap().shape = None;
-    says(&input(open), "no matrix of a known width");
+    says(&input(open), "not a matrix of a known width");
     let extra = graph(|graph| graph.input.push(matrix("more", FLOAT, 1)));
     says(&extra, "feature \"x2\" is not used: leave it out");
     let many =
@@ -182,16 +185,19 @@ fn inputs_that_are_no_matrix_of_floats_are_refused() {
 
 #[test]
 fn attributes_of_other_names_types_or_numbers_are_refused() {
-    says(&changed(|node| node.attribute.push(integer("new", 1))), "attribute \"new\" is not read");
+    says(
+        &changed(|node| node.attribute.push(integer("new", 1))),
+        "attribute \"new\" is not supported",
+    );
     says(&changed(|node| node.attribute[0].floats.clear()), "is not a list of numbers");
     let twice = changed(|node| node.attribute.push(node.attribute[0].clone()));
     says(&twice, "attribute \"coefficients\" occurs twice");
     says(&changed(|node| node.attribute.push(text("targets", "1"))), "is not an integer");
-    says(&changed(|node| node.input.push("x".to_owned())), "2 inputs where 1 belong");
-    says(&changed(|node| node.input.clear()), "0 inputs where 1 belong");
-    says(&changed(|node| node.input[0] = "y".to_owned()), "takes \"y\", which nothing before it");
+    says(&changed(|node| node.input.push("x".to_owned())), "2 inputs instead of 1");
+    says(&changed(|node| node.input.clear()), "0 inputs instead of 1");
+    says(&changed(|node| node.input[0] = "y".to_owned()), "uses \"y\", which nothing before it");
     says(&changed(|node| node.output.push("z".to_owned())), "2 outputs of a node, at most 1");
-    says(&changed(|node| node.output[0] = "x".to_owned()), "\"x\" is made twice");
+    says(&changed(|node| node.output[0] = "x".to_owned()), "\"x\" is defined twice");
     let scaler = |offset: &[f32], scale: &[f32]| {
         let mut model = classification();
         let node = &mut model.graph.as_mut().unwrap().node[0];
@@ -210,8 +216,11 @@ fn versions_and_graphs_outside_of_what_is_known_are_refused() {
         model.opset_import[index].version = version;
         model
     };
-    says(&opset(0, 6), "opset 6 of ai.onnx: read are 7 to 28, export with target_opset={\"\": 28}");
-    says(&opset(1, 99), "opset 99 of ai.onnx.ml: read are 1 to 5");
+    says(
+        &opset(0, 6),
+        "opset 6 of ai.onnx: 7 to 28 are supported, export with target_opset={\"\": 28}",
+    );
+    says(&opset(1, 99), "opset 99 of ai.onnx.ml: 1 to 5 are supported");
     let mut model = regression();
     model.opset_import.pop();
     says(&model, "LinearRegressor of ai.onnx.ml, whose opset is not imported");

@@ -79,7 +79,7 @@ final class Connection implements AutoCloseable {
         if (get(Abi.WELCOME_NONCE) != nonce
                 || get(Abi.WELCOME_FEATURE_COUNT) != options.featureCount()
                 || get(Abi.WELCOME_SLOT_COUNT) != options.slotCount()) {
-            throw protocol("the welcome answers another greeting");
+            throw protocol("the welcome is for a different greeting");
         }
         if (descriptorCount() != DESCRIPTOR_COUNT) {
             throw protocol("expected four descriptors");

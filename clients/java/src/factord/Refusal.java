@@ -17,7 +17,7 @@ final class Refusal {
     static String text(long code, long a, long b) {
         return switch (code >>> 31 == 0 ? (int) code : 0) {
             case 1 -> "the daemon did not understand the greeting";
-            case ABI -> "the daemon speaks another ABI";
+            case ABI -> "the daemon speaks a different ABI";
             case GEOMETRY -> "no ring has " + a + " features and " + b
                     + " slots: features are 1 to " + Abi.FEATURE_COUNT_MAX + ", slots a power of two up to " + Abi.SLOT_COUNT_MAX
                     + ", a region at most " + (Abi.REGION_LEN_MAX >> 20) + " MiB";
@@ -32,7 +32,7 @@ final class Refusal {
             case 10 -> "user " + a + " may not reload models or read artifacts: only root, the daemon's"
                     + " user and operator_uids may";
             case TOO_MANY -> "user has " + a + " of " + b
-                    + " connections or requests under way: end one, or try again";
+                    + " connections or requests in progress: end one, or try again";
             default -> "refused with code " + code + ": the daemon is newer than this client";
         };
     }

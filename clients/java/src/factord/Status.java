@@ -17,7 +17,7 @@ public enum Status {
     /** The engine is gone and has not come back yet. */
     NOT_CONNECTED("not connected to a daemon"),
     /** The answer is for other words than those submitted: the memory was overwritten. */
-    ECHO_MISMATCH("the answer is for other features than those submitted");
+    ECHO_MISMATCH("the answer is for different features than those submitted");
 
     private static final Status[] ALL = values();
 

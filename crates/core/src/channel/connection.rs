@@ -34,7 +34,10 @@ pub fn told(option: Option<u32>) -> Result<Option<u32>, String> {
         None => Ok(None),
         Some(text) => match text.to_str().and_then(|text| text.parse().ok()) {
             Some(uid) => Ok(Some(uid)),
-            None => Err(format!("may be anybody's (FACTORD_DAEMON_UID is {text:?}, no user id)")),
+            None => Err(format!(
+                "may belong to anybody (FACTORD_DAEMON_UID is {text:?}, which is \
+                not a user id)"
+            )),
         },
     }
 }
@@ -203,7 +206,7 @@ impl Connection {
         if (welcome.nonce, welcome.feature_count, welcome.slot_count)
             != (nonce, feature_count, slot_count)
         {
-            return Err(self.broken("the welcome answers another greeting"));
+            return Err(self.broken("the welcome is for a different greeting"));
         }
         Ok(welcome)
     }

@@ -80,11 +80,12 @@ pub enum Refusal {
     #[error("the daemon did not understand the greeting")]
     NotAHello,
     /// The majors of the ABI differ.
-    #[error("the daemon speaks another ABI")]
+    #[error("the daemon speaks a different ABI")]
     Abi,
     /// No ring has this shape.
     #[error(
-        "no ring has {feature_count} features and {slot_count} slots: features are 1 to 1024, slots a power of two up to 4096, a region at most 8 MiB"
+        "a ring cannot have {feature_count} features and {slot_count} slots: use 1 to 1024 \
+         features, and a power of two of up to 4096 slots, with at most 8 MiB per region"
     )]
     Geometry {
         /// As asked for.
@@ -137,7 +138,10 @@ pub enum Refusal {
         uid: u64,
     },
     /// The user has too many connections, or this one too many requests, under way.
-    #[error("user has {used} of {limit} connections or requests under way: end one, or try again")]
+    #[error(
+        "user has {used} of {limit} connections or requests in progress: end one, or try \
+        again"
+    )]
     TooMany {
         /// Under way already.
         used: u64,

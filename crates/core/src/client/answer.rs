@@ -70,7 +70,7 @@ pub enum PredictError {
     #[error("not connected to a daemon")]
     NotConnected,
     /// The answer is for other words than those submitted: the request's memory was overwritten.
-    #[error("the answer is for other features than those submitted")]
+    #[error("the answer is for different features than those submitted")]
     EchoMismatch,
 }
 

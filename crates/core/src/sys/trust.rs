@@ -25,7 +25,7 @@ pub enum Why {
     #[error("belongs to user {0}")]
     Owner(u32),
     /// Others may put something else into it.
-    #[error("may be written by others (mode {0:o})")]
+    #[error("is writable by others (mode {0:o})")]
     Writable(u32),
 }
 

@@ -16,7 +16,7 @@ pub enum ArtifactError {
         found: usize,
     },
     /// The magic differs.
-    #[error("not a factord artifact (the magic is missing): import pickles by `factord import`")]
+    #[error("not a factord artifact (the magic is missing): import pickles with `factord import`")]
     Magic,
     /// Another version of the format.
     #[error("format version {found}, this factord reads {FORMAT_VERSION}: import the model again")]
@@ -61,7 +61,8 @@ pub enum ArtifactError {
     Model(#[from] ModelError),
     /// The model's name cannot be used.
     #[error(
-        "{name:?} is no model name: use 1 to {NAME_LEN_MAX} letters, digits, `_`, `-` or `.`, \
+        "{name:?} is not a valid model name: use 1 to {NAME_LEN_MAX} letters, digits, `_`, `-` or \
+         `.`, \
          a letter or digit first"
     )]
     Name {
@@ -93,7 +94,7 @@ pub enum ArtifactError {
         name: String,
     },
     /// A statistic, metric or threshold is NaN, infinite or a negative deviation.
-    #[error("{field} is {value}: it must be finite, and a deviation not negative")]
+    #[error("{field} is {value}: it must be finite, and a deviation must not be negative")]
     Statistic {
         /// Which one.
         field: String,
@@ -115,13 +116,13 @@ pub enum ArtifactError {
         found: usize,
     },
     /// A golden vector does not have one finite value a feature.
-    #[error("golden vector {index} does not hold one finite value a feature")]
+    #[error("golden vector {index} does not hold one finite value per feature")]
     GoldenInput {
         /// Its position.
         index: usize,
     },
     /// The model overflows on a golden vector.
-    #[error("golden vector {index} is answered {value}: the model overflows near its own data")]
+    #[error("golden vector {index} gives {value}: the model overflows near its own data")]
     GoldenOverflow {
         /// Its position.
         index: usize,
@@ -130,8 +131,8 @@ pub enum ArtifactError {
     },
     /// A golden vector is answered differently.
     #[error(
-        "golden vector {index} is answered {found:?} by the {path} path, the artifact says \
-         {expected:?}: it was made by another evaluation, do not serve it"
+        "golden vector {index} gives {found:?} on the {path} path, the artifact says {expected:?}: \
+         it was made with a different evaluation, do not serve it"
     )]
     GoldenAnswer {
         /// Its position.

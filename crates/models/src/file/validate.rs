@@ -122,7 +122,7 @@ fn metrics(metrics: &[Metric]) -> Result<(), ArtifactError> {
         }
     }
     match metrics.iter().find(|metric| branches.contains(&metric.path[..])) {
-        Some(metric) => refuse(metric, "is a figure here and a group there"),
+        Some(metric) => refuse(metric, "is a figure in one place and a group in another"),
         None => Ok(()),
     }
 }

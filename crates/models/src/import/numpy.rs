@@ -51,7 +51,7 @@ pub(super) fn number(tree: &Tree<'_>, id: NodeId, field: &str) -> Result<Number,
         Node::Float(value) => Ok(Number::Real(*value)),
         Node::Object { class: Class::Scalar, args, .. } => {
             let Some(&[dtype, bytes]) = tree.items(*args) else {
-                return Err(problem(field, "a scalar is not made of a type and bytes"));
+                return Err(problem(field, "a scalar does not consist of a type and bytes"));
             };
             let dtype = dtype_of(tree, dtype, field)?;
             let bytes = bytes_of(tree, bytes, dtype.element.size(), field)?;
@@ -148,7 +148,7 @@ fn reconstructed(
 ) -> Result<Raw, ImportError> {
     match tree.items(args) {
         Some(&[class, _, _]) if *tree.node(class) == Node::Class(Class::Ndarray) => {}
-        _ => return Err(problem(field, "a subclass of numpy.ndarray, which is not read")),
+        _ => return Err(problem(field, "a subclass of numpy.ndarray, which is not supported")),
     }
     let Some(&[version, shape, dtype, fortran, content]) = tree.items(state) else {
         return Err(problem(field, "an array's state does not have five parts"));
@@ -170,7 +170,7 @@ fn from_buffer(tree: &Tree<'_>, args: NodeId, field: &str) -> Result<Raw, Import
         Some(&[content, dtype, shape, order, axes]) if *tree.node(axes) == Node::None => {
             (content, dtype, shape, order)
         }
-        _ => return Err(problem(field, "a buffer's arguments are not four")),
+        _ => return Err(problem(field, "a buffer does not have four arguments")),
     };
     let fortran = match tree.text(order) {
         Some("C") => false,
@@ -191,7 +191,7 @@ fn shape_of(tree: &Tree<'_>, id: NodeId, field: &str) -> Result<Vec<usize>, Impo
     let mut shape = Vec::new();
     for &item in items {
         let Node::Int(length) = *tree.node(item) else {
-            return Err(problem(field, "a shape holds something that is no integer"));
+            return Err(problem(field, "a shape contains something that is not an integer"));
         };
         let length = usize::try_from(length).map_err(|_| too_long())?;
         if length > ELEMENT_COUNT_MAX {
@@ -241,7 +241,7 @@ fn bytes_of<'a>(
     expected: usize,
     field: &str,
 ) -> Result<Cow<'a, [u8]>, ImportError> {
-    let wrong = |found: usize| problem(field, &format!("{found} bytes where {expected} belong"));
+    let wrong = |found: usize| problem(field, &format!("{found} bytes instead of {expected}"));
     let bytes = match tree.node(id) {
         Node::Bytes(bytes) => Cow::Borrowed(*bytes),
         Node::Object { class: Class::Encode, args, .. } => {
@@ -260,7 +260,7 @@ fn bytes_of<'a>(
             let bytes: Option<Vec<u8>> = text.chars().map(byte).collect();
             Cow::Owned(bytes.ok_or_else(|| problem(field, "a string is not latin1"))?)
         }
-        _ => return Err(problem(field, &format!("{} is no bytes", tree.describe(id)))),
+        _ => return Err(problem(field, &format!("{} is not bytes", tree.describe(id)))),
     };
     if bytes.len() == expected { Ok(bytes) } else { Err(wrong(bytes.len())) }
 }

@@ -30,7 +30,7 @@ pub const NODE_COUNT_MAX: usize = 1 << 16;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PickleError {
     /// It is longer than the limit.
-    #[error("{found} bytes, a pickle may have {BYTES_MAX}")]
+    #[error("{found} bytes: a pickle may have at most {BYTES_MAX}")]
     TooLong {
         /// Its length.
         found: usize,
@@ -39,7 +39,7 @@ pub enum PickleError {
     #[error("not a pickle of protocol 2 to 5: save it again with pickle.dump(model, file)")]
     Protocol,
     /// It ends early.
-    #[error("the pickle ends in the middle, at byte {offset}: copy the file again")]
+    #[error("the pickle is cut off at byte {offset}: copy the file again")]
     Truncated {
         /// Where the missing bytes should be.
         offset: usize,

@@ -27,7 +27,8 @@ pub struct Stats {
 /// Why statistics could not be read.
 #[derive(Debug, Error)]
 #[error(
-    "no statistics, which are a JSON object with `feature_means` and `feature_stds` by feature \
+    "not a statistics file, which is a JSON object with `feature_means` and `feature_stds` by \
+     feature \
      name: {0}"
 )]
 pub struct StatsError(#[from] serde_json::Error);

@@ -119,7 +119,7 @@ pub enum EvaluateError {
     #[error(transparent)]
     Table(#[from] TableError),
     /// There is nothing to evaluate.
-    #[error("{}: neither regression nor probability is a column: score it first", path.display())]
+    #[error("{}: there is no column regression or probability: score it first", path.display())]
     NoPredictions {
         /// The table.
         path: PathBuf,
@@ -144,8 +144,8 @@ pub enum EvaluateError {
     },
     /// Nothing tells what class was right.
     #[error(
-        "{}: there is no regression to evaluate, and of probability nothing tells what class was \
-         right: give --cut or --class",
+        "{}: there is no regression to evaluate, and nothing says which class was right for \
+         probability: give --cut or --class",
         path.display()
     )]
     NoLabels {
@@ -155,7 +155,7 @@ pub enum EvaluateError {
     /// Windows of a symbol do not follow each other.
     #[error(
         "{place}: column start_ns: time goes backwards for {symbol}, from {before} to {found}: a \
-         horizon needs windows in the order of time"
+         horizon needs windows in order of time"
     )]
     Backwards {
         /// File and line or row.

@@ -49,7 +49,7 @@ pub enum RowError {
         value: String,
     },
     /// The features are finite, the prediction would not be.
-    #[error("columns of the features: so large that the prediction is not finite")]
+    #[error("the features are so large that the prediction is not finite")]
     NotPredictable,
     /// The header has too few columns.
     #[error("the header has {found} columns: {needed} are needed")]

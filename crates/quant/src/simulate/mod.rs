@@ -74,7 +74,7 @@ impl Settings {
 
 /// Why nothing can be simulated.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{given} {what} cannot be simulated: from {} to {} can", .range.start(), .range.end())]
+#[error("{given} {what} cannot be simulated: use {} to {}", .range.start(), .range.end())]
 pub struct SettingsError {
     /// What is out of range.
     what: &'static str,

@@ -18,7 +18,7 @@ pub enum TableError {
         error: io::Error,
     },
     /// Reading failed on the way.
-    #[error("{place}: cannot read on: {error}")]
+    #[error("{place}: cannot read further: {error}")]
     Read {
         /// Where.
         place: Place,
@@ -34,7 +34,10 @@ pub enum TableError {
         error: io::Error,
     },
     /// A row goes on and on.
-    #[error("{place}: the row is longer than 16 MiB: is a quote not closed, or is this no table?")]
+    #[error(
+        "{place}: the row is longer than 16 MiB: is a quote not closed, or is this not a \
+        table?"
+    )]
     LongRow {
         /// Where it starts, or the last place that is known.
         place: Place,
@@ -46,7 +49,7 @@ pub enum TableError {
         path: PathBuf,
     },
     /// A Parquet file is cut short, damaged, or of a kind that is not understood.
-    #[error("{place}: not a whole Parquet file: {reason}")]
+    #[error("{place}: not a complete Parquet file: {reason}")]
     Parquet {
         /// The row from which on it cannot be read.
         place: Place,
@@ -136,7 +139,7 @@ pub enum TableError {
         expected: &'static str,
     },
     /// A column's type has no text in CSV.
-    #[error("column {name} holds {found}, which has no form in CSV: write Parquet")]
+    #[error("column {name} holds {found}, which CSV cannot hold: write Parquet")]
     NoText {
         /// Its name.
         name: String,

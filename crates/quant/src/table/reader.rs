@@ -127,7 +127,7 @@ impl Table {
         };
         let same = |known: &&String| want.names.iter().any(|name| name.eq_ignore_ascii_case(known));
         let near = self.names().iter().find(same);
-        let near = near.map_or(String::new(), |near| format!(" ({near} differs in case alone)"));
+        let near = near.map_or(String::new(), |near| format!(" ({near} differs only in case)"));
         let name = want.names.join(" or ") + &near;
         Err(TableError::NoColumn { path: self.path.clone(), name, found })
     }

@@ -80,7 +80,7 @@ impl Columns {
         match column_of_coins(&self.names) {
             Some(name) if !options.contracts && !taken(name) => Err(TradesError::Contracts {
                 path: path.to_owned(),
-                why: format!("it has a column {name} beside them"),
+                why: format!("it has a column {name} next to them"),
             }),
             _ => Ok(()),
         }

@@ -69,7 +69,8 @@ pub enum TradesError {
     /// The quantities are contracts, and nobody says what those are worth.
     #[error(
         "{}: {why}: its quantities are contracts, not coins: say what one is worth with --inverse \
-         --multiplier (Binance: 100 for BTC, 10 for others), or --multiplier 1 where they are coins after all", path.display()
+         --multiplier (Binance: 100 for BTC, 10 for others), or --multiplier 1 if they are coins \
+         after all", path.display()
     )]
     Contracts {
         /// The file.
@@ -87,14 +88,15 @@ pub enum TradesError {
         path: PathBuf,
     },
     /// LOBSTER's times count from midnight, and neither flag nor file name says of which day.
-    #[error("{}: its times count from midnight: say of which day with --date", path.display())]
+    #[error("{}: its times count from midnight: give the day with --date", path.display())]
     NoDate {
         /// The file.
         path: PathBuf,
     },
     /// Times are of another unit than their column says.
     #[error(
-        "{}: its times, such as {time}, are of 1970 in nanoseconds, and of our days in {unit}: say so \
+        "{}: its times, such as {time}, would be in 1970 as nanoseconds, but are present-day times \
+         in {unit}: say so \
          with --columns ts=..,price=..,qty=..", path.display()
     )]
     Unit {
@@ -106,7 +108,7 @@ pub enum TradesError {
         unit: &'static str,
     },
     /// A line does not end.
-    #[error("{place}: a line of more than {len_max} bytes: this is no trade file")]
+    #[error("{place}: a line of more than {len_max} bytes: this is not a trade file")]
     LongLine {
         /// The line.
         place: Place,

@@ -91,16 +91,16 @@ pub struct Mapping {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ParseMappingError {
     /// A part is not `key=column`.
-    #[error("no column `{0}`: write key=column, such as price=px")]
+    #[error("`{0}` names no column: write key=column, such as price=px")]
     Part(String),
     /// The key is not known.
-    #[error("no key `{0}`: the keys are {known}", known = known())]
+    #[error("unknown key `{0}`: the keys are {known}", known = known())]
     Key(String),
     /// A key is there twice.
-    #[error("the key `{0}` is there twice")]
+    #[error("the key `{0}` is given twice")]
     Twice(String),
     /// A key that is needed is not there.
-    #[error("no column for {0}: a time, price and qty are needed")]
+    #[error("no column for {0}: time, price and qty are required")]
     Missing(&'static str),
 }
 

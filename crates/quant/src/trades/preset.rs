@@ -22,7 +22,7 @@ pub enum Preset {
 
 /// A word that names no preset.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("no preset `{0}`: use common, binance-trades, binance-aggtrades or lobster")]
+#[error("unknown preset `{0}`: use common, binance-trades, binance-aggtrades or lobster")]
 pub struct ParsePresetError(String);
 
 /// A column of a preset: what it holds, its names in headers, where it is without one, and whether

@@ -13,7 +13,7 @@ pub struct Date {
 
 /// Text that is no day.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("no date `{0}`: use year-month-day, such as 2012-06-21")]
+#[error("`{0}` is not a date: use year-month-day, such as 2012-06-21")]
 pub struct ParseDateError(String);
 
 impl FromStr for Date {

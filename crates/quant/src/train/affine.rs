@@ -86,8 +86,8 @@ impl std::fmt::Display for Warning {
             }
             Warning::Overlap { rows, of } => write!(
                 f,
-                "the target's window begins before that of the inputs ends in {rows} of {of} rows \
-                 (rolling windows overlap): figures are too good; use a longer --horizon"
+                "in {rows} of {of} rows the target's window begins before the inputs' window ends \
+                 (rolling windows overlap): the figures are too optimistic; use a longer --horizon"
             ),
             Warning::FewBlocks { blocks } => write!(
                 f,

@@ -23,7 +23,7 @@ pub enum TrainError {
     /// Rows of one symbol are not in the order of time.
     #[error(
         "{place}: column start_ns: time goes backwards for {symbol}, from {before} to {found}: \
-         name the files in the order of time, each once"
+         name the files in order of time, each once"
     )]
     Backwards {
         /// The row.
@@ -89,15 +89,15 @@ pub enum TrainError {
     },
     /// A plane separates the classes, so that weights grow without end.
     #[error(
-        "{}has no finite weights for the classes without a penalty (a plane separates them, or \
-         features repeat each other): give --c a number", training(group_fold(*group))
+        "{}has no finite weights for the classes without a penalty (they are linearly separable, \
+         or features repeat each other): give --c a number", training(group_fold(*group))
     )]
     Separated {
         /// The group up to which the rows were trained on.
         group: u64,
     },
     /// The file that holds the rows could not be written or read.
-    #[error("cannot keep the rows in a file in {}: {error}: --scratch names another folder",
+    #[error("cannot keep the rows in a file in {}: {error}: choose another folder with --scratch",
         path.display())]
     Scratch {
         /// The folder.
@@ -114,7 +114,7 @@ pub enum TrainError {
         error: ModelError,
     },
     /// A model is no sound artifact.
-    #[error("the {name} model makes no artifact: {error}")]
+    #[error("the {name} model cannot become an artifact: {error}")]
     Artifact {
         /// Its name.
         name: &'static str,

@@ -22,7 +22,7 @@ impl Run {
     /// Round trips beside model swaps, against the same thread waking as often.
     pub(super) fn swap_phase(&mut self, signals: &mut Signals) -> Result<(), Stop> {
         let Some(engine) = self.rig.engine() else {
-            self.facts.note("model swaps were not measured: that takes an engine of one's own");
+            self.facts.note("model swaps were not measured: that needs a private engine");
             return Ok(());
         };
         let variants = engine.variants().map_err(|error| failed(&error.to_string()))?;

@@ -9,7 +9,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OnnxError {
     /// It is longer than the limit.
-    #[error("{found} bytes, an ONNX model may have {BYTES_MAX}")]
+    #[error("{found} bytes: an ONNX model may have at most {BYTES_MAX}")]
     TooLong {
         /// Its length.
         found: usize,
@@ -34,7 +34,7 @@ pub enum OnnxError {
     },
     /// It uses a version of a set of operators that is not known.
     #[error(
-        "refused: opset {version} of {domain}: read are {min} to {max}, export with \
+        "refused: opset {version} of {domain}: {min} to {max} are supported, export with \
          target_opset={{\"{target}\": {max}}}"
     )]
     Opset {

@@ -51,14 +51,14 @@ impl Scope {
         self.has_float32 |= matches!(&value, Value::Constant(tensor) if tensor.is_float32);
         match self.values.insert(name.to_owned(), value) {
             None => Ok(()),
-            Some(_) => Err(OnnxError::graph(format!("{} is made twice", quoted(name)))),
+            Some(_) => Err(OnnxError::graph(format!("{} is defined twice", quoted(name)))),
         }
     }
 
     fn get(&self, name: &str, user: &str) -> Result<Value, OnnxError> {
         self.values.get(name).cloned().ok_or_else(|| {
             let name = quoted(name);
-            OnnxError::graph(format!("{user} takes {name}, which nothing before it makes"))
+            OnnxError::graph(format!("{user} uses {name}, which nothing before it defines"))
         })
     }
 }
@@ -155,7 +155,7 @@ fn inputs(graph: &GraphProto, scope: &mut Scope) -> Result<Vec<String>, OnnxErro
 fn width(proto: &ValueInfoProto) -> Result<(usize, bool), OnnxError> {
     let name = quoted(&proto.name);
     let Some(tensor) = proto.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()) else {
-        return Err(OnnxError::graph(format!("input {name} is no tensor")));
+        return Err(OnnxError::graph(format!("input {name} is not a tensor")));
     };
     if ![FLOAT, DOUBLE].contains(&tensor.elem_type) {
         let element = tensor::element(tensor.elem_type);
@@ -174,7 +174,7 @@ fn width(proto: &ValueInfoProto) -> Result<(usize, bool), OnnxError> {
         }
         _ => {
             let problem = format!(
-                "input {name} is no matrix of a known width: export with \
+                "input {name} is not a matrix of a known width: export with \
                  FloatTensorType([None, WIDTH])"
             );
             Err(OnnxError::graph(problem))

@@ -27,11 +27,11 @@ pub(super) fn mat_mul(node: &Node) -> Result<Value, OnnxError> {
 pub(super) fn gemm(node: &Node) -> Result<Value, OnnxError> {
     node.only(&["alpha", "beta", "transA", "transB"])?;
     let (Some(Some(input)), Some(weights)) = (node.inputs.first(), node.constant(1)?) else {
-        return Err(node.refuse("columns and constant weights belong in"));
+        return Err(node.refuse("its inputs must be columns and constant weights"));
     };
     let Value::Columns(columns) = input else { return Err(node.unexpected(input)) };
     if node.integer("transA")?.unwrap_or(0) != 0 {
-        return Err(node.refuse("`transA` is not read"));
+        return Err(node.refuse("`transA` is not supported"));
     }
     let turned = node.integer("transB")?.unwrap_or(0) != 0;
     let alpha = node.float("alpha")?.unwrap_or(1.0);
@@ -104,7 +104,7 @@ pub(super) fn regressor(node: &Node) -> Result<Value, OnnxError> {
     }
     match node.text("post_transform")?.as_deref().unwrap_or("NONE") {
         "NONE" => Ok(Value::Scores(Rc::new(weighed_rows(node, 1)?))),
-        other => Err(node.refuse(format!("post_transform {other:?}, only \"NONE\" is read"))),
+        other => Err(node.refuse(format!("post_transform {other:?}, only \"NONE\" is supported"))),
     }
 }
 
@@ -160,8 +160,8 @@ pub(super) fn classifier(node: &Node) -> Result<Vec<Value>, OnnxError> {
         ("NONE", 2) => Value::Scores(Rc::new(sums)),
         (_, rows) => {
             let problem = format!(
-                "post_transform {transform:?} with coefficients for {rows} of 2 classes: read are \
-                 \"LOGISTIC\", and with both \"SOFTMAX\""
+                "post_transform {transform:?} with coefficients for {rows} of 2 classes: supported \
+                 are \"LOGISTIC\" and, with coefficients for both, \"SOFTMAX\""
             );
             return Err(node.refuse(problem));
         }

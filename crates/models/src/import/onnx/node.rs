@@ -82,7 +82,7 @@ impl Node {
         let strange = |attribute: &&AttributeProto| !names.contains(&attribute.name.as_str());
         match self.attributes.iter().find(strange) {
             Some(attribute) => {
-                Err(self.refuse(format!("attribute {} is not read", quoted(&attribute.name))))
+                Err(self.refuse(format!("attribute {} is not supported", quoted(&attribute.name))))
             }
             None => Ok(()),
         }
@@ -155,7 +155,7 @@ impl Node {
         let count = given.len();
         match given.try_into() {
             Ok(inputs) if self.inputs.len() == N => Ok(inputs),
-            _ => Err(self.refuse(format!("{count} inputs where {N} belong"))),
+            _ => Err(self.refuse(format!("{count} inputs instead of {N}"))),
         }
     }
 
@@ -172,6 +172,6 @@ impl Node {
 
     /// The refusal of what goes in.
     pub(super) fn unexpected(&self, value: &Value) -> OnnxError {
-        self.refuse(format!("it is given {}, which is not read there", value.describe()))
+        self.refuse(format!("its input is {}, which is not supported there", value.describe()))
     }
 }

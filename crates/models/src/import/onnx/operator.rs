@@ -63,7 +63,7 @@ fn normalizer(node: &Node) -> Result<Value, OnnxError> {
     match (node.text("norm")?.as_deref().unwrap_or("MAX"), input) {
         ("L1", Value::Probabilities(_)) => Ok(input.clone()),
         ("L1", _) => Err(node.unexpected(input)),
-        (norm, _) => Err(node.refuse(format!("norm {norm:?}, only \"L1\" is read"))),
+        (norm, _) => Err(node.refuse(format!("norm {norm:?}, only \"L1\" is supported"))),
     }
 }
 
@@ -105,7 +105,7 @@ fn concat(node: &Node) -> Result<Value, OnnxError> {
 fn across(node: &Node, axis: Option<i64>) -> Result<(), OnnxError> {
     match axis {
         Some(1 | -1) => Ok(()),
-        Some(axis) => Err(node.refuse(format!("axis {axis}, only 1 and -1 are read"))),
+        Some(axis) => Err(node.refuse(format!("axis {axis}, only 1 and -1 are supported"))),
         None => Err(node.refuse("no `axis`")),
     }
 }
@@ -148,7 +148,7 @@ fn arg_max(node: &Node) -> Result<Value, OnnxError> {
     node.only(&["axis", "keepdims", "select_last_index"])?;
     across(node, Some(node.integer("axis")?.unwrap_or(0)))?;
     if node.integer("select_last_index")?.unwrap_or(0) != 0 {
-        return Err(node.refuse("`select_last_index` is not read"));
+        return Err(node.refuse("`select_last_index` is not supported"));
     }
     let [input] = node.exactly()?;
     match input {
@@ -190,7 +190,7 @@ fn reduce_sum(node: &Node) -> Result<Value, OnnxError> {
     };
     match axes.as_slice() {
         [axis] => across(node, Some(*axis))?,
-        _ => return Err(node.refuse("one axis is read")),
+        _ => return Err(node.refuse("exactly one axis is supported")),
     }
     match node.inputs.first() {
         Some(Some(Value::Probabilities(_))) if node.integer("keepdims")?.unwrap_or(1) == 1 => {
@@ -211,7 +211,7 @@ fn cast(node: &Node) -> Result<Value, OnnxError> {
         (Value::Label(_), _) | (_, Some(tensor::FLOAT | tensor::DOUBLE)) => Ok(input.clone()),
         (other, Some(to)) => {
             let to = tensor::element(to);
-            Err(node.refuse(format!("{} made {to}, which drops digits", other.describe())))
+            Err(node.refuse(format!("{} cast to {to}, which drops digits", other.describe())))
         }
     }
 }
@@ -268,5 +268,5 @@ fn same(node: &Node) -> Result<Value, OnnxError> {
     if kept {
         return Ok(input.clone());
     }
-    Err(node.refuse(format!("{} in another shape, {target:?}", input.describe())))
+    Err(node.refuse(format!("{} reshaped to {target:?}", input.describe())))
 }

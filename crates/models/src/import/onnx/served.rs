@@ -88,7 +88,9 @@ fn answer(outputs: &[(String, Value)]) -> Result<(Kind, Rc<Score>), OnnxError> {
             }
             other => {
                 let (name, other) = (quoted(name), other.describe());
-                return Err(OnnxError::graph(format!("output {name} is {other}, no prediction")));
+                return Err(OnnxError::graph(format!(
+                    "output {name} is {other}, not a prediction"
+                )));
             }
         }
     }
@@ -102,7 +104,7 @@ fn answer(outputs: &[(String, Value)]) -> Result<(Kind, Rc<Score>), OnnxError> {
         },
         [] if labels.is_empty() => Err(OnnxError::graph("it has no outputs")),
         [] => Err(OnnxError::graph(
-            "it gives the class alone: export the probabilities too, with \
+            "it gives only the class: export the probabilities too, with \
              options={\"zipmap\": False}",
         )),
         several => {

@@ -72,7 +72,7 @@ fn location(entries: &[Bytes]) -> String {
 /// A shape of at most ELEMENT_COUNT_MAX elements.
 fn shape(name: &str, dims: &[i64]) -> Result<Vec<usize>, OnnxError> {
     if dims.len() > RANK_MAX {
-        let problem = format!("{} axes, at most {RANK_MAX} are read", dims.len());
+        let problem = format!("{} axes, at most {RANK_MAX} are supported", dims.len());
         return Err(OnnxError::tensor(name, problem));
     }
     let mut shape = Vec::with_capacity(dims.len());
@@ -100,7 +100,7 @@ fn values(name: &str, proto: &TensorProto, count: usize) -> Result<Vec<f64>, Onn
         INT64 => (8, proto.int64_data.len()),
         other => {
             let problem = format!(
-                "elements of type {}, read are float32, float64, int32 and int64",
+                "elements of type {}: float32, float64, int32 and int64 are supported",
                 element(other)
             );
             return Err(OnnxError::tensor(name, problem));
@@ -108,13 +108,13 @@ fn values(name: &str, proto: &TensorProto, count: usize) -> Result<Vec<f64>, Onn
     };
     if let Some(raw) = &proto.raw_data {
         if listed != 0 || raw.len() != count * size {
-            let problem = format!("{} raw bytes where {} belong", raw.len(), count * size);
+            let problem = format!("{} raw bytes instead of {}", raw.len(), count * size);
             return Err(OnnxError::tensor(name, problem));
         }
         return Ok(decoded(raw, proto.data_type));
     }
     if listed != count {
-        let problem = format!("{listed} values where {count} belong");
+        let problem = format!("{listed} values instead of {count}");
         return Err(OnnxError::tensor(name, problem));
     }
     Ok(match proto.data_type {

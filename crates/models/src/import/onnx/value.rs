@@ -56,7 +56,7 @@ impl Value {
             Value::Columns(columns) => format!("{} columns of features", columns.len()),
             Value::Scores(scores) if scores.len() == 1 => "a weighted sum".to_owned(),
             Value::Scores(scores) => {
-                format!("{} decision values, which are no probabilities", scores.len())
+                format!("{} decision values, which are not probabilities", scores.len())
             }
             Value::Probability(_) => "a probability".to_owned(),
             Value::Complement(_) => "the probability of class 0".to_owned(),

@@ -111,7 +111,7 @@ impl<'a> Machine<'a> {
     fn stop(&mut self) -> Result<NodeId, PickleError> {
         match (self.stack.as_slice(), self.marks.as_slice()) {
             ([root], []) => Ok(*root),
-            _ => Err(self.malformed("the end leaves more or less than one value")),
+            _ => Err(self.malformed("the pickle does not end with exactly one value")),
         }
     }
 
@@ -188,7 +188,7 @@ impl<'a> Machine<'a> {
         let list = self.top()?;
         match &mut self.nodes[list.0 as usize] {
             Node::List(list) => list.extend(items),
-            _ => return Err(self.malformed("items are appended to something that is no list")),
+            _ => return Err(self.malformed("items are appended to something that is not a list")),
         }
         Ok(())
     }
@@ -201,7 +201,7 @@ impl<'a> Machine<'a> {
         let dict = self.top()?;
         match &mut self.nodes[dict.0 as usize] {
             Node::Dict(dict) => dict.extend(pairs.iter().map(|&[key, value]| (key, value))),
-            _ => return Err(self.malformed("items are set in something that is no dictionary")),
+            _ => return Err(self.malformed("items are set in something that is not a dictionary")),
         }
         Ok(())
     }
@@ -240,7 +240,7 @@ impl<'a> Machine<'a> {
             let module = self.pop()?;
             match (&self.nodes[module.0 as usize], &self.nodes[name.0 as usize]) {
                 (&Node::Str(module), &Node::Str(name)) => (module, name),
-                _ => return Err(self.malformed("a class is named by something that is no string")),
+                _ => return Err(self.malformed("the name of a class is not a string")),
             }
         };
         let Some(class) = Class::find(module, name) else {
@@ -253,7 +253,7 @@ impl<'a> Machine<'a> {
         let args = self.pop()?;
         let class = self.pop_class()?;
         if !class.is_called() {
-            return Err(self.malformed("a class is called that is never called in a pickle"));
+            return Err(self.malformed("the pickle calls a class that must not be called"));
         }
         if !matches!(self.nodes[args.0 as usize], Node::Tuple(_)) {
             return Err(self.malformed("arguments are not a tuple"));
@@ -265,11 +265,14 @@ impl<'a> Machine<'a> {
         let args = self.pop()?;
         let class = self.pop_class()?;
         if class.is_called() || !class.has_state() {
-            return Err(self.malformed("an object is made of a class that is none"));
+            return Err(self.malformed(
+                "the pickle builds an object from a class that cannot be \
+                instantiated",
+            ));
         }
         match &self.nodes[args.0 as usize] {
             Node::Tuple(items) if items.is_empty() => {}
-            _ => return Err(self.malformed("an object is made with arguments")),
+            _ => return Err(self.malformed("an object is built with arguments")),
         }
         self.push(Node::Object { class, args, state: None })
     }
@@ -282,7 +285,7 @@ impl<'a> Machine<'a> {
                 *state = Some(new_state);
                 Ok(())
             }
-            _ => Err(self.malformed("a state is given to something that takes none")),
+            _ => Err(self.malformed("a state is set on something that takes none")),
         }
     }
 
@@ -323,7 +326,7 @@ impl<'a> Machine<'a> {
         let node = self.pop()?;
         match self.nodes[node.0 as usize] {
             Node::Class(class) => Ok(class),
-            _ => Err(self.malformed("something that is no class is used as one")),
+            _ => Err(self.malformed("something that is not a class is used as one")),
         }
     }
 

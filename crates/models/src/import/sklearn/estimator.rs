@@ -59,7 +59,7 @@ pub(super) fn read(tree: &Tree<'_>, id: NodeId) -> Result<Fitted, ImportError> {
         Class::LinearRegression | Class::Ridge | Class::Lasso | Class::ElasticNet => {
             if scaler.is_some() {
                 let reason = format!(
-                    "{} behind a StandardScaler: fit it on the raw features, the predictions of \
+                    "{} after a StandardScaler: fit it on the raw features, the predictions of \
                      a linear model without a penalty are the same",
                     last.class.name()
                 );

@@ -71,7 +71,7 @@ pub(super) fn fit(trained: &Trained, out: &mut String) -> Result {
     )?;
     writeln!(
         out,
-        "<p>Rows at each prediction and target; the darker the more. On the line both agree.</p>"
+        "<p>Rows at each prediction and target; the darker, the more. On the line both agree.</p>"
     )?;
     let x = Axis::between(frame.said.0, frame.said.1, "prediction");
     let y = Axis::between(frame.target.0, frame.target.1, "target");
@@ -185,7 +185,8 @@ fn places(
 pub(super) fn coefficients(trained: &Trained, out: &mut String) -> Result {
     writeln!(
         out,
-        "<h2>Coefficients</h2><p>What one deviation more of a feature adds, with intervals of 95 %: \
+        "<h2>Coefficients</h2><p>What one standard deviation more of a feature adds, with \
+         intervals of 95 %: \
          to the target, or to the logarithm of the odds.</p><div class=\"pair\">"
     )?;
     let both = [

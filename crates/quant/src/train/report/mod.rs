@@ -39,7 +39,7 @@ fn write_page(trained: &Trained, out: &mut String) -> Result {
 fn head(trained: &Trained, out: &mut String) -> Result {
     let (settings, counts) = (&trained.settings, &trained.counts);
     let when = match settings.horizon {
-        0 => "in the very window of its inputs".to_owned(),
+        0 => "in the same window as its inputs".to_owned(),
         1 => "one window after its inputs".to_owned(),
         later => format!("{later} windows after its inputs"),
     };
@@ -116,7 +116,7 @@ fn verdicts(trained: &Trained, out: &mut String) -> Result {
     let verdict = |(low, high): (f64, f64)| match (low, high) {
         (low, _) if low > 0.0 => "is better than",
         (_, high) if high < 0.0 => "is worse than",
-        _ => "cannot be told from",
+        _ => "cannot be distinguished from",
     };
     if let Some(line) = &figures.line {
         let interval = intervals.line_gain;

@@ -20,7 +20,11 @@ fn cell(value: f64, best: bool) -> String {
 pub(super) fn parts(trained: &Trained, out: &mut String) -> Result {
     let parts = summary::parts(trained);
     if trained.regression.is_some() {
-        write!(out, "<h2>Linear model beside its baselines</h2><div class=\"scroll\"><table><tr>")?;
+        write!(
+            out,
+            "<h2>Linear model next to its baselines</h2><div \
+            class=\"scroll\"><table><tr>"
+        )?;
         write!(out, "<th>RMSE</th><th>rows</th><th>model</th>")?;
         BASELINES.iter().try_for_each(|name| write!(out, "<th>{name}</th>"))?;
         writeln!(out, "<th>R2</th><th>95 %</th><th>MAE</th></tr>")?;
@@ -45,7 +49,7 @@ pub(super) fn parts(trained: &Trained, out: &mut String) -> Result {
     if trained.classification.is_some() {
         write!(
             out,
-            "<h2>Classifier beside its baselines</h2><p>Label: {} above {}.</p>",
+            "<h2>Classifier next to its baselines</h2><p>Label: {} above {}.</p>",
             escaped(&trained.settings.target_name()),
             trained.cut
         )?;
@@ -85,7 +89,7 @@ pub(super) fn folds(trained: &Trained, out: &mut String) -> Result {
     writeln!(
         out,
         "<h2>Walk-forward</h2><p>Each fold trains on what is over before its test begins; rows \
-         whose target, and as many windows again, reach into the test are left out.</p>\
+         whose target, plus as many windows again, reaches into the test are left out.</p>\
          <div class=\"scroll\"><table><tr><th>test from (UTC)</th><th>trained</th><th>left out</th>\
          <th>tested</th><th>R2</th><th>{}</th><th>{}</th><th>{}</th><th>accuracy</th><th>{}</th>\
          <th>AUC</th></tr>",
@@ -180,7 +184,7 @@ pub(super) fn settings(trained: &Trained, out: &mut String) -> Result {
         ("rows read", counts.read.to_string()),
         ("rows used", format!("{} ({})", counts.used, share(counts.used))),
         ("dropped, a number missing", counts.not_finite.to_string()),
-        ("dropped, no window so much later", counts.no_target.to_string()),
+        ("dropped, no window that much later", counts.no_target.to_string()),
         ("rows held out", counts.held_out.to_string()),
         ("features", settings.features.join(", ")),
         ("target", settings.target_name()),
@@ -199,7 +203,7 @@ pub(super) fn settings(trained: &Trained, out: &mut String) -> Result {
     writeln!(
         out,
         "</table><p>Intervals: 95 %, from blocks of consecutive windows drawn with replacement. R2 is \
-         1 - SSE / SST with the mean of the very rows it is about. docs/training.md has the \
+         1 - SSE / SST with the mean of the rows it is about. docs/training.md has the \
          formulas.</p>"
     )
 }
