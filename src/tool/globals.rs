@@ -10,10 +10,10 @@ pub struct Globals {
     /// The daemon's control socket (FACTORD_SOCKET; default: in $XDG_RUNTIME_DIR, /run or /tmp)
     #[arg(long, global = true, value_name = "PATH")]
     pub socket: Option<PathBuf>,
-    /// A user trusted as the daemon below /tmp, beside root and your own (FACTORD_DAEMON_UID)
+    /// A user trusted as the daemon below /tmp, besides root and your own (FACTORD_DAEMON_UID)
     #[arg(long, global = true, value_name = "UID")]
     pub daemon_uid: Option<u32>,
-    /// A TOML file for what neither flags nor environment name (FACTORD_CONFIG)
+    /// A TOML file for settings that neither flags nor environment give (FACTORD_CONFIG)
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }

@@ -84,9 +84,9 @@ layout! {
 
         /// The most slots a ring may have.
         pub const SLOT_COUNT_MAX: usize = 4096;
-        /// The most bytes a region may have.
+        /// The maximum size of a region in bytes.
         pub const REGION_LEN_MAX: usize = 8 << 20;
-        /// The most features a request may have.
+        /// The maximum number of features in a request.
         pub const FEATURE_COUNT_MAX: usize = 1024;
         /// Models a daemon can serve at once.
         pub const MODEL_COUNT_MAX: usize = 16;
@@ -206,7 +206,7 @@ layout! {
         pub const RELOADS_TOTAL: usize = 14;
         /// Model reloads refused.
         pub const RELOAD_FAILURES_TOTAL: usize = 15;
-        /// Ticks of the TSC a second; 0 until calibrated.
+        /// TSC ticks per second; 0 until calibrated.
         pub const TSC_HZ: usize = 16;
         /// Odd while the model rows are being written.
         pub const MODELS_SEQUENCE: usize = 17;

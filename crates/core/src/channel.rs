@@ -11,7 +11,7 @@
 //! daemon -> REPLY      magic 7 abi code + a sealed memory file with the text or bytes
 //! ```
 //!
-//! Every message is 32 little-endian words. An observer (`slot_count` 0) gets STATUS alone and no
+//! Every message is 32 little-endian words. An observer (`slot_count` 0) gets only STATUS, and no
 //! MAPPED or READY follows. The socket path is found by the same rule on both sides.
 
 mod attempt;
@@ -90,7 +90,7 @@ pub enum AttachError {
     /// A region is not what the handshake said.
     #[error("attach failed: {0}")]
     Open(#[from] OpenError),
-    /// The peer is no daemon, or broke the handshake.
+    /// The peer is not a daemon, or broke the handshake.
     #[error("attach failed: the peer at {path} does not speak the protocol ({step})")]
     Protocol {
         /// The socket.

@@ -1,11 +1,25 @@
 //! The client: attach to a daemon, then predict through shared memory.
 //!
-//! After [`Client::attach`] a call makes no system call, takes no lock and allocates nothing
-//! while the engine answers; one that waits asks the socket ten times a second. When the engine
-//! dies (its heartbeat stands still and its socket hangs up), or hangs up on this client alone, the
-//! client attaches again with back-off and publishes its unanswered requests once more; the caller
-//! sees an error only past its own deadline. Every answer is delivered once, in the order of
-//! submission, and its echo is checked.
+//! After [`Client::attach`] a call makes no system call, takes no lock and allocates nothing while
+//! the engine answers; a call that waits checks the socket ten times per second. When the engine
+//! dies (its heartbeat stops and its socket hangs up), or hangs up only on this client, the client
+//! reattaches with back-off and republishes its unanswered requests; the caller sees an error only
+//! after its own deadline. Every answer is delivered once, in the order of submission, and its echo
+//! is checked.
+//!
+//! [`Client::submit`] returns a ticket, which [`Client::poll`] returns with the answer:
+//!
+//! ```no_run
+//! # use factord_core::client::{AttachOptions, Client};
+//! let mut client = Client::attach(&AttachOptions::default())?; // needs a running engine
+//! let first = client.submit(0, &[0.5, 0.2, 0.3])?;
+//! let second = client.submit(0, &[0.4, 0.2, 0.3])?;
+//! assert_eq!(second, first + 1);
+//! if let Some((ticket, answer)) = client.poll()? {
+//!     println!("{ticket}: {}", answer?.y);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod answer;
 mod attachment;
@@ -49,7 +63,7 @@ fn clock_mask(strategy: IdleStrategy) -> u32 {
 // 64: some 1 us, ten round trips of a quiet machine.
 const QUICK_LOOKS: u32 = 64;
 
-/// A channel to the daemon, for one thread at a time: it is `Send` and not `Sync`.
+/// A channel to the daemon, for one thread at a time: it is `Send` but not `Sync`.
 #[derive(Debug)]
 pub struct Client {
     options: AttachOptions,
@@ -80,7 +94,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`AttachError`] when no daemon listens, it refuses, or it speaks another ABI.
+    /// [`AttachError`] when no daemon listens, or it refuses, or it speaks a different ABI.
     ///
     /// # Examples
     ///
@@ -128,16 +142,16 @@ impl Client {
         })
     }
 
-    /// Asks for the engine's time stamps with every later request, or no longer.
+    /// Turns the engine's time stamps on or off for later requests.
     pub fn stamp(&mut self, wanted: bool) {
         self.flags = if wanted { request::FLAG_STAMP } else { 0 };
     }
 
-    /// Predicts one row and waits for the answer, at most until `deadline` from now.
+    /// Predicts one row and waits for the answer, for `deadline` from now at most.
     ///
     /// # Errors
     ///
-    /// [`PredictError`]; `Deadline` or, when the engine is gone, `NotConnected` past the deadline.
+    /// [`PredictError`]; after the deadline `Deadline` or, when the engine is gone, `NotConnected`.
     #[inline(always)]
     pub fn predict(&mut self, model: u16, x: &[f64], deadline: Duration) -> Answer {
         if !self.connected || !self.has_room() {
@@ -223,8 +237,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `WidthMismatch` when `x` has not the channel's number of features, `BackPressure` when as
-    /// many requests are under way as the ring has slots, `NotConnected` when the engine is gone.
+    /// `WidthMismatch` when `x` does not have the channel's number of features, `BackPressure` when
+    /// as many requests are in flight as the ring has slots, `NotConnected` when the engine is
+    /// gone.
     #[inline(always)]
     pub fn submit(&mut self, model: u16, x: &[f64]) -> Result<u64, PredictError> {
         if x.len() != self.geometry.feature_count() {
@@ -237,8 +252,7 @@ impl Client {
         Ok(self.base + self.attachment.push(meta, x))
     }
 
-    /// Makes a request possible: by an engine that is back, and by room that answers nobody waits
-    /// for take up.
+    /// Makes a request possible: by reattaching, and by dropping answers that nobody waits for.
     #[cold]
     fn make_way(&mut self) -> Result<(), PredictError> {
         if !self.connected {
@@ -254,13 +268,13 @@ impl Client {
         if self.connected { Ok(()) } else { Err(PredictError::NotConnected) }
     }
 
-    /// The first word of a request for a model of the client's number.
+    /// The first word of a request for a model with the client's number.
     #[inline(always)]
     fn meta(&mut self, model: u16) -> u64 {
         u64::from(self.engine_number(model)) | self.flags
     }
 
-    /// The engine's number for a model of the client's number.
+    /// The engine's number for a model with the client's number.
     #[inline(always)]
     fn engine_number(&mut self, model: u16) -> u16 {
         match self.names.get_mut().engine(model) {
@@ -291,8 +305,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `NotConnected` while the engine is gone; requests under way are kept and published again
-    /// once it is back, so polling on is right.
+    /// `NotConnected` while the engine is gone; requests in flight are kept and republished once it
+    /// is back, so keep polling.
     #[inline]
     pub fn poll(&mut self) -> Result<Option<(u64, Answer)>, PredictError> {
         if let Some(entry) = self.early.pop_front() {
@@ -329,19 +343,19 @@ impl Client {
         None
     }
 
-    /// The daemon's model table, as it is now, with the client's own numbers as ids; empty when the
+    /// The daemon's model table as it is now, with the client's own numbers as ids; empty when the
     /// daemon died in the middle of an update, until the next engine is there.
     ///
-    /// A number belongs to a name for the client's life: the engine's numbers may be others after a
-    /// restart, the client's stay. `regression` is 0 and `classification` 1; the others follow as
-    /// they are first seen.
+    /// A number belongs to a name for the client's life: a restart may change the engine's numbers,
+    /// but not the client's. `regression` is 0 and `classification` 1; the others follow in the
+    /// order in which they are first seen.
     pub fn models(&self) -> Vec<ModelRow> {
         let Ok(table) = self.attachment.table() else { return Vec::new() };
         self.names.borrow_mut().enter(table)
     }
 
-    /// The client's number of a model by name; `None` when the engine does not serve it now. Costs
-    /// one load and a comparison a name, and reads the table only when it has changed.
+    /// The client's number for a model by name; `None` when the engine does not serve it now. Costs
+    /// one load and one comparison per name, and reads the table only when it has changed.
     #[inline]
     pub fn number(&self, name: &str) -> Option<u16> {
         self.enter_models();
@@ -368,12 +382,12 @@ impl Client {
         self.geometry.feature_count()
     }
 
-    /// Slots of each ring: the most requests that can be under way.
+    /// Slots of each ring: the maximum number of requests in flight.
     pub fn slot_count(&self) -> usize {
         self.geometry.slot_count()
     }
 
-    /// Tells whether the engine was there when last looked for.
+    /// Whether the engine was there at the last look.
     pub fn connected(&self) -> bool {
         self.connected
     }

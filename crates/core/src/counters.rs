@@ -17,7 +17,7 @@ use crate::region::Region;
 use crate::sync::{AtomicU64, Ordering, fence};
 use std::sync::Arc;
 
-/// Adds to a word that this thread alone writes.
+/// Adds to a word that only this thread writes.
 #[inline]
 pub fn add(word: &AtomicU64, count: u64) {
     // Relaxed: one writer; readers need no order among counters.
@@ -87,7 +87,7 @@ impl StatusWriter {
         add(self.word(index), 1);
     }
 
-    /// Replaces all model rows; readers that look meanwhile look again.
+    /// Replaces all model rows; readers that look meanwhile retry.
     pub fn write_models(&self, rows: &[ModelRow]) {
         let sequence = get(self.word(at::MODELS_SEQUENCE));
         set(self.word(at::MODELS_SEQUENCE), sequence.wrapping_add(1));

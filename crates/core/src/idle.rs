@@ -10,7 +10,7 @@ use thiserror::Error;
 pub enum IdleStrategy {
     /// Looks again at once. The polling itself then steals the cache line it waits for.
     Noop,
-    /// Pauses the pipeline between looks; the fastest on a core of one's own.
+    /// Pauses the pipeline between looks; the fastest on a dedicated core.
     Spin,
     /// Gives the core to another thread after each look; for a single core.
     Yield,

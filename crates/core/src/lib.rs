@@ -1,8 +1,8 @@
 //! The core of `factord`: predictions of small models through shared memory, in nanoseconds.
 //!
 //! A daemon pins one thread to a core and polls rings that its clients write. A client stores a
-//! request into a slot, the thread evaluates the model and stores the answer into the slot of the
-//! same number on the way back:
+//! request in a slot of one ring; the thread evaluates the model and stores the answer in the slot
+//! with the same number of the other ring:
 //!
 //! ```text
 //!              client process                              engine process
@@ -15,9 +15,9 @@
 //!        STATUS, MODELS: written by the engine, read by everybody, no help needed
 //! ```
 //!
-//! The contract: one writer a region; nothing a peer writes is trusted; the same bits on every
-//! path and machine; every answer says which model answered and for which words; an answer is
-//! delivered once or its request fails by the caller's own deadline.
+//! The contract: one writer per region; nothing that a peer writes is trusted; the same bits on
+//! every path and machine; every answer says which model gave it and for which request; an answer
+//! is delivered once, or its request fails by the caller's own deadline.
 //!
 //! Clients start at [`client::Client`]. A module names only lower floors, from the ground: [`abi`],
 //! [`sync`], [`vectors`], [`idle`]; [`sys`]; [`region`], [`ring`], [`model`];

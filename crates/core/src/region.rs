@@ -38,7 +38,7 @@ pub enum OpenError {
         name: &'static str,
         /// The word's place in bytes.
         offset: usize,
-        /// What stands there.
+        /// The value found there.
         found: u64,
         /// What should.
         expected: u64,
@@ -177,7 +177,7 @@ impl AsRef<[Line]> for Mapping {
     }
 }
 
-/// A region mapped for loads alone: a store, at which the process would die, does not compile.
+/// A region mapped only for loads: a store, at which the process would die, does not compile.
 ///
 /// ```
 /// let region = factord_core::region::Region::create("view", 1)?;
@@ -269,7 +269,7 @@ impl Region {
         &self.mapping
     }
 
-    /// A view of the first lines alone.
+    /// A view of only the first lines.
     ///
     /// # Errors
     ///
@@ -279,7 +279,7 @@ impl Region {
         Mapped::new(self.fd.as_fd(), line_count, Access::Read).map(View)
     }
 
-    /// Keeps the mapping alone and closes the file.
+    /// Keeps only the mapping and closes the file.
     pub fn into_mapping(self) -> Mapping {
         self.mapping
     }

@@ -1,15 +1,62 @@
-//! The two ends of a ring of slots in shared memory: push and pop, wait-free, without I/O.
+//! Rings of slots in shared memory, with two ends each: push and pop, wait-free, without I/O.
 //!
-//! A channel is two rings, requests one way and responses the other. The turn of a slot is its
-//! sequence word, stored last; no head, tail, index, length or pointer is ever read from the
-//! peer, so nothing a peer writes can lead this side out of bounds. Positions are private, only
-//! grow and start at 1; the slot of position `n` is `n & (slot_count - 1)`.
+//! A channel is two rings, requests one way and responses the other. Each slot carries the number
+//! of its turn in its sequence word, which is stored last. No head, tail, index, length or pointer
+//! is ever read from the peer, so nothing that a peer writes can lead this side out of bounds.
+//! Positions are private, start at 1 and only grow; the slot of position `n` is
+//! `n & (slot_count - 1)`.
 //!
 //! If the client may push (fewer requests in flight than slots), nothing the daemon does can make
 //! the ring full; if an answer is there, nothing the client does can take it away.
 //!
 //! The rings are generic over the memory they run on: a mapped region, or a plain vector in tests
 //! and under loom. Ends never panic: memory that is too short behaves like an empty ring.
+//!
+//! # Examples
+//!
+//! A request and its answer, with both sides of the channel on plain memory:
+//!
+//! ```
+//! use factord_core::abi;
+//! use factord_core::ring::{
+//!     Geometry, Look, RequestConsumer, RequestProducer, Response, ResponseConsumer,
+//!     ResponseProducer,
+//! };
+//! use factord_core::sync::Line;
+//!
+//! let geometry = Geometry::new(3, 8).expect("three features and eight slots fit");
+//! let zeroed = |lines| (0..lines).map(|_| Line::default()).collect::<Vec<Line>>();
+//! let (req, resp) = (zeroed(geometry.req_lines()), zeroed(geometry.resp_lines()));
+//!
+//! // The client's ends ...
+//! let mut requests = RequestProducer::new(&req, geometry);
+//! let mut answers = ResponseConsumer::new(&resp, geometry);
+//! // ... and the worker's.
+//! let mut taken = RequestConsumer::new(&req, geometry);
+//! let mut responses = ResponseProducer::new(&resp, geometry);
+//!
+//! let position = requests.push(0, &[0.5, 0.2, 0.3]);
+//! assert_eq!(answers.pop(), None);
+//!
+//! assert_eq!(taken.look(), Look::Ready);
+//! let mut x = [0.0; 3];
+//! let meta = taken.read(&mut x);
+//! responses.push(taken.position(), &Response {
+//!     y: x.iter().sum::<f64>().to_bits(),
+//!     second: 0,
+//!     verdict: abi::verdict(abi::status::OK, 0, 1),
+//!     echo: abi::echo(taken.position(), meta, x.iter().map(|x| x.to_bits())),
+//!     epoch: 42,
+//!     t_received: 0,
+//!     t_done: 0,
+//! });
+//! taken.advance(1);
+//!
+//! let answer = answers.pop().expect("it has been published");
+//! assert_eq!(f64::from_bits(answer.y), 1.0);
+//! // The echo proves that the answer is for this very request.
+//! assert_eq!(answer.echo, requests.echo(position));
+//! ```
 
 mod request;
 mod response;
@@ -20,7 +67,7 @@ pub use response::{Response, ResponseConsumer, ResponseProducer};
 use crate::abi;
 use crate::sync::Line;
 
-/// The shape both rings of a channel share.
+/// The shape that both rings of a channel share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
     feature_count: usize,
@@ -30,6 +77,14 @@ pub struct Geometry {
 impl Geometry {
     /// Checks a shape: `feature_count` 1 to 1,024, `slot_count` a power of two up to 4,096, and
     /// neither region beyond 8 MiB.
+    ///
+    /// ```
+    /// use factord_core::ring::Geometry;
+    ///
+    /// assert!(Geometry::new(3, 8).is_some());
+    /// assert!(Geometry::new(3, 10).is_none(), "ten is not a power of two");
+    /// assert!(Geometry::new(1_025, 8).is_none(), "too many features");
+    /// ```
     pub fn new(feature_count: usize, slot_count: usize) -> Option<Geometry> {
         let valid = (1..=abi::FEATURE_COUNT_MAX).contains(&feature_count)
             && slot_count.is_power_of_two()

@@ -55,8 +55,8 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Begins an attempt; the first step connects. In directories that are open to all
-    /// `daemon_uid` is trusted beside root and this user.
+    /// Begins an attempt; the first step connects. In directories that are open to all,
+    /// `daemon_uid` is trusted besides root and this user.
     pub fn new(path: &Path, daemon_uid: Option<u32>, shape: Geometry, name: &str) -> Attempt {
         let (path, name) = (path.to_owned(), name.to_owned());
         let end_ns = clock::end_of(HANDSHAKE_DEADLINE);

@@ -36,7 +36,7 @@ impl Connection {
     }
 }
 
-/// Reads the file of a reply whole; its size is a claim and is bounded before it is believed.
+/// Reads the whole file of a reply; its size is untrusted and is checked against a limit first.
 fn read_reply(file: &OwnedFd) -> io::Result<Vec<u8>> {
     use std::os::unix::fs::FileExt;
     let len = memory::len(file.as_fd())?;

@@ -16,11 +16,11 @@ use std::time::Duration;
 // 1 ms: a tick of the daemon takes 10.
 pub(super) const ROOM_PAUSE: Duration = Duration::from_millis(1);
 
-/// The user whom the command line trusts as the daemon.
+/// The user that the command line trusts as the daemon.
 static TOLD: OnceLock<u32> = OnceLock::new();
 
-/// Trusts this user as the daemon, beside root and this process's own, in directories that are open
-/// to all, wherever no option says otherwise. The first call counts.
+/// Trusts this user as the daemon, besides root and this process's own user, in directories that
+/// are open to all, unless an option says otherwise. The first call counts.
 pub fn trust_daemon_user(uid: u32) {
     TOLD.get_or_init(|| uid);
 }
@@ -225,8 +225,8 @@ fn forbidden(path: &Path) -> AttachError {
     AttachError::Forbidden { path: path.to_owned(), uid: sched::user_id() }
 }
 
-/// Checks a path below a directory that is open to all; returns whom to trust there as the daemon
-/// beside root and this user, and `None` elsewhere.
+/// Checks a path below a directory that is open to all; returns the user to trust there as the
+/// daemon besides root and this user, or `None` for any other path.
 fn trusted(path: &Path, daemon_uid: Option<u32>) -> Result<Option<Option<u32>>, AttachError> {
     if !trust::concerns(path)? {
         return Ok(None);

@@ -12,7 +12,7 @@ pub const NAME_LEN: usize = 32;
 /// One message of the control socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
-    /// Asks for a channel, or with `slot_count` 0 for STATUS alone.
+    /// Asks for a channel or, with `slot_count` 0, only for STATUS.
     Hello {
         /// The client's `ABI_WORD`.
         abi: u64,
@@ -137,7 +137,7 @@ pub enum Refusal {
         /// Who asked.
         uid: u64,
     },
-    /// The user has too many connections, or this one too many requests, under way.
+    /// The user has too many connections, or this connection too many requests, in progress.
     #[error(
         "user has {used} of {limit} connections or requests in progress: end one, or try \
         again"

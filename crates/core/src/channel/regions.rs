@@ -1,4 +1,4 @@
-//! The regions of a channel, checked before anything in them is believed.
+//! The regions of a channel, checked before anything in them is used.
 
 use super::{AttachError, Welcome};
 use crate::abi;
@@ -51,7 +51,7 @@ fn map_status(file: &OwnedFd) -> Result<View, OpenError> {
     View::open("STATUS", file, abi::status_region::LINES)
 }
 
-/// Compares words of a region's header with what they must be.
+/// Compares words of a region's header with the expected ones.
 fn check_header(
     name: &'static str,
     words: &[ReadOnlyWord],

@@ -1,4 +1,4 @@
-//! What a client is asked for and what it answers.
+//! Options, answers and errors of a client.
 
 use crate::abi::status;
 use crate::idle::IdleStrategy;
@@ -8,6 +8,22 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 /// How to attach.
+///
+/// ```
+/// use factord_core::client::{AttachError, AttachOptions, Client};
+/// use std::time::Duration;
+///
+/// let options = AttachOptions {
+///     socket: Some("/nowhere/factord.sock".into()),
+///     name: "strategy".to_owned(),
+///     slot_count: 256, // a deep ring, for batches
+///     wait: Duration::from_millis(20), // for a daemon that is being started
+///     ..AttachOptions::default()
+/// };
+/// assert_eq!(options.feature_count, 3);
+/// let attached = Client::attach(&options);
+/// assert!(matches!(attached, Err(AttachError::Unreachable { .. })), "no daemon is there");
+/// ```
 #[derive(Clone, Debug)]
 pub struct AttachOptions {
     /// The control socket; `None` looks for it by the rule of [`crate::channel::socket_path`].
@@ -16,16 +32,16 @@ pub struct AttachOptions {
     pub name: String,
     /// Features of every request of this channel, 1 to 1,024.
     pub feature_count: usize,
-    /// Slots in each ring, the most requests under way: a power of two up to 4,096. Few make a
-    /// single round trip faster, many make a batch faster.
+    /// Slots in each ring, the maximum number of requests in flight: a power of two up to 4,096.
+    /// Few slots make a single round trip faster, many make a batch faster.
     pub slot_count: usize,
     /// What a waiting call does between two looks.
     pub idle: IdleStrategy,
-    /// How long [`Client::attach`](crate::client::Client::attach) tries again while no daemon is
-    /// there, or it is busy or silent; 0 for one attempt.
+    /// How long [`Client::attach`](crate::client::Client::attach) keeps trying while there is no
+    /// daemon, or a busy or silent one; 0 for one attempt.
     pub wait: Duration,
-    /// The user id of a daemon that is trusted below /tmp, /var/tmp and /dev/shm beside root and
-    /// this process's own user; `None` asks the environment, FACTORD_DAEMON_UID.
+    /// The user id of a daemon to trust below /tmp, /var/tmp and /dev/shm, besides root and this
+    /// process's own user; `None` takes it from the environment variable FACTORD_DAEMON_UID.
     pub daemon_uid: Option<u32>,
 }
 
@@ -49,6 +65,15 @@ impl Default for AttachOptions {
 }
 
 /// Why a request has no answer.
+///
+/// ```
+/// use factord_core::client::PredictError;
+///
+/// // A full ring and a missing engine pass by themselves; bad input does not.
+/// let passes = |error| matches!(error, PredictError::BackPressure | PredictError::NotConnected);
+/// assert!(passes(PredictError::BackPressure) && !passes(PredictError::BadInput));
+/// assert_eq!(PredictError::Deadline.to_string(), "no answer before the deadline");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PredictError {
     /// A feature is NaN or infinite, or the prediction would be.
@@ -63,13 +88,14 @@ pub enum PredictError {
     /// The ring is full: take answers first.
     #[error("the ring is full: take answers before submitting more")]
     BackPressure,
-    /// The deadline passed before the answer came. The answer, should it come later, is dropped.
+    /// The deadline passed before the answer arrived. A later answer is dropped.
     #[error("no answer before the deadline")]
     Deadline,
     /// The engine is gone and has not come back yet.
     #[error("not connected to a daemon")]
     NotConnected,
-    /// The answer is for other words than those submitted: the request's memory was overwritten.
+    /// The answer is for different words than those submitted: the request's memory was
+    /// overwritten.
     #[error("the answer is for different features than those submitted")]
     EchoMismatch,
 }
@@ -93,7 +119,7 @@ pub struct Prediction {
     pub t_done: u64,
 }
 
-/// What became of one request.
+/// The outcome of one request.
 pub type Answer = Result<Prediction, PredictError>;
 
 #[inline(always)]

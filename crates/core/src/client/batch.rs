@@ -5,11 +5,29 @@ use crate::idle::Idle;
 use crate::sys::clock;
 use core::time::Duration;
 
-/// Requests pushed, and answers taken, by turns.
+/// Requests pushed, and answers taken, per turn.
 // 16: enough lines under way to hide a transfer, few enough to keep both sides busy.
 const BURST: usize = 16;
 
-/// Where a batch stands between two calls of [`Client::advance_batch`].
+/// The progress of a batch between two calls of [`Client::advance_batch`].
+///
+/// ```no_run
+/// # use factord_core::client::{AttachOptions, Batch, Client, PredictError};
+/// # use std::time::Duration;
+/// let mut client = Client::attach(&AttachOptions::default())?; // needs a running engine
+/// let rows = vec![0.5; 3 * 1_000_000];
+/// let mut batch = Batch::default();
+/// let print = |row: usize, answer| println!("{row}: {answer:?}");
+/// // A short limit, so that the caller can look at signals in between.
+/// while let Err(error) =
+///     client.advance_batch(&mut batch, 0, &rows, print, Duration::from_millis(50))
+/// {
+///     if error == PredictError::WidthMismatch {
+///         return Err(error.into());
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Batch {
     submitted: usize,
@@ -19,14 +37,14 @@ pub struct Batch {
 
 impl Client {
     /// Predicts many rows through a full ring: `rows` is row-major with the channel's number of
-    /// features a row, and `answers` receives one entry a row, in order. `deadline` is for the
-    /// whole call; rows without an answer by then read what the call returns.
+    /// features per row, and `answers` receives one entry per row, in order. `deadline` is for the
+    /// whole call; rows without an answer by then get the error that the call returns.
     ///
     /// # Errors
     ///
-    /// `WidthMismatch` when `rows` is not `answers.len()` whole rows; past the deadline `Deadline`,
-    /// `BackPressure` when there never was room for a row, or `NotConnected` when the engine is
-    /// gone. Bad rows are no error of the call: their entries say so.
+    /// `WidthMismatch` when `rows` is not `answers.len()` whole rows; after the deadline
+    /// `Deadline`, `BackPressure` when there never was room for a row, or `NotConnected` when the
+    /// engine is gone. Bad rows do not fail the call: their entries say so.
     pub fn predict_batch(
         &mut self,
         model: u16,
@@ -49,15 +67,15 @@ impl Client {
 
     /// Goes on with a batch for at most `limit`: submits rows while there is room, and hands each
     /// answer with the number of its row to `take`, in order. `rows` is row-major. A caller that
-    /// must look up now and then, for signals or a progress bar, gives a short limit and calls
-    /// again with the same batch, model and rows; between two calls nothing else may be asked of
-    /// this client.
+    /// must do something else now and then, for signals or a progress bar, passes a short limit and
+    /// calls again with the same batch, model and rows; between two such calls, do not use this
+    /// client for anything else.
     ///
     /// # Errors
     ///
     /// `WidthMismatch` when `rows` is not whole rows. When the limit passed first, `Deadline`,
-    /// `BackPressure` or `NotConnected` as from [`Client::predict_batch`]: the batch may then go
-    /// on, or has to be given up by [`Client::abandon_batch`].
+    /// `BackPressure` or `NotConnected` as from [`Client::predict_batch`]: call again to go on with
+    /// the batch, or give it up with [`Client::abandon_batch`].
     pub fn advance_batch(
         &mut self,
         batch: &mut Batch,
@@ -113,7 +131,7 @@ impl Client {
         Ok(())
     }
 
-    /// Gives a batch up: answers to its rows that are under way will be dropped.
+    /// Gives up a batch: answers to its rows in flight will be dropped.
     #[cold]
     pub fn abandon_batch(&mut self, batch: Batch) {
         let under_way = batch.taken..batch.submitted;

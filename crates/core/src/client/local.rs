@@ -12,7 +12,7 @@ use crate::region::View;
 use crate::sync::ReadOnlyWord;
 use crate::sys::fenv;
 
-/// Evaluations repeated because the model was swapped meanwhile, at most.
+/// How often an evaluation is repeated at most because the model was swapped meanwhile.
 // 8: more would mean that the daemon swaps faster than one evaluation takes.
 const SWAPS_MAX: u32 = 8;
 
@@ -34,8 +34,8 @@ impl Local {
         Local { models, copies: Default::default() }
     }
 
-    /// What `evaluate` makes of the active model, when its copy is fresh before and after: the
-    /// generation comes along.
+    /// The result of `evaluate` on the active model, with its generation, if its copy is fresh
+    /// before and after.
     #[inline(always)]
     pub(super) fn with<T>(
         &self,

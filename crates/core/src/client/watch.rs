@@ -5,7 +5,7 @@ use super::attachment::Attachment;
 use crate::channel::{Attempt, Channel};
 use crate::sys::clock;
 
-/// A heartbeat that stands still for so long makes the client ask whether the engine lives.
+/// A heartbeat that does not move for this long makes the client check whether the engine lives.
 // 25 ms: the daemon beats every 10 ms.
 const HEARTBEAT_STALE_NS: u64 = 25_000_000;
 /// Time between two questions to the socket of an engine whose heart beats.

@@ -33,7 +33,7 @@ impl Observer {
         self.view.words().get(index).map_or(0, ReadOnlyWord::load_relaxed)
     }
 
-    /// Grows while the worker sweeps; stands still when the engine is stopped or dead.
+    /// Grows while the worker sweeps; does not move when the engine is stopped or dead.
     #[inline]
     pub fn heartbeat_count(&self) -> u64 {
         self.word(at::HEARTBEAT_COUNT)

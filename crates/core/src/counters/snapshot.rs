@@ -33,7 +33,7 @@ pub struct ModelTable {
 
 /// The model table was half written whenever it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the engine's model table stays half written: it died, or stands still, in an update")]
+#[error("the engine's model table stays half written: the engine died or hangs in an update")]
 pub struct Unsettled;
 
 /// What the daemon is doing.
@@ -148,7 +148,7 @@ pub struct LocalCounters {
 /// Everything STATUS says, at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
-    /// Major and minor of the layout the daemon speaks.
+    /// Major and minor version of the daemon's layout.
     pub abi: (u16, u16),
     /// Grows with every start of the daemon.
     pub epoch: u64,
@@ -174,10 +174,10 @@ pub struct Snapshot {
     pub reloads_total: u64,
     /// Model reloads refused.
     pub reload_failures_total: u64,
-    /// Evaluations in the clients' own processes, those of past clients included, a tenth of a
-    /// second ago.
+    /// Evaluations in the clients' own processes, including past clients, as of a tenth of a second
+    /// ago.
     pub local: LocalCounters,
-    /// Ticks of the TSC a second; `None` before the daemon serves.
+    /// TSC ticks per second; `None` before the daemon serves.
     pub tsc_hz: Option<u64>,
     /// The model table.
     pub models: Result<Vec<ModelRow>, Unsettled>,

@@ -106,7 +106,7 @@ impl<T> Reader<T> {
         unsafe { &(*self.current).value }
     }
 
-    /// Adopts the published value if it is a new one; tells whether it was.
+    /// Adopts the published value if it is new; returns whether it was.
     #[inline]
     pub fn adopt(&mut self) -> bool {
         // Relaxed: only compared; the fence below orders the value's contents.

@@ -1,7 +1,7 @@
 //! Evaluation: from features to a prediction, the same bits on every path and every machine.
 //!
-//! The order is fixed: `((x0*w0 + x1*w1) + x2*w2) + ... + intercept`, strictly left to right,
-//! each product and each sum rounded on its own (no fused multiply-add), the scaler as
+//! The order is fixed: `((x0*w0 + x1*w1) + x2*w2) + ... + intercept`, strictly left to right, each
+//! product and each sum rounded on its own (no fused multiply-add), the scaler as
 //! `(x - mean) / scale` before it. A logistic model then takes `1 / (1 + exp(-d))` with the
 //! portable exponential of [`super::exp`], and class 1 when `d > 0`.
 //! Rust never contracts `a * b + c` by itself, so the same source gives the same bits with and
@@ -86,6 +86,18 @@ impl Triple {
 ///
 /// `x` must have `model.width()` values; missing ones are not read and extra ones are ignored,
 /// so callers compare the widths first.
+///
+/// ```
+/// use factord_core::model::{Model, eval::{Triple, eval}};
+///
+/// let model = Model::linear(vec![-1.0, 0.25, 0.5], 1.0)?;
+/// let output = eval(&model, &[0.5, 0.5, 0.25]);
+/// assert_eq!(output.y, ((0.5 * -1.0 + 0.5 * 0.25) + 0.25 * 0.5) + 1.0);
+///
+/// let triple = Triple::of(&model).expect("it has three features");
+/// assert_eq!(triple.linear([0.5, 0.5, 0.25]), output, "the same bits");
+/// # Ok::<(), factord_core::model::ModelError>(())
+/// ```
 #[inline]
 pub fn eval(model: &Model, x: &[f64]) -> Output {
     debug_assert_eq!(model.width(), x.len());
@@ -112,7 +124,7 @@ fn sum(mut terms: impl Iterator<Item = f64>, model: &Model) -> f64 {
     terms.fold(first, |total, term| total + term) + model.intercept()
 }
 
-/// Tells whether every value is finite.
+/// Whether every value is finite.
 #[inline]
 pub fn all_finite(x: &[f64]) -> bool {
     x.iter().all(|value| value.is_finite())

@@ -9,7 +9,7 @@ use super::simd::{self, Level, VECTOR_LEN, Vector};
 use super::{Kind, Model};
 use crate::abi::status;
 
-/// What an evaluation ends with.
+/// The result of an evaluation.
 #[derive(Clone, Copy, Debug)]
 pub struct Evaluation {
     /// First output, as bits; a quiet NaN unless the status is ok.
@@ -44,6 +44,23 @@ fn finite_logistic(triple: &Triple, x: [f64; 3]) -> Option<Output> {
 }
 
 /// A model of one generation, ready to answer.
+///
+/// ```
+/// use factord_core::abi::status;
+/// use factord_core::model::{Model, evaluator::Evaluator};
+///
+/// let model = Model::linear(vec![-1.0, 0.0, 0.0], 1.0)?;
+/// let evaluator = Evaluator::new(7, &model);
+///
+/// let answer = evaluator.answer(&[0.25, 0.2, 0.3]);
+/// assert_eq!((answer.status, answer.generation), (status::OK, 7));
+/// assert_eq!(f64::from_bits(answer.y), 0.75);
+///
+/// // A request is refused, never answered with NaN or infinity.
+/// assert_eq!(evaluator.answer(&[f64::NAN, 0.2, 0.3]).status, status::BAD_INPUT);
+/// assert_eq!(evaluator.answer(&[0.25, 0.2]).status, status::WIDTH_MISMATCH);
+/// # Ok::<(), factord_core::model::ModelError>(())
+/// ```
 #[derive(Debug)]
 pub struct Evaluator {
     generation: u32,
@@ -96,7 +113,7 @@ impl Evaluator {
         }
     }
 
-    /// The outputs of a logistic model of three features, likewise.
+    /// The outputs of a logistic model of three features, as [`Evaluator::linear`].
     #[inline(always)]
     pub fn logistic(&self, x: &[f64]) -> Option<Output> {
         match (&self.form, x) {
@@ -105,7 +122,7 @@ impl Evaluator {
         }
     }
 
-    /// The outputs of a model of three features, likewise.
+    /// The outputs of a model of three features of either kind, as [`Evaluator::linear`].
     #[inline(always)]
     pub fn outputs(&self, x: [f64; 3]) -> Option<Output> {
         match &self.form {
@@ -173,8 +190,8 @@ impl Evaluator {
         }
     }
 
-    /// A feature that is not finite makes a linear sum infinite or NaN, whatever its weight, and so
-    /// one comparison tells all.
+    /// A feature that is not finite makes a linear sum infinite or NaN, whatever its weight, so one
+    /// comparison is enough.
     #[inline]
     fn accept_linear(&self, decision: f64) -> Evaluation {
         if decision.is_finite() {
@@ -185,7 +202,7 @@ impl Evaluator {
     }
 
     /// As for a linear sum, but finite features may overflow a decision value whose probability is
-    /// 0 or 1 all the same.
+    /// still 0 or 1.
     #[inline]
     fn accept_logistic(&self, x: &[f64; 3], decision: f64, output: Output) -> Evaluation {
         if decision.is_finite() || (all_finite(x) && output.y.is_finite()) {

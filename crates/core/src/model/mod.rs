@@ -1,6 +1,17 @@
-//! Models: a [`Model`] is validated once and can then be evaluated without an error path.
+//! Models: a [`Model`] is validated once, and its evaluation then needs no error path.
 //!
 //! This module never does I/O: [`eval`] turns features into predictions.
+//!
+//! ```
+//! use factord_core::model::{Model, eval::eval};
+//!
+//! let model = Model::logistic(vec![2.0, -1.0], 0.5, vec![0.5, 0.5], vec![0.1, 0.1])?;
+//! let output = eval(&model, &[0.5, 0.5]);
+//! // Both features are at their means, so the decision value is the intercept.
+//! assert!((output.y - 1.0 / (1.0 + (-0.5_f64).exp())).abs() < 1e-15);
+//! assert_eq!(output.second, 1.0);
+//! # Ok::<(), factord_core::model::ModelError>(())
+//! ```
 
 pub mod cell;
 pub mod eval;
@@ -12,7 +23,7 @@ pub mod simd;
 use std::fmt;
 use thiserror::Error;
 
-/// The most inputs a model may take: those of the widest request.
+/// The maximum number of inputs of a model: the width of the widest request.
 pub use crate::abi::FEATURE_COUNT_MAX;
 
 /// What a model computes from its decision value.
@@ -44,8 +55,8 @@ impl Kind {
     }
 }
 
-/// A kind as shared memory tells it: a number, since an engine may serve kinds that this build does
-/// not know. Shown as the kind's name, or as `kind 7`.
+/// A kind as a number in shared memory, since an engine may serve kinds that this build does not
+/// know. Displayed as the kind's name, or as `kind 7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindCode(pub u32);
 
@@ -77,7 +88,7 @@ impl fmt::Display for KindCode {
     }
 }
 
-/// What is wrong with the parameters of a model.
+/// Why the parameters of a model are not valid.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum ModelError {
     /// The number of weights is outside 1 to [`FEATURE_COUNT_MAX`].
@@ -131,6 +142,17 @@ impl Model {
     /// # Errors
     ///
     /// [`ModelError`] when the width is out of range or a value is not finite.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use factord_core::model::{Kind, Model, ModelError};
+    ///
+    /// let model = Model::linear(vec![-1.0, 0.25, 0.0], 1.0)?;
+    /// assert_eq!((model.kind(), model.width()), (Kind::Linear, 3));
+    /// assert_eq!(Model::linear(vec![], 1.0), Err(ModelError::Width { found: 0 }));
+    /// # Ok::<(), ModelError>(())
+    /// ```
     pub fn linear(weights: Vec<f64>, intercept: f64) -> Result<Model, ModelError> {
         Model { kind: Kind::Linear, intercept, weights, mean: Vec::new(), scale: Vec::new() }
             .validated()
@@ -143,6 +165,15 @@ impl Model {
     ///
     /// [`ModelError`] when lengths differ, the width is out of range, a value is not finite or a
     /// scale is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use factord_core::model::{Model, ModelError};
+    ///
+    /// let constant = Model::logistic(vec![1.0], 0.0, vec![0.5], vec![0.0]);
+    /// assert_eq!(constant, Err(ModelError::ZeroScale { index: 0 }));
+    /// ```
     pub fn logistic(
         weights: Vec<f64>,
         intercept: f64,
@@ -199,17 +230,17 @@ impl Model {
         self.intercept
     }
 
-    /// One weight a feature.
+    /// One weight per feature.
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }
 
-    /// What is subtracted from each feature; empty for a linear model.
+    /// The mean that is subtracted from each feature; empty for a linear model.
     pub fn mean(&self) -> &[f64] {
         &self.mean
     }
 
-    /// What each feature is divided by after that; empty for a linear model.
+    /// The scale that each feature is divided by after that; empty for a linear model.
     pub fn scale(&self) -> &[f64] {
         &self.scale
     }

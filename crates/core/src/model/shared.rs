@@ -2,8 +2,8 @@
 //!
 //! Each model has three slots; only a slot that is not published is written, and the word that
 //! names slot and generation is stored last. A reader copies the parameters and then checks that
-//! the slot still carries the generation: it was overtaken twice if it does not, and looks again.
-//! A writer that dies half-way leaves the published slot whole, so no reader ever spins on it.
+//! the slot still carries the generation: it was overtaken twice if it does not, and looks again. A
+//! writer that dies half-way leaves the published slot intact, so no reader ever spins on it.
 
 use super::{Kind, Model};
 use crate::abi::{self, models_region as at};
@@ -50,7 +50,7 @@ pub fn withdraw(words: &[AtomicU64], id: usize) {
     }
 }
 
-/// The word that changes whenever the model of `id` does; 0 when there is none.
+/// A word that changes whenever the model with this `id` does; 0 when there is no such model.
 #[inline]
 pub fn published(words: &[ReadOnlyWord], id: usize) -> u64 {
     // Relaxed: only compared with an earlier reading.
@@ -58,7 +58,7 @@ pub fn published(words: &[ReadOnlyWord], id: usize) -> u64 {
     words.get(index).map_or(0, ReadOnlyWord::load_relaxed)
 }
 
-/// Copies the active model of `id` and its generation; `None` when there is none.
+/// Copies the active model with this `id` and its generation; `None` when there is no such model.
 pub fn read(words: &[ReadOnlyWord], id: usize) -> Option<(Model, u32)> {
     let entry = entry(words, id)?;
     // A thousand: each failed try means that the writer published twice meanwhile.

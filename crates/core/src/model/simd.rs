@@ -39,7 +39,8 @@ pub fn decide(level: Level, model: &Model, x: &[&[f64]], decisions: &mut [f64]) 
     );
 }
 
-/// Adds a term to each sum. The first one is put there: added to zero, -0.0 would lose its sign.
+/// Adds a term to each sum. The first term is stored, not added: added to zero, -0.0 would lose its
+/// sign.
 #[inline(always)]
 fn add(j: usize, sums: &mut [f64], x: &[f64], term: impl Fn(f64) -> f64) {
     let both = sums.iter_mut().zip(x);

@@ -44,8 +44,23 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
 
     /// Publishes one request and returns its position.
     ///
-    /// The caller makes sure that the answer of the slot's previous request has been taken, and
-    /// gives as many features as the channel has; more are not written.
+    /// The caller makes sure that the answer to the slot's previous request has been taken, and
+    /// passes as many features as the channel has; any more are not written.
+    ///
+    /// ```
+    /// use factord_core::ring::{Geometry, Look, RequestConsumer, RequestProducer};
+    /// use factord_core::sync::Line;
+    ///
+    /// let geometry = Geometry::new(3, 2).unwrap();
+    /// let memory: Vec<Line> = (0..geometry.req_lines()).map(|_| Line::default()).collect();
+    /// let mut producer = RequestProducer::new(&memory, geometry);
+    /// let mut consumer = RequestConsumer::new(&memory, geometry);
+    ///
+    /// assert_eq!(consumer.look(), Look::Empty);
+    /// assert_eq!(producer.push(1, &[0.5, 0.2, 0.3]), 1, "positions start at 1");
+    /// assert_eq!(producer.push(1, &[0.4, 0.1, 0.2]), 2);
+    /// assert_eq!((consumer.look(), consumer.ready_behind(8)), (Look::Ready, 1));
+    /// ```
     #[inline(always)]
     pub fn push(&mut self, meta: u64, features: &[f64]) -> u64 {
         // Three features have a path of their own: nothing but stores stands before the request is
@@ -99,15 +114,15 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
         self.line = first_line(self.next, self.mask, self.stride);
     }
 
-    /// The echo that the answer to a request of this end must carry, as long as its slot has not
-    /// been used again.
+    /// The echo that the answer to this end's request must carry; valid until the request's slot is
+    /// reused.
     #[inline(always)]
     pub fn echo(&self, position: u64) -> u64 {
         self.echoes.get((position & self.mask) as usize).copied().unwrap_or(0)
     }
 
-    /// Counts one evaluation in the client's own process, by its status; the daemon reads the
-    /// counts as a claim. Returns the new count.
+    /// Counts one evaluation in the client's own process by its status; the daemon does not trust
+    /// these counts. Returns the new count.
     #[inline]
     pub fn count_local(&self, status: u16) -> u64 {
         let index = abi::req_header::LOCAL_BY_STATUS + usize::from(status & 3);
@@ -118,8 +133,8 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
         count
     }
 
-    /// Reads a request back that this end pushed: `meta` and its features. For seldom use: it moves
-    /// the slot's lines.
+    /// Reads back a request that this end pushed: `meta` and its features. Use it rarely: it moves
+    /// the slot's cache lines.
     pub fn read_back(&self, position: u64, features: &mut [f64]) -> u64 {
         let Some(slot) = slot(self.memory.as_ref(), position & self.mask, self.stride) else {
             return 0;
@@ -166,7 +181,7 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
         consumer
     }
 
-    /// The position looked for.
+    /// The position that the next look expects.
     #[inline]
     pub fn position(&self) -> u64 {
         self.next
@@ -189,7 +204,7 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
         }
     }
 
-    /// Counts the requests that are ready behind the current one, at most `limit`. Their loads do
+    /// Counts the requests that are ready after the current one, at most `limit`. Their loads do
     /// not depend on each other, so the lines of all of them travel at the same time.
     #[inline]
     pub fn ready_behind(&self, limit: usize) -> usize {
@@ -209,7 +224,7 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
         count
     }
 
-    /// Reads `meta` and three features of the slot `ahead` positions further, each word once.
+    /// Reads `meta` and three features of the slot `ahead` positions further on, each word once.
     #[inline]
     pub fn read_triple(&self, ahead: usize) -> (u64, [u64; 3]) {
         let line = self.line_of(self.next + ahead as u64);

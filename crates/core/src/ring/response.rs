@@ -4,7 +4,7 @@ use super::{Geometry, response_line};
 use crate::abi::response;
 use crate::sync::{Line, Ordering, fence};
 
-/// The words of one response, but for its sequence.
+/// The words of one response, except its sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Response {
     /// First output, as bits.
@@ -42,15 +42,15 @@ impl Response {
 
 /// The worker's end of the response ring.
 ///
-/// Words that a slot holds already are not stored again: from the second lap on that is the epoch,
-/// and the time stamps of those who ask for none. A processor waits for lines with a bounded number
-/// of stores, so that fewer of them keep more lines under way.
+/// Words that a slot already holds are not stored again: from the second lap on these are the epoch
+/// and, for clients that ask for none, the time stamps. A processor can keep only a bounded number
+/// of stores waiting for their lines, so fewer stores keep more lines in flight.
 #[derive(Debug)]
 pub struct ResponseProducer<M> {
     memory: M,
     mask: u64,
     epoch: u64,
-    /// Up to this position slots may hold another epoch, or time stamps.
+    /// Up to this position, slots may hold a different epoch, or time stamps.
     whole_until: u64,
 }
 
@@ -100,13 +100,13 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
         ResponseConsumer { memory, mask: geometry.mask(), next: 1 }
     }
 
-    /// The position looked for.
+    /// The position that the next pop expects.
     #[inline]
     pub fn position(&self) -> u64 {
         self.next
     }
 
-    /// Counts the answers that are there, at most `limit`. Their loads do not depend on each other,
+    /// Counts the answers that are ready, at most `limit`. Their loads do not depend on each other,
     /// so the lines of all of them travel at the same time.
     #[inline]
     pub fn ready(&self, limit: u64) -> u64 {
@@ -123,7 +123,32 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
         count
     }
 
-    /// Takes the next answer if it is there.
+    /// Takes the next answer if it is ready.
+    ///
+    /// ```
+    /// use factord_core::abi;
+    /// use factord_core::ring::{Geometry, Response, ResponseConsumer, ResponseProducer};
+    /// use factord_core::sync::Line;
+    ///
+    /// let geometry = Geometry::new(3, 2).unwrap();
+    /// let memory: Vec<Line> = (0..geometry.resp_lines()).map(|_| Line::default()).collect();
+    /// let mut producer = ResponseProducer::new(&memory, geometry);
+    /// let mut consumer = ResponseConsumer::new(&memory, geometry);
+    ///
+    /// let response = Response {
+    ///     y: 0.75_f64.to_bits(),
+    ///     second: 0,
+    ///     verdict: abi::verdict(abi::status::OK, 0, 7),
+    ///     echo: 0,
+    ///     epoch: 42,
+    ///     t_received: 0,
+    ///     t_done: 0,
+    /// };
+    /// producer.push(1, &response);
+    /// let taken = consumer.pop().unwrap();
+    /// assert_eq!((taken.status(), taken.generation()), (abi::status::OK, 7));
+    /// assert_eq!(consumer.pop(), None, "each answer is taken once");
+    /// ```
     #[inline(always)]
     pub fn pop(&mut self) -> Option<Response> {
         let line = response_line(self.memory.as_ref(), self.next, self.mask)?;

@@ -21,7 +21,7 @@ pub struct Seals {
     pub closed: bool,
 }
 
-/// Creates a memory file of `len` bytes, all of them reserved, readable by its owner alone.
+/// Creates a memory file of `len` bytes, all of them reserved, readable only by its owner.
 ///
 /// # Errors
 ///

@@ -50,7 +50,7 @@ pub fn concerns(path: &Path) -> io::Result<bool> {
     Ok(first.is_err())
 }
 
-/// Goes down a path as the kernel does, and has all that stands below an open directory judged.
+/// Walks down a path as the kernel does, and has everything below an open directory checked.
 fn walk(
     path: &Path,
     judge: impl Fn(&Path) -> io::Result<Option<Why>>,

@@ -27,7 +27,7 @@ use crate::sys::clock;
 // One request of 1,024 features, the least that a visit can be.
 pub(super) const VISIT_WORDS: usize = FEATURE_COUNT_MAX + REQUEST_WORDS;
 
-/// Words as long to read as a request takes beside its features.
+/// The overhead of a request besides its features, in words that take as long to read.
 const REQUEST_WORDS: usize = 32;
 
 /// Protocol violations after which a lane is detached.
@@ -94,7 +94,7 @@ fn clock_if(wanted: bool) -> u64 {
 }
 
 impl Lane {
-    /// Makes the worker's end from the daemon's mappings; it stores into `resp` alone.
+    /// Makes the worker's end from the daemon's mappings; it stores only into `resp`.
     pub fn new(client_id: u64, geometry: Geometry, req: Mapping, resp: Mapping) -> Lane {
         Lane {
             client_id,
@@ -115,7 +115,7 @@ impl Lane {
         abi::request_stride_lines(self.feature_count) == 1
     }
 
-    /// Tells whether the client broke the protocol so often that it was detached.
+    /// Whether the client broke the protocol so often that it was detached.
     pub fn broken(&self) -> bool {
         self.violations >= VIOLATIONS_MAX
     }
@@ -193,7 +193,7 @@ impl Lane {
         count
     }
 
-    /// Answers the first of `ready` requests alone when it is to be timed, and else those that
+    /// Answers only the first of `ready` requests when it is to be timed, and otherwise those that
     /// follow it too; returns how many.
     #[inline]
     fn answer_others(&mut self, ready: usize, desk: &mut Desk<'_>) -> usize {

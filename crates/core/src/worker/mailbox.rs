@@ -49,7 +49,7 @@ pub fn mailbox(lane_count_max: usize) -> (Handle, Mailbox) {
 }
 
 impl Handle {
-    /// Hands a lane over; tells whether there was room. A lane without room is dropped.
+    /// Hands over a lane; returns whether there was room. A lane without room is dropped.
     pub fn attach(&self, lane: Lane) -> bool {
         self.change(Change::Attach(lane))
     }

@@ -223,7 +223,7 @@ impl Worker {
         }
     }
 
-    /// Adopts new models, takes and gives back lanes; tells whether to stop.
+    /// Adopts new models, takes and gives back lanes; returns whether to stop.
     #[cold]
     fn take_changes(&mut self) -> bool {
         self.models.adopt();

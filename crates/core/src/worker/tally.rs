@@ -1,4 +1,4 @@
-//! The worker's counters: kept in shared memory that this worker alone writes.
+//! The worker's counters: kept in shared memory that only this worker writes.
 
 use crate::abi::status_region as at;
 use crate::counters::{add, bucket_index, set};
@@ -111,7 +111,7 @@ impl Tally {
         self.until_sample as usize - 1
     }
 
-    /// Passes so many messages that are not timed, at most [`Tally::until_sample`].
+    /// Passes `count` messages that are not timed, at most [`Tally::until_sample`].
     #[inline]
     pub(super) fn skip(&mut self, count: u32) {
         self.until_sample -= count;
