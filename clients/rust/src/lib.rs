@@ -21,8 +21,8 @@
 //! # Never waiting
 //!
 //! [`Client::submit`] publishes and returns a ticket; [`Client::poll`] takes the next answer when
-//! it is there. Answers come in the order of submission. As many requests can be under way as the
-//! ring has slots; one more is [`PredictError::BackPressure`] and changes nothing.
+//! it is there. Answers come in the order of submission. The ring's slots limit the number of
+//! requests in flight; one more is [`PredictError::BackPressure`] and changes nothing.
 //!
 //! ```no_run
 //! # use factord_client::{AttachOptions, Client};
@@ -40,7 +40,7 @@
 //! # Many rows
 //!
 //! [`Client::predict_batch`] keeps the ring full, and a ring of many slots makes it fast. A bad row
-//! spoils its own entry alone.
+//! affects only its own entry.
 //!
 //! ```no_run
 //! # use factord_client::{AttachOptions, Client, PredictError};
@@ -97,13 +97,13 @@
 //!
 //! # When the engine dies
 //!
-//! The client attaches again by itself and publishes its unanswered requests once more; a caller
-//! sees an error only past its own deadline, and [`Prediction::epoch`] tells the engines apart.
+//! The client reattaches by itself and republishes its unanswered requests; a caller sees an error
+//! only after its own deadline, and [`Prediction::epoch`] tells the engines apart.
 //!
 //! # Threads
 //!
-//! A [`Client`] is `Send` and not `Sync`: a ring has one producer and one consumer, so that a
-//! thread has a client of its own, or hands it on whole.
+//! A [`Client`] is `Send` but not `Sync`: a ring has one producer and one consumer, so each thread
+//! has its own client, or hands it on.
 //!
 //! ```no_run
 //! # use factord_client::{AttachOptions, Client};

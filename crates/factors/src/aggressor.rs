@@ -13,7 +13,7 @@ const LEVEL_RUN: u32 = 3;
 pub(super) struct Classifier {
     rule: Aggressor,
     outliers: Outliers,
-    /// The last price that was no outlier, and the last other one; 0 before there is one.
+    /// The last price that was not an outlier, and the last different one; 0 before there is one.
     last: f64,
     before: f64,
     /// Outliers in a row.
@@ -25,8 +25,8 @@ impl Classifier {
         Classifier { rule, outliers, last: 0.0, before: 0.0, run: 0 }
     }
 
-    /// Whether a price is too far from the last one. The third such price in a row is none: the
-    /// price has moved.
+    /// Whether a price is too far from the last one. The third such price in a row is no longer an
+    /// outlier: the price has moved.
     #[inline]
     pub(super) fn is_outlier(&mut self, price: f64) -> bool {
         let far = self.last > 0.0 && is_further(price, self.last, self.outliers.limit);

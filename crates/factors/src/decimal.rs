@@ -1,8 +1,8 @@
 //! Prices and quantities as the decimals they were written as.
 //!
-//! A number that is the nearest to a decimal of up to 15 digits means that decimal: no other one
-//! of so few digits is as near. Comparisons are made in floating point, and where that cannot
-//! tell, in decimals.
+//! A number that is the nearest to a decimal of up to 15 digits means that decimal: no other
+//! decimal of so few digits is as near. Comparisons are made in floating point and, where that
+//! cannot decide, in decimals.
 
 use super::panes::Sum;
 use std::cmp::Ordering;
@@ -13,15 +13,16 @@ const TENS: [f64; 23] = [
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
 
-/// What a sum of products of decimals is at least, as a share of what it is exactly: whoever has
-/// this much of a cut has reached it, and no other decimal of up to 14 digits has.
+/// The least that a sum of products of decimals can be, as a share of its exact value: a sum of at
+/// least this share of a cut has reached it, and a smaller decimal of up to 14 digits never gets
+/// there.
 // Seven roundings of half a step each: of price, quantity, multiplier, cut, and what they come to.
 pub(super) const REACHED: f64 = 1.0 - 3.5 * f64::EPSILON;
 
-/// From here on a number has more digits than tell it from its neighbours.
+/// From here on, a number has more digits than are needed to tell it from its neighbours.
 const UNITS_MAX: f64 = 1e15;
 
-/// So many units of a power of ten.
+/// A number of units of a power of ten.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Decimal {
     units: i128,
@@ -108,7 +109,7 @@ impl Places {
         off <= 2.0 * f64::EPSILON * units && units < UNITS_MAX
     }
 
-    /// Makes them hold a number; false when none do.
+    /// Increases the places until they hold a number; false when no number of places does.
     fn grow(&mut self, number: f64) -> bool {
         let Some(decimal) = Decimal::of(number) else { return false };
         let count = decimal.places.max(self.count);
@@ -117,20 +118,20 @@ impl Places {
     }
 }
 
-/// What sums are whole multiples of: the places of prices and of quantities so far.
+/// The grid that sums are multiples of: the decimal places of prices and of quantities so far.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Grid {
     price: Places,
     qty: Places,
-    /// Places of what a contract is worth, and whether turnover has no price in it.
+    /// Decimal places of a contract's worth, and whether turnover does not depend on the price.
     worth: usize,
     inverse: bool,
-    /// Whether some number was no decimal of up to 15 digits.
+    /// Whether some number was not a decimal of up to 15 digits.
     lost: bool,
 }
 
 impl Grid {
-    /// A grid before the first trade of contracts of this worth.
+    /// The grid before the first trade, for contracts of this worth.
     pub(super) fn new(worth: f64, inverse: bool) -> Grid {
         let places = Decimal::of(worth).map(|worth| worth.places);
         Grid {
@@ -155,19 +156,19 @@ impl Grid {
         self.lost = !(self.price.grow(price) && self.qty.grow(qty));
     }
 
-    /// A sum of quantities: the nearest number to what exact arithmetic gives.
+    /// A sum of quantities: the number nearest to the exact sum.
     pub(super) fn volume(&self, sum: Sum) -> f64 {
         self.nearest(sum, self.qty.count)
     }
 
-    /// A sum of turnovers, likewise.
+    /// A sum of turnovers: the number nearest to the exact sum.
     pub(super) fn turnover(&self, sum: Sum) -> f64 {
         let price = if self.inverse { 0 } else { self.price.count };
         self.nearest(sum, price + self.qty.count + self.worth)
     }
 
-    /// A sum of multiples of a power of ten. What was lost to rounding is less than half of one
-    /// while the sum has few enough digits; of more digits, the sum itself is near enough.
+    /// A sum of multiples of a power of ten. While the sum has few enough digits, less than half a
+    /// multiple was lost to rounding; with more digits, the sum itself is near enough.
     fn nearest(&self, sum: Sum, places: usize) -> f64 {
         let value = sum.value();
         match TENS.get(places) {
@@ -184,7 +185,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A decimal of so many units, the nearest number to it.
+    /// The number nearest to a decimal of `units` units.
     fn number(units: u64, places: usize) -> f64 {
         units as f64 / TENS[places]
     }

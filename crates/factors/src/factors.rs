@@ -138,15 +138,15 @@ impl Factors {
         }
     }
 
-    /// Says that it is `now_ns`: closes the windows by time that ended before, without a trade.
+    /// Advances the clock to `now_ns` and closes every time window that has ended.
     pub fn advance(&mut self, now_ns: i64, out: &mut impl FnMut(&Row)) {
         if self.is_open && self.unit == Unit::Time && (self.end_ns..TIME_MAX_NS).contains(&now_ns) {
             fenv::with_default(|| self.open_at(now_ns, out));
         }
     }
 
-    /// The window as it stands: the last steps and the open one, with the last trade's time for
-    /// its end. Before the first trade it has no trades and no rates.
+    /// The current window: the last steps and the open one, with the last trade's time as its end.
+    /// Before the first trade it has no trades and no rates.
     pub fn now(&self) -> Row {
         fenv::with_default(|| self.row_now())
     }

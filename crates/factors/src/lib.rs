@@ -35,7 +35,7 @@ pub use settings::{
 pub use text::ParseSettingError;
 pub use times::larger_unit;
 
-/// Who started a trade, as the feed says it.
+/// Who started a trade, according to the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     /// The buyer.
@@ -49,7 +49,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// What feeds write, in small letters or large ones.
+    /// What feeds write, in lower or upper case.
     const WORDS: [(&str, Side); 18] = [
         ("b", Side::Buy),
         ("s", Side::Sell),
@@ -73,7 +73,7 @@ impl Side {
     ];
 
     /// The aggressor that a feed names: B, buy, bid or 1; S, sell, A, ask or -1; N, none, auction
-    /// or cross; U, unknown, 0 or nothing. Blanks around it do not count. `None` for other words.
+    /// or cross; U, unknown, 0 or empty. Surrounding blanks are ignored. `None` for other words.
     #[inline]
     pub fn from_word(word: &[u8]) -> Option<Side> {
         match word {
@@ -105,13 +105,13 @@ pub struct Trade {
     pub price: f64,
     /// Quantity; the turnover is price times quantity.
     pub qty: f64,
-    /// Who started it, as the feed says it.
+    /// Who started it, according to the feed.
     pub side: Side,
-    /// The buyer's order number; 0 is none.
+    /// The buyer's order number; 0 if there is none.
     pub buy_id: u64,
-    /// The seller's order number; 0 is none.
+    /// The seller's order number; 0 if there is none.
     pub sell_id: u64,
-    /// The best prices just before, where the feed gives them.
+    /// The best prices just before, if the feed has them.
     pub quote: Option<Quote>,
 }
 

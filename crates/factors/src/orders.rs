@@ -5,8 +5,8 @@ use super::row::Counts;
 /// Orders a table has room for from the start; it grows by doubling.
 const ORDERS_MIN: usize = 64;
 
-/// Numbers that share so many upper bits stand side by side in the index: new orders have numbers
-/// near each other, whose places are then in the cache.
+/// Numbers that differ only in this many lower bits are neighbours in the index: new orders have
+/// numbers near each other, so their places are in the cache.
 // 8: 2 KiB of the index, so that a group of sparse numbers has a page, and one of dense numbers a
 // run that is short enough to be walked when another group meets it.
 const GROUP_BITS: u32 = 8;
@@ -83,7 +83,7 @@ impl OrderTable {
         table
     }
 
-    /// Makes an empty index of so many places, and room for the orders that it can hold.
+    /// Makes an empty index with this number of places, and room for the orders that it can hold.
     fn allocate(&mut self, places: usize) {
         self.shift = 64 - places.trailing_zeros();
         self.index = vec![0; places];
@@ -195,14 +195,14 @@ impl OrderTable {
     }
 
     /// Forgets the orders older than `limit`, and says how many they were. The others move up, and
-    /// the index is wrong until they are indexed anew.
+    /// the index is wrong until they are indexed again.
     fn forget_older(&mut self, limit: i32, now: u32) -> usize {
         let before = self.orders.len();
         self.orders.retain(|order| age(order, now) <= limit);
         before - self.orders.len()
     }
 
-    /// Indexes all orders anew.
+    /// Indexes all orders again.
     fn index_all(&mut self) {
         self.index.fill(0);
         let mask = self.index.len() - 1;

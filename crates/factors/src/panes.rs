@@ -8,7 +8,7 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    /// Not a number, nor is what is added to it.
+    /// NaN, which stays NaN whatever is added.
     pub(super) const NONE: Sum = Sum { high: f64::NAN, low: 0.0 };
 
     #[inline]
@@ -31,7 +31,7 @@ impl Sum {
     }
 }
 
-/// What is added up over a step.
+/// The sums of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Sums {
     pub(super) trades: u64,
@@ -101,7 +101,7 @@ impl Panes {
         self.nodes.fill(Sums::default());
     }
 
-    /// Puts a step that closed in the place of the oldest one.
+    /// Replaces the oldest step by one that closed.
     pub(super) fn close(&mut self, pane: u64, start_ns: i64, sums: Sums) {
         let place = self.place(pane);
         self.starts[place] = start_ns;
@@ -110,7 +110,7 @@ impl Panes {
         self.sum_above(leaf);
     }
 
-    /// Adds to what a closed step holds of large turnover.
+    /// Adds to the large turnover of a closed step.
     pub(super) fn add_large(&mut self, pane: u64, side: usize, turnover: f64) {
         let leaf = self.leaf(pane);
         self.nodes[leaf].large[side].add(turnover);
@@ -130,7 +130,7 @@ impl Panes {
         self.nodes[1]
     }
 
-    /// The sums of all steps, had this one closed.
+    /// The sums of all steps, as if this one had closed.
     pub(super) fn total_with(&self, pane: u64, open: &Sums) -> Sums {
         let mut node = self.leaf(pane);
         let mut sums = *open;

@@ -126,7 +126,7 @@ impl Row {
         }
     }
 
-    /// What the models take: buy rate, large buy rate, large sell rate.
+    /// The inputs of the models: buy rate, large buy rate, large sell rate.
     pub fn features(&self) -> [f64; 3] {
         [self.buy_rate, self.large_buy, self.large_sell]
     }
@@ -164,7 +164,7 @@ counts! {
     trades,
     /// Trades of auctions, taken.
     auction_trades,
-    /// Trades taken for which no aggressor was found, auctions aside.
+    /// Trades taken for which no aggressor was found, without auctions.
     unclassified_trades,
     /// Aggressors found by the flag.
     by_flag,
@@ -174,7 +174,7 @@ counts! {
     by_quote,
     /// Aggressors found by the tick rule.
     by_tick,
-    /// Trades at the very time of the one before, taken in the order they came.
+    /// Trades with the same time as the one before, taken in order of arrival.
     equal_times,
     /// Trades older than the one before, taken into the open window.
     late_taken,
@@ -182,7 +182,7 @@ counts! {
     late_dropped,
     /// Trades of quantity 0, left out.
     zero_sizes,
-    /// Trades with a price, quantity or time that is no use, left out.
+    /// Trades with an unusable price, quantity or time, left out.
     bad_numbers,
     /// Prices too far from the one before.
     outliers,
@@ -198,7 +198,7 @@ counts! {
     windows_empty,
     /// Windows among them with trades, but without all rates.
     windows_undefined,
-    /// Empty windows beyond 2^20 in a row, which were asked for and not given.
+    /// Empty windows beyond 2^20 in a row, which were asked for but not returned.
     windows_unwritten,
 }
 

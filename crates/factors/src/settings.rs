@@ -10,10 +10,10 @@ pub(super) const STEPS_MAX: u64 = 65_536;
 /// The longest window by time, and the latest timestamp: 2^60 ns are 36 years, 2^62 the year 2116.
 const TIME_MAX_NS: u64 = 1 << 60;
 
-/// The most units a rolling quantile looks back on.
+/// The most units that a rolling quantile looks back at.
 const QUANTILE_LAST_MAX: u32 = 1 << 24;
 
-/// What a window is measured in.
+/// The unit in which a window is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Nanoseconds; windows start at multiples of the step since 1970-01-01 UTC.
@@ -29,17 +29,17 @@ pub enum Unit {
 /// How long a window is, and how often one closes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Window {
-    /// What it is measured in.
+    /// The unit in which it is measured.
     pub unit: Unit,
     /// Its length, above 0; a whole number for time and trades.
     pub length: f64,
-    /// From one close to the next; equal to the length for tumbling windows, a whole part of it
-    /// for rolling ones.
+    /// From one close to the next; equal to the length for tumbling windows, a divisor of it for
+    /// rolling ones.
     pub step: f64,
 }
 
 impl Window {
-    /// Windows of so many nanoseconds, one after the other.
+    /// Windows of this many nanoseconds, one after the other.
     pub fn time(ns: u64) -> Window {
         // Exact up to 2^53 ns, 104 days; a longer window is a multiple of 256 ns at worst.
         Window::tumbling(Unit::Time, ns as f64)
@@ -59,15 +59,15 @@ impl Window {
 /// Which turnovers are added up before they are compared with the cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Per {
-    /// None: every trade with an aggressor stands alone.
+    /// Nothing is added up: each trade with an aggressor counts by itself.
     Trade,
     /// Trades in which the same order was the aggressor.
     AggressingOrder,
-    /// All trades of the same order, passive fills and auctions among them, on either side.
+    /// All trades of the same order on its own side, including passive fills and auctions.
     OwnSideOrder,
 }
 
-/// From where on a trade or an order is large.
+/// The cut from which a trade or an order is large.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cut {
     /// A turnover.
@@ -92,7 +92,7 @@ pub struct Large {
     pub by: Cut,
 }
 
-/// How the aggressor of a trade is found. Auctions are told by the flag under every rule.
+/// How the aggressor of a trade is found. Under every rule, the flag marks auctions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aggressor {
     /// The best that a trade allows: flag, order numbers, Lee-Ready, tick rule.
@@ -101,7 +101,7 @@ pub enum Aggressor {
     Flag,
     /// The later, higher order number.
     OrderNumbers,
-    /// The quote's middle, and the tick rule for a trade just there or without a quote.
+    /// The quote's middle, and the tick rule for a trade exactly there or without a quote.
     LeeReady,
     /// The quote only: at the ask or above, at the bid or below.
     QuoteRule,
@@ -109,7 +109,7 @@ pub enum Aggressor {
     TickRule,
 }
 
-/// What becomes of windows whose rates are undefined.
+/// What to do with windows whose rates are undefined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Empty {
     /// They are counted.
@@ -118,7 +118,7 @@ pub enum Empty {
     Keep,
 }
 
-/// What becomes of a price far from the one before it.
+/// What to do with a price far from the one before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outliers {
     /// The change from one trade to the next that makes an outlier, as a share of the price.
@@ -127,7 +127,7 @@ pub struct Outliers {
     pub drop: bool,
 }
 
-/// What one of a trade's quantity is worth.
+/// The worth of one unit of a trade's quantity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Contract {
     /// What the turnover of a trade is multiplied by: 1 for shares and coins.
@@ -156,11 +156,11 @@ pub struct Settings {
     pub contract: Contract,
     /// How the aggressor is found.
     pub aggressor: Aggressor,
-    /// What becomes of windows without rates.
+    /// What to do with windows without rates.
     pub empty: Empty,
-    /// What becomes of far-off prices.
+    /// What to do with outlying prices.
     pub outliers: Outliers,
-    /// The most orders remembered on a side of a symbol, 64 or more.
+    /// The most orders to remember per side and symbol, 64 or more.
     pub orders_max: usize,
     /// An order without a fill for longer is forgotten, in nanoseconds.
     pub order_idle_ns: u64,
@@ -221,7 +221,7 @@ pub enum SettingsError {
         /// The cut.
         cut: f64,
     },
-    /// The quantile makes no cut.
+    /// The quantile does not define a cut.
     #[error("the quantile {q} of the last {last}: use 0 < q < 1 and 100 to {QUANTILE_LAST_MAX}")]
     Quantile {
         /// The share.
@@ -235,13 +235,13 @@ pub enum SettingsError {
         /// The limit.
         limit: f64,
     },
-    /// A contract is worth nothing, or no number.
+    /// The worth of a contract is not a number above 0.
     #[error("a multiplier of {multiplier}: it must be above 0")]
     Multiplier {
         /// The multiplier.
         multiplier: f64,
     },
-    /// There is no room for orders.
+    /// The table of orders is too small or too large.
     #[error("{orders_max} orders per side: use 64 to 2^30")]
     Orders {
         /// How many.

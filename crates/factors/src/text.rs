@@ -9,16 +9,16 @@ use thiserror::Error;
 /// A word that names no setting.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ParseSettingError {
-    /// It is no window.
+    /// It is not a window.
     #[error(
         "`{0}` is not a window: use a number and a unit, such as 60s, 5m, 1h, 1d, 500ms, \
              1000trades, 1e5volume or 5e6turnover"
     )]
     Window(String),
-    /// It is no unit that is compared with the cut.
+    /// It is not a unit that can be compared with the cut.
     #[error("unknown unit `{0}`: use trade, aggressing-order or own-side-order")]
     Per(String),
-    /// It is no rule for the aggressor.
+    /// It is not a rule for the aggressor.
     #[error("unknown rule `{0}`: use auto, flag, orders, lee-ready, quote or tick")]
     Aggressor(String),
 }

@@ -23,7 +23,7 @@ const OTHERS_MAX: usize = MODEL_COUNT_MAX - FIRST.len();
 /// holds float64, an ONNX model most often float32.
 const IMPORTED: [&str; 2] = ["_model.pkl", "_model.onnx"];
 
-/// Statistics of the training data beside such files.
+/// Statistics of the training data next to such files.
 const IMPORTED_STATS: &str = "data_stats.json";
 
 /// A model ready to be served.

@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// What was seen of one feature in training.
+/// Statistics of one feature in training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureStats {
     /// Arithmetic mean.
@@ -41,8 +41,7 @@ pub struct FeatureStats {
     pub max: Option<f64>,
 }
 
-/// What was seen of the target in training; for a classifier, of the quantity its label was cut
-/// from.
+/// Statistics of the target in training; for a classifier, of the quantity its label was cut from.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TargetStats {
     /// Arithmetic mean.
@@ -80,11 +79,11 @@ pub struct Metric {
 pub struct Details {
     /// The name it is served under: 1 to [`NAME_LEN_MAX`] of `a-z A-Z 0-9 _ - .`.
     pub name: String,
-    /// One name a feature, in the order of evaluation, all different.
+    /// One name per feature, in the order of evaluation, all different.
     pub feature_names: Vec<String>,
     /// What is predicted; may be empty when unknown.
     pub target: String,
-    /// One a feature, or none at all when unknown.
+    /// One per feature, or none at all when unknown.
     pub feature_stats: Vec<FeatureStats>,
     /// Statistics of the target, where known.
     pub target_stats: Option<TargetStats>,
@@ -108,7 +107,7 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// Makes an artifact of a model, with golden vectors scored here and now.
+    /// Makes an artifact from a model, with golden vectors scored now.
     ///
     /// # Errors
     ///
@@ -125,7 +124,7 @@ impl Artifact {
         Ok(artifact)
     }
 
-    /// Makes an artifact of parts that may come from anywhere: every check but that of the length.
+    /// Makes an artifact from parts of any origin: every check except that of the length.
     fn checked(
         model: Model,
         details: Details,

@@ -21,7 +21,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// What may be said about a model beside its file.
+/// What may be said about a model besides its file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
     /// The name to serve it under; else a pickle's `model_type`, else `fallback_name`.
@@ -47,7 +47,7 @@ pub struct Import {
     pub notes: Vec<String>,
 }
 
-/// What may be given beside a model's file.
+/// What may be given besides a model's file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Given<'a> {
     /// A file with statistics of the training data.
@@ -67,7 +67,7 @@ pub enum ImportError {
          pickle.dump(model, file), or with skl2onnx.to_onnx(model, X)"
     )]
     Format,
-    /// The bytes are no ONNX model that can be served.
+    /// The bytes are not an ONNX model that can be served.
     #[error(transparent)]
     Onnx(#[from] OnnxError),
     /// The bytes are not a pickle, or not one that is safe to read.
@@ -113,7 +113,7 @@ pub enum ImportError {
         /// Both facts.
         reason: String,
     },
-    /// The statistics lack a feature.
+    /// The statistics lack a feature of the model.
     #[error(
         "the statistics have no {field} for feature {feature:?}: use the statistics of this \
         model"
@@ -188,7 +188,7 @@ pub fn bytes(bytes: &[u8], options: &Options<'_>) -> Result<Import, ImportError>
     }
 }
 
-/// Imports a model's file, with what is given beside it.
+/// Imports a model's file, with what is given besides it.
 ///
 /// # Errors
 ///

@@ -34,7 +34,7 @@ fn config() -> Configuration<LittleEndian, Varint, Limit<PAYLOAD_LEN_MAX>> {
     bincode::config::standard().with_limit::<PAYLOAD_LEN_MAX>()
 }
 
-/// Encodes the payload alone.
+/// Encodes only the payload.
 pub(super) fn payload(artifact: &Artifact) -> Vec<u8> {
     let model = &artifact.model;
     let payload = Payload {

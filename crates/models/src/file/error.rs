@@ -115,7 +115,7 @@ pub enum ArtifactError {
         /// The number found.
         found: usize,
     },
-    /// A golden vector does not have one finite value a feature.
+    /// A golden vector does not have one finite value per feature.
     #[error("golden vector {index} does not hold one finite value per feature")]
     GoldenInput {
         /// Its position.
@@ -157,7 +157,7 @@ pub enum ArtifactFileError {
         /// The system's reason.
         error: io::Error,
     },
-    /// It was read, but is no sound artifact.
+    /// It was read, but is not a sound artifact.
     #[error("{}: {error}", path.display())]
     Invalid {
         /// The file.

@@ -11,7 +11,7 @@ const SINGLE_WIDTH_MAX: usize = 4;
 /// One input and its answer, as bits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Golden {
-    /// One value a feature.
+    /// One value per feature.
     pub x: Vec<f64>,
     /// Bits of the first output.
     pub y_bits: u64,

@@ -128,7 +128,7 @@ struct Raw {
     content: NodeId,
 }
 
-/// Takes an array apart; `None` when it is none.
+/// Takes an array apart; `None` when it is not an array.
 fn raw(tree: &Tree<'_>, id: NodeId, field: &str) -> Result<Option<Raw>, ImportError> {
     let Node::Object { class, args, state } = tree.node(id) else { return Ok(None) };
     match (class, state) {

@@ -4,7 +4,7 @@
 //! in symbols: columns, weighted sums, probabilities. What the outputs come to is one linear or
 //! logistic model, or it is refused; so is every operator, attribute and shape outside the table,
 //! by name. No file but the model's own is opened. Time and memory are bounded by [`BYTES_MAX`],
-//! `NODE_COUNT_MAX` and limits beside what they bound; nothing recurses.
+//! `NODE_COUNT_MAX` and limits next to the code that they bound; nothing recurses.
 //!
 //! Values are float32 in most files. They are widened, which is exact, and then evaluated in
 //! float64: onnxruntime, which rounds every step to float32, answers the same within that rounding.

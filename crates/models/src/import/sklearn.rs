@@ -10,8 +10,8 @@ use crate::file::{Artifact, Details, Metric};
 use estimator::Fitted;
 use factord_core::model::{FEATURE_COUNT_MAX, Kind};
 
-/// What a dictionary says around its model. An entry of another name might change what the
-/// model means (a scaler kept beside it, say), so it is refused and not left out.
+/// What a dictionary says around its model. An entry of another name might change what the model
+/// means (a scaler kept beside it, say), so it is refused, not left out.
 const KEYS: [&str; 6] =
     ["model", "feature_names", "model_type", "threshold", "performance", "metadata"];
 

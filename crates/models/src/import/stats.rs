@@ -1,4 +1,4 @@
-//! Statistics of the training data, from a JSON file beside the pickle.
+//! Statistics of the training data, from a JSON file next to the pickle.
 
 use super::{ImportError, ImportFileError};
 use crate::file::{FeatureStats, TargetStats, read_limited};

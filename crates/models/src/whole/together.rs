@@ -1,14 +1,14 @@
-//! Files that appear together or not at all, also when their writer is killed.
+//! Files that appear together or not at all, even when their writer is killed.
 //!
-//! Each is written whole under a hidden name. Then a list of them is put in place by one rename,
-//! and from there on all of them count: what is left is to give them their names, which the writer
-//! does, or whoever reads the folder next.
+//! Each is written completely under a hidden name. Then one rename puts a list of them in place,
+//! and from then on all of them are in effect: it remains to give them their names, which the
+//! writer does, or the next process that reads the folder.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// The list of files that have been written and count.
+/// The list of files that have been written and are in effect.
 const LIST: &str = ".factord-together";
 
 /// The most bytes of a list that are read.

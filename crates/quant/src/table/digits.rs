@@ -1,8 +1,9 @@
-//! Columns of plain numbers, in the widest vectors there are.
+//! Columns of plain numbers, in the widest vectors available.
 //!
 //! The digits of some fields are put into columns of words, each in the same few steps however many
-//! digits there are; numbers are then made of them eight at a time. Every [`Level`] gives what the
-//! standard library gives, rounded once; fields that take more to tell are left to the caller.
+//! digits there are; numbers are then made of them eight at a time. Every [`Level`] gives the
+//! standard library's results, rounded once; fields that need more than that are left to the
+//! caller.
 
 use super::scan::{DIGITS_MAX, TENS, eight, eight_digits};
 use factord_core::vectors::Level;
@@ -87,7 +88,7 @@ impl Digits {
         self.sign[row] = u64::from(negative) << 63;
     }
 
-    /// The integers of all fields; 0 beside those that are not told.
+    /// The integers of all fields, each with 1, or 0 if it was left to the caller.
     pub(super) fn integers(&self, level: Level) -> ([i64; ROWS], [u64; ROWS]) {
         let (mut values, mut told) = ([0; ROWS], [0; ROWS]);
         level.run(
@@ -105,7 +106,7 @@ impl Digits {
         (values, told)
     }
 
-    /// The numbers of all fields; 0 beside those that are not told.
+    /// The numbers of all fields, each with 1, or 0 if it was left to the caller.
     pub(super) fn floats(&self, level: Level) -> ([f64; ROWS], [u64; ROWS]) {
         let (mut values, mut told) = ([0.0; ROWS], [0; ROWS]);
         level.run(
@@ -122,7 +123,7 @@ impl Digits {
         (values, told)
     }
 
-    /// The number of the digits, and 1; 0 when they are none.
+    /// The number of the digits, and 1; 0 when they do not form a number.
     #[inline(always)]
     fn number(&self, row: usize) -> (u64, u64) {
         let bits = self.bits[row];
@@ -138,8 +139,8 @@ impl Digits {
     }
 }
 
-/// Eight bytes as digits, of which the last is so many bits before the end; what stands before the
-/// digits is zeros.
+/// The digits in one word of a field whose digits are its last `bits` bits; bytes before them become
+/// 0. The word starts `end` bits before the end of the field.
 #[inline(always)]
 fn kept(word: u64, end: u64, bits: u64) -> u64 {
     let left = end - bits.max(end - 64).min(end);
@@ -147,8 +148,8 @@ fn kept(word: u64, end: u64, bits: u64) -> u64 {
     (word ^ eight(b'0')) & mask
 }
 
-/// The bits of a quotient, rounded to even, of a number by a power of ten up to 10^18, and 1; 0
-/// when it is not sure.
+/// The bits of a number divided by a power of ten up to 10^18, rounded to even, and 1; 0 when the
+/// rounding is not certain.
 #[inline(always)]
 fn quotient(number: u64, tens: u64) -> (u64, u64) {
     // Both are rounded, the first by less than 1 and the second by 1/2 of the last place, so that

@@ -8,14 +8,14 @@ const TENS: [f64; DIGITS_MAX + 1] = [
     1e17, 1e18, 1e19,
 ];
 
-/// What a time is given in.
+/// The unit in which a time is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TimeUnit {
     Nanoseconds,
     Microseconds,
     Milliseconds,
     Seconds,
-    /// One of these, told by the number of digits: a time since 1970 from 1973 to 5138.
+    /// One of these, inferred from the number of digits: a time since 1970 from 1973 to 5138.
     Any,
 }
 
@@ -89,7 +89,8 @@ pub(super) fn plain_time(bytes: &[u8], unit: TimeUnit) -> Option<(i64, usize)> {
     Some((unit.whole(i64::try_from(value).ok()?)?, len))
 }
 
-/// A decimal number: the nearest one. The standard library reads what is not plain.
+/// A decimal number, rounded to the nearest `f64`. The standard library reads forms that are not
+/// plain.
 pub(super) fn decimal(bytes: &[u8]) -> Option<f64> {
     scan::float(bytes).or_else(|| {
         let value: f64 = std::str::from_utf8(bytes).ok()?.trim().parse().ok()?;
@@ -97,7 +98,7 @@ pub(super) fn decimal(bytes: &[u8]) -> Option<f64> {
     })
 }
 
-/// An order number; nothing, 0 and negative numbers are 0, which is none.
+/// An order number; empty, zero and negative mean "no order number" (0).
 #[inline]
 pub(super) fn order(bytes: &[u8]) -> Option<u64> {
     if let Some(value) = digits(bytes) {

@@ -14,7 +14,7 @@ pub enum OnnxError {
         /// Its length.
         found: usize,
     },
-    /// A part of it is no message of ONNX.
+    /// A part of it is not an ONNX message.
     #[error("malformed ONNX: {part}: {problem}: export the model again")]
     Malformed {
         /// Which part.
@@ -88,7 +88,7 @@ pub enum OnnxError {
         /// What is wrong.
         problem: String,
     },
-    /// The graph as a whole is no model that can be served.
+    /// The graph as a whole is not a model that can be served.
     #[error("refused: {problem}")]
     Graph {
         /// What is wrong, and what would do.

@@ -149,7 +149,7 @@ impl Node {
         Ok(Some(tensor::read(bytes, &format!("{name} of {}", self.place))?.1))
     }
 
-    /// The inputs when there are exactly so many.
+    /// The inputs, if there are exactly `N`.
     pub(super) fn exactly<const N: usize>(&self) -> Result<[&Value; N], OnnxError> {
         let given: Vec<&Value> = self.inputs.iter().flatten().collect();
         let count = given.len();

@@ -66,7 +66,7 @@ pub(super) fn artifact(
     Ok(Import { artifact: Artifact::new(model, details)?, left_out: Vec::new(), notes })
 }
 
-/// The one thing that the outputs come to. A class may stand beside the probability that it
+/// The one thing that the outputs come to. A class may be given next to the probability that it
 /// follows from.
 fn answer(outputs: &[(String, Value)]) -> Result<(Kind, Rc<Score>), OnnxError> {
     let mut answers = Vec::new();

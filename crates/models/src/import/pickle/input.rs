@@ -24,7 +24,7 @@ impl<'a> Input<'a> {
         self.bytes.len() - self.offset
     }
 
-    /// Checks that so many bytes are left.
+    /// Checks that this many bytes are left.
     pub(super) fn holds(&self, length: u64) -> Result<(), PickleError> {
         if length > self.rest_len() as u64 { Err(self.truncated()) } else { Ok(()) }
     }

@@ -15,7 +15,7 @@ const DEPTH_MAX: usize = 8;
 // 160: two keys as long as messages show them.
 const SHOWN_CHARS_MAX: usize = 160;
 
-/// Adds every number of a nested dictionary; names what is no finite number as left out.
+/// Adds every number of a nested dictionary; names values that are not finite numbers as left out.
 pub(super) fn flatten(
     tree: &Tree<'_>,
     id: NodeId,
