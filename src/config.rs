@@ -1,8 +1,8 @@
 //! Configuration: what was typed, set and written becomes one validated [`ServeConfig`].
 //!
-//! A value comes from the first source that names it: flag, environment, file, default. Where
-//! each came from is kept beside it, for `factord serve --print-config` and for messages. An
-//! environment variable that is set but empty counts as not set.
+//! A value comes from the first source that names it: flag, environment, file, default. Each
+//! setting keeps its origin, for `factord serve --print-config` and for messages. An environment
+//! variable that is set but empty counts as not set.
 
 mod file;
 pub mod parse;
@@ -23,11 +23,11 @@ use thiserror::Error;
 pub use value::CoreList;
 use value::ValueError;
 
-/// Where the HTTP sidecar listens unless told otherwise: the replaced service's port.
+/// The default address of the HTTP sidecar, with the replaced service's port.
 pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
-/// Channels a user may hold unless told otherwise.
+/// Channels per user by default.
 pub const CHANNELS_PER_UID: u32 = 320;
-/// Bytes of rings a user may hold unless told otherwise.
+/// Bytes of rings per user by default.
 pub const BYTES_PER_UID: u64 = 64 << 20;
 /// The most users that a list may name besides root and the daemon's own.
 pub const ALLOW_UIDS_MAX: usize = 64;
@@ -109,7 +109,7 @@ pub struct Effective {
     pub origin: Origin,
 }
 
-/// Why there is no configuration.
+/// Why the configuration cannot be used.
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file cannot be read.

@@ -1,10 +1,10 @@
 //! The engine's wiring: order of start, order of stop. It owns the threads.
 //!
-//! Start: CPUs, log, signals, socket, models, regions, worker, control thread, then READY; the
-//! HTTP sidecar and the fine calibration of the clock come after, since neither is needed to
-//! answer. Stop: sidecar, control thread, worker, socket path. The main thread waits for events
-//! alone: what may take long, such as reading models, is another thread's, and `ending` sees to it
-//! that a signal ends the process whatever the others wait for.
+//! Start: CPUs, log, signals, socket, models, regions, worker, control thread, then READY; the HTTP
+//! sidecar and the fine calibration of the clock come after, since neither is needed to answer.
+//! Stop: sidecar, control thread, worker, socket path. The main thread only waits for events:
+//! another thread does what may take long, such as reading models, and `ending` makes sure that a
+//! signal ends the process whatever the others wait for.
 
 mod ending;
 mod engine;
@@ -145,7 +145,7 @@ pub fn run(config: &ServeConfig) -> Result<(), ServeError> {
     result
 }
 
-/// Waits for the models, and tells whether a reload was asked for meanwhile; `None` when a signal
+/// Waits for the models, and returns whether a reload was asked for meanwhile; `None` when a signal
 /// ends the daemon first.
 fn wait_for_models(inbox: &Receiver<Event>, loader: &Loader) -> Option<(Loaded, bool)> {
     let mut reload = false;

@@ -2,7 +2,7 @@
 //! `timestamp`, `level` by Python's names, `message`, then the event's own fields.
 //!
 //! The worker never logs; every other thread does so through the macros of `tracing`, and never
-//! waits for whoever reads: a thread of its own writes (`lines`). An error that ends the service is
+//! waits for the reader: a thread of its own writes (`lines`). An error that ends the service is
 //! logged with the field `critical = true` and shows as `CRITICAL`.
 
 mod format;
@@ -127,13 +127,13 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     }
 }
 
-/// Writes what is no event, such as a tool's last words, to where the events go.
+/// Writes text that is not an event, such as a tool's last message, to where the events go.
 pub fn say(text: &str) {
     lines::push(text.as_bytes());
 }
 
-/// The line that says how many others were dropped; as its own level is of no use to whoever reads
-/// it, it is written whatever the threshold.
+/// The line that says how many others were dropped; it is written whatever the threshold, since its
+/// level means nothing to the reader.
 fn dropped_line(count: u64) -> String {
     let mut timestamp = String::new();
     // Writing to a string cannot fail.

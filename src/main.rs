@@ -1,5 +1,5 @@
-//! `factord`: parses the command line, runs the sub-command, and maps what came of it to a
-//! documented exit code.
+//! `factord`: parses the command line, runs the sub-command, and maps its outcome to a documented
+//! exit code.
 
 use factord::exit::Code;
 use factord::log;

@@ -119,7 +119,7 @@ typedef struct factord_options {
     uint32_t slot_count;
     /* A code of enum factord_idle. */
     int idle;
-    /* The user whom the daemon may run as, beside root and this process's own user, where the socket
+    /* The user that the daemon may run as, besides root and this process's own user, where the socket
      * lies below /tmp, /var/tmp or /dev/shm. 0: FACTORD_DAEMON_UID, else nobody. */
     uint32_t daemon_uid;
     /* Nanoseconds in which factord_attach tries again while no daemon is there, or it is busy or does
@@ -182,7 +182,7 @@ FACTORD_API int factord_attach(factord_client **client, const factord_options *o
 /* Gives the channel back. NULL does nothing. */
 FACTORD_API void factord_close(factord_client *client);
 
-/* What a code means, in lower case; for a code that is none, says so. Never NULL. */
+/* What a code means, in lower case; says so if the code is unknown. Never NULL. */
 FACTORD_API const char *factord_strerror(int error);
 
 /* Predicts one row and waits for the answer, at most deadline_ns. Returns what is in out->error;

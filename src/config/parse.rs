@@ -50,7 +50,8 @@ pub fn core(text: &str) -> Result<usize, ValueError> {
 ///
 /// # Errors
 ///
-/// [`ValueError`] of the first that is none, or when one is named twice or there are too many.
+/// [`ValueError`] for the first that is not a CPU number, or when one is named twice or there are
+/// too many.
 pub fn cores(text: &str) -> Result<CoreList, ValueError> {
     let cores: Result<Vec<usize>, ValueError> = text.split(',').map(core).collect();
     CoreList::new(cores?)
@@ -118,7 +119,7 @@ pub fn uids(text: &str) -> Result<Vec<u32>, ValueError> {
 ///
 /// # Errors
 ///
-/// [`ValueError::UnknownWord`] when it is none, or keeps the daemon's own user out.
+/// [`ValueError::UnknownWord`] when it is not a mode, or keeps the daemon's own user out.
 pub fn socket_mode(text: &str) -> Result<u32, ValueError> {
     let mode = u32::from_str_radix(text, 8).ok();
     mode.filter(|mode| (0o600..=0o777).contains(mode)).ok_or_else(|| ValueError::UnknownWord {

@@ -1,5 +1,5 @@
-//! From the listener to a place: who may come in is looked at before anything is read, and whoever
-//! may not is told and gone.
+//! From the listener to a place: a client's user is checked before anything is read from it, and a
+//! user that may not attach is refused at once.
 
 use super::connection::{Connection, Phase};
 use super::{Control, deadline};
@@ -17,14 +17,14 @@ use tracing::warn;
 const ACCEPT_NS: u64 = 5_000_000;
 /// How long a refused connection is kept.
 const LINGER_NS: u64 = 500_000_000;
-/// Refusals a second that a user is told: one that may not attach, and one that holds too much.
+/// Refusals per second that are sent to a user that may not attach, and to one that holds too much.
 const TOLD_COUNT_MAX: [u64; 2] = [100, 1000];
-/// Ticks between two lines about what the system refuses for a client.
+/// Ticks between two log lines about what the operating system refuses for a client.
 const QUIET_TICKS: u64 = 100;
 /// Refused connections that are kept for a moment.
 const LINGER_COUNT_MAX: usize = 64;
 
-/// Refused connections whose greeting has not come yet.
+/// Refused connections whose greeting has not arrived yet.
 ///
 /// Closed at once, they would break the client's pipe before it has read why, and closed with the
 /// greeting unread they would reset it.
@@ -76,8 +76,8 @@ impl Control {
         }
     }
 
-    /// Writes a line about what the system refuses for a client, at most one a second: clients
-    /// decide how often that is.
+    /// Logs what the operating system refuses for a client, at most once per second: clients decide
+    /// how often that happens.
     pub(super) fn trouble(&mut self, what: fmt::Arguments<'_>) {
         if self.tick_count >= self.quiet_until_tick {
             warn!("{what}");

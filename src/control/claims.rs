@@ -1,8 +1,8 @@
 //! Evaluations in a client's own process: its claims in the header of REQ, added to the daemon's
 //! counts.
 //!
-//! Nobody has to believe them. A client may write anything there, and so no more is taken from it
-//! than one evaluation a nanosecond, and nothing when its counts go back.
+//! The daemon treats them as untrusted. A client may write anything there, and so no more is taken
+//! from it than one evaluation a nanosecond, and nothing when its counts go back.
 
 use factord_core::abi::{req_header, status_region as at};
 use factord_core::counters::{StatusWriter, add};

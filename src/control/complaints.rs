@@ -16,7 +16,7 @@ struct Complaint {
     held_back: u64,
 }
 
-/// What was said about whom, lately.
+/// The users that were logged recently.
 #[derive(Debug, Default)]
 pub(super) struct Complaints {
     by_uid: HashMap<u32, Complaint>,

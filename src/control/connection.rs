@@ -16,7 +16,7 @@ pub(super) enum Phase {
     Waiting,
     /// The regions were sent; the client is mapping them.
     Mapping { geometry: Geometry, req: Region, resp: Region },
-    /// The worker serves the channel; the pidfd tells of the process's end.
+    /// The worker serves the channel; the pidfd reports the process's end.
     Serving { worker: usize, claims: Claims, _process: Option<OwnedFd> },
     /// The client is gone and the worker has been asked for the lane.
     Leaving { worker: usize },
@@ -66,7 +66,7 @@ impl Connection {
         }
     }
 
-    /// Tells whether the peer is late, or may have read the last of what it was sent.
+    /// Whether the peer is late, or may have read the last of what it was sent.
     pub(super) fn is_due(&self, now_ns: u64) -> bool {
         match self.phase {
             Phase::Fresh | Phase::Waiting | Phase::Mapping { .. } => now_ns >= self.deadline_ns,

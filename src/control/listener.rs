@@ -81,7 +81,7 @@ pub enum ListenError {
 /// Who may reach the socket. Whoever does is still asked for its user.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Openness {
-    /// The directory was found by rule and is this daemon's alone.
+    /// The directory was found by rule and belongs only to this daemon.
     pub own_directory: bool,
     /// Other users are meant to attach.
     pub to_others: bool,
@@ -209,7 +209,7 @@ impl Drop for Listener {
     }
 }
 
-/// Makes the directory of the socket if it is not there; tells whether it did.
+/// Creates the directory of the socket if it does not exist; returns whether it did.
 fn prepare(directory: &Path, openness: &Openness) -> io::Result<bool> {
     let made = match DirBuilder::new().mode(0o700).recursive(false).create(directory) {
         Ok(()) => true,

@@ -3,8 +3,8 @@
 //!
 //! One epoll loop with a tick of 10 ms, which is looked for between any two pieces of work. It
 //! waits for nothing else: models are read by the loader, lines are written by the log's own
-//! thread. Every connection that has not got a channel yet has a deadline; every channel is charged
-//! to its user until nobody holds its rings.
+//! thread. Every connection without a channel has a deadline; every channel is charged to its user
+//! until nobody holds its rings.
 
 mod accounts;
 mod admission;
@@ -79,7 +79,7 @@ pub struct Parts {
     pub directives: Receiver<Directive>,
     /// The STATUS region, for those who only read it.
     pub status: OwnedFd,
-    /// The MODELS region, likewise.
+    /// The MODELS region, as above.
     pub models: OwnedFd,
     /// Where models go.
     pub outlets: Outlets,
@@ -165,7 +165,7 @@ impl Control {
         })
     }
 
-    /// Runs until told to stop.
+    /// Runs until asked to stop.
     ///
     /// # Errors
     ///

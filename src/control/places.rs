@@ -1,4 +1,4 @@
-//! Places for connections that are no channels yet, counted by user.
+//! Places for connections that are not channels yet, counted by user.
 
 use factord_core::channel::Refusal;
 use std::collections::HashMap;
@@ -41,11 +41,11 @@ impl Places {
         Places { limits, held: HashMap::new(), held_total: 0 }
     }
 
-    /// Takes a place for `uid`; `owns` tells that it is root or the daemon's own.
+    /// Takes a place for `uid`; `owns` says that it is root or the daemon's own.
     ///
     /// # Errors
     ///
-    /// The refusal to send when there is none.
+    /// The refusal to send when there is no place.
     pub(super) fn take(&mut self, uid: u32, owns: bool) -> Result<(), Refusal> {
         let PlaceLimits { total, per_uid, kept } = self.limits;
         let used = self.held.get(&uid).copied().unwrap_or(0);

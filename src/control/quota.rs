@@ -38,7 +38,7 @@ impl Quota {
         Quota { limits, by_uid: HashMap::new(), channels: 0 }
     }
 
-    /// Charges one channel of `bytes` to `uid`; `owns` tells that it is root or the daemon's own.
+    /// Charges one channel of `bytes` to `uid`; `owns` says that it is root or the daemon's own.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 //! Reloads, as the control thread sees them: the loader reads, this adopts and answers.
 //!
-//! One load is under way at a time. Whoever asks meanwhile may have changed a file that was read
+//! One load runs at a time. Whoever asks meanwhile may have changed a file that was read
 //! already, so that all of them together get one more.
 
 use super::connection::Phase;
@@ -14,14 +14,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 use tracing::{info, warn};
 
-/// A second before the caller gives up, it is told that the files are still being read.
+/// One second before the caller gives up, it gets the reply that the files are still being read.
 const PATIENCE: Duration = COMMAND_DEADLINE.saturating_sub(Duration::from_secs(1));
 
 /// Who waits for which load.
 #[derive(Debug, Default)]
 pub(super) struct Reloads {
     under_way: bool,
-    /// Connections that get the outcome of the load under way.
+    /// Connections that get the outcome of the load in progress.
     waiting: Vec<u64>,
     /// Whether another load follows, and whose outcome it is.
     again: bool,
@@ -49,7 +49,7 @@ impl Control {
         self.parts.loader.ask(self.parts.roster.served());
     }
 
-    /// Takes what the loader has read into service and tells those who wait for it.
+    /// Adopts what the loader has read and answers those who wait for it.
     pub(super) fn take_loaded(&mut self) {
         let Some(loaded) = self.parts.loader.take() else { return };
         let adopted = loaded.and_then(|served| {

@@ -25,7 +25,7 @@ impl Rights {
         self.owns(uid) || self.operators.contains(&uid)
     }
 
-    /// Whether a user is root or the daemon's own, for whom some places are kept.
+    /// Whether a user is root or the daemon's own, for which some places are reserved.
     pub(super) fn owns(&self, uid: u32) -> bool {
         uid == 0 || uid == self.own_uid
     }

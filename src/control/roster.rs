@@ -57,7 +57,7 @@ struct Entry {
     served: Option<Arc<LoadedModel>>,
 }
 
-/// What came of a reload.
+/// The outcome of a reload.
 #[derive(Debug)]
 pub struct Adopted {
     /// A line a model that is served now.
@@ -96,8 +96,8 @@ impl Roster {
         self.entries.iter().filter_map(|entry| entry.served.clone()).collect()
     }
 
-    /// Publishes what changed; returns a line a model, and the names that were served before and
-    /// are not any more.
+    /// Publishes what changed; returns one line per model, and the names that were served before
+    /// and are not any more.
     ///
     /// # Errors
     ///
@@ -195,7 +195,7 @@ impl Roster {
         self.entries.iter().enumerate().filter_map(row).collect()
     }
 
-    /// A line a model: name, kind, width, generation, hash, origin.
+    /// One line per model: name, kind, width, generation, hash, origin.
     pub fn describe(&self) -> String {
         let mut text = String::new();
         for row in self.rows() {

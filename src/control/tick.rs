@@ -13,8 +13,8 @@ const CLAIMS_INTERVAL: u64 = 10;
 const FADE_INTERVAL: u64 = 10;
 
 impl Control {
-    /// Does what is due, if the time has come; tells whether to stop. Called between any two pieces
-    /// of work, so that no sum of them delays the heartbeat.
+    /// Does what is due, if the time has come; returns whether to stop. Called between any two
+    /// pieces of work, so that no sum of them delays the heartbeat.
     pub(super) fn tick_when_due(&mut self) -> bool {
         let now_ns = clock::monotonic_ns();
         // Relaxed: a count that only has to move.

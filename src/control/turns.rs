@@ -21,7 +21,7 @@ impl Turns {
         self.lines.entry(uid).or_default().keys.push_back(key);
     }
 
-    /// Tells whether anybody waits.
+    /// Whether anybody waits.
     pub(super) fn is_anybody_waiting(&self) -> bool {
         self.lines.values().any(|line| !line.keys.is_empty())
     }

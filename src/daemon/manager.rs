@@ -1,4 +1,4 @@
-//! The service manager: the socket it passes, and what it is told.
+//! The service manager: the socket that it passes, and the notifications that it gets.
 
 use super::ServeError;
 use super::engine::Engine;
@@ -11,9 +11,9 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 use tracing::warn;
 
-/// Pause before a manager whose queue was full is told again.
+/// Pause before notifying a manager again whose queue was full.
 const PAUSE: Duration = Duration::from_millis(100);
-/// A control thread that has not moved for so long is beyond hope; a worker needs to move in each
+/// A control thread that has not moved for this long is given up; a worker needs to move in each
 /// half of the watchdog's interval.
 const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -38,8 +38,8 @@ pub(super) fn inherited_socket() -> Result<Option<OwnedFd>, ServeError> {
     Ok(Some(socket))
 }
 
-/// The service manager, if there is one. Telling it never waits: what it has no room for is told
-/// again later.
+/// The service manager, if there is one. A notification never waits: when the manager's queue is
+/// full, it is sent again later.
 #[derive(Debug)]
 pub(super) struct Manager {
     socket: Option<UnixDatagram>,

@@ -198,7 +198,7 @@ enum Ending {
     Silent,
 }
 
-/// Reads a child's signs of life until there are no more; its first line goes to `on_ready`.
+/// Reads a child's signs of life until they end; its first line goes to `on_ready`.
 fn listen_to(mut stdout: ChildStdout, on_ready: impl FnOnce(String)) -> Ending {
     let mut on_ready = Some(on_ready);
     let mut line = Vec::new();

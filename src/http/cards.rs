@@ -21,7 +21,7 @@ pub(super) enum CardError {
     /// The engine did not hand its artifact over.
     #[error("the artifact cannot be fetched: {0}")]
     Fetch(#[from] CommandError),
-    /// What it handed over is no artifact.
+    /// What it sent is not an artifact.
     #[error("the engine's artifact is invalid: {0}")]
     Invalid(#[from] ArtifactError),
     /// The model was replaced meanwhile.
@@ -34,7 +34,7 @@ pub(super) enum CardError {
 pub(super) struct Card {
     /// What it computes.
     pub(super) kind: Kind,
-    /// One name a feature, in order.
+    /// One name per feature, in order.
     pub(super) feature_names: Vec<String>,
     /// What is predicted.
     pub(super) target: String,

@@ -5,9 +5,9 @@
 //! has a handler of its own, which evaluates the engine's active model in this process, as any
 //! client may: the same bits, reloads seen at once, only while the engine's heart beats, counted by
 //! the engine. Whatever cannot be answered so, because nothing is attached yet, a reload is under
-//! way or the engine is gone, goes by tiny_http like all other requests. The handler then goes to a
-//! thread that attaches and fetches what is known about models, and comes back ready.
-//! The guard itself never waits for anybody.
+//! way or the engine is gone, goes through tiny_http like all other requests. The handler then goes
+//! to a thread that attaches and fetches what is known about models, and comes back ready. The
+//! guard itself never waits for anybody.
 
 use super::guard::head::{Head, path_of};
 use super::guard::http_reply::HttpReply;

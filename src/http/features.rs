@@ -24,7 +24,7 @@ pub(super) enum FeatureError {
         /// The number sent.
         found: usize,
     },
-    /// A feature is no number.
+    /// A feature is not a number.
     #[error("Feature {index} is not numeric: {shown}")]
     NotNumeric {
         /// Its position.

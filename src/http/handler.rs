@@ -154,7 +154,7 @@ impl Handler {
         })
     }
 
-    /// Makes ready for [`Handler::answer_at_once`] about a model, however long that takes.
+    /// Prepares [`Handler::answer_at_once`] for a model, however long that takes.
     pub(super) fn prepare(&mut self, model: &str) {
         self.backend.set_hasty(false);
         let _: Option<Reply> = self.caught(|this| {

@@ -1,4 +1,5 @@
-//! Signs of life of the guard for whoever watches the sidecar, and an end that nothing holds up.
+//! The guard's signs of life for the process that watches the sidecar, and an end that nothing
+//! delays.
 
 use super::limits::{END_DEADLINE, GUARD_PAUSE, SIGN_PAUSE};
 use crate::log;

@@ -44,7 +44,7 @@ pub(crate) const RESERVED_HEAD_DEADLINE: Duration = Duration::from_secs(1);
 pub(crate) const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// From the whole request to the whole answer of a handler.
 pub(crate) const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
-/// The same for /health and /metrics, so that whoever watches hears something within 2 s.
+/// The same for /health and /metrics, so that monitoring gets an answer within 2 s.
 pub(crate) const MONITOR_ANSWER_DEADLINE: Duration = Duration::from_millis(1800);
 /// For the client to take the reply.
 pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(10);
@@ -58,7 +58,7 @@ pub(crate) const LINGER_DEADLINE: Duration = Duration::from_secs(1);
 pub(crate) const LINGER_LEN_MAX: usize = 256 * 1024;
 /// Without descriptors, the pause before the next accept.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// For the requests in flight when the sidecar is told to end.
+/// For the requests in flight when the sidecar is asked to end.
 pub(crate) const STOP_DEADLINE: Duration = Duration::from_secs(1);
 /// From that moment to the end of the process, whatever holds it up.
 pub(crate) const END_DEADLINE: Duration = Duration::from_millis(1500);

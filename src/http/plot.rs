@@ -206,7 +206,7 @@ fn target_of(card: &Card) -> String {
     if card.target.is_empty() { "its target".to_owned() } else { escaped(&card.target) }
 }
 
-/// Four digits that tell something.
+/// Four significant digits.
 fn short(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();

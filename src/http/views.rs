@@ -75,7 +75,7 @@ impl Reply {
     }
 }
 
-/// One prediction with everything its reply tells.
+/// One prediction with everything in its reply.
 #[derive(Debug)]
 pub(super) struct Predicted<'a> {
     /// The model's name.
@@ -198,7 +198,7 @@ pub(super) fn health(engine_answers: bool) -> Reply {
     Reply::json(status, &view)
 }
 
-/// The part of /info that tells about one model.
+/// The part of /info about one model.
 pub(super) fn model_info(name: &str, card: &Card) -> Value {
     let mut info = Map::new();
     info.insert("performance".to_owned(), card.performance.clone());

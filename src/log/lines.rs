@@ -1,5 +1,5 @@
 //! Lines on their way out: a queue of bounded size and one thread that writes it to stderr, so that
-//! whoever logs never waits for whoever reads. What finds no room is dropped and counted.
+//! logging never waits for the reader. What finds no room is dropped and counted.
 
 use crossbeam::channel::{Receiver, Sender, TryRecvError, unbounded};
 use factord_core::sync::{AtomicU64, Ordering};
@@ -26,7 +26,7 @@ static QUEUE: OnceLock<Sender<Box<[u8]>>> = OnceLock::new();
 /// Bytes that were queued and are not written yet.
 static QUEUED_LEN: AtomicU64 = AtomicU64::new(0);
 static DROPPED_TOTAL: AtomicU64 = AtomicU64::new(0);
-/// Those of `DROPPED_TOTAL` that no line has told of yet.
+/// Those of `DROPPED_TOTAL` that no line has reported yet.
 static DROPPED_UNTOLD: AtomicU64 = AtomicU64::new(0);
 /// Texts on their way to stdout.
 static ANNOUNCED_COUNT: AtomicU64 = AtomicU64::new(0);
@@ -74,7 +74,7 @@ pub fn dropped_total() -> u64 {
     DROPPED_TOTAL.load(Ordering::Relaxed)
 }
 
-/// Writes a text to stdout from a thread of its own, which waits for the reader alone.
+/// Writes a text to stdout from a thread of its own, so that only that thread waits for the reader.
 pub fn announce(text: String) {
     // Relaxed: a count.
     ANNOUNCED_COUNT.fetch_add(1, Ordering::Relaxed);

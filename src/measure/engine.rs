@@ -1,4 +1,4 @@
-//! A private engine: a daemon of this run alone, in a directory of its own, which ends with it.
+//! A private engine: a daemon only for this run, in its own directory, which ends with the run.
 //!
 //! It can be halted, so that the floor's second process has the worker's core to itself, and its
 //! models can be exchanged.
@@ -158,7 +158,7 @@ impl Engine {
         process::go_on(&self.child)
     }
 
-    /// Prepares two variants of the regression model to be served by turns.
+    /// Prepares two variants of the regression model to be served alternately.
     ///
     /// # Errors
     ///
@@ -193,7 +193,7 @@ impl Drop for Engine {
     }
 }
 
-/// Two artifacts of one name, put in place by turns.
+/// Two artifacts with one name, put in place alternately.
 #[derive(Debug)]
 pub struct Variants {
     socket: PathBuf,

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// How long past the schedule's end the last answers may take.
 const PATIENCE_NS: u64 = 5_000_000_000;
 
-/// What came of one run.
+/// The outcome of one run.
 #[derive(Debug)]
 pub struct OpenLoopRun {
     /// From the intended time of departure to the answer, nanoseconds.
@@ -21,7 +21,7 @@ pub struct OpenLoopRun {
     pub achieved_per_s: f64,
     /// Requests that found the ring full at their time.
     pub delayed: u64,
-    /// The most requests under way at once.
+    /// The most requests in flight at once.
     pub in_flight_max: usize,
 }
 

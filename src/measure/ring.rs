@@ -1,4 +1,4 @@
-//! Rounds through the ring: one request under way at a time.
+//! Rounds through the ring: one request in flight at a time.
 
 use super::{Sample, Stopwatch};
 use factord_core::client::{Client, PredictError};

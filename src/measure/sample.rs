@@ -85,7 +85,7 @@ impl Stopwatch {
         self.clock.delta_as_nanos(start, self.clock.raw())
     }
 
-    /// Repeats `trip` for `length`, timing it singly and in groups by turns.
+    /// Repeats `trip` for `length`, alternately timing it singly and in groups.
     ///
     /// # Errors
     ///

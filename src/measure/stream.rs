@@ -46,7 +46,7 @@ pub struct BatchRounds {
 }
 
 impl BatchRounds {
-    /// Sends batches for `model`, with the channel's number of features a row.
+    /// Sends batches for `model`, with the channel's number of features per row.
     pub fn new(client: Client, model: u16) -> BatchRounds {
         let rows = inputs(ROW_COUNT * client.feature_count());
         let outputs = || vec![f64::NAN; ROW_COUNT];

@@ -1,8 +1,8 @@
-//! A thread that wakes a thousand times a second, and each time has the engine swap a model, or
-//! has it answer a question instead.
+//! A thread that wakes a thousand times per second and each time has the engine swap a model, or
+//! instead answer a question.
 //!
-//! The two are compared. Both wake this thread and the engine's control thread as often, over the
-//! same connection, so that what differs is the swap alone.
+//! The two are compared. Both wake this thread and the engine's control thread equally often, over
+//! the same connection, so that only the swap differs.
 
 use super::engine::Variants;
 use factord_core::channel::CommandError;
@@ -27,7 +27,7 @@ pub enum Duty {
     Swap,
 }
 
-/// What the thread did until it was told to rest.
+/// What the thread did until it was asked to rest.
 #[derive(Debug, Default)]
 pub struct Report {
     /// How long the engine took for each command that it carried out.
@@ -43,7 +43,7 @@ struct Orders {
     report: Report,
 }
 
-/// Held by the thread while it does its duty, so that whoever tells it to rest waits for that.
+/// Held by the thread while it works, so that asking it to rest waits for that.
 type Shared = Arc<(Mutex<Orders>, Condvar)>;
 
 /// The thread; it ends when dropped.

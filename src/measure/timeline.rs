@@ -1,7 +1,7 @@
 //! The rounds of one run in the order they were made, and what may be concluded from them.
 //!
 //! A candidate is compared with the floors before and after it. Where those two differ by more than
-//! a tenth, the machine moved meanwhile, and the pair is dropped. Nanoseconds are told from rounds
+//! a tenth, the machine moved meanwhile, and the pair is dropped. Nanoseconds come from rounds
 //! whose floors were fast; a slow plateau of a shared machine says nothing about the ring.
 
 use super::floor::Waiting;
@@ -19,7 +19,7 @@ const FAST_COUNT_MIN: usize = 3;
 /// What a round measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// The cache lines alone.
+    /// Only the cache lines.
     Floor,
     /// The ring with the linear model.
     Linear,
@@ -27,11 +27,11 @@ pub enum Subject {
     Logistic,
     /// Predictions a second through a full ring.
     Batch,
-    /// The ring with so many idle channels.
+    /// The ring with this many idle channels.
     Channels(usize),
-    /// The ring beside a thread that wakes and does nothing.
+    /// The ring next to a thread that wakes and does nothing.
     Wakes,
-    /// The ring beside a thread that wakes and swaps a model.
+    /// The ring next to a thread that wakes and swaps a model.
     Swaps,
 }
 
@@ -167,7 +167,7 @@ impl Timeline {
             .collect()
     }
 
-    /// The rounds of a subject that nanoseconds may be told from, and whether slow ones are among
+    /// The rounds of a subject that nanoseconds may be taken from, and whether slow ones are among
     /// them.
     fn telling(&self, subject: Subject) -> (Vec<Pair<'_>>, bool) {
         let all = self.pairs(subject);

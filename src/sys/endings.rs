@@ -1,4 +1,4 @@
-//! The ends of memory files: told when nobody has them open, mapped, or on their way in a socket.
+//! The ends of memory files: reported when nobody has them open, mapped, or in transit in a socket.
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
@@ -22,7 +22,7 @@ impl Endings {
         Ok(Endings { fd: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)? })
     }
 
-    /// Watches a file; returns the number by which its end is told.
+    /// Watches a file; returns the number that reports its end.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! `factord bench`: where each nanosecond goes on the user's own two cores, beside the floor that
-//! no program can pass.
+//! `factord bench`: where each nanosecond goes on the user's own two cores, next to the
+//! hardware's lower bound.
 
 mod hgrm;
 mod html;

@@ -52,9 +52,9 @@ fn plain_number(argument: OsString) -> OsString {
 /// The sub-commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the daemon: the engine and, unless told otherwise, its HTTP sidecar
+    /// Run the daemon: the engine and, by default, its HTTP sidecar
     Serve(serve::ServeArgs),
-    /// Run the HTTP sidecar alone, in front of a running daemon
+    /// Run only the HTTP sidecar, in front of a running daemon
     Http(http::HttpArgs),
     /// Predict one row, or score a CSV file, through shared memory
     Predict(predict::PredictArgs),

@@ -1,4 +1,4 @@
-//! `factord completions` and `factord man`: what a package installs beside the binary.
+//! `factord completions` and `factord man`: what a package installs along with the binary.
 
 use super::{Failure, print};
 use clap::Command;

@@ -56,7 +56,7 @@ struct Summary {
 ///
 /// # Errors
 ///
-/// [`Failure`] when a setting, a file or the output is no good.
+/// [`Failure`] when a setting, a file or the output cannot be used.
 pub fn run(args: &FactorsArgs) -> Result<(), Failure> {
     let settings = args.window.settings()?;
     let started = Instant::now();

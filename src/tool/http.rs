@@ -30,7 +30,7 @@ pub struct HttpArgs {
     supervised: bool,
 }
 
-/// Runs the sidecar until it is told to end.
+/// Runs the sidecar until it is asked to end.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What is recorded of the models behind a table's predictions, and said where there is no place.
+//! The record of the models behind a table's predictions, printed where it cannot be stored.
 
 use super::model;
 use factord_core::counters::ModelRow;
@@ -6,8 +6,8 @@ use factord_quant::score::{Made, Record};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// A served model and its columns; of one whose artifact the daemon does not hand over there is
-/// name and hash alone.
+/// A served model and its columns; if the daemon does not hand over its artifact, only name and
+/// hash are known.
 pub(super) fn by_served(row: &ModelRow, columns: &[&str], socket: &Path) -> Made {
     let columns: Vec<String> = columns.iter().map(|&column| column.to_owned()).collect();
     match model::served(&row.name, socket) {

@@ -79,7 +79,7 @@ pub struct ReplayArgs {
 ///
 /// # Errors
 ///
-/// [`Failure`] when there is no daemon, a file or the output is no good, or a request is not
+/// [`Failure`] when there is no daemon, a file or the output cannot be used, or a request is not
 /// answered in time.
 pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     let settings = args.window.settings()?;

@@ -25,7 +25,7 @@ pub struct ServeArgs {
     /// The address of the HTTP sidecar (FACTORD_LISTEN, PORT; default: 127.0.0.1:5000)
     #[arg(long, value_name = "ADDR:PORT", value_parser = parse::listen)]
     listen: Option<SocketAddr>,
-    /// Serve shared memory alone (FACTORD_HTTP=false)
+    /// Serve only shared memory (FACTORD_HTTP=false)
     #[arg(long)]
     no_http: bool,
     /// A directory of models (FACTORD_MODELS, MODEL_DIR; default: the two built in)
@@ -82,7 +82,7 @@ pub struct ServeArgs {
     json: bool,
 }
 
-/// Runs the daemon until it is told to end.
+/// Runs the daemon until it is asked to end.
 ///
 /// # Errors
 ///

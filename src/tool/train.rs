@@ -135,7 +135,7 @@ pub(super) fn not_negative(text: &str) -> Result<f64, String> {
     value.ok_or_else(|| "give a number of 0 or more".to_owned())
 }
 
-/// Trains, and writes what came of it.
+/// Trains, and writes the results.
 ///
 /// # Errors
 ///

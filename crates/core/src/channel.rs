@@ -121,7 +121,7 @@ pub enum AttachError {
 }
 
 impl AttachError {
-    /// Tells whether trying again may help: no daemon yet, a busy or a silent one.
+    /// Whether trying again may help: no daemon yet, a busy or a silent one.
     pub fn may_pass(&self) -> bool {
         match self {
             AttachError::Unreachable { source, .. } => {

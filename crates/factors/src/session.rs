@@ -1,6 +1,6 @@
 //! Sessions: windows that follow each other without a pause.
 
-/// Tells whether a window that starts at `start_ns` goes on from the one before it, given by its
+/// Whether a window that starts at `start_ns` goes on from the one before it, given by its
 /// start and end: the pause between them is at most `longest_ns` or, without that, shorter than
 /// the window before.
 pub fn goes_on(before: (i64, i64), start_ns: i64, longest_ns: Option<i64>) -> bool {

@@ -1,7 +1,7 @@
-//! A lock beside the socket, for as long as a daemon looks at the path and binds or removes it.
+//! A lock next to the socket, held while a daemon checks the path and binds or removes it.
 //!
-//! The directory itself would do, but everybody who may open it can lock it. The lock is a file of
-//! this user's own, which others cannot open, and is removed by whoever holds it.
+//! The directory itself would do, but everybody who may open it can lock it. The lock is this
+//! user's own file, which others cannot open; its holder removes it.
 
 use super::{ListenError, Place};
 use factord_core::sys::{sched, trust};

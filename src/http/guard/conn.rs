@@ -32,11 +32,11 @@ pub(super) enum Phase {
         /// Another request may follow.
         keep_alive: bool,
     },
-    /// The reply is written; what still comes is dropped, up to so many bytes.
+    /// The reply is written; what still arrives is dropped, up to this many bytes.
     Linger(usize),
 }
 
-/// What became of a write.
+/// The outcome of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
     /// All of it.

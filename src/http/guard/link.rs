@@ -39,7 +39,7 @@ pub(super) struct Errand {
 pub(super) struct Link {
     pub(super) stream: UnixStream,
     pub(super) errand: Option<Errand>,
-    /// When the client stops waiting; the past when there is none.
+    /// When the client stops waiting; in the past when there is no client.
     pub(super) deadline: Instant,
     /// The deadline has passed; nobody waits for the reply any more.
     pub(super) overdue: bool,

@@ -134,7 +134,7 @@ impl Guard {
         Ok(guard)
     }
 
-    /// Serves until told to stop, then lets the requests in flight finish.
+    /// Serves until asked to stop, then lets the requests in flight finish.
     pub(super) fn run(&mut self) -> io::Result<()> {
         let mut ready = Vec::new();
         let mut turns = Vec::new();

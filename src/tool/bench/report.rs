@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Everything but the rounds.
 #[derive(Default)]
 pub(super) struct Facts {
-    /// Whether the engine was of this run alone.
+    /// Whether the engine was private to this run.
     pub(super) private: bool,
     /// Milliseconds the private engine took to be ready.
     pub(super) start_ms: Option<f64>,
@@ -62,7 +62,7 @@ impl Commands {
     }
 }
 
-/// Resident memory with so many idle channels.
+/// Resident memory with this many idle channels.
 pub(super) struct Memory {
     pub(super) channels: usize,
     pub(super) kib: u64,

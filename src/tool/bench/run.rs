@@ -169,7 +169,7 @@ impl Run {
         Ok(())
     }
 
-    /// Round trips, batches and evaluation in process, by turns.
+    /// Round trips, batches and evaluation in process, alternating.
     fn main_phase(&mut self, signals: &mut Signals) -> Result<(), Stop> {
         let Models { linear, logistic, width } = self.models;
         let mut ring = RingRounds::new(self.attach(AttachOptions::default().slot_count)?, linear);
@@ -210,7 +210,7 @@ impl Run {
         (0..count).map(|_| self.attach(AttachOptions::default().slot_count)).collect()
     }
 
-    /// The cost of idle channels, over all numbers of them by turns.
+    /// The cost of idle channels, alternating over all numbers of them.
     fn channel_phase(&mut self, signals: &mut Signals) -> Result<(), Stop> {
         let mut ring =
             RingRounds::new(self.attach(AttachOptions::default().slot_count)?, self.models.linear);

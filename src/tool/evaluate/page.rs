@@ -100,7 +100,7 @@ fn calibration(class: &Classifier, out: &mut String) -> Result {
     writeln!(out, "{}", chart.finish())
 }
 
-/// The error and the accuracy of each period, beside what a constant reaches there.
+/// The error and the accuracy of each period, next to what a constant reaches there.
 fn over_time(by: By, groups: &[(String, Figures)], out: &mut String) -> Result {
     if groups.len() < 3 {
         return Ok(());

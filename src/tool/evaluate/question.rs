@@ -22,7 +22,7 @@ pub(super) struct Question {
     pub(super) cut: Option<f64>,
     /// The models that the table names for the columns that are evaluated.
     pub(super) models: Vec<Made>,
-    /// What whoever reads the figures has to know.
+    /// What a reader of the figures has to know.
     pub(super) warnings: Vec<String>,
 }
 

@@ -97,7 +97,7 @@ impl Connection {
         Ok(Some(Connection { socket, path: path.to_owned() }))
     }
 
-    /// Tells whether the daemon closed the connection or died.
+    /// Whether the daemon closed the connection or died.
     pub fn hung_up(&self) -> bool {
         socket::hung_up(self.socket.as_fd())
     }

@@ -117,13 +117,13 @@ pub fn accept(listener: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
     }
 }
 
-/// Tells whether an error says that no more descriptors can be had.
+/// Whether an error says that no more descriptors can be had.
 pub fn out_of_descriptors(error: &io::Error) -> bool {
     let number = error.raw_os_error();
     [Errno::MFILE, Errno::NFILE].iter().any(|errno| number == Some(errno.raw_os_error()))
 }
 
-/// Tells whether an error of connecting says that a socket of another type is there.
+/// Whether an error of connecting says that a socket of another type is there.
 pub fn of_another_sort(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::PROTOTYPE.raw_os_error())
 }
@@ -153,7 +153,7 @@ pub fn credentials(socket: BorrowedFd<'_>) -> io::Result<Credentials> {
     Ok(Credentials { pid: credentials.pid, uid: credentials.uid })
 }
 
-/// Tells whether the peer has yet to read some of what it was sent, even if it has shut its end
+/// Whether the peer has yet to read some of what it was sent, even if it has shut its end
 /// down; false once it is gone.
 pub fn is_unread(socket: BorrowedFd<'_>) -> bool {
     let mut len: libc::c_int = 0;
@@ -257,7 +257,7 @@ pub fn wait_readable(socket: BorrowedFd<'_>, timeout: Duration) -> io::Result<bo
     }
 }
 
-/// Tells whether the peer has closed the socket or died.
+/// Whether the peer has closed the socket or died.
 pub fn hung_up(socket: BorrowedFd<'_>) -> bool {
     let mut set = [PollFd::new(&socket, PollFlags::RDHUP)];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };

@@ -40,7 +40,7 @@ pub fn check(path: &Path, told: Option<u32>) -> io::Result<Result<(), (PathBuf, 
     Ok(walk(path, |component| judge(component, told))?.map(|_| ()))
 }
 
-/// Tells whether a path leads below a directory that is open to all.
+/// Whether a path leads below a directory that is open to all.
 ///
 /// # Errors
 ///

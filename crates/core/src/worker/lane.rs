@@ -110,7 +110,7 @@ impl Lane {
         self.client_id
     }
 
-    /// Tells whether its requests fit one cache line, which makes them cheap.
+    /// Whether its requests fit one cache line, which makes them cheap.
     pub(super) fn is_narrow(&self) -> bool {
         abi::request_stride_lines(self.feature_count) == 1
     }

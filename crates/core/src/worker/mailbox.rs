@@ -85,7 +85,7 @@ impl Handle {
 }
 
 impl Mailbox {
-    /// Tells whether the control thread rang since the last time.
+    /// Whether the control thread rang since the last time.
     #[inline]
     pub(super) fn rang(&mut self) -> bool {
         // SYNC(mailbox.rings): pairs with the Release add in `Handle::ring`.
@@ -106,7 +106,7 @@ impl Mailbox {
         debug_assert!(overflow.is_ok());
     }
 
-    /// Tells whether the worker should end.
+    /// Whether the worker should end.
     pub(super) fn stopped(&self) -> bool {
         // Relaxed: ordered by the Acquire in `rang`.
         self.shared.stop.load(Ordering::Relaxed) != 0

@@ -93,7 +93,7 @@ impl Tally {
         }
     }
 
-    /// Tells whether one of the next `count` messages is to be timed.
+    /// Whether one of the next `count` messages is to be timed.
     #[inline]
     pub(super) fn samples(&mut self, count: u32) -> bool {
         if self.until_sample > count {

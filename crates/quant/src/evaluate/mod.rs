@@ -3,9 +3,9 @@
 //! Predictions are the columns `regression`, `probability` and `class` of a table, outcomes are a
 //! column of it or of another one, joined by row order or by symbol and start; with a horizon, that
 //! of a later window of the same session, as in training. Rows without a prediction or an outcome
-//! are counted and left out. Rows stream; what is held is one score and label a row, for the area
-//! under the curve, and the outcomes of a second table joined by key.
-//! This module never prints; `factord evaluate` does.
+//! are counted and left out. Rows stream; what is held is one score and label per row, for the area
+//! under the curve, and the outcomes of a second table joined by key. This module never prints;
+//! `factord evaluate` does.
 
 mod join;
 mod later;
@@ -40,7 +40,7 @@ pub struct Job<'a> {
     pub horizon: usize,
     /// The longest pause within a session; `None` is anything shorter than the window before it.
     pub pause_ns: Option<i64>,
-    /// By what to group, beside everything together.
+    /// What to group by, besides everything together.
     pub by: &'a [By],
 }
 
@@ -142,7 +142,7 @@ pub enum EvaluateError {
         /// The start.
         start_ns: i64,
     },
-    /// Nothing tells what class was right.
+    /// Nothing says which class was right.
     #[error(
         "{}: there is no regression to evaluate, and nothing says which class was right for \
          probability: give --cut or --class",

@@ -70,7 +70,7 @@ impl Axis {
         Axis { low, high, log: false, ticks, title: title.to_owned() }
     }
 
-    /// An axis with places of one's own choice, the first and last of which are its ends.
+    /// An axis with given places, the first and last of which are its ends.
     pub fn of(ticks: Vec<(f64, String)>, title: &str) -> Axis {
         let low = ticks.first().map_or(0.0, |tick| tick.0);
         let high = ticks.last().map_or(1.0, |tick| tick.0);

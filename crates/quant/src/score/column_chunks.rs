@@ -8,7 +8,7 @@ use parquet::file::serialized_reader::SerializedPageReader;
 use std::fs::File;
 use std::sync::Arc;
 
-/// The description of a chunk that lay at `from` and now lies at `to`. Indexes and filters beside
+/// The description of a chunk that lay at `from` and now lies at `to`. Indexes and filters next to
 /// it are left behind.
 pub(super) fn moved(
     chunk: &ColumnChunkMetaData,
@@ -50,8 +50,9 @@ pub(super) fn vouched(
     }
 }
 
-/// Follows the pages of a chunk from one to the next, without unpacking them: bytes that are none,
-/// as those of an encrypted column, are not to be copied under a footer that says they are.
+/// Follows the pages of a chunk from one to the next, without decompressing them: bytes that are
+/// not pages, such as those of an encrypted column, must not be copied under a footer that says
+/// they are.
 pub(super) fn check(file: &Arc<File>, chunk: &ColumnChunkMetaData, rows: i64) -> Result<()> {
     let refuse = |why: String| Err(ParquetError::General(format!("{} {why}", chunk.column_path())));
     let total = usize::try_from(rows).unwrap_or(usize::MAX);

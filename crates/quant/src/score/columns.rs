@@ -95,7 +95,7 @@ impl RowError {
     }
 }
 
-/// What becomes of one output column.
+/// What to do with one output column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A column of the input.
@@ -152,8 +152,8 @@ impl Columns {
         }
     }
 
-    /// Finds the features by their names. Where none is the very name, one that differs in case
-    /// alone is meant.
+    /// Finds the features by their names. If there is no exact match, a name that differs only in
+    /// case is meant.
     ///
     /// # Errors
     ///
@@ -271,7 +271,7 @@ fn features_of(names: &[String], features: &[String]) -> Result<Vec<usize>, RowE
     Err(RowError::NoColumn { name, found })
 }
 
-/// The column of one of the names, else of one that differs in case alone.
+/// The column with one of the names, or else with one that differs only in case.
 fn meant(names: &[String], known: &[&str]) -> Result<Option<usize>, RowError> {
     let same = |name: &str| known.contains(&name);
     let alike = |name: &str| known.iter().any(|known| known.eq_ignore_ascii_case(name));

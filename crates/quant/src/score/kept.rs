@@ -1,4 +1,4 @@
-//! What a footer says beside its columns, as far as it is true of the table with the outputs.
+//! What a footer says besides its columns, as far as it is true of the table with the outputs.
 
 use parquet::arrow::ARROW_SCHEMA_META_KEY;
 use parquet::file::metadata::KeyValue;
@@ -8,7 +8,7 @@ use serde_json::Value;
 const PANDAS: &str = "pandas";
 
 /// The pairs that remain true when outputs join the columns `names` and replace those of them that
-/// are `replaced`. Arrow's own description is left out: it is written anew.
+/// are `replaced`. Arrow's own description is left out: it is written again.
 pub(super) fn pairs(before: &[KeyValue], names: &[&str], replaced: &[&str]) -> Vec<KeyValue> {
     let kept = before.iter().filter(|pair| pair.key != ARROW_SCHEMA_META_KEY);
     let kept = kept.filter_map(|pair| {

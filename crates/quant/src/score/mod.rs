@@ -41,7 +41,7 @@ pub struct Job<'a> {
     pub compression: Compression,
 }
 
-/// What a run tells while it is under way.
+/// What a run reports while it is in progress.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
     /// A row that cannot be scored, under `keep_going`.
@@ -85,8 +85,8 @@ pub enum ScoreError {
     },
 }
 
-/// Scores a table. The output bears its name only when it is whole; it says which models made its
-/// columns, within Parquet and beside CSV.
+/// Scores a table. The output gets its name only when it is complete; a record inside Parquet or
+/// next to CSV says which models made its columns.
 ///
 /// # Errors
 ///
@@ -129,7 +129,7 @@ enum Body {
     Record(RecordBatch),
 }
 
-/// Counts rows and tells of those that are bad.
+/// Counts rows and reports bad ones.
 struct Tally<'a, 'w> {
     keep_going: bool,
     summary: Summary,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// position.
 pub(super) struct File {
     path: Arc<Path>,
-    /// Device and number, which tell whether the name still means the same file.
+    /// Device and number, which show whether the name still means the same file.
     identity: (u64, u64),
 }
 

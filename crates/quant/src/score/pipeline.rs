@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Takes pieces from `source`, works on them in `threads` threads, and gives the results to `sink`
-/// in the order of the pieces. At most `threads + 2` pieces are under way. The error that ends it
+/// in the order of the pieces. At most `threads + 2` pieces are in progress. The error that ends it
 /// is the first one in that order, whatever the threads did.
 pub(super) fn ordered<T: Send, D: Send, E: Send>(
     threads: usize,

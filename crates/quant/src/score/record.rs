@@ -1,8 +1,8 @@
 //! What a table says of the models that made its predictions: which they were, how long after their
 //! inputs the outcome is that they predict, and where a classifier's label was cut.
 //!
-//! Parquet holds it in its own metadata. CSV has no place for it: a file beside the table does, and
-//! says of which table it is, so that one left behind by another table misleads nobody.
+//! Parquet holds it in its own metadata. CSV has no place for it, so it goes into a file next to
+//! the table, which names its table, so that one left behind by another table misleads nobody.
 
 use crate::table::{Output, OutputError, Writer, is_parquet};
 use factord_core::model::Kind;
@@ -118,7 +118,7 @@ fn horizon(details: &Details) -> Option<u64> {
 /// The models that made a table's predictions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The table that a file beside it belongs to; nothing in the table itself.
+    /// The table that a file next to it belongs to; empty in the table itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     table: Option<Mark>,
     /// The models.
@@ -257,7 +257,7 @@ impl Record {
     }
 }
 
-/// The file beside a table: `scored.csv.models.json`.
+/// The file next to a table: `scored.csv.models.json`.
 fn path_beside(table: &Path) -> PathBuf {
     let mut name = table.as_os_str().to_owned();
     name.push(".models.json");

@@ -44,7 +44,7 @@ const PIECE_ROWS: usize = 8192;
 struct Group {
     index: usize,
     row_count: usize,
-    /// A Parquet file of the outputs alone.
+    /// A Parquet file with only the outputs.
     packed: Vec<u8>,
     /// What its footer says; nothing for a group without rows.
     outputs: Option<RowGroupMetaData>,
@@ -278,7 +278,7 @@ impl<'a> Scorer<'a> {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
     }
 
-    /// The schema of the output, and what its footer says beside it.
+    /// The schema of the output, and what its footer says besides.
     fn written(&self) -> Result<(SchemaDescPtr, Vec<KeyValue>), ParquetError> {
         let before = self.reading.metadata().file_metadata();
         let outputs = ArrowSchemaConverter::new().convert(&self.schema)?;

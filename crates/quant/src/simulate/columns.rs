@@ -33,7 +33,7 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Prepares the names of so many stocks.
+    /// Prepares the names of `stock_count` stocks.
     pub fn new(stock_count: u64) -> Columns {
         Columns { schema: schema(), names: (0..stock_count as usize).map(stock_name).collect() }
     }

@@ -37,7 +37,7 @@ impl Flow {
         Parent { buys, children_left: random.pareto().min(CHILDREN_MAX) as u64 }
     }
 
-    /// Tells whether the next child order buys.
+    /// Whether the next child order buys.
     #[inline]
     pub(super) fn next_buys(&mut self, random: &mut Random) -> bool {
         let parent = &mut self.parents[random.below(PARENTS as u64) as usize];

@@ -1,10 +1,10 @@
 //! An order-flow simulator: trades of stocks that do not exist, for newcomers and for load.
 //!
-//! It is no data, and says so wherever it goes: its stocks are named `SIM001` and so on, and the
-//! source of every side is `simulated`. What it takes from real markets is what the rest of factord
-//! has to cope with: order signs with long memory (parent orders that are split), heavy-tailed
-//! sizes, prices on a grid that respond to flow, order numbers of both sides, bursts and quiet
-//! stretches, two auctions a day. What a model learns from it holds for it alone.
+//! It is not market data, and is labelled so everywhere: its stocks are named `SIM001` and so on,
+//! and the source of every side is `simulated`. What it takes from real markets is what the rest of
+//! factord has to cope with: order signs with long memory (parent orders that are split),
+//! heavy-tailed sizes, prices on a grid that respond to flow, order numbers of both sides, bursts
+//! and quiet stretches, two auctions a day. What a model learns from it holds only for it.
 //!
 //! The same settings give the same trades, bit for bit, on every machine; nothing here reads a
 //! clock or the system's random numbers. Trades come one at a time, in the order of time, in
@@ -156,7 +156,7 @@ impl Market {
         })
     }
 
-    /// Begins the next day that is none of a weekend; `false` when there is none left.
+    /// Begins the next weekday; `false` when there is none left.
     fn begin_day(&mut self) -> bool {
         if self.days_left == 0 {
             return false;

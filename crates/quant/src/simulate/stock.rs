@@ -123,7 +123,7 @@ impl Stock {
         })
     }
 
-    /// One fill of the child order under way, or of the next one.
+    /// One fill of the current child order, or of the next one.
     #[inline]
     fn trade(&mut self) -> Execution {
         // There are as many times as trades; a child order has the time of its first fill.

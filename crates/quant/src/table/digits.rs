@@ -139,7 +139,7 @@ impl Digits {
     }
 }
 
-/// The digits in one word of a field whose digits are its last `bits` bits; bytes before them become
+/// The digits in one word of a field whose digits are its last `bits` bits; bytes before them are
 /// 0. The word starts `end` bits before the end of the field.
 #[inline(always)]
 fn kept(word: u64, end: u64, bits: u64) -> u64 {

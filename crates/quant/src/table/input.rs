@@ -126,7 +126,7 @@ impl Input {
     ///
     /// # Errors
     ///
-    /// [`TableError::Pipe`] when it is none.
+    /// [`TableError::Pipe`] when it is not a file.
     pub fn into_file(self) -> Result<File, TableError> {
         match self.source {
             Source::File(file) => Ok(file),

@@ -1,5 +1,5 @@
-//! [`LineEnds`]: text whose lines end with a carriage return alone, as if they ended with a feed,
-//! and none of whose lines is longer than memory should hold.
+//! [`LineEnds`]: text whose lines end only with a carriage return, as if they ended with a line
+//! feed, and with a limit on the length of a line.
 
 use std::io::{self, Read};
 

@@ -78,7 +78,7 @@ pub(super) fn eight_digits(word: u64) -> u64 {
     word.wrapping_mul(1 + (10_000 << 32)) >> 32
 }
 
-/// The number that a field is; `None` when it takes the standard library to tell.
+/// The number in a field; `None` when only the standard library can read it.
 #[inline]
 pub(crate) fn float(field: &[u8]) -> Option<f64> {
     let negative = field.first() == Some(&b'-');

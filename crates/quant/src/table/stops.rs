@@ -30,7 +30,7 @@ struct Carry {
 }
 
 impl Stops {
-    /// Finds them in a text of whole lines; false when it takes the csv crate to tell.
+    /// Finds them in a text of whole lines; false when only the csv crate can.
     pub(super) fn find(&mut self, text: &[u8]) -> bool {
         // Arrow's offsets are no longer than that either.
         if i32::try_from(text.len()).is_err() {

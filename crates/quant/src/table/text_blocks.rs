@@ -56,7 +56,7 @@ struct Source {
     blocks: u64,
 }
 
-/// Room for text, of which so many bytes are some.
+/// Room for text, and how many bytes of it are used.
 #[derive(Default)]
 struct Text {
     room: Vec<u8>,

@@ -30,7 +30,7 @@ impl Fault {
     }
 }
 
-/// What came of some lines.
+/// The result of some lines.
 #[derive(Default)]
 pub(super) struct Piece {
     /// Columns, and the line of each row.
@@ -171,7 +171,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A field that is none of what it should have been: its row, itself, and what that is.
+/// A field that is not what it should have been: its row, the field, and what was expected.
 type Refused = (usize, Vec<u8>, &'static str);
 
 /// A column of numbers: how a field is put among digits, what is made of those, and what is made of

@@ -122,7 +122,7 @@ enum Cells {
 }
 
 impl Cells {
-    /// With room for so many rows.
+    /// With room for this many rows.
     fn new(kind: Type, rows: usize) -> Cells {
         match kind {
             Type::Float => Cells::Float(Vec::with_capacity(rows)),

@@ -116,7 +116,7 @@ impl Sink {
     }
 }
 
-/// Tells whether a table of that name is written as Parquet.
+/// Whether a table of that name is written as Parquet.
 pub fn is_parquet(path: &Path) -> bool {
     let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
     ending.is_some_and(|ending| ending == "parquet" || ending == "pq")

@@ -71,7 +71,7 @@ impl Columns {
         self.number(path, positions.iter().map(|(key, at)| (key.role(), *at)), headed)
     }
 
-    /// Refuses quantities in contracts beside which the file says what those are in coins.
+    /// Refuses quantities in contracts if the file also gives them in coins.
     fn refuse_contracts(&self, path: &Path, options: &Options) -> Result<(), TradesError> {
         let taken = |name: &str| {
             let mut columns = self.names.iter().zip(&self.roles);

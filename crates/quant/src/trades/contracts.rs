@@ -1,6 +1,6 @@
 //! Which quantities are contracts and no coins, by what files and symbols say.
 
-/// Columns that stand beside quantities in contracts: what those are in coins.
+/// Columns that give quantities in coins, next to those in contracts.
 const COINS: [&str; 3] = ["base_qty", "homeNotional", "home_notional"];
 
 /// A column that says that the quantities of a table are contracts.

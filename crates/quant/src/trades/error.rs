@@ -10,7 +10,7 @@ pub enum TradesError {
     /// The file is not there, is empty, is damaged, lacks a column, or holds text for a number.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// A value is none that the column may hold.
+    /// A value is not one that the column may hold.
     #[error("{place}: column {column} ({name}): `{value}` is not {expected}")]
     Value {
         /// The row.

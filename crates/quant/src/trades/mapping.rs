@@ -8,7 +8,7 @@ use thiserror::Error;
 /// What a column may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// A time since 1970 UTC, in a unit that its digits tell.
+    /// A time since 1970 UTC, in a unit inferred from its digits.
     Ts,
     /// A time in nanoseconds.
     TsNs,
@@ -87,7 +87,7 @@ pub struct Mapping {
     columns: Vec<(Key, String)>,
 }
 
-/// Text that is no mapping.
+/// Text that is not a mapping.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ParseMappingError {
     /// A part is not `key=column`.

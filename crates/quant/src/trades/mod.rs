@@ -1,10 +1,10 @@
 //! Trade files: CSV, gzipped CSV and Parquet in, chunks of [`Trade`]s out.
 //!
 //! Which column holds what is said by a [`Preset`], which a header makes itself known by, or by a
-//! [`Mapping`] of the caller's. Text is unpacked in a thread of its own beside the parsing, and
-//! memory does not grow with the file. A fault names the file, the line and the column; the
-//! trades before it were given, those after it never are. This module computes no factors:
-//! `factord factors` and `factord replay` push what it reads.
+//! [`Mapping`] of the caller's. Text is decompressed in a separate thread during parsing, and
+//! memory does not grow with the file. A fault names the file, the line and the column; the trades
+//! before it were given, those after it never are. This module computes no factors: `factord
+//! factors` and `factord replay` push what it reads.
 //!
 //! [`Trade`]: factord_factors::Trade
 

@@ -46,7 +46,7 @@ impl Symbols {
         &self.names
     }
 
-    /// The number of a symbol; bytes that are no UTF-8 are replaced in its name.
+    /// The number of a symbol; bytes that are not UTF-8 are replaced in its name.
     #[inline]
     pub(super) fn number(&mut self, name: &[u8]) -> u32 {
         let place = place(name);

@@ -11,7 +11,7 @@ pub struct Date {
     day: i64,
 }
 
-/// Text that is no day.
+/// Text that is not a day.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("`{0}` is not a date: use year-month-day, such as 2012-06-21")]
 pub struct ParseDateError(String);

@@ -89,7 +89,7 @@ impl Assessed {
 #[derive(Debug)]
 pub(super) struct Examiner<'a> {
     pub(super) split: &'a Split,
-    /// One a fold, and the last one on all rows.
+    /// One per fold, and the last one on all rows.
     pub(super) trainees: &'a [Trainee],
     pub(super) symbols: usize,
     /// Mean of each feature in training.

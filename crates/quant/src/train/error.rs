@@ -1,4 +1,4 @@
-//! [`TrainError`]: why no models came of a table.
+//! [`TrainError`]: why no models could be trained on a table.
 
 use crate::table::{Place, TableError};
 use factord_core::model::ModelError;
@@ -105,7 +105,7 @@ pub enum TrainError {
         /// The system's reason.
         error: io::Error,
     },
-    /// A fit is no sound model.
+    /// A fit is not a sound model.
     #[error("the {name} model is not sound: {error}")]
     Model {
         /// Its name.
@@ -113,7 +113,7 @@ pub enum TrainError {
         /// What is wrong.
         error: ModelError,
     },
-    /// A model is no sound artifact.
+    /// A model is not a sound artifact.
     #[error("the {name} model cannot become an artifact: {error}")]
     Artifact {
         /// Its name.

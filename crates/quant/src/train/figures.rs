@@ -115,8 +115,8 @@ pub(super) struct ClassRow {
     pub(super) majority: bool,
 }
 
-/// The baselines of a classifier: the class of the last value, the class most seen in training,
-/// and the better of always 0 and always 1 on the very rows tested, which nobody knows beforehand.
+/// The baselines of a classifier: the class of the last value, the class most seen in training, and
+/// the better of always 0 and always 1 on the rows tested, which nobody knows beforehand.
 pub const CLASS_BASELINES: [&str; 3] = ["last class", "majority class", "better constant"];
 
 /// Sums over what a classifier and its baselines said.

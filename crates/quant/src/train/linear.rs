@@ -46,7 +46,7 @@ impl Triangle {
         Triangle { r: DMatrix::zeros(width + 2, width + 2) }
     }
 
-    /// Adds so many rows: `column(j)` gives feature `j`, or the target as `j = width`.
+    /// Adds `count` rows: `column(j)` gives feature `j`, or the target as `j = width`.
     pub(super) fn add<'a>(
         &mut self,
         units: &Units,
@@ -173,7 +173,7 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    /// Tells whether a column stands still.
+    /// Whether a column stands still.
     pub(super) fn is_constant(&self, column: usize) -> bool {
         self.std[column] <= CONSTANT_MAX * self.mean[column].abs()
     }

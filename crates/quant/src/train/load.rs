@@ -17,7 +17,7 @@ const START: usize = 1;
 const END: usize = 2;
 const FIRST: usize = 3;
 
-/// What came of the tables, besides the rows.
+/// What was found in the tables, besides the rows.
 #[derive(Clone, Debug)]
 pub(super) struct Loaded {
     /// Rows read from the tables, without those held out.
@@ -147,7 +147,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Reads the tables one after another; `progress` is told the number of rows so far.
+    /// Reads the tables one after another; `progress` gets the number of rows so far.
     pub(super) fn read(
         &mut self,
         tables: &[PathBuf],
@@ -172,7 +172,7 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// What came of everything that was read.
+    /// The result of everything that was read.
     pub(super) fn finish(mut self) -> Result<Loaded, TrainError> {
         self.pass_on()?;
         Ok(self.loaded)

@@ -1,11 +1,11 @@
 //! Training: from feature tables to linear and logistic artifacts, with honest figures.
 //!
 //! A table is parsed once into a `scratch` file and then passed over: least squares by triangles
-//! (`linear`), logistic regression by Newton's method (`logistic`), walk-forward tests
-//! (`split`), figures beside baselines (`figures`), intervals by drawing blocks
-//! (`bootstrap`). Memory does not grow with the rows, and sums are merged in a fixed order: the
-//! same table gives the same bits with any number of threads. Nothing is ever fitted to rows that
-//! are tested, the label's cut included.
+//! (`linear`), logistic regression by Newton's method (`logistic`), walk-forward tests (`split`),
+//! figures next to baselines (`figures`), intervals by drawing blocks (`bootstrap`). Memory does
+//! not grow with the rows, and sums are merged in a fixed order: the same table gives the same bits
+//! with any number of threads. Nothing is ever fitted to rows that are tested, the label's cut
+//! included.
 //!
 //! `docs/training.md` has the formulas. This module prints nothing; `factord train` calls it.
 
@@ -97,7 +97,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Tells whether a window that starts at `start_ns` goes on from the one before it.
+    /// Whether a window that starts at `start_ns` goes on from the one before it.
     fn goes_on(&self, before: (i64, i64), start_ns: i64) -> bool {
         factord_factors::goes_on(before, start_ns, self.pause_ns)
     }
@@ -133,7 +133,7 @@ impl Settings {
     }
 }
 
-/// How many rows there were, and what became of them.
+/// How many rows there were, and how they were used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
     /// Read from the tables.
@@ -192,7 +192,7 @@ pub struct Coefficient {
     pub per_deviation: f64,
 }
 
-/// What came of a training.
+/// The outcome of a training.
 #[derive(Clone, Debug)]
 pub struct Trained {
     /// What was asked for.
@@ -230,7 +230,7 @@ pub struct Trained {
 }
 
 /// Trains on tables, and tests on those held out as well. The rows are kept in a file without a
-/// name in `folder`; `progress` is told the number of rows read so far.
+/// name in `folder`; `progress` gets the number of rows read so far.
 ///
 /// # Errors
 ///

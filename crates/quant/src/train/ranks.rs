@@ -28,7 +28,7 @@ impl Ranks {
     }
 
     /// How often a row of class 1 lies above one of class 0, ties counting half: the Mann-Whitney
-    /// statistic. `None` for one class alone, or too many rows.
+    /// statistic. `None` for a single class, or too many rows.
     pub(super) fn area(mut self) -> Option<f64> {
         for values in &mut self.values {
             values.sort_unstable_by(f64::total_cmp);

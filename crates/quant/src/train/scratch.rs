@@ -50,7 +50,7 @@ pub(super) struct Example<'a> {
     pub(super) y: f64,
     /// The target's last value known; NaN before there is one.
     pub(super) last: f64,
-    /// The mean of its last values known; NaN likewise.
+    /// The mean of its last known values; NaN if there are none.
     pub(super) rolling: f64,
     pub(super) mark: u64,
     pub(super) start_ns: i64,
@@ -131,7 +131,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes an empty one for so many features, in a folder; it is gone when it is dropped.
+    /// Makes an empty one for this many features, in a folder; it is gone when it is dropped.
     pub(super) fn create(
         folder: &Path,
         width: usize,

@@ -1,4 +1,4 @@
-//! What came of a training, for people and for machines.
+//! The outcome of a training, for people and for machines.
 
 use super::figures::{BASELINES, CLASS_BASELINES};
 use super::{ClassFigures, Coefficient, Figures, Interval, Trained};

@@ -1,4 +1,4 @@
-//! The models of every training: one a fold, and the last ones on all rows.
+//! The models of every training: one per fold, and the last ones on all rows.
 
 use super::affine::{self, Warning};
 use super::assess::Assessed;
@@ -19,7 +19,7 @@ use nalgebra::DMatrix;
 
 /// Everything that was fitted.
 pub(super) struct Trainees {
-    /// One a fold, and the last one on all rows.
+    /// One per fold, and the last one on all rows.
     pub(super) all: Vec<Trainee>,
     /// Of the rows of each training.
     pub(super) moments: Vec<Moments>,

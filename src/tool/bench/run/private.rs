@@ -10,12 +10,12 @@ use crate::measure::timeline::Subject;
 use signal_hook::iterator::Signals;
 use std::time::{Duration, Instant};
 
-/// A round beside the thread that wakes or swaps.
+/// A round next to the thread that wakes or swaps.
 // 25 ms: two of them between two floors, and twenty-five wake-ups each.
 const SWAP_ROUND: Duration = Duration::from_millis(25);
 /// Requests before the engine's memory is looked at first, and between two looks for a signal.
 const REQUESTS_A_STEP: u64 = 1_000_000;
-/// On a machine that is too slow for all requests, fewer are sent, and their number is told.
+/// On a machine that is too slow for all requests, fewer are sent, and their number is reported.
 const GROWTH_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Run {

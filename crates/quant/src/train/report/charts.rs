@@ -18,7 +18,7 @@ fn key(out: &mut String, keys: &[(&str, &str)]) -> Result {
     writeln!(out, "</p>")
 }
 
-/// The error over time, beside the best baseline's.
+/// The error over time, next to the best baseline's.
 pub(super) fn periods(trained: &Trained, out: &mut String) -> Result {
     if trained.periods.len() < 3 {
         return Ok(());

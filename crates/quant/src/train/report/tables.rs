@@ -110,7 +110,7 @@ pub(super) fn folds(trained: &Trained, out: &mut String) -> Result {
     writeln!(out, "</table></div>")
 }
 
-/// The end of a row: rows, R2 and accuracy beside baselines, AUC.
+/// The end of a row: rows, R2 and accuracy next to baselines, AUC.
 fn figures_row(
     line: Option<super::super::LineFigures>,
     class: Option<super::super::ClassFigures>,
@@ -133,7 +133,7 @@ fn figures_row(
     writeln!(out, "<td>{auc}</td></tr>")
 }
 
-/// One line a symbol, the largest first.
+/// One line per symbol, the largest first.
 pub(super) fn symbols(trained: &Trained, out: &mut String) -> Result {
     if trained.symbols.len() < 2 {
         return Ok(());
