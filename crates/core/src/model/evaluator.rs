@@ -43,7 +43,7 @@ fn finite_logistic(triple: &Triple, x: [f64; 3]) -> Option<Output> {
     decision.is_finite().then(|| Output::of_decision(decision))
 }
 
-/// A model of one generation, ready to answer.
+/// A model of one generation, ready to evaluate.
 ///
 /// ```
 /// use factord_core::abi::status;
@@ -52,13 +52,13 @@ fn finite_logistic(triple: &Triple, x: [f64; 3]) -> Option<Output> {
 /// let model = Model::linear(vec![-1.0, 0.0, 0.0], 1.0)?;
 /// let evaluator = Evaluator::new(7, &model);
 ///
-/// let answer = evaluator.answer(&[0.25, 0.2, 0.3]);
-/// assert_eq!((answer.status, answer.generation), (status::OK, 7));
-/// assert_eq!(f64::from_bits(answer.y), 0.75);
+/// let evaluation = evaluator.evaluate(&[0.25, 0.2, 0.3]);
+/// assert_eq!((evaluation.status, evaluation.generation), (status::OK, 7));
+/// assert_eq!(f64::from_bits(evaluation.y), 0.75);
 ///
 /// // A request is refused, never answered with NaN or infinity.
-/// assert_eq!(evaluator.answer(&[f64::NAN, 0.2, 0.3]).status, status::BAD_INPUT);
-/// assert_eq!(evaluator.answer(&[0.25, 0.2]).status, status::WIDTH_MISMATCH);
+/// assert_eq!(evaluator.evaluate(&[f64::NAN, 0.2, 0.3]).status, status::BAD_INPUT);
+/// assert_eq!(evaluator.evaluate(&[0.25, 0.2]).status, status::WIDTH_MISMATCH);
 /// # Ok::<(), factord_core::model::ModelError>(())
 /// ```
 #[derive(Debug)]
