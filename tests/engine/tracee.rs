@@ -51,7 +51,7 @@ impl Drop for Tracee {
     }
 }
 
-fn thread_named(pid: i32, name: &str) -> Option<i32> {
+pub(crate) fn thread_named(pid: i32, name: &str) -> Option<i32> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
     // The kernel keeps 15 bytes of a name.
     let name = &name[..name.len().min(15)];

@@ -8,19 +8,21 @@ mod data;
 #[allow(dead_code, reason = "the engine's tests use all of it")]
 #[path = "../engine/harness.rs"]
 mod harness;
+#[path = "../engine/trace.rs"]
+mod trace;
 
 use data::{Random, assert_exact};
 use factord_core::client::{Answer, Client, PredictError};
 use factord_core::idle::IdleStrategy;
 use factord_core::model::Model;
-use harness::{Engine, Process, Setup, Watchdog, eventually};
-use rustix::process::Signal;
+use harness::{Engine, Setup, Watchdog, eventually};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
+use trace::Trace;
 
 const WORKER: &str = "factord-worker";
 const SECOND: Duration = Duration::from_secs(1);
@@ -262,52 +264,6 @@ fn ten_million_requests_cost_no_allocation_no_page_fault_no_switch_and_no_memory
     assert_eq!([after[0] - before[0], after[1] - before[1]], [0, 0], "page faults");
     assert_eq!(after[2] - before[2], 0, "voluntary context switches");
     assert!(allocations(&counts)[0] > all, "the process still allocates elsewhere");
-}
-
-/// `strace` on one thread, from its start until `finish`.
-struct Trace {
-    process: Process,
-    lines: PathBuf,
-}
-
-impl Trace {
-    /// Attaches; `None` where strace is missing or not allowed to, which fails in CI.
-    fn attach(task: &Path, directory: &Path) -> Option<Trace> {
-        let (lines, words) = (directory.join("strace.out"), directory.join("strace.err"));
-        let mut command = Command::new("strace");
-        command.arg("-o").arg(&lines).arg("-p").arg(task.file_name().unwrap());
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        command.stderr(fs::File::create(&words).unwrap());
-        let missing = |why: &str| {
-            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{why}");
-            println!("SKIPPED: the system calls of the worker were not traced: {why}");
-        };
-        if let Err(error) = Command::new("strace").arg("-V").output() {
-            missing(&format!("strace: {error}"));
-            return None;
-        }
-        let mut process = Process::spawn(&mut command);
-        let attached = eventually("strace to attach", 10 * SECOND, || {
-            let said = fs::read_to_string(&words).unwrap();
-            let ended = process.child().try_wait().unwrap().is_some();
-            if said.contains("attached") {
-                return Some(true);
-            }
-            ended.then_some(false)
-        });
-        if !attached {
-            missing(&fs::read_to_string(&words).unwrap());
-            return None;
-        }
-        Some(Trace { process, lines })
-    }
-
-    /// Detaches and returns what was traced, a line a call.
-    fn finish(mut self) -> Vec<String> {
-        self.process.signal(Signal::INT);
-        self.process.ends_within(10 * SECOND);
-        fs::read_to_string(&self.lines).unwrap().lines().map(str::to_owned).collect()
-    }
 }
 
 #[test]
