@@ -244,9 +244,11 @@ fn as_text(
     let (ratio, pairs) = median_of_ratios(&findings.floor_p50s, &findings.ring_p50s);
     let ring_p50 = median(&mut findings.ring_p50s.clone());
     let floor_p50 = median(&mut findings.floor_p50s.clone());
-    text += &format!(
-        "\nring / floor, p50: {ratio:.2} (median of {pairs} of {} pairs; {ring_p50:.1} ns / {floor_p50:.1} ns)\n",
-        findings.ring_p50s.len()
-    );
+    let of = findings.ring_p50s.len();
+    let ratio = match pairs {
+        0 => format!("not known (the floor moved by more than 10 % in each of {of} pairs"),
+        _ => format!("{ratio:.2} (median of {pairs} of {of} pairs"),
+    };
+    text += &format!("\nring / floor, p50: {ratio}; {ring_p50:.1} ns / {floor_p50:.1} ns)\n");
     text
 }

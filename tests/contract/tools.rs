@@ -66,7 +66,10 @@ fn ping_reports_the_ring_beside_the_floor_of_the_same_cores() {
         assert!(figures[0] > 0.0 && figures[1..].is_sorted(), "{which}: {figures:?}");
     }
     if allowed.len() > 1 {
-        assert!(report["p50_ratio"].as_f64().unwrap() > 0.0, "{report}");
+        // A pair counts only while its floor stands still, and there may be none.
+        let ratio = report["p50_ratio"].as_f64();
+        assert_eq!(ratio.is_some(), report["pairs_used"] != 0, "{report}");
+        assert!(ratio.is_none_or(|ratio| ratio > 0.0), "{report}");
         assert_ne!(report["client_core"], report["worker_core"]);
     }
     let text = ping(&[]);

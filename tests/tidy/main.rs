@@ -20,8 +20,7 @@ fn project() -> Vec<Source> {
 }
 
 /// What breaks a rule today and is to be put right: the file, and a part of the fault.
-const OWED: [(&str, &str); 2] =
-    [("src/tool/ping.rs:", "columns"), ("src/http/plot.rs:", "101 columns")];
+const OWED: [(&str, &str); 1] = [("src/http/plot.rs:", "101 columns")];
 
 fn holds(rule: Rule) {
     let mut broken = rule(&project());
