@@ -6,6 +6,10 @@ if ! cargo deny --version >/dev/null 2>&1; then
     CARGO_PROFILE_RELEASE_CODEGEN_UNITS=64 CARGO_PROFILE_RELEASE_DEBUG=0 \
     cargo install --quiet --locked cargo-deny --version 0.20.2
 fi
-# Every platform's crates, which a build for one does not fetch.
-cargo fetch --quiet --locked
-cargo deny --offline check bans licenses sources
+# The project's lock file, and those of the packages that are workspaces of their own.
+for manifest in Cargo.toml clients/python/Cargo.toml benches/rivals/Cargo.toml; do
+  echo "$manifest"
+  # Every platform's crates, which a build for one does not fetch.
+  cargo fetch --quiet --locked --manifest-path "$manifest"
+  cargo deny --manifest-path "$manifest" --offline check --config deny.toml bans licenses sources
+done
