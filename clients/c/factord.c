@@ -514,7 +514,7 @@ static int judge_below(const struct target *target, const char *path, size_t roo
             return untrusted(why, target, part, file.st_uid, "belongs to another user");
         }
         if (S_ISDIR(file.st_mode) && (file.st_mode & (S_IWGRP | S_IWOTH))) {
-            return untrusted(why, target, part, file.st_uid, "may be written by others");
+            return untrusted(why, target, part, file.st_uid, "is writable by others");
         }
     }
     return FACTORD_OK;

@@ -208,7 +208,7 @@ fn below_tmp_the_daemon_listens_only_where_nobody_else_can_interfere() {
     let _watchdog = Watchdog::start("places below /tmp", 60);
     let root = rustix::process::geteuid().is_root();
     for (name, words) in [
-        ("mode", "may be written by others"),
+        ("mode", "is writable by others"),
         ("link", "is a symbolic link"),
         ("owner", "belongs to user"),
         ("own", ""),

@@ -74,8 +74,8 @@ fn a_socket_behind_a_link_or_in_a_folder_that_others_may_write_is_refused() {
     symlink(&folder, &outside).unwrap();
     assert_eq!(tool(&outside.join("factord.sock"), &ASK, &[]).0, Some(0));
     fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
-    is_refused(&engine, engine.socket(), &folder, "may be written by others");
-    is_refused(&engine, &outside.join("factord.sock"), &folder, "may be written by others");
+    is_refused(&engine, engine.socket(), &folder, "is writable by others");
+    is_refused(&engine, &outside.join("factord.sock"), &folder, "is writable by others");
     fs::set_permissions(&folder, Permissions::from_mode(0o711)).unwrap();
     let x = [0.5, 0.2, 0.3];
     let answer = engine.attach(3, 8).predict(0, &x, std::time::Duration::from_secs(10));

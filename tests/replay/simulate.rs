@@ -55,7 +55,7 @@ fn simulated_trades_say_that_they_are_simulated() {
     assert!(run(&[]).starts_with("simulated, no market data: 400 trades of SIM001 to SIM004"));
     let summary: serde_json::Value = serde_json::from_str(&run(&["--json"])).unwrap();
     assert_eq!((&summary["simulated"], &summary["rows"]), (&true.into(), &400.into()));
-    assert!(ran(&mut factord(&["simulate", "--help"])).out.contains("no market data"));
+    assert!(ran(&mut factord(&["simulate", "--help"])).out.contains("not market data"));
 }
 
 #[test]

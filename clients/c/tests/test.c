@@ -640,7 +640,7 @@ static void a_path_below_tmp_is_judged_however_it_is_named(void)
         CHECK(attach_at(BEFORE[i], link, why) == expected);
         CHECK(chmod(engine.directory, 0770) == 0);
         CHECK(attach_at(BEFORE[i], engine.directory, why) == FACTORD_ERROR_UNTRUSTED);
-        CHECK(strstr(why, engine.directory) && strstr(why, "written by others"));
+        CHECK(strstr(why, engine.directory) && strstr(why, "writable by others"));
         CHECK(chmod(engine.directory, 0700) == 0);
     }
     CHECK(unlink(link) == 0 && chdir("/") == 0);

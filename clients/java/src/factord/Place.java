@@ -145,7 +145,7 @@ final class Place {
             throw untrusted(step + " belongs to user " + owner);
         }
         if ((mode & KIND) == FOLDER && (mode & OTHERS_WRITE) != 0) {
-            throw untrusted(step + " of user " + owner + " may be written to by others");
+            throw untrusted(step + " of user " + owner + " is writable by others");
         }
     }
 

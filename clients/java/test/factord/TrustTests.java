@@ -49,9 +49,9 @@ final class TrustTests {
         Path socket = Path.of(daemon.socket());
         try {
             mode("rwxrwx---");
-            refused(socket, "written to by others");
+            refused(socket, "writable by others");
             mode("rwx----w-");
-            refused(socket, "written to by others");
+            refused(socket, "writable by others");
         } finally {
             mode("rwx------");
         }

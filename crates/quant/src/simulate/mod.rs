@@ -316,7 +316,7 @@ mod tests {
     fn settings_out_of_range_are_refused_by_name() {
         let message = |settings| Market::new(&settings).unwrap_err().to_string();
         let few = Settings { trades_per_day: 3, ..SETTINGS };
-        assert_eq!(message(few), "3 trades a day cannot be simulated: from 100 to 100000000 can");
+        assert_eq!(message(few), "3 trades a day cannot be simulated: use 100 to 100000000");
         assert!(message(Settings { stock_count: 1000, ..SETTINGS }).starts_with("1000 stocks"));
         assert!(message(Settings { day_count: 0, ..SETTINGS }).starts_with("0 days"));
     }
