@@ -218,11 +218,11 @@ def test_a_window_closes_by_the_clock_too() -> None:
         ({"large": -1}, "must be above 0"),
         ({"large_by": "size"}, "large_by is"),
         ({"large_by": "quantile"}, "the quantile 200000"),
-        ({"per": "day"}, "no unit `day`"),
-        ({"aggressor": "guess"}, "no rule `guess`"),
+        ({"per": "day"}, "unknown unit `day`"),
+        ({"aggressor": "guess"}, "unknown rule `guess`"),
         ({"empty": "maybe"}, "empty is"),
         ({"outliers": "maybe"}, "outliers is"),
-        ({"orders_max": 1}, "1 orders a side"),
+        ({"orders_max": 1}, "1 orders per side"),
     ],
 )
 def test_settings_that_cannot_be_used_are_named(settings: dict[str, Any], says: str) -> None:
