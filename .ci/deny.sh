@@ -11,5 +11,5 @@ for manifest in Cargo.toml clients/python/Cargo.toml benches/rivals/Cargo.toml; 
   echo "$manifest"
   # Every platform's crates, which a build for one does not fetch.
   cargo fetch --quiet --locked --manifest-path "$manifest"
-  cargo deny --manifest-path "$manifest" --offline check --config deny.toml bans licenses sources
+  cargo deny --manifest-path "$manifest" --offline --config deny.toml check bans licenses sources
 done
