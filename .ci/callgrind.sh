@@ -18,7 +18,7 @@ trap 'rm "$out"' EXIT
 measured=
 for case in "${cases[@]}"; do
   # Collected is what the marked functions and the worker's service execute, and nothing else.
-  timeout 300 valgrind --tool=callgrind --callgrind-out-file=/dev/null --collect-atstart=no \
+  timeout 900 valgrind --tool=callgrind --callgrind-out-file=/dev/null --collect-atstart=no \
     --toggle-collect='callgrind::counted_*' --toggle-collect='factord_core::worker::Worker::serve*' \
     "$program" "$case" "$count" >"$out" 2>&1 || { cat "$out"; exit 1; }
   collected=$(sed -n 's/.*Collected : \([0-9]*\)$/\1/p' "$out")

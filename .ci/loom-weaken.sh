@@ -12,7 +12,7 @@ quick=(--config 'profile.release.package.factord-core.opt-level=1'
 
 # run FILTER: the loom tests whose path holds it, in the copy.
 run() {
-  (cd "$copy" && RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 timeout 300 \
+  (cd "$copy" && RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS=3 timeout 900 \
     cargo test --release --locked --package factord-core --lib "${quick[@]}" "$1" >log 2>&1)
 }
 
