@@ -23,10 +23,14 @@ daemon="tiny_http httparse clap toml tracing indicatif prometheus-client sd-noti
   core_affinity quanta"
 quant="csv parquet arrow-array nalgebra rand factord-quant"
 # shellcheck disable=SC2086
+light factord-eval 10 $daemon $quant serde rustix libc memmap2 crossbeam factord-core factord-factors
+# shellcheck disable=SC2086
+light factord-factors 10 $daemon $quant serde rustix libc memmap2 crossbeam factord-core factord-models
+# shellcheck disable=SC2086
 light factord-core 30 $daemon $quant serde serde_json bincode factord-factors factord-models
 # shellcheck disable=SC2086
 light factord-client 30 $daemon $quant serde serde_json bincode factord-models
 # shellcheck disable=SC2086
-light factord-models 60 $daemon $quant factord-factors
+light factord-models 60 $daemon $quant factord-core factord-factors
 # shellcheck disable=SC2086
-light factord-quant 120 $daemon
+light factord-quant 120 $daemon factord-core

@@ -6,10 +6,10 @@
 use factord_core::abi::{status, status_region};
 use factord_core::idle::IdleStrategy;
 use factord_core::model::cell::cell;
-use factord_core::model::evaluator::{Evaluation, Evaluator};
 use factord_core::region::{Mapping, Region};
 use factord_core::ring::{Geometry, RequestProducer, Response, ResponseConsumer};
 use factord_core::worker::{Lane, ModelSet, Tally, Worker, mailbox};
+use factord_eval::evaluator::{Evaluation, Evaluator};
 use factord_models::catalogue;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ fn evaluator(model: usize) -> Evaluator {
 }
 
 fn wide() -> Evaluator {
-    Evaluator::new(1, &factord_core::model::Model::linear(vec![0.5; 64], 1.0).unwrap())
+    Evaluator::new(1, &factord_eval::Model::linear(vec![0.5; 64], 1.0).unwrap())
 }
 
 /// Collected: evaluation alone.

@@ -1,9 +1,10 @@
 //! Evaluation: one request at a time, eight at once, and models of other widths.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use factord_core::model::evaluator::Evaluator;
-use factord_core::model::simd::{Level, VECTOR_LEN};
-use factord_core::model::{Model, eval::eval};
+use factord_eval::evaluator::Evaluator;
+use factord_eval::simd::VECTOR_LEN;
+use factord_eval::vectors::Level;
+use factord_eval::{Model, eval::eval};
 use factord_models::catalogue;
 use std::hint::black_box;
 

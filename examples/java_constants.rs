@@ -9,7 +9,7 @@
 use factord_core::abi::{self, models_region, req_header, request, resp_header, response};
 use factord_core::abi::{state, status, status_region};
 use factord_core::channel::{MESSAGE_LEN, Message, NAME_LEN, Refusal, Welcome};
-use factord_core::model::{Kind, exp};
+use factord_eval::{Kind, exp};
 use std::fmt::Write as _;
 use std::io::Write as _;
 

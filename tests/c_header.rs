@@ -5,10 +5,8 @@
 use factord_core::abi::status_region;
 use factord_core::abi::{self, models_region, req_header, request, resp_header, response, status};
 use factord_core::channel::{Message, NAME_LEN, Refusal, Welcome};
-use factord_core::model::Kind;
-use factord_core::model::exp::{
-    INV_STEP, NORMAL, SATURATED, SHIFTER, STEP_HI, STEP_LO, STEPS, TABLE,
-};
+use factord_eval::Kind;
+use factord_eval::exp::{INV_STEP, NORMAL, SATURATED, SHIFTER, STEP_HI, STEP_LO, STEPS, TABLE};
 use std::fmt::Write;
 use std::path::Path;
 

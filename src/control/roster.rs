@@ -7,11 +7,14 @@ use factord_core::model::shared;
 use factord_core::region::Region;
 use factord_core::sync::read_only;
 use factord_core::worker::{self, ModelSet};
-use factord_models::catalogue::{CatalogueError, LoadedModel};
+use factord_models::catalogue::{CatalogueError, LoadedModel, MODEL_COUNT_MAX};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
+
+// A directory that is served fits the table.
+const _: () = assert!(MODEL_COUNT_MAX == abi::MODEL_COUNT_MAX);
 
 /// The names whose ids are fixed, in order.
 const FIXED: [&str; 2] = ["regression", "classification"];

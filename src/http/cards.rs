@@ -3,7 +3,7 @@
 
 use factord_core::channel::{self, CommandError};
 use factord_core::counters::ModelRow;
-use factord_core::model::Kind;
+use factord_eval::Kind;
 use factord_models::catalogue;
 use factord_models::file::{Artifact, ArtifactError};
 use serde_json::Value;

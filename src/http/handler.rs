@@ -17,7 +17,7 @@ use super::routes::{self, Command, RouteError};
 use super::views::{self, LinearBatchView, LogisticBatchView, Predicted, Reply};
 use factord_core::client::{Answer, PredictError, Prediction};
 use factord_core::counters::Observer;
-use factord_core::model::Kind;
+use factord_eval::Kind;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;

@@ -263,7 +263,7 @@ fn curve(class: &str, values: &[f64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use factord_core::model::Kind;
+    use factord_eval::Kind;
     use serde_json::json;
 
     fn card(target: &str, report: serde_json::Value, threshold: Option<f64>) -> Card {

@@ -6,7 +6,7 @@
 use crate::sys::process;
 use factord_core::channel::{CommandError, Connection, Verb};
 use factord_core::counters::{Observer, State};
-use factord_core::model::Model;
+use factord_eval::Model;
 use factord_models::catalogue;
 use factord_models::file::Artifact;
 use std::fs::{self, DirBuilder};

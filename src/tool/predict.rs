@@ -7,7 +7,7 @@ use crate::exit::Code;
 use factord_core::client::{AttachOptions, Client, Prediction};
 use factord_core::counters::ModelRow;
 use factord_core::idle::IdleStrategy;
-use factord_core::model::Kind;
+use factord_eval::Kind;
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;

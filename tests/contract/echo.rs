@@ -4,10 +4,10 @@ use crate::data::{self, Random};
 use crate::harness::{Engine, eventually};
 use crate::wire::Channel;
 use factord_core::abi::{self, request, response};
-use factord_core::model::eval::eval;
 use factord_core::region::View;
 use factord_core::ring::Geometry;
 use factord_core::sync::{Ordering, fence};
+use factord_eval::eval::eval;
 use std::time::Duration;
 
 #[test]

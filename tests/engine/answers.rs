@@ -4,7 +4,7 @@ use crate::data::{self, Random, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog};
 use factord_core::client::{Answer, Batch, Client, PredictError};
 use factord_core::idle::IdleStrategy;
-use factord_core::model::Model;
+use factord_eval::Model;
 use rustix::process::Signal;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ fn values_at_the_edges_of_f64_are_answered_or_refused_as_the_model_says() {
         for a in specials {
             for b in specials {
                 let x = [a, b, 0.25];
-                let expected = factord_core::model::eval::eval(model, &x);
+                let expected = factord_eval::eval::eval(model, &x);
                 let answer = client.predict(id as u16, &x, SECOND);
                 if expected.y.is_finite() {
                     assert_exact(model, &x, &answer);

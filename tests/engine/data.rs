@@ -1,8 +1,8 @@
 //! Models, inputs and the answers they must get.
 
 use factord_core::client::{Answer, Prediction};
-use factord_core::model::Model;
-use factord_core::model::eval::eval;
+use factord_eval::Model;
+use factord_eval::eval::eval;
 use factord_models::catalogue;
 use factord_models::file::{Artifact, Details};
 use std::path::Path;

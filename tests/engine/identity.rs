@@ -6,7 +6,7 @@ use crate::data::{self, Random, assert_exact, is_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
 use factord_core::channel;
 use factord_core::client::{Answer, Batch, Client, PredictError};
-use factord_core::model::Model;
+use factord_eval::Model;
 use std::collections::VecDeque;
 use std::fs;
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use crate::data::{self, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
 use factord_core::channel;
-use factord_core::model::Model;
+use factord_eval::Model;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -14,7 +14,7 @@ mod trace;
 use data::{Random, assert_exact};
 use factord_core::client::{Answer, Client, PredictError};
 use factord_core::idle::IdleStrategy;
-use factord_core::model::Model;
+use factord_eval::Model;
 use harness::{Engine, Setup, Watchdog, eventually};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use crate::harness::{
 };
 use factord_core::client::{AttachOptions, Client};
 use factord_core::idle::IdleStrategy;
-use factord_core::model::eval::eval;
+use factord_eval::eval::eval;
 use factord_models::catalogue;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,11 +1,11 @@
 //! Many rows at once: the same bits as one by one, as the engine's own arithmetic, as the file.
 
 use crate::harness::{Daemon, get, post, shared};
-use factord_core::model::eval::eval;
+use factord_eval::eval::eval;
 use factord_models::catalogue;
 use serde_json::{Value, json};
 
-fn embedded(name: &str) -> factord_core::model::Model {
+fn embedded(name: &str) -> factord_eval::Model {
     let served = catalogue::embedded();
     let found = served.iter().find(|served| served.artifact.name() == name).unwrap();
     found.artifact.model().clone()

@@ -5,7 +5,7 @@ use crate::harness::{
 };
 use crate::models::wide;
 use crate::sidecar::{end_of, sidecar};
-use factord_core::model::eval::eval;
+use factord_eval::eval::eval;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;

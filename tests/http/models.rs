@@ -1,8 +1,8 @@
 //! Models besides the two: another name, another width, another generation.
 
 use crate::harness::{Daemon, command, get, post};
-use factord_core::model::Model;
-use factord_core::model::eval::eval;
+use factord_eval::Model;
+use factord_eval::eval::eval;
 use factord_models::file::{Artifact, Details};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Artifacts: what is written is read, and nothing else is.
 
 use crate::common::{artifact, details, model};
-use factord_core::model::Model;
+use factord_eval::Model;
 use factord_models::catalogue;
 use factord_models::file::{
     Artifact, ArtifactError, ArtifactFileError, Metric, MetricValue, PAYLOAD_LEN_MAX,

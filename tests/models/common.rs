@@ -1,7 +1,7 @@
 //! What the tests of models share: where test data are, pseudo-random numbers, and a writer of
 //! pickles.
 
-use factord_core::model::Model;
+use factord_eval::Model;
 use factord_models::file::{Artifact, Details, FeatureStats};
 use std::path::PathBuf;
 

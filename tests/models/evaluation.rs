@@ -1,8 +1,8 @@
 //! Evaluation: the same bits on every path, and the order that is promised.
 
 use crate::common::{Random, model};
-use factord_core::model::eval::{Output, Triple, eval};
-use factord_core::model::{FEATURE_COUNT_MAX, Kind, Model};
+use factord_eval::eval::{Output, Triple, eval};
+use factord_eval::{FEATURE_COUNT_MAX, Kind, Model};
 use std::hint::black_box;
 
 fn triple_of(model: &Model, x: [f64; 3]) -> Output {
@@ -101,7 +101,7 @@ fn evaluation_is_left_to_right_without_fused_multiply_add() {
             if logistic {
                 assert_eq!(
                     found.y.to_bits(),
-                    (1.0 / (1.0 + factord_core::model::exp::exp(-decision))).to_bits()
+                    (1.0 / (1.0 + factord_eval::exp::exp(-decision))).to_bits()
                 );
                 assert_eq!(found.second, if decision > 0.0 { 1.0 } else { 0.0 });
                 continue;

@@ -1,7 +1,7 @@
 //! Imports: what scikit-learn writes is understood, or refused in words.
 
 use crate::common::*;
-use factord_core::model::Model;
+use factord_eval::Model;
 use factord_models::file::MetricValue;
 use factord_models::import::{self, Import, ImportError, Options, Stats};
 

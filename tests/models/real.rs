@@ -1,8 +1,8 @@
 //! The two real models: import, exactness, and the copies that are built in.
 
 use crate::common::shared;
-use factord_core::model::eval::eval;
-use factord_core::model::{Kind, Model};
+use factord_eval::eval::eval;
+use factord_eval::{Kind, Model};
 use factord_models::catalogue::{self, LoadedModel};
 use factord_models::import::{self, Import};
 

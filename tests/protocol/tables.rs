@@ -4,9 +4,10 @@ use factord_core::abi::{FEATURE_COUNT_MAX, MODEL_COUNT_MAX, models_region, statu
 use factord_core::counters::{
     ModelRow, Observer, StatusWriter, Unsettled, bucket_index, bucket_upper,
 };
-use factord_core::model::{Kind, KindCode, Model, shared};
+use factord_core::model::shared;
 use factord_core::region::Region;
 use factord_core::sync::{AtomicU64, Ordering, read_only};
+use factord_eval::{Kind, KindCode, Model};
 use proptest::prelude::*;
 use std::sync::Arc;
 

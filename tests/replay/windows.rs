@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::packed::text_of;
 use crate::support::{Daemon, Ran, factord, ran, shared};
 use factord_core::client::{AttachOptions, Client};
-use factord_core::model::Model;
+use factord_eval::Model;
 use factord_models::file::{Artifact, Details};
 use std::fs;
 use std::path::Path;

@@ -4,12 +4,17 @@ use crate::source::Source;
 
 /// The crates of the house, lowest first, and the floors of each: a module names only modules of
 /// lower floors of its own crate. What a crate may name of others, Cargo holds.
-pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 5] = [
+pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 6] = [
+    (
+        "factord-eval",
+        "crates/eval/src/",
+        &[&["status", "vectors", "fenv", "exp", "model"], &["eval"], &["simd"], &["evaluator"]],
+    ),
     (
         "factord-core",
         "crates/core/src/",
         &[
-            &["abi", "sync", "vectors", "idle"],
+            &["abi", "sync", "idle"],
             &["sys"],
             &["region", "ring", "model"],
             &["counters"],
@@ -63,8 +68,9 @@ const UNSAFE: &[&str] = &[
     "crates/core/src/region.rs",
     "crates/core/src/model/cell.rs",
     // Vector instructions can only be called so, once the processor is known to have them.
-    "crates/core/src/vectors.rs",
-    "crates/core/src/model/simd.rs",
+    "crates/eval/src/vectors.rs",
+    "crates/eval/src/simd.rs",
+    "crates/eval/src/fenv.rs",
     "tests/",
     "benches/rivals/",
 ];

@@ -1,7 +1,7 @@
 //! Figures: what they are counted from, and that nothing is fitted to what is tested.
 
 use crate::support::{Place, Random, Table, rates, shared};
-use factord_core::model::eval::eval;
+use factord_eval::eval::eval;
 use factord_models::file::Artifact;
 use serde_json::Value;
 

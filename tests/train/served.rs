@@ -1,7 +1,7 @@
 //! What was trained is served: it passes every check, and the ring answers to the very bits.
 
 use crate::support::{Place, Random, rates};
-use factord_core::model::eval::eval;
+use factord_eval::eval::eval;
 use factord_models::file::Artifact;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};

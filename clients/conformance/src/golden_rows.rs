@@ -3,8 +3,8 @@
 use crate::fault::{Fault, ensure};
 use crate::models::{self, Random};
 use factord_core::abi::status;
-use factord_core::model::Model;
-use factord_core::model::evaluator::Evaluator;
+use factord_eval::Model;
+use factord_eval::evaluator::Evaluator;
 
 /// Random rows of the narrow files.
 const ROWS: usize = 200;

@@ -1,7 +1,7 @@
 //! The models that the suite's daemon serves, all of them always the same.
 
 use crate::fault::{During, Fault};
-use factord_core::model::{Model, ModelError};
+use factord_eval::{Model, ModelError};
 use factord_models::catalogue;
 use factord_models::file::{Artifact, Details};
 use std::path::Path;

@@ -4,8 +4,9 @@
 use crate::prediction::Columns;
 use crate::rows::{self, Blocks};
 use crate::{error, stream};
-use factord_core::model::evaluator::Evaluator;
-use factord_core::model::simd::{Level, VECTOR_LEN};
+use factord_eval::evaluator::Evaluator;
+use factord_eval::simd::VECTOR_LEN;
+use factord_eval::vectors::Level;
 use factord_models::file::Artifact;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;

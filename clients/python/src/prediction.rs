@@ -2,7 +2,7 @@
 
 use crate::error;
 use factord_core::client::{Answer, PredictError};
-use factord_core::model::evaluator::Evaluation;
+use factord_eval::evaluator::Evaluation;
 use numpy::PyArray1;
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;

@@ -3,7 +3,7 @@
 //! at a time, small enough for a cache; nothing is copied as a whole.
 
 use crate::error;
-use factord_core::sys::fenv;
+use factord_eval::fenv;
 use numpy::ndarray::{ArrayView1, ArrayView2, Axis, Slice};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;

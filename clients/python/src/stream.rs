@@ -4,7 +4,7 @@ use crate::prediction::Columns;
 use crate::rows::{Blocks, Segment};
 use crate::slices::{self, SLICE};
 use factord_core::client::{Batch, Client as Channel, PredictError};
-use factord_core::sys::fenv;
+use factord_eval::fenv;
 use pyo3::prelude::*;
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! Trades as Python gives them: one, or columns of them.
 
 use crate::windows::Windows;
-use factord_core::sys::fenv;
+use factord_eval::fenv;
 use factord_factors::{Book, Quote, Side, SymbolIndex, Trade};
 use numpy::PyReadonlyArray1;
 use pyo3::exceptions::PyValueError;

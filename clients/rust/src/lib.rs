@@ -125,10 +125,11 @@
 #![warn(missing_docs)]
 
 pub use factord_core::channel::{AttachError, Refusal, socket_path};
-pub use factord_core::client::{Answer, AttachOptions, Client, ModelRow, PredictError, Prediction};
+pub use factord_core::client::{
+    Answer, AttachOptions, Client, Kind, ModelRow, PredictError, Prediction,
+};
 pub use factord_core::counters::{Observer, Snapshot};
 pub use factord_core::idle::IdleStrategy;
-pub use factord_core::model::Kind;
 pub use factord_core::region::OpenError;
 pub use factord_factors as factors;
 

@@ -87,7 +87,7 @@ layout! {
         /// The maximum size of a region in bytes.
         pub const REGION_LEN_MAX: usize = 8 << 20;
         /// The maximum number of features in a request.
-        pub const FEATURE_COUNT_MAX: usize = 1024;
+        pub const FEATURE_COUNT_MAX: usize = factord_eval::FEATURE_COUNT_MAX;
         /// Models a daemon can serve at once.
         pub const MODEL_COUNT_MAX: usize = 16;
         /// Workers a daemon can run.
@@ -138,13 +138,13 @@ layout! {
     /// The codes of a response's status.
     pub mod status {
         /// Answered.
-        pub const OK: u16 = 0;
+        pub const OK: u16 = factord_eval::status::OK;
         /// A feature, or the prediction, is not finite.
-        pub const BAD_INPUT: u16 = 1;
+        pub const BAD_INPUT: u16 = factord_eval::status::BAD_INPUT;
         /// No model of that id is served.
-        pub const UNKNOWN_MODEL: u16 = 2;
+        pub const UNKNOWN_MODEL: u16 = factord_eval::status::UNKNOWN_MODEL;
         /// The model takes another number of features than the channel carries.
-        pub const WIDTH_MISMATCH: u16 = 3;
+        pub const WIDTH_MISMATCH: u16 = factord_eval::status::WIDTH_MISMATCH;
     }
 
     /// Words of the REQ header, by index.

@@ -30,6 +30,7 @@ mod watch;
 
 pub use answer::{Answer, AttachOptions, PredictError, Prediction};
 pub use batch::Batch;
+pub use factord_eval::{Kind, KindCode};
 
 use crate::abi::request;
 use crate::channel::{self, Attempt, Refusal};

@@ -20,7 +20,7 @@
 //! is delivered once, or its request fails by the caller's own deadline.
 //!
 //! Clients start at [`client::Client`]. A module names only lower floors, from the ground: [`abi`],
-//! [`sync`], [`vectors`], [`idle`]; [`sys`]; [`region`], [`ring`], [`model`];
+//! [`sync`], [`idle`]; [`sys`]; [`region`], [`ring`], [`model`];
 //! [`counters`]; [`channel`]; [`client`], [`worker`].
 
 #![cfg_attr(loom, allow(dead_code))]
@@ -29,7 +29,6 @@ pub mod abi;
 pub mod model;
 pub mod ring;
 pub mod sync;
-pub mod vectors;
 
 #[cfg(not(loom))]
 pub mod channel;

@@ -7,7 +7,7 @@ use super::panes::{Panes, Sums};
 use super::row::{Counts, Method, Row};
 use super::settings::{Contract, Empty, Settings, SettingsError, Unit};
 use super::{Side, Trade};
-use factord_core::sys::fenv;
+use factord_eval::fenv;
 
 /// The latest time, either side of 1970, that leaves room for a window: 2^62 ns are 146 years.
 const TIME_MAX_NS: i64 = 1 << 62;

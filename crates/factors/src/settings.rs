@@ -1,6 +1,6 @@
 //! [`Settings`]: what a window is, what counts as large, who is the aggressor.
 
-use factord_core::sys::fenv;
+use factord_eval::fenv;
 use thiserror::Error;
 
 /// The most steps of a rolling window.

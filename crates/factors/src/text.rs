@@ -1,7 +1,7 @@
 //! Settings as words: `60s`, `1000trades`, `5e6turnover`; `auto`, `lee-ready`; `own-side-order`.
 
 use super::settings::{Aggressor, Per, Unit, Window};
-use factord_core::sys::fenv;
+use factord_eval::fenv;
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;

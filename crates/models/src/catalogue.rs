@@ -3,15 +3,15 @@
 use super::file::{self, Artifact, ArtifactFileError};
 use super::import::{self, Given, ImportFileError};
 use crate::whole;
-use factord_core::model::Kind;
+use factord_eval::Kind;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 
-/// The most models of a directory: the rows of the model table in STATUS.
-pub use factord_core::abi::MODEL_COUNT_MAX;
+/// The most models of a directory: as many as an engine serves at once.
+pub const MODEL_COUNT_MAX: usize = 16;
 
 /// The two models of the HTTP interface, which clients know as ids 0 and 1.
 const FIRST: [&str; 2] = ["regression", "classification"];

@@ -20,8 +20,8 @@ pub use golden::Golden;
 pub use validate::name_is_sound;
 
 use crate::{regular, whole};
-use factord_core::model::{Kind, Model};
-use factord_core::sys::fenv;
+use factord_eval::fenv;
+use factord_eval::{Kind, Model};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};

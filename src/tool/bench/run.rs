@@ -14,7 +14,7 @@ use crate::measure::{Rig, RingRounds};
 use crate::tool::Failure;
 use factord_core::client::{AttachError, AttachOptions, Client};
 use factord_core::idle::IdleStrategy;
-use factord_core::model::Kind;
+use factord_eval::Kind;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::iterator::Signals;
 use std::io::{self, IsTerminal};

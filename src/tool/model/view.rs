@@ -1,7 +1,7 @@
 //! How a model is shown: in a line, as a page, as JSON.
 
 use crate::tool::Failure;
-use factord_core::model::Kind;
+use factord_eval::Kind;
 use factord_models::file::{Artifact, MetricValue};
 use factord_models::import::{self, Given};
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@ use crate::tool::{Failure, model};
 use factord_core::channel;
 use factord_core::client::{AttachOptions, Client, Prediction};
 use factord_core::idle::IdleStrategy;
-use factord_core::model::Kind;
+use factord_eval::Kind;
 use factord_factors::{Column, Row};
 use factord_quant::score::Made;
 use quanta::Clock;

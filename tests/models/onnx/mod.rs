@@ -4,8 +4,8 @@ mod hostile;
 mod proto;
 mod refusals;
 
-use factord_core::model::Model as CoreModel;
-use factord_core::model::eval::eval;
+use factord_eval::Model as CoreModel;
+use factord_eval::eval::eval;
 use factord_models::import::{self, Import, ImportError, Options, Stats};
 use prost::Message;
 pub(crate) use proto::*;

@@ -4,9 +4,9 @@ use super::local::Local;
 use crate::abi::{request, status};
 use crate::channel::{Channel, Connection};
 use crate::counters::{ModelTable, Observer, Unsettled};
-use crate::model::evaluator::{Evaluation, Evaluator};
 use crate::region::Mapping;
 use crate::ring::{Geometry, RequestProducer, Response, ResponseConsumer};
+use factord_eval::evaluator::{Evaluation, Evaluator};
 
 #[derive(Debug)]
 pub(super) struct Attachment {

@@ -6,11 +6,11 @@
 use super::Client;
 use super::answer::{Answer, Prediction, refusal};
 use crate::abi::{MODEL_COUNT_MAX, status};
-use crate::model::evaluator::{Evaluation, Evaluator};
 use crate::model::shared;
 use crate::region::View;
 use crate::sync::ReadOnlyWord;
-use crate::sys::fenv;
+use factord_eval::evaluator::{Evaluation, Evaluator};
+use factord_eval::fenv;
 
 /// How often an evaluation is repeated at most because the model was swapped meanwhile.
 // 8: more would mean that the daemon swaps faster than one evaluation takes.

@@ -105,7 +105,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Kind;
+    use factord_eval::Kind;
 
     fn row(id: u16, name: &str) -> ModelRow {
         let name = name.to_owned();

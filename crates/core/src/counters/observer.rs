@@ -5,10 +5,10 @@ use super::snapshot::{
 };
 use crate::abi::{self, status_region as at};
 use crate::idle::IdleStrategy;
-use crate::model::KindCode;
 use crate::region::View;
 use crate::sync::{Ordering, ReadOnlyWord, fence};
 use crate::sys::clock;
+use factord_eval::KindCode;
 use std::sync::Arc;
 use std::thread;
 

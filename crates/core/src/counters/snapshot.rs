@@ -2,7 +2,7 @@
 
 use super::bucket_upper;
 use crate::idle::IdleStrategy;
-use crate::model::KindCode;
+use factord_eval::KindCode;
 use thiserror::Error;
 
 /// One row of the daemon's model table.

@@ -5,9 +5,9 @@
 //! the slot still carries the generation: it was overtaken twice if it does not, and looks again. A
 //! writer that dies half-way leaves the published slot intact, so no reader ever spins on it.
 
-use super::{Kind, Model};
 use crate::abi::{self, models_region as at};
 use crate::sync::{AtomicU64, Ordering, ReadOnlyWord, fence};
+use factord_eval::{Kind, Model};
 
 /// Publishes `model` under `generation` in the entry of `id`.
 pub fn publish(words: &[AtomicU64], id: usize, generation: u32, model: &Model) {

@@ -1,7 +1,6 @@
 //! The raw system calls of a client and a worker: thin, typed, without policy.
 
 pub mod clock;
-pub mod fenv;
 pub mod memory;
 pub mod sched;
 pub mod socket;

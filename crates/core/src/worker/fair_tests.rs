@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::abi::status_region;
-use crate::model::Model;
 use crate::model::cell::{Publisher, cell};
 use crate::region::{Mapping, Region};
 use crate::ring::{Geometry, RequestProducer, ResponseConsumer};
+use factord_eval::Model;
 use std::sync::Arc;
 
 const SLOTS: usize = 32;

@@ -16,12 +16,13 @@
 use super::models::ModelSet;
 use super::tally::Tally;
 use crate::abi::{self, FEATURE_COUNT_MAX, request, status};
-use crate::model::eval::Output;
-use crate::model::evaluator::Evaluation;
-use crate::model::simd::{Level, VECTOR_LEN};
 use crate::region::Mapping;
 use crate::ring::{Geometry, Look, RequestConsumer, Response, ResponseProducer};
 use crate::sys::clock;
+use factord_eval::eval::Output;
+use factord_eval::evaluator::Evaluation;
+use factord_eval::simd::VECTOR_LEN;
+use factord_eval::vectors::Level;
 
 /// Words of requests answered for a wide lane before the next lane's turn.
 // One request of 1,024 features, the least that a visit can be.

@@ -1,9 +1,10 @@
 //! The models as the worker sees them: a fixed table, indexed by the id that requests carry.
 
 use crate::abi::{MODEL_COUNT_MAX, request, status};
-use crate::model::Model;
-use crate::model::evaluator::{Evaluation, Evaluator};
-use crate::model::simd::{Level, VECTOR_LEN, Vector};
+use factord_eval::Model;
+use factord_eval::evaluator::{Evaluation, Evaluator};
+use factord_eval::simd::{VECTOR_LEN, Vector};
+use factord_eval::vectors::Level;
 
 /// The table of served models.
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@
 use super::format::{FORMAT_VERSION, HEADER_LEN, MAGIC, PAYLOAD_LEN_MAX};
 use super::{Artifact, ArtifactError, Details, Golden};
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
-use factord_core::model::{Kind, Model};
+use factord_eval::{Kind, Model};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -214,7 +214,7 @@ mod tests {
                 payload.mean.resize(width, 0.0);
                 payload.scale.resize(width, 1.0);
             });
-            let width = factord_core::model::ModelError::Width { found: width };
+            let width = factord_eval::ModelError::Width { found: width };
             assert_eq!(decode(&bytes), Err(ArtifactError::Model(width)));
         }
     }

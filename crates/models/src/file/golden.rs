@@ -2,8 +2,8 @@
 
 use super::format::GOLDEN_COUNT_MAX;
 use super::{ArtifactError, FeatureStats};
-use factord_core::model::eval::{Output, Triple, all_finite, eval};
-use factord_core::model::{Kind, Model};
+use factord_eval::eval::{Output, Triple, all_finite, eval};
+use factord_eval::{Kind, Model};
 
 /// Widths up to this one get vectors that move a single feature; wider ones would need too many.
 const SINGLE_WIDTH_MAX: usize = 4;

@@ -2,7 +2,7 @@
 
 use super::ImportError;
 use super::pickle::{Class, Node, NodeId, Tree, kept};
-use factord_core::model::FEATURE_COUNT_MAX;
+use factord_eval::FEATURE_COUNT_MAX;
 use std::borrow::Cow;
 
 /// The most elements of an array that is read.

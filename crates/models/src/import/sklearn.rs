@@ -8,7 +8,7 @@ use super::pickle::{Node, NodeId, Tree, kept};
 use super::{Import, ImportError, Options, numpy};
 use crate::file::{Artifact, Details, Metric};
 use estimator::Fitted;
-use factord_core::model::{FEATURE_COUNT_MAX, Kind};
+use factord_eval::{FEATURE_COUNT_MAX, Kind};
 
 /// What a dictionary says around its model. An entry of another name might change what the model
 /// means (a scaler kept beside it, say), so it is refused, not left out.

@@ -4,10 +4,11 @@ use super::columns::known_as;
 use super::record::Made;
 use arrow_array::{ArrayRef, Float64Array, Int32Array};
 use arrow_schema::{DataType, Field};
-use factord_core::abi::status;
-use factord_core::model::Kind;
-use factord_core::model::evaluator::{Evaluation, Evaluator};
-use factord_core::model::simd::{Level, VECTOR_LEN, Vector};
+use factord_eval::Kind;
+use factord_eval::evaluator::{Evaluation, Evaluator};
+use factord_eval::simd::{VECTOR_LEN, Vector};
+use factord_eval::status;
+use factord_eval::vectors::Level;
 use factord_models::file::Artifact;
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@
 //! the table, which names its table, so that one left behind by another table misleads nobody.
 
 use crate::table::{Output, OutputError, Writer, is_parquet};
-use factord_core::model::Kind;
+use factord_eval::Kind;
 use factord_models::file::{Artifact, Details, MetricValue};
 use parquet::file::metadata::ParquetMetaDataReader;
 use serde::{Deserialize, Serialize};

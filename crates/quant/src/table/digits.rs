@@ -6,7 +6,7 @@
 //! caller.
 
 use super::scan::{DIGITS_MAX, TENS, eight, eight_digits};
-use factord_core::vectors::Level;
+use factord_eval::vectors::Level;
 
 /// Fields that are worked on at once.
 // 64: seven columns of them are an eighth of a first-level cache.

@@ -3,7 +3,7 @@
 use super::chunk::{At, Place};
 use super::error::TableError;
 use super::line_ends::LineEnds;
-use factord_core::sync::{AtomicU64, Ordering};
+use crossbeam::atomic::AtomicCell;
 use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
@@ -24,7 +24,7 @@ pub enum Format {
 /// How much of an input was read so far.
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
-    done: Arc<AtomicU64>,
+    done: Arc<AtomicCell<u64>>,
     /// Bytes; 0 when unknown.
     len: u64,
 }
@@ -32,8 +32,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// The share, 0 to 1; `None` for a pipe.
     pub(crate) fn fraction(&self) -> Option<f64> {
-        // Relaxed: a number to look at; nothing depends on it.
-        let done = self.done.load(Ordering::Relaxed);
+        let done = self.done.load();
         (self.len > 0).then(|| done.min(self.len) as f64 / self.len as f64)
     }
 }
@@ -141,14 +140,13 @@ impl Input {
 /// A stream that counts its bytes.
 struct Counted {
     input: Box<dyn Read + Send>,
-    done: Arc<AtomicU64>,
+    done: Arc<AtomicCell<u64>>,
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = self.input.read(buffer)?;
-        // Relaxed: a number to look at; nothing depends on it.
-        self.done.fetch_add(len as u64, Ordering::Relaxed);
+        self.done.fetch_add(len as u64);
         Ok(len)
     }
 }

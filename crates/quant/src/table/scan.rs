@@ -145,7 +145,7 @@ fn quotient(number: u64, tens: usize) -> f64 {
 mod tests {
     use super::super::digits::Digits;
     use super::*;
-    use factord_core::vectors::Level;
+    use factord_eval::vectors::Level;
 
     /// SplitMix64, for inputs that are the same in every run.
     fn numbers() -> impl FnMut() -> u64 {

@@ -7,7 +7,7 @@ use super::field::{as_float, as_integer, refused};
 use super::stops::Stops;
 use arrow_array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
-use factord_core::vectors::Level;
+use factord_eval::vectors::Level;
 use std::sync::Arc;
 
 /// What is wrong with a line.

@@ -4,7 +4,7 @@ use super::figures::{BASELINES, CLASS_BASELINES};
 use super::load::Loaded;
 use super::trainees::Trainees;
 use super::{Figures, TrainError, Trained, Warning};
-use factord_core::model::Model;
+use factord_eval::Model;
 use factord_models::file::{Artifact, Details, FeatureStats, Metric, MetricValue, TargetStats};
 
 /// The name the linear model is served under.

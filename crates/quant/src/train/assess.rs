@@ -10,8 +10,9 @@ use super::ranks::Ranks;
 use super::scratch::{Part, Scratch, Tile};
 use super::split::Split;
 use super::trainee::Trainee;
-use factord_core::model::Model;
-use factord_core::model::simd::{self, Level};
+use factord_eval::Model;
+use factord_eval::simd;
+use factord_eval::vectors::Level;
 use std::borrow::Cow;
 use std::ops::Range;
 

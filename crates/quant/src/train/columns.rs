@@ -1,13 +1,13 @@
 //! What a model and its baselines come to on some rows, column by column, and the sums of it.
 //!
 //! Sums are taken in vectors of [`VECTOR_LEN`] that are added up at the end: the same bits at every
-//! [`Level`](factord_core::model::simd::Level).
+//! [`Level`](factord_eval::simd::Level).
 
 use super::figures::{BINS, Class, ClassRow, Line, LineRow, PROBABILITY_MIN};
 use super::logistic::dot;
 use super::plots::Scale;
 use super::trainee::Trainee;
-use factord_core::model::simd::VECTOR_LEN;
+use factord_eval::simd::VECTOR_LEN;
 use std::ops::Range;
 
 /// The target of some rows, and the baselines' values known: NaN where there is none yet.

@@ -1,7 +1,7 @@
 //! [`TrainError`]: why no models could be trained on a table.
 
 use crate::table::{Place, TableError};
-use factord_core::model::ModelError;
+use factord_eval::ModelError;
 use factord_models::file::ArtifactError;
 use std::io;
 use std::path::PathBuf;

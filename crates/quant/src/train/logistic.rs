@@ -8,8 +8,9 @@
 use super::TrainError;
 use super::mark::{self, Selection};
 use super::scratch::{Part, Scratch, TILE_ROWS, Tile};
-use factord_core::model::exp::exp;
-use factord_core::model::simd::{Level, VECTOR_LEN};
+use factord_eval::exp::exp;
+use factord_eval::simd::VECTOR_LEN;
+use factord_eval::vectors::Level;
 use nalgebra::{DMatrix, DVector};
 use std::borrow::Cow;
 use std::ops::Range;

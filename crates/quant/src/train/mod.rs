@@ -112,7 +112,7 @@ impl Settings {
 
     fn check(&self) -> Result<(), TrainError> {
         let refuse = |reason: String| Err(TrainError::Settings { reason });
-        let widest = factord_core::model::FEATURE_COUNT_MAX;
+        let widest = factord_eval::FEATURE_COUNT_MAX;
         if self.features.is_empty() || self.features.len() > widest {
             let found = self.features.len();
             return refuse(format!("a model takes 1 to {widest} features, not {found}"));

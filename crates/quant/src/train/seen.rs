@@ -1,6 +1,6 @@
 //! What the columns are like, before anything is fitted to them.
 
-use factord_core::model::simd::VECTOR_LEN;
+use factord_eval::simd::VECTOR_LEN;
 
 /// What was seen of a column: enough to choose units.
 #[derive(Clone, Copy, Debug, PartialEq)]

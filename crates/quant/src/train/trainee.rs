@@ -1,6 +1,6 @@
 //! [`Trainee`]: what one training made.
 
-use factord_core::model::Model;
+use factord_eval::Model;
 
 /// The models of one training, and what its baselines need to know.
 #[derive(Clone, Debug)]

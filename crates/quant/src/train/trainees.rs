@@ -14,7 +14,7 @@ use super::select::{Query, key_of, select, value_of};
 use super::split::Split;
 use super::trainee::Trainee;
 use super::{Coefficient, Settings, TrainError};
-use factord_core::model::Model;
+use factord_eval::Model;
 use nalgebra::DMatrix;
 
 /// Everything that was fitted.

@@ -7,7 +7,7 @@ use super::opset::{MACHINE_LEARNING, OPSETS, STANDARD, domain};
 use super::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use super::tensor::{self, DOUBLE, FLOAT};
 use super::value::{Column, Value};
-use factord_core::model::FEATURE_COUNT_MAX;
+use factord_eval::FEATURE_COUNT_MAX;
 use prost::Message;
 use prost::bytes::Bytes;
 use std::collections::HashMap;

@@ -7,7 +7,7 @@ use super::value::{Score, Value};
 use crate::file::{Artifact, ArtifactError, Details, FeatureStats};
 use crate::import::pickle::shortened;
 use crate::import::{Import, ImportError, Options};
-use factord_core::model::{Kind, Model};
+use factord_eval::{Kind, Model};
 use std::rc::Rc;
 
 /// The most operators named in the source note.

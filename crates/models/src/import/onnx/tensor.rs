@@ -2,7 +2,7 @@
 
 use super::error::{OnnxError, quoted};
 use super::proto::{StringStringEntryProto, TensorProto};
-use factord_core::model::FEATURE_COUNT_MAX;
+use factord_eval::FEATURE_COUNT_MAX;
 use prost::Message;
 use prost::bytes::Bytes;
 

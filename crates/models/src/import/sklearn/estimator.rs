@@ -4,7 +4,7 @@ use crate::file::FeatureStats;
 use crate::import::ImportError;
 use crate::import::numpy::{self, Array};
 use crate::import::pickle::{Class, Node, NodeId, Tree, shortened};
-use factord_core::model::{FEATURE_COUNT_MAX, Model};
+use factord_eval::{FEATURE_COUNT_MAX, Model};
 
 /// The most steps of a pipeline that are looked at.
 const STEP_COUNT_MAX: usize = 16;

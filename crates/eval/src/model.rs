@@ -1,30 +1,10 @@
-//! Models: a [`Model`] is validated once, and its evaluation then needs no error path.
-//!
-//! This module never does I/O: [`eval`] turns features into predictions.
-//!
-//! ```
-//! use factord_core::model::{Model, eval::eval};
-//!
-//! let model = Model::logistic(vec![2.0, -1.0], 0.5, vec![0.5, 0.5], vec![0.1, 0.1])?;
-//! let output = eval(&model, &[0.5, 0.5]);
-//! // Both features are at their means, so the decision value is the intercept.
-//! assert!((output.y - 1.0 / (1.0 + (-0.5_f64).exp())).abs() < 1e-15);
-//! assert_eq!(output.second, 1.0);
-//! # Ok::<(), factord_core::model::ModelError>(())
-//! ```
-
-pub mod cell;
-pub mod eval;
-pub mod evaluator;
-pub mod exp;
-pub mod shared;
-pub mod simd;
+//! [`Model`]: the parameters, validated once, so that their evaluation needs no error path.
 
 use std::fmt;
 use thiserror::Error;
 
 /// The maximum number of inputs of a model: the width of the widest request.
-pub use crate::abi::FEATURE_COUNT_MAX;
+pub const FEATURE_COUNT_MAX: usize = 1024;
 
 /// What a model computes from its decision value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +126,7 @@ impl Model {
     /// # Examples
     ///
     /// ```
-    /// use factord_core::model::{Kind, Model, ModelError};
+    /// use factord_eval::{Kind, Model, ModelError};
     ///
     /// let model = Model::linear(vec![-1.0, 0.25, 0.0], 1.0)?;
     /// assert_eq!((model.kind(), model.width()), (Kind::Linear, 3));
@@ -169,7 +149,7 @@ impl Model {
     /// # Examples
     ///
     /// ```
-    /// use factord_core::model::{Model, ModelError};
+    /// use factord_eval::{Model, ModelError};
     ///
     /// let constant = Model::logistic(vec![1.0], 0.0, vec![0.5], vec![0.0]);
     /// assert_eq!(constant, Err(ModelError::ZeroScale { index: 0 }));

@@ -1,16 +1,15 @@
 //! Several requests of three features evaluated at once, in vectors: the same bits as
-//! [`super::eval`], element by element.
+//! [`crate::eval`], element by element.
 //!
 //! The arithmetic is written once, over arrays of eight, in an order that gives every element
 //! exactly the operations of the scalar form; the compiler turns it into vector instructions of the
 //! level chosen at start. Rust never fuses a product and a sum, so no level changes a bit. The same
-//! holds of columns: [`decide`] and [`probabilities`] are [`super::eval`] row by row, for any
+//! holds of columns: [`decide`] and [`probabilities`] are [`crate::eval`] row by row, for any
 //! width.
 
-use super::eval::{Triple, probability};
-use super::{Kind, Model};
-use crate::vectors::Instructions;
-pub use crate::vectors::Level;
+use crate::eval::{Triple, probability};
+use crate::model::{Kind, Model};
+use crate::vectors::{Instructions, Level};
 
 /// Elements of a vector: requests evaluated at once.
 // 8: one AVX-512 register a feature, or two of AVX.
@@ -117,8 +116,8 @@ fn each(mut value: impl FnMut(usize) -> f64) -> Vector {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::{Output, eval as eval_one};
     use crate::model::Model;
-    use crate::model::eval::{Output, eval as eval_one};
 
     /// xorshift64*, for inputs that are the same in every run.
     fn numbers() -> impl FnMut() -> u64 {

@@ -1,13 +1,12 @@
 //! A model made ready for requests: its parameters in the form that evaluates fastest, and the
-//! generation that every answer names. The worker and [`predict_local`] share it, so that a ring
-//! and a client's own process give the same bits and the same refusals.
-//!
-//! [`predict_local`]: crate::client::Client::predict_local
+//! generation that every answer names. The worker and a client's local prediction share it,
+//! so that a ring and a client's own process give the same bits and the same refusals.
 
-use super::eval::{Output, Triple, all_finite, eval};
-use super::simd::{self, Level, VECTOR_LEN, Vector};
-use super::{Kind, Model};
-use crate::abi::status;
+use crate::eval::{Output, Triple, all_finite, eval};
+use crate::model::{Kind, Model};
+use crate::simd::{self, VECTOR_LEN, Vector};
+use crate::status;
+use crate::vectors::Level;
 
 /// The result of an evaluation.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +15,7 @@ pub struct Evaluation {
     pub y: u64,
     /// Second output, as bits; a quiet NaN unless the status is ok.
     pub second: u64,
-    /// A code of [`crate::abi::status`].
+    /// A code of [`crate::status`].
     pub status: u16,
     /// The generation that answered; 0 when there is no such model.
     pub generation: u32,
@@ -25,7 +24,7 @@ pub struct Evaluation {
 impl Evaluation {
     /// One that gives a prediction.
     #[inline]
-    pub(crate) fn prediction(output: Output, generation: u32) -> Evaluation {
+    pub fn prediction(output: Output, generation: u32) -> Evaluation {
         let (y, second) = (output.y.to_bits(), output.second.to_bits());
         Evaluation { y, second, status: status::OK, generation }
     }
@@ -46,8 +45,7 @@ fn finite_logistic(triple: &Triple, x: [f64; 3]) -> Option<Output> {
 /// A model of one generation, ready to evaluate.
 ///
 /// ```
-/// use factord_core::abi::status;
-/// use factord_core::model::{Model, evaluator::Evaluator};
+/// use factord_eval::{Model, evaluator::Evaluator, status};
 ///
 /// let model = Model::linear(vec![-1.0, 0.0, 0.0], 1.0)?;
 /// let evaluator = Evaluator::new(7, &model);
@@ -59,7 +57,7 @@ fn finite_logistic(triple: &Triple, x: [f64; 3]) -> Option<Output> {
 /// // A request is refused, never answered with NaN or infinity.
 /// assert_eq!(evaluator.evaluate(&[f64::NAN, 0.2, 0.3]).status, status::BAD_INPUT);
 /// assert_eq!(evaluator.evaluate(&[0.25, 0.2]).status, status::WIDTH_MISMATCH);
-/// # Ok::<(), factord_core::model::ModelError>(())
+/// # Ok::<(), factord_eval::ModelError>(())
 /// ```
 #[derive(Debug)]
 pub struct Evaluator {

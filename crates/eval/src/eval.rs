@@ -3,14 +3,14 @@
 //! The order is fixed: `((x0*w0 + x1*w1) + x2*w2) + ... + intercept`, strictly left to right, each
 //! product and each sum rounded on its own (no fused multiply-add), the scaler as
 //! `(x - mean) / scale` before it. A logistic model then takes `1 / (1 + exp(-d))` with the
-//! portable exponential of [`super::exp`], and class 1 when `d > 0`.
+//! portable exponential of [`crate::exp`], and class 1 when `d > 0`.
 //! Rust never contracts `a * b + c` by itself, so the same source gives the same bits with and
 //! without FMA. Any vector form must keep one request an element.
 //!
 //! Nothing here allocates, panics or reads anything but its arguments.
 
-use super::exp::exp;
-use super::{Kind, Model};
+use crate::exp::exp;
+use crate::model::{Kind, Model};
 
 /// The two outputs of a prediction.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,12 +24,12 @@ pub struct Output {
 impl Output {
     /// The outputs of a logistic model.
     #[inline]
-    pub(super) fn of_decision(decision: f64) -> Output {
+    pub(crate) fn of_decision(decision: f64) -> Output {
         Output::logistic(decision, probability(decision))
     }
 
     #[inline]
-    pub(super) fn logistic(decision: f64, probability: f64) -> Output {
+    pub(crate) fn logistic(decision: f64, probability: f64) -> Output {
         Output { y: probability, second: if decision > 0.0 { 1.0 } else { 0.0 } }
     }
 }
@@ -67,13 +67,13 @@ impl Triple {
     }
 
     #[inline(always)]
-    pub(super) fn linear_decision(&self, x: [f64; 3]) -> f64 {
+    pub(crate) fn linear_decision(&self, x: [f64; 3]) -> f64 {
         let w = &self.weights;
         ((x[0] * w[0] + x[1] * w[1]) + x[2] * w[2]) + self.intercept
     }
 
     #[inline(always)]
-    pub(super) fn logistic_decision(&self, x: [f64; 3]) -> f64 {
+    pub(crate) fn logistic_decision(&self, x: [f64; 3]) -> f64 {
         self.linear_decision([
             (x[0] - self.mean[0]) / self.scale[0],
             (x[1] - self.mean[1]) / self.scale[1],
@@ -88,7 +88,7 @@ impl Triple {
 /// so callers compare the widths first.
 ///
 /// ```
-/// use factord_core::model::{Model, eval::{Triple, eval}};
+/// use factord_eval::{Model, eval::{Triple, eval}};
 ///
 /// let model = Model::linear(vec![-1.0, 0.25, 0.5], 1.0)?;
 /// let output = eval(&model, &[0.5, 0.5, 0.25]);
@@ -96,7 +96,7 @@ impl Triple {
 ///
 /// let triple = Triple::of(&model).expect("it has three features");
 /// assert_eq!(triple.linear([0.5, 0.5, 0.25]), output, "the same bits");
-/// # Ok::<(), factord_core::model::ModelError>(())
+/// # Ok::<(), factord_eval::ModelError>(())
 /// ```
 #[inline]
 pub fn eval(model: &Model, x: &[f64]) -> Output {
@@ -131,6 +131,6 @@ pub fn all_finite(x: &[f64]) -> bool {
 }
 
 #[inline(always)]
-pub(super) fn probability(decision: f64) -> f64 {
+pub(crate) fn probability(decision: f64) -> f64 {
     1.0 / (1.0 + exp(-decision))
 }
