@@ -17,6 +17,7 @@ mod life;
 mod limits;
 mod method;
 mod metrics;
+mod places;
 mod plot;
 mod routes;
 mod views;
@@ -32,11 +33,9 @@ use factord_core::sys::{sched, socket};
 use guard::{Guard, Parts};
 use handler::Shared;
 use life::Pulse;
-use limits::{
-    BIND_PATIENCE, CONNECTION_BACKLOG, CONNECTION_COUNT_MAX, HANDLER_COUNT, RESERVED_COUNT_MAX,
-    SPARE_DESCRIPTOR_COUNT,
-};
+use limits::{BIND_PATIENCE, CONNECTION_BACKLOG, HANDLER_COUNT};
 use metrics::Metrics;
+use places::Places;
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
@@ -115,7 +114,7 @@ pub fn run(config: &HttpConfig) -> Result<(), HttpError> {
         address: hidden_address,
         stop,
         supervised: config.supervised,
-        connection_count_max: connection_count_max(),
+        places: places(),
         metrics,
         direct,
         pulse,
@@ -183,13 +182,11 @@ fn leave_hot_cores(socket: &Path) {
     }
 }
 
-/// Connections that fit under the limit of descriptors, reserve and spare ones aside.
-fn connection_count_max() -> usize {
+/// The places under the limit of descriptors.
+fn places() -> Places {
     // 1,024: the usual soft limit, should the real one not be known.
     let limit = sched::raise_descriptor_limit().unwrap_or(1024);
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let left = limit.saturating_sub(SPARE_DESCRIPTOR_COUNT + RESERVED_COUNT_MAX);
-    left.clamp(1, CONNECTION_COUNT_MAX)
+    Places::under(usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 fn announce(address: SocketAddr, supervised: bool) {

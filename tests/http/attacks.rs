@@ -286,7 +286,10 @@ fn more_connections_than_descriptors_do_not_deafen_the_listener() {
         assert!(is_healthy(address));
         let crowd = open(address, 400, b"");
         let partial = open(address, 200, b"GET /info HT");
-        assert!(holds_within(RECOVERY, || is_healthy(address)), "{limit}: during");
+        // Not by one handler alone: each of them needs descriptors for the engine.
+        for round in 0..8 {
+            assert!(holds_within(RECOVERY, || is_healthy(address)), "{limit}: during, {round}");
+        }
         assert!(descriptors_of(child.id()) <= limit);
         drop((crowd, partial));
         assert!(holds_within(RECOVERY, || is_healthy(address)), "{limit}: after");

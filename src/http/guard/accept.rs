@@ -1,8 +1,6 @@
 //! Who comes in: places, the reserve for /health and /metrics, and who leaves for a newcomer.
 
-use super::super::limits::{
-    ACCEPT_PAUSE, EVICTABLE_AFTER, HEAD_DEADLINE, RESERVED_COUNT_MAX, RESERVED_HEAD_DEADLINE,
-};
+use super::super::limits::{ACCEPT_PAUSE, EVICTABLE_AFTER, HEAD_DEADLINE, RESERVED_HEAD_DEADLINE};
 use super::conn::{Conn, Phase};
 use super::refusal::Refusal;
 use super::{Guard, LISTENER_KEY};
@@ -55,8 +53,8 @@ impl Guard {
     }
 
     fn admit_connection(&mut self, stream: TcpStream, now: Instant) {
-        let full = self.public_count() >= self.connection_count_max && !self.evict_quiet(now);
-        if full && self.reserved.len() >= RESERVED_COUNT_MAX && !self.evict_reserved() {
+        let full = self.public_count() >= self.places.public && !self.evict_quiet(now);
+        if full && self.reserved.len() >= self.places.reserved && !self.evict_reserved() {
             return turn_away(&stream);
         }
         let deadline = now + if full { RESERVED_HEAD_DEADLINE } else { HEAD_DEADLINE };

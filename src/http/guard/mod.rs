@@ -21,6 +21,7 @@ use super::direct::Direct;
 use super::life::Pulse;
 use super::limits::{ANSWER_DEADLINE, HANDLER_COUNT, PUBLIC_IN_FLIGHT_MAX, STOP_DEADLINE};
 use super::metrics::Metrics;
+use super::places::Places;
 use crate::sys::epoll::{Epoll, Interest, Ready};
 use crate::sys::hidden::HiddenAddress;
 use conn::{Conn, Phase};
@@ -52,8 +53,8 @@ pub(super) struct Parts {
     pub(super) stop: UnixStream,
     /// Whether the end of standard input ends the guard too.
     pub(super) supervised: bool,
-    /// Connections served at once, those for /health and /metrics aside.
-    pub(super) connection_count_max: usize,
+    /// Connections held at once.
+    pub(super) places: Places,
     /// Where requests are counted.
     pub(super) metrics: Arc<Metrics>,
     /// The guard's own way to predictions.
@@ -72,7 +73,7 @@ pub(super) struct Guard {
     metrics: Arc<Metrics>,
     direct: Direct,
     pulse: Pulse,
-    connection_count_max: usize,
+    places: Places,
     conns: HashMap<u64, Conn>,
     links: HashMap<u64, Link>,
     idle_links: Vec<u64>,
@@ -112,7 +113,7 @@ impl Guard {
             metrics: parts.metrics,
             direct: parts.direct,
             pulse: parts.pulse,
-            connection_count_max: parts.connection_count_max,
+            places: parts.places,
             conns: HashMap::new(),
             links: HashMap::new(),
             idle_links: Vec::new(),
