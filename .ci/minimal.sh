@@ -7,9 +7,7 @@ tar -c --exclude=./target --exclude=./.git . | tar -x -C "$copy"
 cd "$copy" || exit
 # The option is not stable yet; the compiler is.
 RUSTC_BOOTSTRAP=1 cargo update --quiet -Z direct-minimal-versions
-for package in factord-eval factord-core factord-factors factord-models factord-client; do
+for package in factord-eval factord-core factord-factors factord-client; do
   cargo tree --package "$package" --depth 1 --edges normal --prefix none | tail -n +2
 done | sort -u
-CARGO_TARGET_DIR=$target cargo check --quiet --release --package factord-eval --package factord-core \
-  --package factord-factors --package factord-models --features factord-models/import \
-  --package factord-client
+CARGO_TARGET_DIR=$target cargo check --quiet --release --package factord-client

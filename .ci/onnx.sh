@@ -7,5 +7,5 @@ place="${CARGO_TARGET_DIR:-$PWD/target}/onnx"
 rm -rf "$place"
 python3 -m venv "$place/venv"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-"$place/venv/bin/python" -m pip install --quiet numpy onnx onnxruntime scikit-learn skl2onnx
+"$place/venv/bin/python" -m pip install --quiet --no-compile numpy onnx onnxruntime scikit-learn skl2onnx
 timeout 600 "$place/venv/bin/python" .ci/onnx_compare.py "$factord" "$place"

@@ -12,12 +12,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 (
   export CARGO_TARGET_DIR="$place/target"
   cd clients/python || exit
-  "$python" -m pip install --quiet .
+  # The conformance suite builds into the same folder, maybe at the same time.
+  flock "$place/lock" "$python" -m pip install --quiet --no-compile .
   cargo fmt --check
   cargo clippy --quiet --release --locked -- -D warnings
 )
 cd clients/python || exit
-"$python" -m pip install --quiet --requirement tests/requirements.txt
+"$python" -m pip install --quiet --no-compile --requirement tests/requirements.txt
 "$python" -m mypy --cache-dir="$place/mypy" tests examples python/factord
 "$python" -m mypy --cache-dir="$place/mypy" conformance
 "$python" -m mypy.stubtest factord --concise --mypy-config-file pyproject.toml

@@ -11,7 +11,7 @@ if [ ! -x "$place/venv/bin/python" ] || ! "$place/venv/bin/python" -c 'import sk
 then
   rm -rf "$place/venv"
   python3 -m venv "$place/venv"
-  PIP_DISABLE_PIP_VERSION_CHECK=1 "$place/venv/bin/python" -m pip install --quiet \
+  PIP_DISABLE_PIP_VERSION_CHECK=1 "$place/venv/bin/python" -m pip install --quiet --no-compile \
     numpy pandas pyarrow scikit-learn
 fi
 FACTORD_BINARY="$factord" "$place/venv/bin/python" .ci/train.py
