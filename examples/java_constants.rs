@@ -23,7 +23,7 @@ fn main() -> std::io::Result<()> {
 /// The whole file.
 fn constants() -> String {
     let mut text = String::from(
-        "// Generated from abi.rs, channel/message.rs and model/exp.rs of crates/core/src by\n\
+        "// Generated from abi.rs and channel/message.rs of crates/core/src and exp.rs of crates/eval/src by\n\
          // `make constants`; a test of the daemon fails when it is not fresh.\n\
          package factord;\n\n\
          /** The layout of shared memory and the messages of the control socket. */\n\

@@ -1,8 +1,9 @@
 //! `factord`: the engine's wiring, the HTTP sidecar and the command line.
 //!
-//! What a client links is in [`factord_core`]; what a quant runs is in [`factord_quant`]. The
-//! floors, from the ground: [`log`], [`sys`]; [`config`], [`measure`], [`http`]; [`control`];
-//! [`daemon`]; [`exit`]; [`tool`].
+//! What a client links is in [`factord_core`] and [`factord_eval`], and for factors in
+//! [`factord_factors`]; what a quant runs is in [`factord_quant`]. The floors, from the ground:
+//! [`log`], [`sys`]; [`config`], [`measure`], [`http`]; [`control`]; [`daemon`]; [`exit`];
+//! [`tool`].
 
 pub mod config;
 pub mod control;

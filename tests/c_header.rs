@@ -194,7 +194,7 @@ fn exponential(text: &mut String) {
 
 fn header() -> String {
     let mut text = String::from(
-        "/* Generated from abi.rs, channel/message.rs and model/exp.rs of crates/core/src by\n \
+        "/* Generated from abi.rs and channel/message.rs of crates/core/src and exp.rs of crates/eval/src by\n \
          * tests/c_header.rs, which fails when this file is stale:\n \
          * FACTORD_WRITE=1 cargo test --release --test c_header */\n\
          #ifndef FACTORD_ABI_H\n#define FACTORD_ABI_H\n\n#include <stdint.h>\n\n",

@@ -244,7 +244,7 @@ static inline double exp_core(double x)
     return scale + scale * ((low + middle) + high);
 }
 
-/* e^x for every x: the algorithm of crates/core/src/model/exp.rs. */
+/* e^x for every x: the algorithm of crates/eval/src/exp.rs. */
 static inline double exp_portable(double x)
 {
     bool near = fabs(x) < FACTORD_EXP_NORMAL;

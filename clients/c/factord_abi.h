@@ -1,4 +1,4 @@
-/* Generated from abi.rs, channel/message.rs and model/exp.rs of crates/core/src by
+/* Generated from abi.rs and channel/message.rs of crates/core/src and exp.rs of crates/eval/src by
  * tests/c_header.rs, which fails when this file is stale:
  * FACTORD_WRITE=1 cargo test --release --test c_header */
 #ifndef FACTORD_ABI_H

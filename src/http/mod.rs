@@ -3,7 +3,8 @@
 //! A front guard owns the public listener and answers single predictions itself, when it can do so
 //! at once; tiny_http serves everything else, unmodified, behind it on a Unix socket that nobody
 //! else can reach. Guard and handlers predict as ordinary clients of the engine's shared memory.
-//! Whatever happens here, the engine's worker does not notice. [`run`] is the whole interface;
+//! It may never touch another client's ring, nor run on the worker's core: whatever happens here,
+//! the engine's worker does not notice. [`run`] is the whole interface;
 //! docs/http.md lists routes, limits and metrics.
 
 mod backend;

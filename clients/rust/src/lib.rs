@@ -119,8 +119,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The code lives in `factord-core` and `factord-factors`, which the daemon uses too; no HTTP
-//! and no command-line crate is in this crate's dependency tree.
+//! The code lives in `factord-core`, `factord-eval` and `factord-factors`, which the daemon uses
+//! too; no HTTP and no command-line crate is in this crate's dependency tree.
 
 #![warn(missing_docs)]
 

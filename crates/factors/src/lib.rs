@@ -2,9 +2,9 @@
 //!
 //! [`Factors`] take the trades of one symbol in order and give a [`Row`] whenever a window closes,
 //! or on demand; a [`Book`] does so for many symbols. The code is pure: no clock, no file, no
-//! randomness, so that a file, a replay and a live feed give the same bits. It refuses nothing it
-//! is pushed: what it leaves out it counts. Once its tables have grown to what the flow needs, a
-//! trade allocates nothing. What each number means stands in `docs/factors.md`.
+//! randomness, so that a file, a replay and a live feed give the same bits. It refuses no
+//! trade: what it leaves out, it counts. Once its tables have grown to what the flow needs, a
+//! trade allocates nothing. `docs/factors.md` says what each number means.
 //!
 //! The floors, from the ground: `settings`, `times`, `panes`, `quantile`, `session`; `decimal`,
 //! `text`; `row`; `aggressor`, `orders`, `columns`; `large`; `factors`; `book`.

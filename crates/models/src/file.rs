@@ -8,15 +8,15 @@
 
 mod codec;
 mod error;
-mod format;
 mod golden;
+mod limits;
 mod validate;
 
 pub use error::{ArtifactError, ArtifactFileError};
-pub use format::{FORMAT_VERSION, MAGIC, NAME_LEN_MAX, PAYLOAD_LEN_MAX};
-#[cfg(feature = "import")]
-pub(crate) use format::{METRIC_COUNT_MAX, TEXT_LEN_MAX};
 pub use golden::Golden;
+pub use limits::{FORMAT_VERSION, MAGIC, NAME_LEN_MAX, PAYLOAD_LEN_MAX};
+#[cfg(feature = "import")]
+pub(crate) use limits::{METRIC_COUNT_MAX, TEXT_LEN_MAX};
 pub use validate::name_is_sound;
 
 use crate::{regular, whole};
@@ -251,7 +251,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 ///
 /// [`ArtifactFileError::Read`].
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ArtifactFileError> {
-    read_limited(path, format::HEADER_LEN + PAYLOAD_LEN_MAX)
+    read_limited(path, limits::HEADER_LEN + PAYLOAD_LEN_MAX)
         .map_err(|error| ArtifactFileError::Read { path: path.to_owned(), error })
 }
 

@@ -1,4 +1,4 @@
-// Generated from abi.rs, channel/message.rs and model/exp.rs of crates/core/src by
+// Generated from abi.rs and channel/message.rs of crates/core/src and exp.rs of crates/eval/src by
 // `make constants`; a test of the daemon fails when it is not fresh.
 package factord;
 

@@ -4,7 +4,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 
 /**
- * A private copy of one active model, and its evaluation in the order of crates/core/src/model/eval.rs: terms
+ * A private copy of one active model, and its evaluation in the order of crates/eval/src/eval.rs: terms
  * from left to right, the intercept last, each product and sum rounded on its own. Java never
  * fuses them by itself.
  */

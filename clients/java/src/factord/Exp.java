@@ -1,7 +1,7 @@
 package factord;
 
 /**
- * The exponential of crates/core/src/model/exp.rs: the same additions and multiplications in the same order,
+ * The exponential of crates/eval/src/exp.rs: the same additions and multiplications in the same order,
  * none of them fused, and so the same bits. No method of {@link Math} that rounds is used.
  */
 final class Exp {

@@ -9,7 +9,7 @@
 //!     52        payload: bincode's standard configuration, canonical
 //! ```
 
-use super::format::{FORMAT_VERSION, HEADER_LEN, MAGIC, PAYLOAD_LEN_MAX};
+use super::limits::{FORMAT_VERSION, HEADER_LEN, MAGIC, PAYLOAD_LEN_MAX};
 use super::{Artifact, ArtifactError, Details, Golden};
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use factord_eval::{Kind, Model};

@@ -1,6 +1,6 @@
 //! What can be wrong with an artifact, and with its file.
 
-use super::format::{FORMAT_VERSION, GOLDEN_COUNT_MAX, HEADER_LEN, NAME_LEN_MAX, PAYLOAD_LEN_MAX};
+use super::limits::{FORMAT_VERSION, GOLDEN_COUNT_MAX, HEADER_LEN, NAME_LEN_MAX, PAYLOAD_LEN_MAX};
 use factord_eval::ModelError;
 use std::io;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! Golden vectors: inputs near the training data and the exact answers they must get.
 
-use super::format::GOLDEN_COUNT_MAX;
+use super::limits::GOLDEN_COUNT_MAX;
 use super::{ArtifactError, FeatureStats};
 use factord_eval::eval::{Output, Triple, all_finite, eval};
 use factord_eval::{Kind, Model};

@@ -1,7 +1,7 @@
 //! Checks of an artifact's details. Its texts end up on terminals, in JSON and in metrics, so
 //! they are bounded and free of control characters.
 
-use super::format::{METRIC_COUNT_MAX, METRIC_DEPTH_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
+use super::limits::{METRIC_COUNT_MAX, METRIC_DEPTH_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
 use super::{ArtifactError, Details, FeatureStats, Metric, MetricValue, TargetStats};
 use std::collections::HashSet;
 
