@@ -19,3 +19,10 @@ binary() {
   cargo build --release --locked --bin factord >&2
   echo "${CARGO_TARGET_DIR:-$PWD/target}/release/factord"
 }
+
+# copy_tree FOLDER: copies the tree, without what was built, to a folder that goes when the script ends.
+copy_tree() {
+  # shellcheck disable=SC2064
+  trap "rm -r '$1'" EXIT
+  tar -c --exclude=./target --exclude=./.git . | tar -x -C "$1"
+}

@@ -3,8 +3,7 @@
 source "$(dirname "$0")/lib.sh"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}/loom"
 copy=$(mktemp -d)
-trap 'rm -r "$copy"' EXIT
-tar -c --exclude=./target --exclude=./.git . | tar -x -C "$copy"
+copy_tree "$copy"
 
 # Quicker to build; what takes its time in a test is loom itself.
 quick=(--config 'profile.release.package.factord-core.opt-level=1'

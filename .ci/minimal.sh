@@ -2,8 +2,7 @@
 source "$(dirname "$0")/lib.sh"
 target="${CARGO_TARGET_DIR:-$PWD/target}/minimal"
 copy=$(mktemp -d)
-trap 'rm -r "$copy"' EXIT
-tar -c --exclude=./target --exclude=./.git . | tar -x -C "$copy"
+copy_tree "$copy"
 cd "$copy" || exit
 # The option is not stable yet; the compiler is.
 RUSTC_BOOTSTRAP=1 cargo update --quiet -Z direct-minimal-versions

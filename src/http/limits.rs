@@ -22,8 +22,8 @@ pub(crate) const CONNECTION_COUNT_MAX: usize = 512;
 // 1,024: a storm of that size loses nobody's first packet; with more, whoever comes last would wait
 // for seconds even where a thousand are accepted in each.
 pub(crate) const CONNECTION_BACKLOG: i32 = 1024;
-/// Connections beyond those, kept for /health and /metrics; [`super::places`] says what few
-/// descriptors make of both.
+/// Connections beyond those, kept for /health and /metrics; [`super::connection_limits`] says what
+/// few descriptors make of both.
 pub(crate) const RESERVED_COUNT_MAX: usize = 64;
 /// Batch requests whose bodies and replies are held at once: 32 bodies fill 64 MiB.
 pub(crate) const BATCH_COUNT_MAX: usize = 32;

@@ -10,6 +10,7 @@
 mod backend;
 mod batch_request;
 mod cards;
+mod connection_limits;
 mod direct;
 mod features;
 mod guard;
@@ -18,7 +19,6 @@ mod life;
 mod limits;
 mod method;
 mod metrics;
-mod places;
 mod plot;
 mod routes;
 mod views;
@@ -27,6 +27,7 @@ mod wire;
 use crate::log;
 use crate::sys::{hidden, process};
 use cards::Cards;
+use connection_limits::ConnectionLimits;
 use direct::Direct;
 use factord_core::channel;
 use factord_core::counters::Observer;
@@ -36,7 +37,6 @@ use handler::Shared;
 use life::Pulse;
 use limits::{BIND_PATIENCE, CONNECTION_BACKLOG, HANDLER_COUNT};
 use metrics::Metrics;
-use places::Places;
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
@@ -115,7 +115,7 @@ pub fn run(config: &HttpConfig) -> Result<(), HttpError> {
         address: hidden_address,
         stop,
         supervised: config.supervised,
-        places: places(),
+        limits: connection_limits(),
         metrics,
         direct,
         pulse,
@@ -183,11 +183,11 @@ fn leave_hot_cores(socket: &Path) {
     }
 }
 
-/// The places under the limit of descriptors.
-fn places() -> Places {
+/// The connections that the limit of descriptors allows.
+fn connection_limits() -> ConnectionLimits {
     // 1,024: the usual soft limit, should the real one not be known.
     let limit = sched::raise_descriptor_limit().unwrap_or(1024);
-    Places::under(usize::try_from(limit).unwrap_or(usize::MAX))
+    ConnectionLimits::within(usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 fn announce(address: SocketAddr, supervised: bool) {

@@ -42,27 +42,27 @@ impl Drop for Host {
 mod state {
     use core::arch::asm;
 
-    pub(crate) type State = u32;
+    pub(super) type State = u32;
 
     /// Rounds to nearest, keeps subnormal numbers, traps nothing.
-    pub(crate) const DEFAULT: State = 0x1F80;
+    pub(super) const DEFAULT: State = 0x1F80;
     /// What is set, FTZ, rounding, masks and DAZ, and not what exceptions leave.
     const CONTROL: State = 0xFFC0;
 
     #[inline(always)]
-    pub(crate) fn is_default() -> bool {
+    pub(super) fn is_default() -> bool {
         get() & CONTROL == DEFAULT
     }
 
     #[inline(always)]
-    pub(crate) fn get() -> State {
+    pub(super) fn get() -> State {
         let mut state: State = 0;
         // SAFETY: four bytes are stored where there is room for them, and nothing else changes.
         unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut state, options(nostack, preserves_flags)) };
         state
     }
 
-    pub(crate) fn set(state: State) {
+    pub(super) fn set(state: State) {
         // SAFETY: the state is the default, which compiled code counts on, or this thread's own, so
         // that no reserved bit is set and the thread ends as its owner has set it.
         unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const state, options(nostack)) };
@@ -74,20 +74,20 @@ mod state {
 mod state {
     use core::arch::asm;
 
-    pub(crate) type State = [u64; 2];
+    pub(super) type State = [u64; 2];
 
     /// Rounds to nearest, keeps subnormal numbers, traps nothing.
-    pub(crate) const DEFAULT: State = [0, 0];
+    pub(super) const DEFAULT: State = [0, 0];
 
     #[inline(always)]
-    pub(crate) fn is_default() -> bool {
+    pub(super) fn is_default() -> bool {
         let control: u64;
         // SAFETY: every program may read this register, and nothing changes.
         unsafe { asm!("mrs {}, fpcr", out(reg) control, options(nostack, preserves_flags)) };
         control == DEFAULT[0]
     }
 
-    pub(crate) fn get() -> State {
+    pub(super) fn get() -> State {
         let (control, flags);
         // SAFETY: every program may read these registers, and nothing changes.
         unsafe {
@@ -99,7 +99,7 @@ mod state {
         [control, flags]
     }
 
-    pub(crate) fn set([control, flags]: State) {
+    pub(super) fn set([control, flags]: State) {
         // SAFETY: the state is the default, which compiled code counts on, or this thread's own, so
         // that no reserved bit is set and the thread ends as its owner has set it.
         unsafe {
@@ -111,18 +111,18 @@ mod state {
 /// None that is known here.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod state {
-    pub(crate) type State = ();
+    pub(super) type State = ();
 
-    pub(crate) const DEFAULT: State = ();
+    pub(super) const DEFAULT: State = ();
 
     #[inline(always)]
-    pub(crate) fn is_default() -> bool {
+    pub(super) fn is_default() -> bool {
         true
     }
 
-    pub(crate) fn get() -> State {}
+    pub(super) fn get() -> State {}
 
-    pub(crate) fn set((): State) {}
+    pub(super) fn set((): State) {}
 }
 
 #[cfg(all(test, any(target_arch = "x86_64", target_arch = "aarch64")))]

@@ -53,8 +53,8 @@ impl Guard {
     }
 
     fn admit_connection(&mut self, stream: TcpStream, now: Instant) {
-        let full = self.public_count() >= self.places.public && !self.evict_quiet(now);
-        if full && self.reserved.len() >= self.places.reserved && !self.evict_reserved() {
+        let full = self.public_count() >= self.limits.public && !self.evict_quiet(now);
+        if full && self.reserved.len() >= self.limits.reserved && !self.evict_reserved() {
             return turn_away(&stream);
         }
         let deadline = now + if full { RESERVED_HEAD_DEADLINE } else { HEAD_DEADLINE };

@@ -75,7 +75,7 @@ impl Guard {
     /// Finds room for a request whose head is whole.
     fn admit_request(&mut self, key: u64, head: Head, now: Instant) {
         let traffic = head.traffic();
-        let has_place = self.public_count() < self.places.public;
+        let has_place = self.public_count() < self.limits.public;
         let batch_has_place = self.batch_count < BATCH_COUNT_MAX;
         let Some(conn) = self.conns.get_mut(&key) else { return };
         if conn.reserved && traffic != Traffic::Monitor {

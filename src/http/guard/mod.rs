@@ -17,11 +17,11 @@ mod refusal;
 #[cfg(test)]
 mod stall_tests;
 
+use super::connection_limits::ConnectionLimits;
 use super::direct::Direct;
 use super::life::Pulse;
 use super::limits::{ANSWER_DEADLINE, HANDLER_COUNT, PUBLIC_IN_FLIGHT_MAX, STOP_DEADLINE};
 use super::metrics::Metrics;
-use super::places::Places;
 use crate::sys::epoll::{Epoll, Interest, Ready};
 use crate::sys::hidden::HiddenAddress;
 use conn::{Conn, Phase};
@@ -54,7 +54,7 @@ pub(super) struct Parts {
     /// Whether the end of standard input ends the guard too.
     pub(super) supervised: bool,
     /// Connections held at once.
-    pub(super) places: Places,
+    pub(super) limits: ConnectionLimits,
     /// Where requests are counted.
     pub(super) metrics: Arc<Metrics>,
     /// The guard's own way to predictions.
@@ -73,7 +73,7 @@ pub(super) struct Guard {
     metrics: Arc<Metrics>,
     direct: Direct,
     pulse: Pulse,
-    places: Places,
+    limits: ConnectionLimits,
     conns: HashMap<u64, Conn>,
     links: HashMap<u64, Link>,
     idle_links: Vec<u64>,
@@ -113,7 +113,7 @@ impl Guard {
             metrics: parts.metrics,
             direct: parts.direct,
             pulse: parts.pulse,
-            places: parts.places,
+            limits: parts.limits,
             conns: HashMap::new(),
             links: HashMap::new(),
             idle_links: Vec::new(),

@@ -1,11 +1,11 @@
 //! The guard in front of handlers that never answer.
 
 use super::super::cards::Cards;
+use super::super::connection_limits::ConnectionLimits;
 use super::super::direct::Direct;
 use super::super::handler::Shared;
 use super::super::life::Pulse;
 use super::super::metrics::Metrics;
-use super::super::places::Places;
 use super::{Guard, Parts};
 use crate::sys::hidden;
 use std::io::{Read, Write};
@@ -65,7 +65,7 @@ fn handlers_that_never_answer_keep_their_places_and_health_is_told_in_time() {
         address,
         stop,
         supervised: false,
-        places: Places { public: 64, reserved: 64 },
+        limits: ConnectionLimits { public: 64, reserved: 64 },
         metrics,
         direct: Direct::start(&shared).unwrap(),
         pulse: Pulse::start(false).unwrap(),
