@@ -1,9 +1,11 @@
 //! The attach handshake and the control verbs: messages of both sides, and the client's half.
 //!
 //! ```text
-//! client -> HELLO      magic 1 abi feature_count slot_count nonce name[32]
+//! client -> HELLO      magic 1 abi feature_count slot_count nonce name[32] output_count class
 //! daemon -> WELCOME    magic 2 abi layout_hash epoch client_id feature_count slot_count nonce
-//!                      + STATUS, MODELS (read-only), REQ and RESP (writable)
+//!                        output_count class rights
+//!                      + STATUS (read-only), REQ and RESP (writable) and, for those who may
+//!                        evaluate locally, MODELS (read-only)
 //!        or REFUSED    magic 5 abi code a b
 //! client -> MAPPED     magic 3
 //! daemon -> READY      magic 4
@@ -11,20 +13,22 @@
 //! daemon -> REPLY      magic 7 abi code + a sealed memory file with the text or bytes
 //! ```
 //!
-//! Every message is 32 little-endian words. An observer (`slot_count` 0) gets only STATUS, and no
-//! MAPPED or READY follows. The socket path is found by the same rule on both sides.
+//! Every message is 32 little-endian words. An observer (`slot_count` 0) gets STATUS and, if it
+//! may, CHANNELS; no MAPPED or READY follows. The socket path is found by the same rule on both sides.
 
 mod attempt;
 mod command;
 mod connection;
 mod message;
 mod regions;
+mod shape;
 
 pub use attempt::{Attempt, Channel, attach, attach_within};
 pub use command::{fetch_artifact, observe, reload};
 pub use connection::told;
 pub use connection::{Connection, trust_daemon_user};
 pub use message::{MESSAGE_LEN, MESSAGE_WORDS, Message, NAME_LEN, Refusal, Verb, Welcome};
+pub use shape::Shape;
 
 use crate::region::OpenError;
 use crate::sys::sched;

@@ -24,25 +24,26 @@
 mod answer;
 mod attachment;
 mod batch;
+mod images;
 mod local;
 mod names;
 mod watch;
 
-pub use answer::{Answer, AttachOptions, PredictError, Prediction};
+pub use answer::{Answer, AttachOptions, PinError, PredictError, Prediction};
 pub use batch::Batch;
 pub use factord_eval::{Kind, KindCode};
 
-use crate::abi::request;
-use crate::channel::{self, Attempt, Refusal};
-use crate::counters::Unsettled;
+use crate::abi::{self, request};
+use crate::channel::{self, Attempt, Shape};
+use crate::counters::{Unsettled, fingerprint};
 use crate::idle::{Idle, IdleStrategy};
 use crate::ring::Geometry;
 use crate::sys::clock;
 use answer::answer;
-use attachment::Attachment;
+use attachment::{Attachment, Taken};
 use core::cell::RefCell;
 use core::time::Duration;
-use names::{NOT_SERVED, Names};
+use names::Names;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use watch::{Beat, RETRY_NS};
@@ -70,6 +71,7 @@ pub struct Client {
     options: AttachOptions,
     path: PathBuf,
     geometry: Geometry,
+    shape: Shape,
     attachment: Attachment,
     /// Its cell keeps the client to one thread at a time.
     names: RefCell<Names>,
@@ -84,6 +86,9 @@ pub struct Client {
     empty_looks: u32,
     clock_mask: u32,
     beat: Beat,
+    /// The heartbeat at the last local call, and the local calls since it moved.
+    local_beat: u64,
+    still_calls: u32,
     /// The way back to an engine.
     attempt: Option<Attempt>,
     retry_at_ns: u64,
@@ -111,24 +116,26 @@ impl Client {
     /// ```
     pub fn attach(options: &AttachOptions) -> Result<Client, AttachError> {
         let path = channel::socket_path(options.socket.as_deref());
-        let geometry = Geometry::new(options.feature_count, options.slot_count).ok_or(
-            AttachError::Refused(Refusal::Geometry {
-                feature_count: options.feature_count as u64,
-                slot_count: options.slot_count as u64,
-            }),
-        )?;
+        let count = |number: usize| number as u64;
+        let shape = Shape::of_greeting(
+            count(options.feature_count),
+            count(options.slot_count),
+            count(options.output_count),
+            if options.heavy { abi::class::HEAVY } else { abi::class::LIGHT },
+        )
+        .map_err(AttachError::Refused)?;
         let AttachOptions { daemon_uid, name, wait, .. } = options;
-        let channel = channel::attach_within(&path, *daemon_uid, geometry, name, *wait)?;
+        let channel = channel::attach_within(&path, *daemon_uid, shape, name, *wait)?;
+        let geometry = shape.geometry;
         let attachment = Attachment::new(channel, geometry);
-        let table = attachment.table().map_err(|Unsettled| AttachError::Unsettled)?;
-        let mut names = Names::new();
-        names.enter(table);
+        attachment.table().map_err(|Unsettled| AttachError::Unsettled)?;
         Ok(Client {
             options: options.clone(),
             path,
             geometry,
+            shape,
             attachment,
-            names: RefCell::new(names),
+            names: RefCell::new(Names::new()),
             connected: true,
             base: 0,
             early: VecDeque::with_capacity(geometry.slot_count()),
@@ -137,6 +144,8 @@ impl Client {
             empty_looks: 0,
             clock_mask: clock_mask(options.idle),
             beat: Beat::new(clock::monotonic_ns()),
+            local_beat: 0,
+            still_calls: 0,
             attempt: None,
             retry_at_ns: 0,
             retry_pause_ns: RETRY_NS.start,
@@ -155,15 +164,25 @@ impl Client {
     /// [`PredictError`]; after the deadline `Deadline` or, when the engine is gone, `NotConnected`.
     #[inline(always)]
     pub fn predict(&mut self, model: u16, x: &[f64], deadline: Duration) -> Answer {
+        self.predict_keyed(model, 0, x, deadline)
+    }
+
+    /// The same for a unit: see [`Client::submit_keyed`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::predict`].
+    #[inline(always)]
+    pub fn predict_keyed(&mut self, model: u16, key: u64, x: &[f64], deadline: Duration) -> Answer {
         if !self.connected || !self.has_room() {
-            return self.predict_late(model, x, deadline);
+            return self.predict_late(model, key, x, deadline);
         }
-        let ticket = self.submit(model, x)?;
+        let ticket = self.submit_keyed(model, key, x)?;
         // With nothing else under way the next answer is this one's and needs no sorting.
         if self.attachment.in_flight() == 1 {
             for _ in 0..QUICK_LOOKS {
-                if let Some((_, response, echo)) = self.attachment.pop() {
-                    return answer(&response, echo);
+                if let Some(taken) = self.attachment.pop() {
+                    return self.accept(&taken);
                 }
                 core::hint::spin_loop();
             }
@@ -173,11 +192,11 @@ impl Client {
 
     /// Waits for room in the ring, then predicts.
     #[cold]
-    fn predict_late(&mut self, model: u16, x: &[f64], deadline: Duration) -> Answer {
+    fn predict_late(&mut self, model: u16, key: u64, x: &[f64], deadline: Duration) -> Answer {
         let end_ns = clock::end_of(deadline);
         let mut idle = Idle::new(self.options.idle);
         loop {
-            match self.submit(model, x) {
+            match self.submit_keyed(model, key, x) {
                 Ok(ticket) => {
                     let left_ns = end_ns.saturating_sub(clock::monotonic_ns());
                     return self.wait_for(ticket, Duration::from_nanos(left_ns));
@@ -243,14 +262,26 @@ impl Client {
     /// gone.
     #[inline(always)]
     pub fn submit(&mut self, model: u16, x: &[f64]) -> Result<u64, PredictError> {
+        self.submit_keyed(model, 0, x)
+    }
+
+    /// The same for a unit, such as a symbol, an order or a strategy: all requests of one `key` go
+    /// to the same arm of a divided name, and outcomes are joined by it. 0 is no unit; the features
+    /// choose the arm then.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::submit`].
+    #[inline(always)]
+    pub fn submit_keyed(&mut self, model: u16, key: u64, x: &[f64]) -> Result<u64, PredictError> {
         if x.len() != self.geometry.feature_count() {
             return Err(PredictError::WidthMismatch);
         }
         if !self.connected || !self.has_room() {
             self.make_way()?;
         }
-        let meta = self.meta(model);
-        Ok(self.base + self.attachment.push(meta, x))
+        let meta = self.meta_of(model) | self.flags;
+        Ok(self.base + self.attachment.push(model, meta, key, x))
     }
 
     /// Makes a request possible: by reattaching, and by dropping answers that nobody waits for.
@@ -269,35 +300,32 @@ impl Client {
         if self.connected { Ok(()) } else { Err(PredictError::NotConnected) }
     }
 
-    /// The first word of a request for a model with the client's number.
+    /// What a request for a model with the client's number carries, without flags.
     #[inline(always)]
-    fn meta(&mut self, model: u16) -> u64 {
-        u64::from(self.engine_number(model)) | self.flags
-    }
-
-    /// The engine's number for a model with the client's number.
-    #[inline(always)]
-    fn engine_number(&mut self, model: u16) -> u16 {
-        match self.names.get_mut().engine(model) {
-            NOT_SERVED => self.look_up_again(model),
-            number => number,
+    fn meta_of(&mut self, model: u16) -> u64 {
+        match self.names.get_mut().meta(model, self.attachment.names_sequence()) {
+            Some(meta) => meta,
+            None => self.names.get_mut().look_up(model, self.attachment.observer()),
         }
     }
 
-    /// Reads the model table again if it has changed: a reload may have brought the model back.
-    #[cold]
-    fn look_up_again(&mut self, model: u16) -> u16 {
-        self.enter_models();
-        self.names.get_mut().engine(model)
+    /// The outcome of a request whose answer was taken.
+    #[inline(always)]
+    fn accept(&mut self, taken: &Taken) -> Answer {
+        let answer = answer(&taken.response, taken.echo, taken.epoch);
+        if self.names.get_mut().are_pinned() {
+            return self.accept_pinned(taken.number, answer);
+        }
+        answer
     }
 
-    /// Reads the model table again if it has changed since.
-    #[inline]
-    fn enter_models(&self) {
-        if !self.names.borrow().are_of(self.attachment.models_sequence())
-            && let Some(table) = self.attachment.table_now()
-        {
-            self.names.borrow_mut().enter(table);
+    #[cold]
+    fn accept_pinned(&mut self, number: u16, answer: Answer) -> Answer {
+        match answer {
+            Ok(prediction) if !self.names.get_mut().accepts(number, prediction.fingerprint) => {
+                Err(PredictError::OtherVersion)
+            }
+            other => other,
         }
     }
 
@@ -333,13 +361,13 @@ impl Client {
     fn take_next(&mut self) -> Option<(u64, Answer)> {
         // NB: a daemon that lies may answer what nobody has asked yet.
         while self.attachment.in_flight() > 0 {
-            let (position, response, echo) = self.attachment.pop()?;
-            let ticket = self.base + position;
+            let taken = self.attachment.pop()?;
+            let ticket = self.base + taken.position;
             if self.abandoned.front() == Some(&ticket) {
                 self.abandoned.pop_front();
                 continue;
             }
-            return Some((ticket, answer(&response, echo)));
+            return Some((ticket, self.accept(&taken)));
         }
         None
     }
@@ -347,25 +375,55 @@ impl Client {
     /// The daemon's model table as it is now, with the client's own numbers as ids; empty when the
     /// daemon died in the middle of an update, until the next engine is there.
     ///
-    /// A number belongs to a name for the client's life: a restart may change the engine's numbers,
-    /// but not the client's. `regression` is 0 and `classification` 1; the others follow in the
+    /// A number is a handle: it belongs to a name for the client's life, and stays valid over
+    /// reloads and restarts. `regression` is 0 and `classification` 1; the others follow in the
     /// order in which they are first seen.
     pub fn models(&self) -> Vec<ModelRow> {
         let Ok(table) = self.attachment.table() else { return Vec::new() };
-        self.names.borrow_mut().enter(table)
+        let mut names = self.names.borrow_mut();
+        let numbered = |row: ModelRow| {
+            let id = names.number(&row.name, None)?;
+            Some(ModelRow { id, ..row })
+        };
+        table.rows.into_iter().filter_map(numbered).collect()
     }
 
-    /// The client's number for a model by name; `None` when the engine does not serve it now. Costs
-    /// one load and one comparison per name, and reads the table only when it has changed.
+    /// The client's number for a model by name; `None` when the engine does not serve it now, or
+    /// when all 65,535 numbers are given. Costs one load and one comparison per name, and reads the
+    /// table only when it has changed.
     #[inline]
     pub fn number(&self, name: &str) -> Option<u16> {
-        self.enter_models();
-        self.names.borrow().find(name)
+        let mut names = self.names.borrow_mut();
+        let sequence = self.attachment.names_sequence();
+        let observer = self.attachment.observer();
+        let is_served = |meta: u64| meta & request::MODEL_MASK != request::MODEL_NONE;
+        if let Some(number) = names.known(name) {
+            let meta = names.meta(number, sequence);
+            let meta = meta.unwrap_or_else(|| names.look_up(number, observer));
+            return is_served(meta).then_some(number);
+        }
+        observer.find(name).ok()??;
+        names.number(name, None)
     }
 
-    /// Changes whenever the model table does; costs one load.
-    pub fn models_sequence(&self) -> u64 {
-        self.attachment.models_sequence()
+    /// A number for a name that only one artifact may answer: where another one serves the name,
+    /// requests fail with [`PredictError::OtherVersion`].
+    ///
+    /// # Errors
+    ///
+    /// [`PinError`].
+    pub fn pin(&self, name: &str, sha256: &[u8; 32]) -> Result<u16, PinError> {
+        let row = self.attachment.observer().find(name).ok().flatten();
+        if row.ok_or(PinError::NotServed)?.arm_count > 1 {
+            return Err(PinError::Divided);
+        }
+        let pin = Some(fingerprint(sha256));
+        self.names.borrow_mut().number(name, pin).ok_or(PinError::TooManyNames)
+    }
+
+    /// Changes when names come or go; costs one load.
+    pub fn names_sequence(&self) -> u64 {
+        self.attachment.names_sequence()
     }
 
     /// The row of one model by name.
@@ -376,6 +434,24 @@ impl Client {
     /// The epoch of the engine this channel is attached to.
     pub fn epoch(&self) -> u64 {
         self.attachment.epoch()
+    }
+
+    /// Requests whose answers were not taken yet.
+    pub fn in_flight(&self) -> usize {
+        self.attachment.in_flight()
+    }
+
+    /// The CPUs that the daemon's workers are pinned to, in their order; a client that spins on one
+    /// of them takes turns with the worker.
+    pub fn worker_cores(&self) -> Vec<Option<usize>> {
+        self.attachment.observer().worker_cores()
+    }
+
+    /// Nanoseconds between two time stamps of answers, or from `earlier` to `later` of any two
+    /// readings of the time stamp counter; `None` before the daemon knows its rate.
+    pub fn ticks_to_ns(&self, earlier: u64, later: u64) -> Option<f64> {
+        let hz = self.attachment.observer().tsc_hz()?;
+        Some(later.wrapping_sub(earlier) as i64 as f64 * 1e9 / hz as f64)
     }
 
     /// Features of every request of this channel.

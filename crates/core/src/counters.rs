@@ -10,6 +10,7 @@ mod snapshot;
 pub use observer::Observer;
 pub use snapshot::{
     Histogram, LocalCounters, ModelRow, ModelTable, Snapshot, State, Unsettled, WorkerCounters,
+    fingerprint,
 };
 
 use crate::abi::{self, status_region as at};
@@ -82,29 +83,48 @@ impl StatusWriter {
         get(self.word(at::WORKERS + worker * at::WORKER_WORDS + at::TURN_COUNT))
     }
 
+    /// Says which version of the program writes here; at most 32 bytes are kept.
+    pub fn write_version(&self, version: &str) {
+        let mut bytes = [0; at::PROGRAM_VERSION_LEN];
+        let len = version.len().min(bytes.len());
+        bytes[..len].copy_from_slice(&version.as_bytes()[..len]);
+        for (index, word) in bytes.as_chunks::<8>().0.iter().enumerate() {
+            set(self.word(at::PROGRAM_VERSION + index), u64::from_le_bytes(*word));
+        }
+    }
+
     /// Adds one to a word that the control thread owns.
     pub fn count(&self, index: usize) {
         add(self.word(index), 1);
     }
 
-    /// Replaces all model rows; readers that look meanwhile retry.
-    pub fn write_models(&self, rows: &[ModelRow]) {
-        let sequence = get(self.word(at::MODELS_SEQUENCE));
-        set(self.word(at::MODELS_SEQUENCE), sequence.wrapping_add(1));
-        // SYNC(status.models): pairs with the Acquire fence in `Observer::table_now`; the odd
-        // sequence is seen before any word of the rows changes.
+    /// Writes the row at `number`, or clears it; readers that look meanwhile retry.
+    pub fn write_row(&self, number: u16, row: Option<&ModelRow>) {
+        let start = at::ROWS + usize::from(number) * at::ROW_WORDS;
+        // An engine that died in here left an odd number.
+        let sequence = get(self.word(start + at::ROW_SEQUENCE)) | 1;
+        set(self.word(start + at::ROW_SEQUENCE), sequence);
+        // SYNC(status.row): pairs with the Acquire fence in `Observer::row_now`; the odd sequence
+        // is seen before any word of the row changes.
         fence(Ordering::Release);
-        for id in 0..abi::MODEL_COUNT_MAX {
-            let row = rows.iter().find(|row| usize::from(row.id) == id);
-            let start = at::ROWS + id * at::ROW_WORDS;
-            for (offset, word) in row.map_or([0; at::ROW_WORDS], row_words).into_iter().enumerate()
-            {
-                set(self.word(start + offset), word);
-            }
+        let words = row.map_or([0; at::ROW_WORDS], row_words);
+        for (offset, word) in words.into_iter().enumerate().skip(at::ROW_SEQUENCE + 1) {
+            set(self.word(start + offset), word);
         }
-        // SYNC(status.rows): pairs with the Acquire load in `Observer::table_now`; publishes
+        // SYNC(status.rows): pairs with the Acquire fence in `Observer::row_now`; publishes the
+        // row.
+        let sequence = sequence.wrapping_add(1);
+        self.word(start + at::ROW_SEQUENCE).store(sequence, Ordering::Release);
+        let count = self.word(at::ROW_COUNT);
+        set(count, get(count).max(u64::from(number) + 1));
+    }
+
+    /// Tells readers that names came or went: the rows have been written.
+    pub fn names_changed(&self) {
+        let word = self.word(at::NAMES_SEQUENCE);
+        // SYNC(status.names): pairs with the Acquire fence in `Observer::names_sequence`; publishes
         // the rows.
-        self.word(at::MODELS_SEQUENCE).store(sequence.wrapping_add(2), Ordering::Release);
+        word.store(get(word).wrapping_add(1), Ordering::Release);
     }
 }
 
@@ -116,10 +136,16 @@ fn row_words(row: &ModelRow) -> [u64; at::ROW_WORDS] {
     for (word, bytes) in words[at::ROW_NAME..].iter_mut().zip(name.as_chunks::<8>().0) {
         *word = u64::from_le_bytes(*bytes);
     }
-    words[at::ROW_SHAPE] = u64::from(row.kind.0) | (row.width as u64) << 32;
-    words[at::ROW_GENERATION] = row.generation.into();
+    words[at::ROW_SHAPE] = abi::shape(row.kind.0, row.width as u16, row.output_count as u16);
+    words[at::ROW_SERVED] =
+        u64::from(row.generation) | u64::from(row.arm_count) << 32 | u64::from(row.class) << 48;
+    words[at::ROW_COST_NS] = row.cost_ns;
     for (word, bytes) in words[at::ROW_SHA256..].iter_mut().zip(row.sha256.as_chunks::<8>().0) {
         *word = u64::from_le_bytes(*bytes);
     }
+    words[at::ROW_ARM_FINGERPRINTS..][..row.arm_fingerprints.len()]
+        .copy_from_slice(&row.arm_fingerprints);
+    words[at::ROW_SPLIT] = row.split;
+    words[at::ROW_CHECK] = row.check.into();
     words
 }

@@ -1,6 +1,6 @@
-//! The models of an engine: the [`cell`] through which the worker gets them, and the region
-//! ([`shared`]) in which clients see them. What a model is, and what it makes of features, is
+//! The models of an engine as clients see them: the MODELS region ([`shared`]), and an [`image`]
+//! for what does not fit there. What a model is, and what it makes of features, is
 //! [`factord_eval`]'s.
 
-pub mod cell;
+pub mod image;
 pub mod shared;

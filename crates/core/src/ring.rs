@@ -9,6 +9,9 @@
 //! If the client may push (fewer requests in flight than slots), nothing the daemon does can make
 //! the ring full; if an answer is there, nothing the client does can take it away.
 //!
+//! Response slots of a channel whose clients ask for more than two outputs have further lines; the
+//! words beyond what a model gives are 0.
+//!
 //! The rings are generic over the memory they run on: a mapped region, or a plain vector in tests
 //! and under loom. Ends never panic: memory that is too short behaves like an empty ring.
 //!
@@ -32,21 +35,21 @@
 //! let mut requests = RequestProducer::new(&req, geometry);
 //! let mut answers = ResponseConsumer::new(&resp, geometry);
 //! // ... and the worker's.
-//! let mut taken = RequestConsumer::new(&req, geometry);
-//! let mut responses = ResponseProducer::new(&resp, geometry);
+//! let mut taken = RequestConsumer::new(&req, geometry, 1);
+//! let mut responses = ResponseProducer::new(&resp, geometry, 1);
 //!
-//! let position = requests.push(0, &[0.5, 0.2, 0.3]);
+//! let position = requests.push(0, 0, &[0.5, 0.2, 0.3]);
 //! assert_eq!(answers.pop(), None);
 //!
 //! assert_eq!(taken.look(), Look::Ready);
 //! let mut x = [0.0; 3];
-//! let meta = taken.read(&mut x);
+//! let (meta, key) = taken.read(&mut x);
 //! responses.push(taken.position(), &Response {
 //!     y: x.iter().sum::<f64>().to_bits(),
 //!     second: 0,
 //!     verdict: abi::verdict(abi::status::OK, 0, 1),
-//!     echo: abi::echo(taken.position(), meta, x.iter().map(|x| x.to_bits())),
-//!     epoch: 42,
+//!     echo: abi::echo(taken.position(), meta, key, x.iter().map(|x| x.to_bits())),
+//!     fingerprint: 42,
 //!     t_received: 0,
 //!     t_done: 0,
 //! });
@@ -62,7 +65,7 @@ mod request;
 mod response;
 
 pub use request::{Look, RequestConsumer, RequestProducer};
-pub use response::{Response, ResponseConsumer, ResponseProducer};
+pub use response::{Response, ResponseConsumer, ResponseProducer, begin_epoch};
 
 use crate::abi;
 use crate::sync::Line;
@@ -72,7 +75,11 @@ use crate::sync::Line;
 pub struct Geometry {
     feature_count: usize,
     slot_count: usize,
+    output_count: usize,
 }
+
+/// Outputs unless asked otherwise: as many as fit the first line of a response.
+const OUTPUT_COUNT: usize = 2;
 
 impl Geometry {
     /// Checks a shape: `feature_count` 1 to 1,024, `slot_count` a power of two up to 4,096, and
@@ -90,7 +97,16 @@ impl Geometry {
             && slot_count.is_power_of_two()
             && slot_count <= abi::SLOT_COUNT_MAX
             && abi::req_lines(feature_count, slot_count) * abi::LINE_LEN <= abi::REGION_LEN_MAX;
-        valid.then_some(Geometry { feature_count, slot_count })
+        valid.then_some(Geometry { feature_count, slot_count, output_count: OUTPUT_COUNT })
+    }
+
+    /// The same with room for `output_count` outputs, 2 to 64; `None` for other numbers, and when
+    /// the region would be beyond 8 MiB.
+    pub fn with_outputs(self, output_count: usize) -> Option<Geometry> {
+        let valid = (OUTPUT_COUNT..=abi::OUTPUT_COUNT_MAX).contains(&output_count)
+            && abi::resp_lines(output_count, self.slot_count) * abi::LINE_LEN
+                <= abi::REGION_LEN_MAX;
+        valid.then_some(Geometry { output_count, ..self })
     }
 
     /// Features of each request.
@@ -103,6 +119,11 @@ impl Geometry {
         self.slot_count
     }
 
+    /// Outputs that a response has room for.
+    pub fn output_count(self) -> usize {
+        self.output_count
+    }
+
     /// Lines of the request region.
     pub fn req_lines(self) -> usize {
         abi::req_lines(self.feature_count, self.slot_count)
@@ -110,7 +131,7 @@ impl Geometry {
 
     /// Lines of the response region.
     pub fn resp_lines(self) -> usize {
-        abi::resp_lines(self.slot_count)
+        abi::resp_lines(self.output_count, self.slot_count)
     }
 
     fn mask(self) -> u64 {
@@ -127,10 +148,10 @@ fn slot(lines: &[Line], index: u64, stride: usize) -> Option<&[Line]> {
     if slot.is_empty() { None } else { Some(slot) }
 }
 
-/// The one line of a response slot; `None` as for [`slot`].
+/// The first line of a position's slot.
 #[inline(always)]
-fn response_line(lines: &[Line], position: u64, mask: u64) -> Option<&Line> {
-    lines.get(abi::RING_HEADER_LINES + (position & mask) as usize)
+fn first_line(position: u64, mask: u64, stride: usize) -> usize {
+    abi::RING_HEADER_LINES + (position & mask) as usize * stride
 }
 
 #[cfg(all(test, loom))]

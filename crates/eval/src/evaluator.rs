@@ -1,6 +1,6 @@
-//! A model made ready for requests: its parameters in the form that evaluates fastest, and the
-//! generation that every answer names. The worker and a client's local prediction share it,
-//! so that a ring and a client's own process give the same bits and the same refusals.
+//! A model made ready for requests: its parameters in the form that evaluates fastest. The worker
+//! and a client's local prediction share it, so that a ring and a client's own process give the
+//! same bits and the same refusals.
 
 use crate::eval::{Output, Triple, all_finite, eval};
 use crate::model::{Kind, Model};
@@ -17,22 +17,20 @@ pub struct Evaluation {
     pub second: u64,
     /// A code of [`crate::status`].
     pub status: u16,
-    /// The generation that answered; 0 when there is no such model.
-    pub generation: u32,
 }
 
 impl Evaluation {
     /// One that gives a prediction.
     #[inline]
-    pub fn prediction(output: Output, generation: u32) -> Evaluation {
+    pub fn prediction(output: Output) -> Evaluation {
         let (y, second) = (output.y.to_bits(), output.second.to_bits());
-        Evaluation { y, second, status: status::OK, generation }
+        Evaluation { y, second, status: status::OK }
     }
 
     /// One that gives none.
     #[inline]
-    pub fn refusal(status: u16, generation: u32) -> Evaluation {
-        Evaluation { y: f64::NAN.to_bits(), second: f64::NAN.to_bits(), status, generation }
+    pub fn refusal(status: u16) -> Evaluation {
+        Evaluation { y: f64::NAN.to_bits(), second: f64::NAN.to_bits(), status }
     }
 }
 
@@ -42,16 +40,16 @@ fn finite_logistic(triple: &Triple, x: [f64; 3]) -> Option<Output> {
     decision.is_finite().then(|| Output::of_decision(decision))
 }
 
-/// A model of one generation, ready to evaluate.
+/// A model, ready to evaluate.
 ///
 /// ```
 /// use factord_eval::{Model, evaluator::Evaluator, status};
 ///
 /// let model = Model::linear(vec![-1.0, 0.0, 0.0], 1.0)?;
-/// let evaluator = Evaluator::new(7, &model);
+/// let evaluator = Evaluator::new(&model);
 ///
 /// let evaluation = evaluator.evaluate(&[0.25, 0.2, 0.3]);
-/// assert_eq!((evaluation.status, evaluation.generation), (status::OK, 7));
+/// assert_eq!(evaluation.status, status::OK);
 /// assert_eq!(f64::from_bits(evaluation.y), 0.75);
 ///
 /// // A request is refused, never answered with NaN or infinity.
@@ -60,8 +58,8 @@ fn finite_logistic(triple: &Triple, x: [f64; 3]) -> Option<Output> {
 /// # Ok::<(), factord_eval::ModelError>(())
 /// ```
 #[derive(Debug)]
+#[repr(transparent)]
 pub struct Evaluator {
-    generation: u32,
     form: Form,
 }
 
@@ -69,32 +67,27 @@ pub struct Evaluator {
 enum Form {
     Linear(Triple),
     Logistic(Triple),
-    Wide(Model),
+    Wide(Box<Model>),
 }
 
 impl Evaluator {
     /// Copies the parameters of a model.
-    pub fn new(generation: u32, model: &Model) -> Evaluator {
+    pub fn new(model: &Model) -> Evaluator {
         let form = match (Triple::of(model), model.kind()) {
             (Some(triple), Kind::Linear) => Form::Linear(triple),
             (Some(triple), Kind::Logistic) => Form::Logistic(triple),
-            (None, _) => Form::Wide(model.clone()),
+            (None, _) => Form::Wide(Box::new(model.clone())),
         };
-        Evaluator { generation, form }
-    }
-
-    /// The generation that its answers name.
-    pub fn generation(&self) -> u32 {
-        self.generation
+        Evaluator { form }
     }
 
     /// Evaluates a request of three features.
     #[inline]
     pub fn evaluate_triple(&self, x: [f64; 3]) -> Evaluation {
         match &self.form {
-            Form::Linear(triple) => self.accept_linear(triple.linear_decision(x)),
-            Form::Logistic(triple) => self.evaluate_logistic(triple, x),
-            Form::Wide(_) => Evaluation::refusal(status::WIDTH_MISMATCH, self.generation),
+            Form::Linear(triple) => accept_linear(triple.linear_decision(x)),
+            Form::Logistic(triple) => evaluate_logistic(triple, x),
+            Form::Wide(_) => Evaluation::refusal(status::WIDTH_MISMATCH),
         }
     }
 
@@ -140,18 +133,16 @@ impl Evaluator {
         match &self.form {
             Form::Linear(triple) => {
                 let (decision, _) = simd::eval(level, Kind::Linear, triple, x);
-                decision.map(|decision| self.accept_linear(decision))
+                decision.map(accept_linear)
             }
             Form::Logistic(triple) => {
                 let (decision, y) = simd::eval(level, Kind::Logistic, triple, x);
                 core::array::from_fn(|at| {
                     let x = [x[0][at], x[1][at], x[2][at]];
-                    self.accept_logistic(&x, decision[at], Output::logistic(decision[at], y[at]))
+                    accept_logistic(&x, decision[at], Output::logistic(decision[at], y[at]))
                 })
             }
-            Form::Wide(_) => {
-                [Evaluation::refusal(status::WIDTH_MISMATCH, self.generation); VECTOR_LEN]
-            }
+            Form::Wide(_) => [Evaluation::refusal(status::WIDTH_MISMATCH); VECTOR_LEN],
         }
     }
 
@@ -164,54 +155,49 @@ impl Evaluator {
         }
     }
 
-    // Out of line, so that a caller of the linear form stays small.
-    #[inline(never)]
-    fn evaluate_logistic(&self, triple: &Triple, x: [f64; 3]) -> Evaluation {
-        let decision = triple.logistic_decision(x);
-        self.accept_logistic(&x, decision, Output::of_decision(decision))
-    }
-
     // Out of line, so that three features do not pay for the loops.
     #[inline(never)]
     fn evaluate_wide(&self, x: &[f64]) -> Evaluation {
         let Form::Wide(model) = &self.form else {
-            return Evaluation::refusal(status::WIDTH_MISMATCH, self.generation);
+            return Evaluation::refusal(status::WIDTH_MISMATCH);
         };
         if model.width() != x.len() {
-            return Evaluation::refusal(status::WIDTH_MISMATCH, self.generation);
+            return Evaluation::refusal(status::WIDTH_MISMATCH);
         }
         let output = eval(model, x);
         if all_finite(x) && output.y.is_finite() {
-            self.accept(output)
+            Evaluation::prediction(output)
         } else {
-            Evaluation::refusal(status::BAD_INPUT, self.generation)
+            Evaluation::refusal(status::BAD_INPUT)
         }
     }
+}
 
-    /// A feature that is not finite makes a linear sum infinite or NaN, whatever its weight, so one
-    /// comparison is enough.
-    #[inline]
-    fn accept_linear(&self, decision: f64) -> Evaluation {
-        if decision.is_finite() {
-            self.accept(Output { y: decision, second: 0.0 })
-        } else {
-            Evaluation::refusal(status::BAD_INPUT, self.generation)
-        }
+// Out of line, so that a caller of the linear form stays small.
+#[inline(never)]
+fn evaluate_logistic(triple: &Triple, x: [f64; 3]) -> Evaluation {
+    let decision = triple.logistic_decision(x);
+    accept_logistic(&x, decision, Output::of_decision(decision))
+}
+
+/// A feature that is not finite makes a linear sum infinite or NaN, whatever its weight, so one
+/// comparison is enough.
+#[inline]
+fn accept_linear(decision: f64) -> Evaluation {
+    if decision.is_finite() {
+        Evaluation::prediction(Output { y: decision, second: 0.0 })
+    } else {
+        Evaluation::refusal(status::BAD_INPUT)
     }
+}
 
-    /// As for a linear sum, but finite features may overflow a decision value whose probability is
-    /// still 0 or 1.
-    #[inline]
-    fn accept_logistic(&self, x: &[f64; 3], decision: f64, output: Output) -> Evaluation {
-        if decision.is_finite() || (all_finite(x) && output.y.is_finite()) {
-            self.accept(output)
-        } else {
-            Evaluation::refusal(status::BAD_INPUT, self.generation)
-        }
-    }
-
-    #[inline]
-    fn accept(&self, output: Output) -> Evaluation {
-        Evaluation::prediction(output, self.generation)
+/// As for a linear sum, but finite features may overflow a decision value whose probability is
+/// still 0 or 1.
+#[inline]
+fn accept_logistic(x: &[f64; 3], decision: f64, output: Output) -> Evaluation {
+    if decision.is_finite() || (all_finite(x) && output.y.is_finite()) {
+        Evaluation::prediction(output)
+    } else {
+        Evaluation::refusal(status::BAD_INPUT)
     }
 }

@@ -8,3 +8,5 @@ pub const BAD_INPUT: u16 = 1;
 pub const UNKNOWN_MODEL: u16 = 2;
 /// The model takes another number of features.
 pub const WIDTH_MISMATCH: u16 = 3;
+/// The model is served to channels of another class.
+pub const WRONG_CLASS: u16 = 4;

@@ -2,9 +2,8 @@
 
 use super::connection::{Connection, ROOM_PAUSE};
 use super::regions::Regions;
-use super::{AttachError, HANDSHAKE_DEADLINE, Message, Welcome};
+use super::{AttachError, HANDSHAKE_DEADLINE, Message, Shape, Welcome};
 use crate::region::{Mapping, View};
-use crate::ring::Geometry;
 use crate::sys::clock;
 use core::mem;
 use core::time::Duration;
@@ -19,12 +18,12 @@ pub struct Channel {
     pub welcome: Welcome,
     /// Counters and the model table.
     pub status: View,
-    /// Active model parameters.
-    pub models: View,
     /// The request ring, writable.
     pub req: Mapping,
     /// The response ring.
     pub resp: Mapping,
+    /// Active model parameters; `None` for a user that may not evaluate locally.
+    pub models: Option<View>,
 }
 
 /// What an attempt waits for.
@@ -45,7 +44,7 @@ enum State {
 pub struct Attempt {
     path: PathBuf,
     daemon_uid: Option<u32>,
-    shape: Geometry,
+    shape: Shape,
     name: String,
     state: State,
     /// When the daemon must have taken the present step.
@@ -57,7 +56,7 @@ pub struct Attempt {
 impl Attempt {
     /// Begins an attempt; the first step connects. In directories that are open to all,
     /// `daemon_uid` is trusted besides root and this user.
-    pub fn new(path: &Path, daemon_uid: Option<u32>, shape: Geometry, name: &str) -> Attempt {
+    pub fn new(path: &Path, daemon_uid: Option<u32>, shape: Shape, name: &str) -> Attempt {
         let (path, name) = (path.to_owned(), name.to_owned());
         let end_ns = clock::end_of(HANDSHAKE_DEADLINE);
         Attempt { path, daemon_uid, shape, name, state: State::Room, end_ns, look_ns: 0 }
@@ -98,8 +97,8 @@ impl Attempt {
                     return match connection.take(step)? {
                         None => self.pause(State::Ready(connection, welcome, regions)),
                         Some((Message::Ready, files)) if files.is_empty() => {
-                            let Regions { status, models, req, resp } = regions;
-                            Ok(Some(Channel { connection, welcome, status, models, req, resp }))
+                            let Regions { status, req, resp, models } = regions;
+                            Ok(Some(Channel { connection, welcome, status, req, resp, models }))
                         }
                         Some(_) => Err(AttachError::Protocol { path: self.path.clone(), step }),
                     };
@@ -148,7 +147,7 @@ const ATTACH_PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_mi
 /// # Errors
 ///
 /// [`AttachError`].
-pub fn attach(path: &Path, shape: Geometry, name: &str) -> Result<Channel, AttachError> {
+pub fn attach(path: &Path, shape: Shape, name: &str) -> Result<Channel, AttachError> {
     attach_within(path, None, shape, name, Duration::ZERO)
 }
 
@@ -161,7 +160,7 @@ pub fn attach(path: &Path, shape: Geometry, name: &str) -> Result<Channel, Attac
 pub fn attach_within(
     path: &Path,
     daemon_uid: Option<u32>,
-    shape: Geometry,
+    shape: Shape,
     name: &str,
     wait: Duration,
 ) -> Result<Channel, AttachError> {

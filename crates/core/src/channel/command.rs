@@ -1,5 +1,6 @@
 //! What needs no channel: STATUS alone, and the control verbs. All of it waits for the daemon.
 
+use super::connection::Heard;
 use super::regions::open_status;
 use super::{
     AttachError, COMMAND_DEADLINE, CommandError, Connection, HANDSHAKE_DEADLINE, Message,
@@ -20,12 +21,32 @@ impl Connection {
     ///
     /// [`CommandError::Failed`] with the daemon's own words.
     pub fn command(&self, verb: Verb, argument: u64) -> Result<Vec<u8>, CommandError> {
-        let abi = abi::ABI_WORD;
-        self.send(&Message::Command { abi, verb: verb as u64, argument })?;
-        let step = "expected a reply with its text";
-        let (message, files) = self.receive(clock::end_of(COMMAND_DEADLINE), step)?;
+        self.ask(verb, argument)?;
+        let heard = self.receive(clock::end_of(COMMAND_DEADLINE), REPLY_STEP)?;
+        self.reply_of(heard)
+    }
+
+    /// Asks for one control verb; the reply comes by [`Connection::take_reply`].
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError`].
+    pub fn ask(&self, verb: Verb, argument: u64) -> Result<(), AttachError> {
+        self.send(&Message::Command { abi: abi::ABI_WORD, verb: verb as u64, argument })
+    }
+
+    /// Takes the reply to what was asked for, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Connection::command`].
+    pub fn take_reply(&self) -> Result<Option<Vec<u8>>, CommandError> {
+        self.take(REPLY_STEP)?.map(|heard| self.reply_of(heard)).transpose()
+    }
+
+    fn reply_of(&self, (message, files): Heard) -> Result<Vec<u8>, CommandError> {
         let (Message::Reply { code }, [file]) = (message, files.as_slice()) else {
-            return Err(self.broken(step).into());
+            return Err(self.broken(REPLY_STEP).into());
         };
         let bytes = read_reply(file).map_err(AttachError::from)?;
         if code == 0 {
@@ -35,6 +56,8 @@ impl Connection {
         }
     }
 }
+
+const REPLY_STEP: &str = "expected a reply with its text";
 
 /// Reads the whole file of a reply; its size is untrusted and is checked against a limit first.
 fn read_reply(file: &OwnedFd) -> io::Result<Vec<u8>> {
@@ -71,8 +94,9 @@ pub fn observe(path: &Path) -> Result<View, AttachError> {
     let end_ns = clock::end_of(HANDSHAKE_DEADLINE);
     let (message, files) = connection.receive(end_ns, "expected a welcome")?;
     let welcome = connection.welcome(&message, None, nonce)?;
-    let [status] = files.as_slice() else {
-        return Err(connection.broken("expected one descriptor"));
+    // CHANNELS comes along for those who may see it.
+    let [status, ..] = files.as_slice() else {
+        return Err(connection.broken("expected a descriptor"));
     };
     Ok(open_status(status, &welcome)?)
 }
@@ -91,7 +115,7 @@ pub fn reload(path: &Path) -> Result<String, CommandError> {
 ///
 /// # Errors
 ///
-/// [`CommandError::Failed`] when no model of that id is served.
-pub fn fetch_artifact(path: &Path, model: u16) -> Result<Vec<u8>, CommandError> {
-    Connection::open(path)?.command(Verb::Artifact, model.into())
+/// [`CommandError::Failed`] when no artifact with that fingerprint is served.
+pub fn fetch_artifact(path: &Path, fingerprint: u64) -> Result<Vec<u8>, CommandError> {
+    Connection::open(path)?.command(Verb::Artifact, fingerprint)
 }

@@ -1,10 +1,10 @@
 //! A control connection of the client's side. Nothing here waits unless it says so.
 
 use super::{
-    AttachError, HANDSHAKE_DEADLINE, MESSAGE_LEN, Message, NAME_LEN, Refusal, Welcome, abi_name,
+    AttachError, HANDSHAKE_DEADLINE, MESSAGE_LEN, Message, NAME_LEN, Refusal, Shape, Welcome,
+    abi_name,
 };
 use crate::abi;
-use crate::ring::Geometry;
 use crate::sys::{clock, sched, socket, trust};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -174,14 +174,21 @@ impl Connection {
     }
 
     /// Says hello; returns the nonce that the welcome must bear.
-    pub(super) fn greet(&self, shape: Option<Geometry>, name: &str) -> Result<u64, AttachError> {
+    pub(super) fn greet(&self, shape: Option<Shape>, name: &str) -> Result<u64, AttachError> {
         let nonce = clock::monotonic_ns() ^ u64::from(std::process::id()) << 32;
         let mut padded = [0; NAME_LEN];
         let len = name.len().min(NAME_LEN - 1);
         padded[..len].copy_from_slice(&name.as_bytes()[..len]);
-        let (feature_count, slot_count) = numbers(shape);
-        let abi = abi::ABI_WORD;
-        self.send(&Message::Hello { abi, feature_count, slot_count, nonce, name: padded })?;
+        let [feature_count, slot_count, output_count, class] = Shape::numbers(shape);
+        self.send(&Message::Hello {
+            abi: abi::ABI_WORD,
+            feature_count,
+            slot_count,
+            nonce,
+            name: padded,
+            output_count,
+            class,
+        })?;
         Ok(nonce)
     }
 
@@ -189,32 +196,26 @@ impl Connection {
     pub(super) fn welcome(
         &self,
         message: &Message,
-        shape: Option<Geometry>,
+        shape: Option<Shape>,
         nonce: u64,
     ) -> Result<Welcome, AttachError> {
         let Message::Welcome(welcome) = *message else {
             return Err(self.broken("expected a welcome"));
         };
         let abi = abi::ABI_WORD;
-        if welcome.abi >> 16 != abi >> 16 || welcome.layout_hash != abi::LAYOUT_HASH {
+        if welcome.abi >> 16 != abi >> 16 || welcome.layout_hash != abi::RINGS_HASH {
             return Err(AttachError::Abi {
                 daemon: format!("{} layout {:016x}", abi_name(welcome.abi), welcome.layout_hash),
-                client: format!("{} layout {:016x}", abi_name(abi), abi::LAYOUT_HASH),
+                client: format!("{} layout {:016x}", abi_name(abi), abi::RINGS_HASH),
             });
         }
-        let (feature_count, slot_count) = numbers(shape);
-        if (welcome.nonce, welcome.feature_count, welcome.slot_count)
-            != (nonce, feature_count, slot_count)
-        {
+        let granted =
+            [welcome.feature_count, welcome.slot_count, welcome.output_count, welcome.class];
+        if welcome.nonce != nonce || granted != Shape::numbers(shape) {
             return Err(self.broken("the welcome is for a different greeting"));
         }
         Ok(welcome)
     }
-}
-
-/// A shape as a greeting says it; an observer has none.
-fn numbers(shape: Option<Geometry>) -> (u64, u64) {
-    shape.map_or((0, 0), |shape| (shape.feature_count() as u64, shape.slot_count() as u64))
 }
 
 fn is_gone(error: &io::Error) -> bool {

@@ -24,6 +24,10 @@ pub enum Message {
         nonce: u64,
         /// Shown to operators; NUL-padded.
         name: [u8; NAME_LEN],
+        /// Outputs that a response has room for, 2 to 64.
+        output_count: u64,
+        /// A code of [`crate::abi::class`].
+        class: u64,
     },
     /// Grants it; descriptors come along.
     Welcome(Welcome),
@@ -59,7 +63,7 @@ pub enum Message {
 pub struct Welcome {
     /// The daemon's `ABI_WORD`.
     pub abi: u64,
-    /// The daemon's `LAYOUT_HASH`.
+    /// The daemon's [`abi::RINGS_HASH`].
     pub layout_hash: u64,
     /// Grows with every start of the daemon.
     pub epoch: u64,
@@ -71,6 +75,12 @@ pub struct Welcome {
     pub slot_count: u64,
     /// As asked for.
     pub nonce: u64,
+    /// As asked for.
+    pub output_count: u64,
+    /// As asked for.
+    pub class: u64,
+    /// What the client's user may do, by the bits of [`crate::abi::right`].
+    pub rights: u64,
 }
 
 /// Why the daemon refuses, by number; texts are the client's.
@@ -148,6 +158,25 @@ pub enum Refusal {
         /// The limit.
         limit: u64,
     },
+    /// No worker serves channels of this class.
+    #[error(
+        "the daemon has no worker for class {class}: start it with --heavy-core, or attach to class 0"
+    )]
+    NoSuchClass {
+        /// As asked for.
+        class: u64,
+    },
+    /// No response has this many outputs.
+    #[error(
+        "a response cannot have {output_count} outputs and {slot_count} slots: use 2 to 64 outputs, \
+         with at most 8 MiB per region"
+    )]
+    Outputs {
+        /// As asked for.
+        output_count: u64,
+        /// As asked for.
+        slot_count: u64,
+    },
     /// A code this version does not know.
     #[error("refused with code {0}: the daemon is newer than this client")]
     Other(u64),
@@ -167,6 +196,8 @@ impl Refusal {
             Refusal::Busy => [9, 0, 0],
             Refusal::NotPermitted { uid } => [10, uid, 0],
             Refusal::TooMany { used, limit } => [11, used, limit],
+            Refusal::NoSuchClass { class } => [12, class, 0],
+            Refusal::Outputs { output_count, slot_count } => [13, output_count, slot_count],
             Refusal::Other(code) => [code, 0, 0],
         }
     }
@@ -184,6 +215,8 @@ impl Refusal {
             9 => Refusal::Busy,
             10 => Refusal::NotPermitted { uid: a },
             11 => Refusal::TooMany { used: a, limit: b },
+            12 => Refusal::NoSuchClass { class: a },
+            13 => Refusal::Outputs { output_count: a, slot_count: b },
             other => Refusal::Other(other),
         }
     }
@@ -195,8 +228,11 @@ impl Refusal {
 pub enum Verb {
     /// Reads the models again and swaps them in.
     Reload = 1,
-    /// Sends the artifact of the model whose id is the argument.
+    /// Sends the served artifact whose fingerprint is the argument.
     Artifact = 2,
+    /// Sends the image of the served version whose fingerprint is the argument; also on a
+    /// connection that has a channel.
+    Image = 3,
 }
 
 impl Verb {
@@ -205,6 +241,7 @@ impl Verb {
         match code {
             1 => Some(Verb::Reload),
             2 => Some(Verb::Artifact),
+            3 => Some(Verb::Image),
             _ => None,
         }
     }
@@ -216,9 +253,10 @@ impl Message {
         let mut words = [0u64; MESSAGE_WORDS];
         words[0] = abi::MAGIC;
         let tail: &[u64] = &match self {
-            Message::Hello { abi, feature_count, slot_count, nonce, name } => {
+            Message::Hello { abi, feature_count, slot_count, nonce, name, output_count, class } => {
                 let mut tail = vec![1, *abi, *feature_count, *slot_count, *nonce];
                 tail.extend(name.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)));
+                tail.extend([*output_count, *class]);
                 tail
             }
             Message::Welcome(w) => vec![
@@ -230,6 +268,9 @@ impl Message {
                 w.feature_count,
                 w.slot_count,
                 w.nonce,
+                w.output_count,
+                w.class,
+                w.rights,
             ],
             Message::Mapped => vec![3],
             Message::Ready => vec![4],
@@ -268,6 +309,8 @@ impl Message {
                     slot_count: w[4],
                     nonce: w[5],
                     name,
+                    output_count: w[10],
+                    class: w[11],
                 }
             }
             2 => Message::Welcome(Welcome {
@@ -278,6 +321,9 @@ impl Message {
                 feature_count: w[6],
                 slot_count: w[7],
                 nonce: w[8],
+                output_count: w[9],
+                class: w[10],
+                rights: w[11],
             }),
             3 => Message::Mapped,
             4 => Message::Ready,

@@ -1,20 +1,19 @@
 //! The regions of a channel, checked before anything in them is used.
 
-use super::{AttachError, Welcome};
+use super::{AttachError, Shape, Welcome};
 use crate::abi;
 use crate::region::{Mapping, OpenError, View};
-use crate::ring::Geometry;
 use crate::sync::{ReadOnlyWord, read_only};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-/// The four regions of a channel, mapped.
+/// The regions of a channel, mapped.
 #[derive(Debug)]
 pub(super) struct Regions {
     pub(super) status: View,
-    pub(super) models: View,
     pub(super) req: Mapping,
     pub(super) resp: Mapping,
+    pub(super) models: Option<View>,
 }
 
 impl Regions {
@@ -23,20 +22,28 @@ impl Regions {
         path: &Path,
         files: &[OwnedFd],
         welcome: &Welcome,
-        shape: Geometry,
+        shape: Shape,
     ) -> Result<Regions, AttachError> {
-        let [status, models, req, resp] = files else {
-            let step = "expected four descriptors";
-            return Err(AttachError::Protocol { path: path.to_owned(), step });
+        let may_evaluate = welcome.rights & abi::right::LOCAL != 0;
+        let (status, req, resp, models) = match files {
+            [status, req, resp] if !may_evaluate => (status, req, resp, None),
+            [status, req, resp, models] if may_evaluate => (status, req, resp, Some(models)),
+            _ => {
+                let step = "expected three descriptors, or four";
+                return Err(AttachError::Protocol { path: path.to_owned(), step });
+            }
         };
         let status = map_status(status)?;
-        let models = View::open("MODELS", models, abi::models_region::LINES)?;
-        let req = Mapping::open("REQ", req, shape.req_lines())?;
-        let resp = Mapping::open("RESP", resp, shape.resp_lines())?;
+        let req = Mapping::open("REQ", req, shape.geometry.req_lines())?;
+        let resp = Mapping::open("RESP", resp, shape.geometry.resp_lines())?;
+        let open_models = |file| View::open("MODELS", file, abi::models_region::LINES);
+        let models = models.map(open_models).transpose()?;
         check_status(&status, welcome)?;
-        check_models(&models, welcome)?;
+        if let Some(models) = &models {
+            check_models(models, welcome)?;
+        }
         check_resp(&resp, welcome)?;
-        Ok(Regions { status, models, req, resp })
+        Ok(Regions { status, req, resp, models })
     }
 }
 
@@ -69,14 +76,14 @@ fn check_header(
 
 fn check_status(status: &View, welcome: &Welcome) -> Result<(), OpenError> {
     use abi::status_region as at;
-    let layout = (at::LAYOUT_HASH, welcome.layout_hash);
+    let layout = (at::LAYOUT_HASH, abi::STATUS_HASH);
     let header = [(at::MAGIC, abi::MAGIC), (at::ABI, welcome.abi), layout];
     check_header("STATUS", status.words(), &header)
 }
 
 fn check_models(models: &View, welcome: &Welcome) -> Result<(), OpenError> {
     use abi::models_region as at;
-    let layout = (at::LAYOUT_HASH, welcome.layout_hash);
+    let layout = (at::LAYOUT_HASH, abi::MODELS_HASH);
     let count = (at::MODEL_COUNT, abi::MODEL_COUNT_MAX as u64);
     let header = [(at::MAGIC, abi::MAGIC), (at::ABI, welcome.abi), layout, count];
     check_header("MODELS", models.words(), &header)
@@ -91,6 +98,8 @@ fn check_resp(resp: &Mapping, welcome: &Welcome) -> Result<(), OpenError> {
         (at::CLIENT_ID, welcome.client_id),
         (at::FEATURE_COUNT, welcome.feature_count),
         (at::SLOT_COUNT, welcome.slot_count),
+        (at::OUTPUT_COUNT, welcome.output_count),
+        (at::CLASS, welcome.class),
     ];
     check_header("RESP", read_only(resp.words()), &header)
 }

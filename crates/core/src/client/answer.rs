@@ -35,6 +35,10 @@ pub struct AttachOptions {
     /// Slots in each ring, the maximum number of requests in flight: a power of two up to 4,096.
     /// Few slots make a single round trip faster, many make a batch faster.
     pub slot_count: usize,
+    /// Outputs that a response has room for, 2 to 64: as many as the widest of the models gives.
+    pub output_count: usize,
+    /// Asks for a channel to the workers of costly models, which answer nothing else.
+    pub heavy: bool,
     /// What a waiting call does between two looks.
     pub idle: IdleStrategy,
     /// How long [`Client::attach`](crate::client::Client::attach) keeps trying while there is no
@@ -57,6 +61,8 @@ impl Default for AttachOptions {
             name: "client".to_owned(),
             feature_count: 3,
             slot_count: SLOT_COUNT,
+            output_count: 2,
+            heavy: false,
             idle: IdleStrategy::Spin,
             wait: Duration::ZERO,
             daemon_uid: None,
@@ -79,7 +85,7 @@ pub enum PredictError {
     /// A feature is NaN or infinite, or the prediction would be.
     #[error("bad input: every feature, and the prediction, must be a finite number")]
     BadInput,
-    /// The daemon serves no model of that id.
+    /// The daemon serves no model of that name.
     #[error("the daemon serves no such model")]
     UnknownModel,
     /// The request's width is not the model's, or not the channel's.
@@ -94,10 +100,37 @@ pub enum PredictError {
     /// The engine is gone and has not come back yet.
     #[error("not connected to a daemon")]
     NotConnected,
+    /// The model is served to channels of the other class.
+    #[error(
+        "the model is served on channels of the other class: attach one with the option `heavy`, or without"
+    )]
+    WrongClass,
+    /// The name is pinned to an artifact, and another one serves it.
+    #[error("another version serves the name than the one it is pinned to")]
+    OtherVersion,
+    /// The model's parameters are not in this process yet.
+    #[error(
+        "the model's parameters are still on their way to this process: try again, or fetch them first"
+    )]
+    NotFetched,
     /// The answer is for different words than those submitted: the request's memory was
     /// overwritten.
     #[error("the answer is for different features than those submitted")]
     EchoMismatch,
+}
+
+/// Why a name was not pinned to an artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PinError {
+    /// No model of that name is served.
+    #[error("the daemon serves no model of that name")]
+    NotServed,
+    /// Several versions share the name's requests.
+    #[error("several versions share the name's requests: a pinned name has one")]
+    Divided,
+    /// All numbers are given.
+    #[error("this client has bound 65535 names: use another client")]
+    TooManyNames,
 }
 
 /// One answer.
@@ -107,10 +140,12 @@ pub struct Prediction {
     pub y: f64,
     /// Linear: 0. Logistic: the class, 0 or 1.
     pub second: f64,
-    /// The generation of the model that answered.
+    /// The generation of what serves the name.
     pub generation: u32,
-    /// The arm of an experiment; 0 when there is none.
+    /// The arm that answered; 0 for the champion.
     pub arm: u16,
+    /// The first eight bytes of the SHA-256 of the artifact that answered, little-endian.
+    pub fingerprint: u64,
     /// The epoch of the engine that answered.
     pub epoch: u64,
     /// TSC when the engine saw the request; 0 unless [`crate::client::Client::stamp`] asked for it.
@@ -123,7 +158,7 @@ pub struct Prediction {
 pub type Answer = Result<Prediction, PredictError>;
 
 #[inline(always)]
-pub(super) fn answer(response: &Response, echo: u64) -> Answer {
+pub(super) fn answer(response: &Response, echo: u64, epoch: u64) -> Answer {
     if response.echo != echo {
         return Err(PredictError::EchoMismatch);
     }
@@ -133,7 +168,8 @@ pub(super) fn answer(response: &Response, echo: u64) -> Answer {
             second: f64::from_bits(response.second),
             generation: response.generation(),
             arm: response.arm(),
-            epoch: response.epoch,
+            fingerprint: response.fingerprint,
+            epoch,
             t_received: response.t_received,
             t_done: response.t_done,
         }),
@@ -145,6 +181,7 @@ pub(super) fn refusal(code: u16) -> PredictError {
     match code {
         status::UNKNOWN_MODEL => PredictError::UnknownModel,
         status::WIDTH_MISMATCH => PredictError::WidthMismatch,
+        status::WRONG_CLASS => PredictError::WrongClass,
         _ => PredictError::BadInput,
     }
 }

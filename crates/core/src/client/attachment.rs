@@ -1,21 +1,36 @@
 //! One attachment to one engine: its channel, with both client ends made.
 
-use super::local::Local;
-use crate::abi::{request, status};
+use super::local::{Local, Reached};
+use crate::abi::status;
 use crate::channel::{Channel, Connection};
 use crate::counters::{ModelTable, Observer, Unsettled};
 use crate::region::Mapping;
 use crate::ring::{Geometry, RequestProducer, Response, ResponseConsumer};
-use factord_eval::evaluator::{Evaluation, Evaluator};
+use factord_eval::evaluator::Evaluator;
 
 #[derive(Debug)]
 pub(super) struct Attachment {
     requests: RequestProducer<Mapping>,
     responses: ResponseConsumer<Mapping>,
+    /// The client's number that each slot's request is for.
+    numbers: Box<[u16]>,
     observer: Observer,
     local: Local,
     connection: Connection,
     epoch: u64,
+}
+
+/// An answer as it was taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    pub(super) position: u64,
+    pub(super) response: Response,
+    /// What the response's echo must be.
+    pub(super) echo: u64,
+    /// Of the engine that answered.
+    pub(super) epoch: u64,
+    /// The client's number that the request was for.
+    pub(super) number: u16,
 }
 
 impl Attachment {
@@ -23,6 +38,7 @@ impl Attachment {
         Attachment {
             requests: RequestProducer::new(channel.req, geometry),
             responses: ResponseConsumer::new(channel.resp, geometry),
+            numbers: vec![0; geometry.slot_count()].into_boxed_slice(),
             observer: Observer::new(channel.status),
             local: Local::new(channel.models),
             connection: channel.connection,
@@ -36,8 +52,18 @@ impl Attachment {
     }
 
     #[inline(always)]
-    pub(super) fn push(&mut self, meta: u64, x: &[f64]) -> u64 {
-        self.requests.push(meta, x)
+    pub(super) fn push(&mut self, number: u16, meta: u64, key: u64, x: &[f64]) -> u64 {
+        let position = self.requests.push(meta, key, x);
+        let place = position as usize & (self.numbers.len() - 1);
+        if let Some(place) = self.numbers.get_mut(place) {
+            *place = number;
+        }
+        position
+    }
+
+    fn number(&self, position: u64) -> u16 {
+        let place = position as usize & (self.numbers.len() - 1);
+        self.numbers.get(place).copied().unwrap_or(0)
     }
 
     /// The position of the next answer.
@@ -51,45 +77,78 @@ impl Attachment {
         self.responses.ready(limit)
     }
 
-    /// Takes the next answer, with its position and the echo it must carry.
+    /// Takes the next answer.
     #[inline(always)]
-    pub(super) fn pop(&mut self) -> Option<(u64, Response, u64)> {
+    pub(super) fn pop(&mut self) -> Option<Taken> {
         let position = self.responses.position();
         let response = self.responses.pop()?;
-        Some((position, response, self.requests.echo(position)))
+        let epoch = self.responses.epoch_of(position);
+        let (echo, number) = (self.requests.echo(position), self.number(position));
+        Some(Taken { position, response, echo, epoch, number })
     }
 
-    /// Publishes every unanswered request of this attachment in `next`, in order, each for the
-    /// model that `moved` makes of its number.
-    pub(super) fn publish_again(&self, next: &mut Attachment, moved: impl Fn(u16) -> u16) {
+    /// Publishes every unanswered request of this attachment in `next`, in order; `meta` says what
+    /// each carries there, by the client's number and the flags.
+    pub(super) fn publish_again(
+        &self,
+        next: &mut Attachment,
+        mut meta: impl FnMut(&Attachment, u16, u64) -> u64,
+    ) {
         let mut features = vec![0.0; self.requests.feature_count()];
         for position in self.responses.position()..self.requests.position() {
-            let meta = self.requests.read_back(position, &mut features);
-            let model = moved((meta & request::MODEL_MASK) as u16);
-            next.requests.push(meta & !request::MODEL_MASK | u64::from(model), &features);
+            let (old, key) = self.requests.read_back(position, &mut features);
+            let number = self.number(position);
+            let meta = meta(next, number, old);
+            next.push(number, meta, key, &features);
         }
     }
 
-    /// What `evaluate` makes of the active model in this process, its generation, and how many
-    /// local evaluations went well.
+    /// What `evaluate` makes of a version in this process that was used before.
     #[inline(always)]
     pub(super) fn with_local<T>(
         &self,
-        model: u16,
+        number: u16,
+        meta: u64,
         evaluate: impl FnOnce(&Evaluator) -> Option<T>,
     ) -> Option<(T, u32, u64)> {
-        let (outputs, generation) = self.local.with(model, evaluate)?;
-        Some((outputs, generation, self.requests.count_local(status::OK)))
+        self.local.with(number, meta, evaluate)
     }
 
-    /// Evaluates in this process and counts in the header that this client owns; returns that
-    /// status's count too.
-    #[inline]
-    pub(super) fn evaluate_local(&mut self, model: u16, x: &[f64]) -> (Evaluation, u64) {
-        let evaluation = self.local.evaluate(model, x);
-        (evaluation, self.requests.count_local(evaluation.status))
+    /// Evaluates in this process, if the version is here.
+    pub(super) fn evaluate_local(
+        &mut self,
+        number: u16,
+        meta: u64,
+        key: u64,
+        x: &[f64],
+    ) -> Reached {
+        self.local.evaluate(&self.connection, number, meta, key, x)
     }
 
+    /// Whether a name's champion and arms are in this process, after a step towards it; `None` when
+    /// nothing is served under it.
+    pub(super) fn fetch(&mut self, number: u16, meta: u64) -> Option<bool> {
+        self.local.fetch(&self.connection, number, meta)
+    }
+
+    /// Counts one evaluation in this process, in the header that this client owns; returns that
+    /// status's count.
+    #[inline(always)]
+    pub(super) fn count_local(&self, status: u16) -> u64 {
+        self.requests.count_local(status)
+    }
+
+    /// As [`Attachment::count_local`] for a prediction.
+    #[inline(always)]
+    pub(super) fn count_local_ok(&self) -> u64 {
+        self.requests.count_local(status::OK)
+    }
+
+    pub(super) fn observer(&self) -> &Observer {
+        &self.observer
+    }
+
+    #[inline(always)]
     pub(super) fn heartbeat_count(&self) -> u64 {
         self.observer.heartbeat_count()
     }
@@ -103,13 +162,9 @@ impl Attachment {
         self.observer.table()
     }
 
-    /// The engine's model table, unless it is being written.
-    pub(super) fn table_now(&self) -> Option<ModelTable> {
-        self.observer.table_now()
-    }
-
-    pub(super) fn models_sequence(&self) -> u64 {
-        self.observer.models_sequence()
+    #[inline(always)]
+    pub(super) fn names_sequence(&self) -> u64 {
+        self.observer.names_sequence()
     }
 
     pub(super) fn epoch(&self) -> u64 {

@@ -95,12 +95,12 @@ impl Client {
         while batch.taken < count {
             let before = (batch.submitted, batch.taken);
             // An engine that came meanwhile may have another number for the model.
-            let meta = self.meta(model);
+            let meta = self.meta_of(model) | self.flags;
             for row in rows[batch.submitted * width..].chunks_exact(width).take(BURST) {
                 if !self.has_room() || !self.connected {
                     break;
                 }
-                let position = self.attachment.push(meta, row);
+                let position = self.attachment.push(model, meta, 0, row);
                 if batch.submitted == 0 {
                     batch.first_ticket = self.base + position;
                 }

@@ -1,105 +1,212 @@
-//! Evaluation in the client's own process: the daemon's active models, read from MODELS.
+//! Evaluation in the client's own process: the daemon's active models, read from MODELS or, when
+//! they do not fit there, from their images.
 //!
-//! A private copy of each model is kept until the daemon publishes another one; whether it did
+//! A private copy of each version is kept until the daemon publishes another one; whether it did
 //! costs one load before and one after the evaluation.
 
 use super::Client;
-use super::answer::{Answer, Prediction, refusal};
-use crate::abi::{MODEL_COUNT_MAX, status};
-use crate::model::shared;
+use super::answer::{Answer, PredictError, Prediction, refusal};
+use super::images::Images;
+use crate::abi::{self, request, status};
+use crate::channel::Connection;
+use crate::model::shared::{self, Deployment};
 use crate::region::View;
 use crate::sync::ReadOnlyWord;
+use crate::sys::clock;
+use core::time::Duration;
 use factord_eval::evaluator::{Evaluation, Evaluator};
 use factord_eval::fenv;
+use std::sync::Arc;
 
 /// How often an evaluation is repeated at most because the model was swapped meanwhile.
 // 8: more would mean that the daemon swaps faster than one evaluation takes.
 const SWAPS_MAX: u32 = 8;
 
+/// The split of a name whose requests all go to the champion.
+const UNDIVIDED: u64 = abi::split([256; 3]);
+
 /// The copies.
 #[derive(Debug)]
 pub(super) struct Local {
-    models: View,
-    copies: [Copy; MODEL_COUNT_MAX],
+    /// `None` for a user that may not evaluate locally.
+    models: Option<View>,
+    /// By the client's numbers.
+    copies: Vec<Copy>,
+    images: Images,
 }
 
+/// What serves one name, as it was published last.
 #[derive(Debug, Default)]
 struct Copy {
+    /// The `meta` that the copy was made for, without flags.
+    meta: u64,
     published: u64,
-    evaluator: Option<Evaluator>,
+    /// The champion of an undivided name.
+    evaluator: Option<Arc<Evaluator>>,
+    deployment: Option<Deployment>,
+}
+
+/// What a local call reached.
+#[derive(Debug)]
+pub(super) enum Reached {
+    /// A version, which answered.
+    Answered(Evaluation, Version),
+    /// No version in this process, or none yet: the ring has it.
+    Elsewhere,
+}
+
+/// Which version that was.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Version {
+    pub(super) generation: u32,
+    pub(super) arm: u16,
+    pub(super) fingerprint: u64,
 }
 
 impl Local {
-    pub(super) fn new(models: View) -> Local {
-        Local { models, copies: Default::default() }
+    pub(super) fn new(models: Option<View>) -> Local {
+        Local { models, copies: Vec::new(), images: Images::default() }
     }
 
-    /// The result of `evaluate` on the active model, with its generation, if its copy is fresh
-    /// before and after.
+    fn published(models: &View, meta: u64) -> u64 {
+        shared::published(models.words(), (meta & request::MODEL_MASK) as usize)
+    }
+
+    /// The result of `evaluate` on the active version of an undivided name, with its generation and
+    /// fingerprint, if its copy is fresh before and after.
     #[inline(always)]
     pub(super) fn with<T>(
         &self,
-        model: u16,
+        number: u16,
+        meta: u64,
         evaluate: impl FnOnce(&Evaluator) -> Option<T>,
-    ) -> Option<(T, u32)> {
-        let id = usize::from(model);
-        let copy = self.copies.get(id)?;
-        let evaluator = copy.evaluator.as_ref()?;
-        let fresh = || shared::published(self.models.words(), id) == copy.published;
-        if !fresh() {
+    ) -> Option<(T, u32, u64)> {
+        let copy = self.copies.get(usize::from(number)).filter(|copy| copy.meta == meta)?;
+        let evaluator = copy.evaluator.as_deref()?;
+        let models = self.models.as_ref()?;
+        if Local::published(models, meta) != copy.published {
             return None;
         }
         let outputs = evaluate(evaluator)?;
-        fresh().then_some((outputs, evaluator.generation()))
+        let deployment = copy.deployment.as_ref()?;
+        (Local::published(models, meta) == copy.published).then_some((
+            outputs,
+            deployment.generation,
+            deployment.fingerprints[0],
+        ))
     }
 
-    /// Evaluates the model that is active now.
-    pub(super) fn evaluate(&mut self, model: u16, x: &[f64]) -> Evaluation {
-        let id = usize::from(model);
-        let words = self.models.words();
-        if let Some(copy) = self.copies.get(id)
-            && let Some(evaluator) = &copy.evaluator
-            && shared::published(words, id) == copy.published
-        {
-            let evaluation = evaluator.evaluate(x);
-            if shared::published(words, id) == copy.published {
-                return evaluation;
-            }
+    /// The copy of a number, as fresh as what is published.
+    fn fresh<'c>(copies: &'c mut Vec<Copy>, models: &View, number: u16, meta: u64) -> &'c mut Copy {
+        let place = usize::from(number);
+        if copies.len() <= place {
+            copies.resize_with(place + 1, Copy::default);
         }
-        self.evaluate_anew(id, x)
+        let copy = &mut copies[place];
+        if copy.meta != meta || copy.published != Local::published(models, meta) {
+            copy.refresh(models.words(), meta);
+        }
+        copy
     }
 
-    /// Copies the model that was published meanwhile, and evaluates it.
-    #[cold]
-    fn evaluate_anew(&mut self, id: usize, x: &[f64]) -> Evaluation {
-        let words = self.models.words();
-        let mut evaluation = Evaluation::refusal(status::UNKNOWN_MODEL, 0);
-        let Some(copy) = self.copies.get_mut(id) else { return evaluation };
+    /// Goes on with bringing all versions of a name here; whether they are. `None` when there are
+    /// none.
+    pub(super) fn fetch(
+        &mut self,
+        connection: &Connection,
+        number: u16,
+        meta: u64,
+    ) -> Option<bool> {
+        let Some(models) = &self.models else { return Some(false) };
+        if meta & request::MODEL_MASK == request::MODEL_NONE {
+            return None;
+        }
+        let copy = Local::fresh(&mut self.copies, models, number, meta);
+        let deployment = copy.deployment.as_ref()?;
+        let first = usize::from(deployment.champion.is_some());
+        let missing = deployment.fingerprints.iter().skip(first).filter(|&&f| f != 0);
+        Some(missing.fold(true, |all, &fingerprint| {
+            self.images.evaluator(connection, fingerprint).is_some() && all
+        }))
+    }
+
+    /// Evaluates the version that is active now.
+    pub(super) fn evaluate(
+        &mut self,
+        connection: &Connection,
+        number: u16,
+        meta: u64,
+        key: u64,
+        x: &[f64],
+    ) -> Reached {
+        let Some(models) = &self.models else { return Reached::Elsewhere };
+        if meta & request::MODEL_MASK == request::MODEL_NONE {
+            let evaluation = Evaluation::refusal(status::UNKNOWN_MODEL);
+            return Reached::Answered(evaluation, Version::default());
+        }
+        let mut reached = Reached::Elsewhere;
         for _ in 0..SWAPS_MAX {
-            let published = shared::published(words, id);
-            copy.refresh(words, id, published);
-            evaluation = match &copy.evaluator {
-                Some(evaluator) => evaluator.evaluate(x),
-                None => Evaluation::refusal(status::UNKNOWN_MODEL, 0),
-            };
-            if shared::published(words, id) == published {
+            let copy = Local::fresh(&mut self.copies, models, number, meta);
+            let published = copy.published;
+            reached = copy.evaluate(&mut self.images, connection, key, x);
+            if Local::published(models, meta) == published {
                 break;
             }
         }
-        evaluation
+        reached
     }
 }
 
 impl Copy {
-    fn refresh(&mut self, words: &[ReadOnlyWord], id: usize, published: u64) {
-        let read = shared::read(words, id);
-        self.evaluator = read.map(|(model, generation)| Evaluator::new(generation, &model));
-        self.published = match &self.evaluator {
-            // A model published during the copy is copied again by the next look.
-            Some(evaluator) if u64::from(evaluator.generation()) == published >> 32 => published,
-            None if published == 0 => 0,
-            _ => u64::MAX,
+    fn refresh(&mut self, words: &[ReadOnlyWord], meta: u64) {
+        let read = shared::read(words, (meta & request::MODEL_MASK) as usize);
+        *self = Copy { meta, ..Copy::default() };
+        // Another name's, where the row was given to it meanwhile.
+        let own =
+            |deployment: &Deployment| u64::from(deployment.check) == meta >> request::CHECK_SHIFT;
+        if let Some((deployment, published)) = read.filter(|(deployment, _)| own(deployment)) {
+            self.published = published;
+            if deployment.split == UNDIVIDED {
+                self.evaluator =
+                    deployment.champion.as_ref().map(|model| Arc::new(Evaluator::new(model)));
+            }
+            self.deployment = Some(deployment);
+        }
+    }
+
+    fn evaluate(
+        &mut self,
+        images: &mut Images,
+        connection: &Connection,
+        key: u64,
+        x: &[f64],
+    ) -> Reached {
+        let Some(deployment) = &self.deployment else {
+            let evaluation = Evaluation::refusal(status::UNKNOWN_MODEL);
+            return Reached::Answered(evaluation, Version::default());
         };
+        let bits = x.iter().map(|value| value.to_bits());
+        let arm = match deployment.split {
+            UNDIVIDED => 0,
+            split => abi::arm(split, deployment.salt, key, bits),
+        };
+        let fingerprint = deployment.fingerprints[usize::from(arm)];
+        let version = Version { generation: deployment.generation, arm, fingerprint };
+        let evaluation = match (&self.evaluator, &deployment.champion) {
+            (Some(evaluator), _) => evaluator.evaluate(x),
+            (None, Some(model)) if arm == 0 => Evaluator::new(model).evaluate(x),
+            _ => match images.evaluator(connection, fingerprint) {
+                Some(evaluator) => {
+                    let evaluation = evaluator.evaluate(x);
+                    if deployment.split == UNDIVIDED {
+                        self.evaluator = Some(evaluator);
+                    }
+                    evaluation
+                }
+                None => return Reached::Elsewhere,
+            },
+        };
+        Reached::Answered(evaluation, version)
     }
 }
 
@@ -107,13 +214,25 @@ impl Copy {
 // 4,096: at some 5 ns each, every 20 us.
 const LOCAL_CALLS_PER_LOOK: u64 = 4096;
 
+/// Local evaluations between two readings of the clock while the heart does not beat, less one.
+// 16: the daemon beats every 10 ms, so that most calls of a quick caller see no new beat.
+const STILL_CALLS_MASK: u32 = 15;
+
+/// After this long without a heartbeat, local calls answer no more.
+const LOCAL_STALE_NS: u64 = 1_000_000_000;
+
+/// How long a local call waits for the ring, when what it needs is not in this process.
+const RING_DEADLINE: Duration = Duration::from_millis(10);
+
 impl Client {
     /// Evaluates the daemon's active model in this process: the same bits as through the ring,
-    /// without moving a cache line. Hot swaps are seen at once, answers name generation and epoch,
-    /// and the daemon learns how many there were. The engine still owns the models: while it is
-    /// gone, the last ones it published go on answering under its epoch.
+    /// without moving a cache line. Hot swaps are seen at once, answers name version and epoch, and
+    /// the daemon learns how many there were. The engine still owns the models: a second after its
+    /// last heartbeat, local calls answer no more.
     ///
-    /// `x` may have any width: the model's counts, not the channel's.
+    /// `x` may have any width: the model's counts, not the channel's. What is not in this process
+    /// yet, or may not be, goes through the ring, where the channel's width counts, and waits there
+    /// for at most 10 ms; see [`Client::fetch`].
     ///
     /// On x86-64 and AArch64 the bits do not depend on the rounding, FTZ, DAZ or traps that the
     /// program, or a library in it, has set in this thread; these stand again afterwards. On other
@@ -121,46 +240,112 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `BadInput`, `UnknownModel` or `WidthMismatch`.
+    /// `BadInput`, `UnknownModel`, `WidthMismatch`, `OtherVersion`, `NotConnected`; `NotFetched`
+    /// when the ring cannot help either, since the channel has another width.
     #[inline(always)]
     pub fn predict_local(&mut self, model: u16, x: &[f64]) -> Answer {
+        self.predict_local_keyed(model, 0, x)
+    }
+
+    /// The same for a unit: see [`Client::submit_keyed`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::predict_local`].
+    #[inline(always)]
+    pub fn predict_local_keyed(&mut self, model: u16, key: u64, x: &[f64]) -> Answer {
         fenv::with_default(
             #[inline(always)]
-            || self.predict_in_default(model, x),
+            || self.predict_in_default(model, key, x),
         )
     }
 
     #[inline(always)]
-    fn predict_in_default(&mut self, model: u16, x: &[f64]) -> Answer {
-        let model = self.engine_number(model);
-        if let Some((y, generation, count)) =
-            self.attachment.with_local(model, |evaluator| evaluator.linear(x))
+    fn predict_in_default(&mut self, model: u16, key: u64, x: &[f64]) -> Answer {
+        let beat = self.attachment.heartbeat_count();
+        if beat != self.local_beat {
+            self.local_beat = beat;
+            self.still_calls = 0;
+        }
+        let meta = self.meta_of(model);
+        if self.still_calls & STILL_CALLS_MASK == 0 || self.names.get_mut().are_pinned() {
+            return self.predict_local_any(model, meta, key, x);
+        }
+        self.still_calls = self.still_calls.wrapping_add(1);
+        if let Some((y, generation, fingerprint)) =
+            self.attachment.with_local(model, meta, |evaluator| evaluator.linear(x))
         {
-            let prediction = self.local_prediction(y, 0.0, generation);
+            let count = self.attachment.count_local_ok();
+            let version = Version { generation, arm: 0, fingerprint };
+            let prediction = self.local_prediction(y, 0.0, version);
             self.look_at_times(count);
             return Ok(prediction);
         }
-        self.predict_local_any(model, x)
+        self.predict_local_any(model, meta, key, x)
     }
 
-    /// Evaluates a model of the engine's number.
     // Out of line, so that the linear form stays small where it is called.
     #[inline(never)]
-    fn predict_local_any(&mut self, model: u16, x: &[f64]) -> Answer {
-        if let Some((output, generation, count)) =
-            self.attachment.with_local(model, |evaluator| evaluator.logistic(x))
+    fn predict_local_any(&mut self, model: u16, meta: u64, key: u64, x: &[f64]) -> Answer {
+        if self.still_calls & STILL_CALLS_MASK == 0 {
+            let age_ns = self.attachment.observer().heartbeat_age_ns();
+            if age_ns > LOCAL_STALE_NS {
+                self.look_after_engine();
+                return Err(PredictError::NotConnected);
+            }
+            self.still_calls = self.still_calls.wrapping_add(1);
+        }
+        if !self.names.get_mut().are_pinned()
+            && let Some((output, generation, fingerprint)) =
+                self.attachment.with_local(model, meta, |evaluator| evaluator.logistic(x))
         {
-            let prediction = self.local_prediction(output.y, output.second, generation);
+            let count = self.attachment.count_local_ok();
+            let version = Version { generation, arm: 0, fingerprint };
+            let prediction = self.local_prediction(output.y, output.second, version);
             self.look_at_times(count);
             return Ok(prediction);
         }
-        let (evaluation, count) = self.attachment.evaluate_local(model, x);
+        let (evaluation, version) = match self.attachment.evaluate_local(model, meta, key, x) {
+            Reached::Answered(evaluation, version) => (evaluation, version),
+            Reached::Elsewhere if x.len() == self.geometry.feature_count() => {
+                return self.predict_keyed(model, key, x, RING_DEADLINE);
+            }
+            Reached::Elsewhere => return Err(PredictError::NotFetched),
+        };
+        let count = self.attachment.count_local(evaluation.status);
         let (y, second) = (f64::from_bits(evaluation.y), f64::from_bits(evaluation.second));
-        let prediction = self.local_prediction(y, second, evaluation.generation);
+        let prediction = self.local_prediction(y, second, version);
         self.look_at_times(count);
         match evaluation.status {
-            status::OK => Ok(prediction),
+            status::OK if self.names.get_mut().accepts(model, version.fingerprint) => {
+                Ok(prediction)
+            }
+            status::OK => Err(PredictError::OtherVersion),
             other => Err(refusal(other)),
+        }
+    }
+
+    /// Brings a model's parameters into this process, if they are not there yet: those of models of
+    /// more than eight features and of further arms come as files of their own. Waits for at most
+    /// `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownModel`; `NotFetched` after the deadline, or when this user may not evaluate locally.
+    pub fn fetch(&mut self, model: u16, deadline: Duration) -> Result<(), PredictError> {
+        let end_ns = clock::end_of(deadline);
+        loop {
+            let meta = self.meta_of(model);
+            match self.attachment.fetch(model, meta) {
+                Some(true) => return Ok(()),
+                Some(false) => {}
+                None => return Err(PredictError::UnknownModel),
+            }
+            if clock::monotonic_ns() >= end_ns {
+                return Err(PredictError::NotFetched);
+            }
+            self.look_after_engine();
+            std::thread::sleep(Duration::from_micros(50));
         }
     }
 
@@ -173,8 +358,9 @@ impl Client {
     }
 
     #[inline(always)]
-    fn local_prediction(&self, y: f64, second: f64, generation: u32) -> Prediction {
+    fn local_prediction(&self, y: f64, second: f64, version: Version) -> Prediction {
+        let Version { generation, arm, fingerprint } = version;
         let epoch = self.attachment.epoch();
-        Prediction { y, second, generation, arm: 0, epoch, t_received: 0, t_done: 0 }
+        Prediction { y, second, generation, arm, fingerprint, epoch, t_received: 0, t_done: 0 }
     }
 }

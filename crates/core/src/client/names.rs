@@ -1,26 +1,41 @@
 //! The client's own numbers of models: a name keeps its number for the client's life, whatever
-//! engine answers. Beside each stands the number that the engine of the present attachment uses.
+//! engine answers and wherever its row stands. Such a number is a handle; beside it stands what
+//! requests carry for it.
 
-use crate::abi::request::MODEL_MASK;
-use crate::counters::{ModelRow, ModelTable};
-
-/// What is published for a name that the engine does not serve; it answers "unknown model".
-pub(super) const NOT_SERVED: u16 = MODEL_MASK as u16;
+use crate::abi::{self, request::MODEL_NONE};
+use crate::counters::{ModelRow, Observer, Unsettled};
 
 /// The names whose numbers are the same everywhere, in order.
 const FIXED: [&str; 2] = ["regression", "classification"];
 
-/// One name, its number at the engine, and whether it is served now.
+/// The most numbers of one client.
+const NUMBER_COUNT_MAX: usize = MODEL_NONE as usize;
+
+/// The `meta` of a request for a name that is not served: the engine refuses it in its turn.
+const NOTHING: u64 = MODEL_NONE;
+
+/// The engine's sequence of names that no engine has, of a number that was never looked up.
+const NEVER: u64 = u64::MAX;
+
+/// One name, and what its requests carry.
 #[derive(Debug)]
 struct Entry {
+    /// Engine's number and check, as requests carry them.
+    meta: u64,
+    /// The engine's sequence of names when the number was looked up.
+    seen: u64,
+    /// The only fingerprint whose answers count.
+    pin: Option<u64>,
     name: String,
-    engine: u16,
-    served: bool,
 }
 
 impl Entry {
-    fn new(name: &str) -> Entry {
-        Entry { name: name.to_owned(), engine: NOT_SERVED, served: false }
+    fn new(name: &str, pin: Option<u64>) -> Entry {
+        Entry { meta: NOTHING, seen: NEVER, pin, name: name.to_owned() }
+    }
+
+    fn is_served(&self) -> bool {
+        self.meta & abi::request::MODEL_MASK != MODEL_NONE
     }
 }
 
@@ -28,121 +43,107 @@ impl Entry {
 #[derive(Debug)]
 pub(super) struct Names {
     entries: Vec<Entry>,
-    /// What the sequence of the engine's table was when it was last read.
-    sequence: u64,
+    pinned: bool,
 }
 
 impl Names {
     /// Knows the fixed names alone, which no engine has numbered yet.
     pub(super) fn new() -> Names {
-        Names { entries: FIXED.map(Entry::new).into(), sequence: 0 }
+        Names { entries: FIXED.map(|name| Entry::new(name, None)).into(), pinned: false }
     }
 
-    /// The engine's number for one of the client's.
+    /// What a request carries for one of the client's numbers, if the engine's names are those of
+    /// `sequence` still.
     #[inline(always)]
-    pub(super) fn engine(&self, number: u16) -> u16 {
-        self.entries.get(usize::from(number)).map_or(NOT_SERVED, |entry| entry.engine)
+    pub(super) fn meta(&self, number: u16, sequence: u64) -> Option<u64> {
+        let entry = self.entries.get(usize::from(number))?;
+        (entry.seen == sequence).then_some(entry.meta)
     }
 
-    /// The number of a name that was served when the table was read.
-    #[inline]
-    pub(super) fn find(&self, name: &str) -> Option<u16> {
-        let found = self.entries.iter().position(|entry| entry.served && entry.name == name)?;
-        u16::try_from(found).ok()
-    }
-
-    /// Whether the table was read when its sequence was this.
-    #[inline]
-    pub(super) fn are_of(&self, sequence: u64) -> bool {
-        self.sequence == sequence
-    }
-
-    /// Enters the rows of the engine's table, and gives them the client's numbers.
-    // NB: an engine never moves a name, so what is known of it stays, also of one withdrawn.
-    pub(super) fn enter(&mut self, table: ModelTable) -> Vec<ModelRow> {
-        self.sequence = table.sequence;
-        for entry in &mut self.entries {
-            entry.served = false;
+    /// Looks the name of a number up again, and returns what its requests carry. A row that is
+    /// being written is left for the next call.
+    #[cold]
+    pub(super) fn look_up(&mut self, number: u16, observer: &Observer) -> u64 {
+        let sequence = observer.names_sequence();
+        let Some(entry) = self.entries.get_mut(usize::from(number)) else { return NOTHING };
+        let stands = |row: Result<Option<ModelRow>, Unsettled>| matches!(row, Ok(Some(row)) if row.name == entry.name);
+        let was = (entry.meta & abi::request::MODEL_MASK) as u16;
+        if entry.is_served() && stands(observer.row_now(was)) {
+            entry.seen = sequence;
+            return entry.meta;
         }
-        let mut known = Vec::with_capacity(table.rows.len());
-        for row in table.rows {
-            if let Some(number) = self.number(&row.name) {
-                let entry = &mut self.entries[usize::from(number)];
-                (entry.engine, entry.served) = (row.id, true);
-                known.push(ModelRow { id: number, ..row });
-            }
+        if let Ok(row) = observer.find(&entry.name) {
+            entry.meta = row.map_or(NOTHING, |row| abi::meta(row.id, row.check));
+            entry.seen = sequence;
         }
-        known
+        entry.meta
     }
 
     /// The number of a name, new or not; `None` when all numbers are given.
-    fn number(&mut self, name: &str) -> Option<u16> {
-        let known = self.entries.iter().position(|entry| entry.name == name);
+    pub(super) fn number(&mut self, name: &str, pin: Option<u64>) -> Option<u16> {
+        let same = |entry: &Entry| entry.name == name && entry.pin == pin;
+        let known = self.entries.iter().position(same);
         let number = known.unwrap_or(self.entries.len());
-        let number = u16::try_from(number).ok().filter(|&number| number != NOT_SERVED)?;
-        if known.is_none() {
-            self.entries.push(Entry::new(name));
+        if number >= NUMBER_COUNT_MAX {
+            return None;
         }
-        Some(number)
+        if known.is_none() {
+            self.entries.push(Entry::new(name, pin));
+            self.pinned |= pin.is_some();
+        }
+        u16::try_from(number).ok()
     }
 
-    /// Goes over to another engine's table; returns what each of the old engine's numbers is there.
-    pub(super) fn renumber(&mut self, table: ModelTable) -> impl Fn(u16) -> u16 + use<> {
-        let old: Vec<u16> = self.entries.iter().map(|entry| entry.engine).collect();
+    /// The number that a name has.
+    #[inline]
+    pub(super) fn known(&self, name: &str) -> Option<u16> {
+        let found = self.entries.iter().position(|entry| entry.pin.is_none() && entry.name == name);
+        u16::try_from(found?).ok()
+    }
+
+    /// Forgets the engine's numbers: another engine gives its own.
+    pub(super) fn forget(&mut self) {
         for entry in &mut self.entries {
-            entry.engine = NOT_SERVED;
+            entry.seen = NEVER;
         }
-        self.enter(table);
-        let pairs: Vec<(u16, u16)> =
-            old.into_iter().zip(self.entries.iter().map(|entry| entry.engine)).collect();
-        move |number| {
-            let pair = pairs.iter().find(|&&(old, _)| old == number && old != NOT_SERVED);
-            pair.map_or(NOT_SERVED, |&(_, new)| new)
-        }
+    }
+
+    /// Whether any number is pinned.
+    #[inline(always)]
+    pub(super) fn are_pinned(&self) -> bool {
+        self.pinned
+    }
+
+    /// Whether an artifact may answer for a number.
+    #[cold]
+    pub(super) fn accepts(&self, number: u16, fingerprint: u64) -> bool {
+        let pin = self.entries.get(usize::from(number)).and_then(|entry| entry.pin);
+        pin.is_none_or(|pin| pin == fingerprint)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use factord_eval::Kind;
-
-    fn row(id: u16, name: &str) -> ModelRow {
-        let name = name.to_owned();
-        ModelRow { id, name, kind: Kind::Linear.into(), width: 3, generation: 1, sha256: [0; 32] }
-    }
-
-    fn table(rows: &[(u16, &str)], sequence: u64) -> ModelTable {
-        ModelTable { rows: rows.iter().map(|&(id, name)| row(id, name)).collect(), sequence }
-    }
-
-    fn numbers(rows: &[ModelRow]) -> Vec<u16> {
-        rows.iter().map(|row| row.id).collect()
-    }
 
     #[test]
-    fn numbers_are_the_first_engine_s_and_follow_the_names_to_the_next() {
+    fn a_name_keeps_its_number_and_a_pinned_one_has_its_own() {
         let mut names = Names::new();
-        let rows = [(0, "regression"), (1, "classification"), (2, "bb")];
-        assert_eq!(numbers(&names.enter(table(&rows, 2))), [0, 1, 2]);
-        assert_eq!(numbers(&names.enter(table(&[(2, "bb"), (3, "aa")], 4))), [2, 3]);
-        assert_eq!((names.find("bb"), names.engine(2)), (Some(2), 2));
-        let moved = names.renumber(table(&[(2, "aa"), (3, "cc"), (4, "bb")], 2));
         assert_eq!(
-            [0, 1, 2, 3, 7, NOT_SERVED].map(&moved),
-            [NOT_SERVED, NOT_SERVED, 4, 2, NOT_SERVED, NOT_SERVED]
+            ["regression", "classification"].map(|name| names.known(name)),
+            [Some(0), Some(1)]
         );
-        assert_eq!([2, 3, 4, 5].map(|number| names.engine(number)), [4, 2, 3, NOT_SERVED]);
-        assert_eq!(names.find("regression"), None, "this engine does not serve it");
+        assert_eq!(names.number("bb", None), Some(2));
+        assert_eq!(names.number("bb", Some(7)), Some(3));
+        assert_eq!((names.number("bb", None), names.known("bb")), (Some(2), Some(2)));
+        assert!(names.are_pinned());
+        assert!(names.accepts(2, 9) && names.accepts(3, 7) && !names.accepts(3, 9));
     }
 
     #[test]
-    fn a_name_withdrawn_keeps_its_number_at_the_engine_and_one_not_served_has_none() {
-        let mut names = Names::new();
-        names.enter(table(&[(2, "bb")], 2));
-        names.enter(table(&[], 4));
-        assert_eq!((names.engine(2), names.engine(0)), (2, NOT_SERVED));
-        assert_eq!(names.find("bb"), None);
-        assert!(names.are_of(4) && !names.are_of(2));
+    fn what_was_never_looked_up_is_published_under_no_number() {
+        let names = Names::new();
+        assert_eq!(names.meta(0, 0), None, "it has to be looked up first");
+        assert_eq!(Entry::new("aa", None).meta, 0xFFFF);
     }
 }

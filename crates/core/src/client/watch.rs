@@ -2,6 +2,7 @@
 
 use super::Client;
 use super::attachment::Attachment;
+use crate::abi::request;
 use crate::channel::{Attempt, Channel};
 use crate::sys::clock;
 
@@ -66,7 +67,7 @@ impl Client {
             none => {
                 let options = &self.options;
                 let daemon_uid = options.daemon_uid;
-                none.insert(Attempt::new(&self.path, daemon_uid, self.geometry, &options.name))
+                none.insert(Attempt::new(&self.path, daemon_uid, self.shape, &options.name))
             }
         };
         match attempt.step() {
@@ -82,10 +83,15 @@ impl Client {
     /// Goes over to a new attachment; not to one whose model table cannot be read.
     fn adopt(&mut self, channel: Channel) {
         let mut next = Attachment::new(channel, self.geometry);
-        let Some(table) = next.table_now() else { return };
+        if next.observer().table_now().is_none() {
+            return;
+        }
         let first = self.base + self.attachment.next_answer();
-        let moved = self.names.get_mut().renumber(table);
-        self.attachment.publish_again(&mut next, moved);
+        let names = self.names.get_mut();
+        names.forget();
+        self.attachment.publish_again(&mut next, |next, number, old| {
+            names.look_up(number, next.observer()) | old & request::FLAG_STAMP
+        });
         self.base = first - next.next_answer();
         self.attachment = next;
         self.connected = true;

@@ -44,10 +44,28 @@ impl Observer {
         clock::monotonic_ns().saturating_sub(self.word(at::HEARTBEAT_NS))
     }
 
-    /// Changes whenever the model table does.
+    /// Changes when names come or go; costs one load.
     #[inline]
-    pub fn models_sequence(&self) -> u64 {
-        self.word(at::MODELS_SEQUENCE)
+    pub fn names_sequence(&self) -> u64 {
+        let sequence = self.word(at::NAMES_SEQUENCE);
+        // SYNC(status.names): pairs with the Release store in `StatusWriter::names_changed`.
+        fence(Ordering::Acquire);
+        sequence
+    }
+
+    /// The CPUs that the workers are pinned to, in their order.
+    pub fn worker_cores(&self) -> Vec<Option<usize>> {
+        let core = |index: usize| self.word(at::WORKERS + index * at::WORKER_WORDS + at::CORE);
+        (0..self.worker_count()).map(|index| (core(index) as usize).checked_sub(1)).collect()
+    }
+
+    /// Time stamp counter ticks per second; `None` before the daemon serves.
+    pub fn tsc_hz(&self) -> Option<u64> {
+        Some(self.word(at::TSC_HZ)).filter(|&hz| hz > 0)
+    }
+
+    fn worker_count(&self) -> usize {
+        (self.word(at::WORKER_COUNT) as usize).min(abi::WORKER_COUNT_MAX)
     }
 
     /// The daemon's state.
@@ -87,45 +105,92 @@ impl Observer {
         Err(Unsettled)
     }
 
-    /// The model table, unless it is being written at this moment.
+    /// The model table, unless a row of it is being written at this moment.
     pub fn table_now(&self) -> Option<ModelTable> {
-        // SYNC(status.rows): pairs with the Release store in `StatusWriter::write_models`. The load
-        // is Relaxed with a fence, since the mapping is read-only.
-        let sequence = self.models_sequence();
-        fence(Ordering::Acquire);
-        if !sequence.is_multiple_of(2) {
-            return None;
-        }
-        let rows = (0..abi::MODEL_COUNT_MAX).filter_map(|id| self.row(id)).collect();
-        // SYNC(status.models): pairs with the Release fence in `StatusWriter::write_models`.
-        fence(Ordering::Acquire);
-        (self.models_sequence() == sequence).then_some(ModelTable { rows, sequence })
+        let sequence = self.names_sequence();
+        let count = (self.word(at::ROW_COUNT) as usize).min(abi::MODEL_COUNT_MAX);
+        let rows: Option<Vec<Option<ModelRow>>> =
+            (0..count).map(|number| self.row_now(number as u16).ok()).collect();
+        let rows = rows?.into_iter().flatten().collect();
+        (self.names_sequence() == sequence).then_some(ModelTable { rows, sequence })
     }
 
-    fn row(&self, id: usize) -> Option<ModelRow> {
-        let start = at::ROWS + id * at::ROW_WORDS;
-        let generation = u32::try_from(self.word(start + at::ROW_GENERATION)).ok()?;
-        let shape = self.word(start + at::ROW_SHAPE);
-        let width = (shape >> 32) as usize;
+    /// The row at `number`; `None` where nothing is served.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsettled`] while it is being written.
+    pub fn row_now(&self, number: u16) -> Result<Option<ModelRow>, Unsettled> {
+        let start = at::ROWS + usize::from(number) * at::ROW_WORDS;
+        let sequence = self.word(start + at::ROW_SEQUENCE);
+        // SYNC(status.rows): pairs with the Release store in `StatusWriter::write_row`. The load is
+        // Relaxed with a fence, since the mapping is read-only.
+        fence(Ordering::Acquire);
+        let row = self.row(number);
+        // SYNC(status.row): pairs with the Release fence in `StatusWriter::write_row`.
+        fence(Ordering::Acquire);
+        let is_whole =
+            sequence.is_multiple_of(2) && self.word(start + at::ROW_SEQUENCE) == sequence;
+        if is_whole { Ok(row) } else { Err(Unsettled) }
+    }
+
+    /// The number of a name that is served now.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsettled`] when it was not found, and a row was being written that may be its own.
+    pub fn find(&self, name: &str) -> Result<Option<ModelRow>, Unsettled> {
+        let mut wanted = [0; 8];
+        let len = name.len().min(8);
+        wanted[..len].copy_from_slice(&name.as_bytes()[..len]);
+        let wanted = u64::from_le_bytes(wanted);
+        let count = (self.word(at::ROW_COUNT) as usize).min(abi::MODEL_COUNT_MAX);
+        let mut unsettled = false;
+        for number in 0..count as u16 {
+            let start = at::ROWS + usize::from(number) * at::ROW_WORDS;
+            let settled = self.word(start + at::ROW_SEQUENCE).is_multiple_of(2);
+            if settled && self.word(start + at::ROW_NAME) != wanted {
+                continue;
+            }
+            match self.row_now(number) {
+                Ok(Some(row)) if row.name == name => return Ok(Some(row)),
+                Ok(_) => {}
+                Err(Unsettled) => unsettled = true,
+            }
+        }
+        if unsettled { Err(Unsettled) } else { Ok(None) }
+    }
+
+    fn row(&self, id: u16) -> Option<ModelRow> {
+        let start = at::ROWS + usize::from(id) * at::ROW_WORDS;
+        let (shape, served) = (self.word(start + at::ROW_SHAPE), self.word(start + at::ROW_SERVED));
+        let (generation, width) = (served as u32, abi::bits(shape, 32, 16) as usize);
         if generation == 0 || !(1..=abi::FEATURE_COUNT_MAX).contains(&width) {
             return None;
         }
         let bytes = |offset: usize, words: usize| {
             (0..words).flat_map(move |index| self.word(start + offset + index).to_le_bytes())
         };
-        let name: Vec<u8> =
-            bytes(at::ROW_NAME, at::ROW_NAME_LEN / 8).take_while(|&b| b != 0).collect();
         let mut sha256 = [0; 32];
         for (target, byte) in sha256.iter_mut().zip(bytes(at::ROW_SHA256, 4)) {
             *target = byte;
         }
         Some(ModelRow {
-            id: u16::try_from(id).ok()?,
-            name: String::from_utf8_lossy(&name).into_owned(),
+            id,
+            check: self.word(start + at::ROW_CHECK) as u32,
+            name: text(bytes(at::ROW_NAME, at::ROW_NAME_LEN / 8)),
             kind: KindCode(shape as u32),
             width,
+            output_count: abi::bits(shape, 48, 16) as usize,
             generation,
+            arm_count: abi::bits(served, 32, 16) as u16,
+            class: abi::bits(served, 48, 16) as u16,
+            cost_ns: self.word(start + at::ROW_COST_NS),
             sha256,
+            arm_fingerprints: core::array::from_fn(|arm| {
+                self.word(start + at::ROW_ARM_FINGERPRINTS + arm)
+            }),
+            split: self.word(start + at::ROW_SPLIT),
         })
     }
 
@@ -140,14 +205,16 @@ impl Observer {
         let by_status = |code: u16| word(at::BY_STATUS + usize::from(code));
         let idle = IdleStrategy::ALL.get(word(at::IDLE) as usize).copied();
         WorkerCounters {
+            class: word(at::CLASS),
             core: (word(at::CORE) as usize).checked_sub(1),
             idle: idle.unwrap_or(IdleStrategy::Spin),
             sweeps: word(at::TURN_COUNT),
-            requests: (0..4).map(by_status).sum(),
+            requests: (0..abi::status::COUNT as u16).map(by_status).sum(),
             ok: by_status(abi::status::OK),
             bad_input: by_status(abi::status::BAD_INPUT),
             unknown_model: by_status(abi::status::UNKNOWN_MODEL),
             width_mismatch: by_status(abi::status::WIDTH_MISMATCH),
+            wrong_class: by_status(abi::status::WRONG_CLASS),
             violations: word(at::VIOLATIONS),
             detached: word(at::DETACHED),
             latency,
@@ -168,12 +235,14 @@ impl Observer {
     /// microseconds apart.
     pub fn snapshot(&self) -> Snapshot {
         let abi_word = self.word(at::ABI);
-        let tsc_hz = Some(self.word(at::TSC_HZ)).filter(|&hz| hz > 0);
-        let worker_count = (self.word(at::WORKER_COUNT) as usize).min(abi::WORKER_COUNT_MAX);
+        let tsc_hz = self.tsc_hz();
+        let version = (0..at::PROGRAM_VERSION_LEN / 8)
+            .flat_map(|index| self.word(at::PROGRAM_VERSION + index).to_le_bytes());
         Snapshot {
             abi: ((abi_word >> 16) as u16, abi_word as u16),
             epoch: self.word(at::EPOCH),
             state: self.state(),
+            program_version: text(version),
             pid: self.word(at::PID) as u32,
             started_unix_ns: self.word(at::STARTED_UNIX_NS),
             heartbeat_count: self.heartbeat_count(),
@@ -187,7 +256,13 @@ impl Observer {
             local: self.local(),
             tsc_hz,
             models: self.models(),
-            workers: (0..worker_count).map(|index| self.worker(index, tsc_hz)).collect(),
+            workers: (0..self.worker_count()).map(|index| self.worker(index, tsc_hz)).collect(),
         }
     }
+}
+
+/// A text up to its first NUL.
+fn text(bytes: impl Iterator<Item = u8>) -> String {
+    let bytes: Vec<u8> = bytes.take_while(|&byte| byte != 0).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -1,6 +1,7 @@
 //! What STATUS says, as plain values.
 
 use super::bucket_upper;
+use crate::abi;
 use crate::idle::IdleStrategy;
 use factord_eval::KindCode;
 use thiserror::Error;
@@ -8,26 +9,52 @@ use thiserror::Error;
 /// One row of the daemon's model table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelRow {
-    /// The id that requests carry.
+    /// The number that requests carry.
     pub id: u16,
-    /// The model's name, as in `/predict/NAME`; at most 32 bytes.
+    /// What requests carry to prove that they mean this name.
+    pub check: u32,
+    /// The model's name, as in `/predict/NAME`; at most 64 bytes.
     pub name: String,
-    /// What it computes.
+    /// What the champion computes.
     pub kind: KindCode,
     /// Its number of features.
     pub width: usize,
-    /// Counts the publications of this model in this epoch, from 1.
+    /// Its number of outputs.
+    pub output_count: usize,
+    /// Counts the changes of what serves the name, from 1.
     pub generation: u32,
-    /// SHA-256 of the artifact.
+    /// Versions that share its requests, the champion included.
+    pub arm_count: u16,
+    /// A code of [`crate::abi::class`].
+    pub class: u16,
+    /// Nanoseconds of one evaluation, as measured when it was loaded.
+    pub cost_ns: u64,
+    /// SHA-256 of the champion's artifact.
     pub sha256: [u8; 32],
+    /// Fingerprints of the further arms; 0 where there is none.
+    pub arm_fingerprints: [u64; abi::ARM_COUNT_MAX - 1],
+    /// [`abi::split`] of its requests.
+    pub split: u64,
 }
 
-/// The daemon's model table, as one update left it.
+impl ModelRow {
+    /// The champion's [`fingerprint`].
+    pub fn fingerprint(&self) -> u64 {
+        fingerprint(&self.sha256)
+    }
+}
+
+/// What rings carry of an artifact: the first eight bytes of its SHA-256, little-endian.
+pub fn fingerprint(sha256: &[u8; 32]) -> u64 {
+    sha256.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+/// The daemon's model table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelTable {
     /// One row a model, ids ascending.
     pub rows: Vec<ModelRow>,
-    /// Counts the updates, twice each.
+    /// Changes when names come or go.
     pub sequence: u64,
 }
 
@@ -108,6 +135,8 @@ impl Histogram {
 /// One worker's counters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WorkerCounters {
+    /// A code of [`crate::abi::class`].
+    pub class: u64,
     /// The CPU it is pinned to; `None` when pinning was refused.
     pub core: Option<usize>,
     /// What it does when there is nothing to do.
@@ -124,6 +153,8 @@ pub struct WorkerCounters {
     pub unknown_model: u64,
     /// Answers with status width mismatch.
     pub width_mismatch: u64,
+    /// Answers with status wrong class.
+    pub wrong_class: u64,
     /// Sequences from the future.
     pub violations: u64,
     /// Channels detached for their violations.
@@ -154,6 +185,8 @@ pub struct Snapshot {
     pub epoch: u64,
     /// What the daemon is doing.
     pub state: State,
+    /// The daemon's version.
+    pub program_version: String,
     /// Its process id.
     pub pid: u32,
     /// Start, nanoseconds since 1970.

@@ -1,6 +1,6 @@
 //! The two ends of the request ring.
 
-use super::{Geometry, slot};
+use super::{Geometry, first_line, slot};
 use crate::abi::{self, request};
 use crate::sync::{Line, Ordering, fence};
 
@@ -42,7 +42,7 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
         self.next
     }
 
-    /// Publishes one request and returns its position.
+    /// Publishes one request and returns its position; `key` is the caller's unit key, 0 for none.
     ///
     /// The caller makes sure that the answer to the slot's previous request has been taken, and
     /// passes as many features as the channel has; any more are not written.
@@ -54,24 +54,25 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
     /// let geometry = Geometry::new(3, 2).unwrap();
     /// let memory: Vec<Line> = (0..geometry.req_lines()).map(|_| Line::default()).collect();
     /// let mut producer = RequestProducer::new(&memory, geometry);
-    /// let mut consumer = RequestConsumer::new(&memory, geometry);
+    /// let mut consumer = RequestConsumer::new(&memory, geometry, 1);
     ///
     /// assert_eq!(consumer.look(), Look::Empty);
-    /// assert_eq!(producer.push(1, &[0.5, 0.2, 0.3]), 1, "positions start at 1");
-    /// assert_eq!(producer.push(1, &[0.4, 0.1, 0.2]), 2);
+    /// assert_eq!(producer.push(1, 0, &[0.5, 0.2, 0.3]), 1, "positions start at 1");
+    /// assert_eq!(producer.push(1, 0, &[0.4, 0.1, 0.2]), 2);
     /// assert_eq!((consumer.look(), consumer.ready_behind(8)), (Look::Ready, 1));
     /// ```
     #[inline(always)]
-    pub fn push(&mut self, meta: u64, features: &[f64]) -> u64 {
+    pub fn push(&mut self, meta: u64, key: u64, features: &[f64]) -> u64 {
         // Three features have a path of their own: nothing but stores stands before the request is
         // on its way, and what the next one needs is made ready after it.
         let (&[a, b, c], Some(line)) = (features, self.memory.as_ref().get(self.line)) else {
-            return self.push_wide(meta, features);
+            return self.push_wide(meta, key, features);
         };
         let sequence = self.next;
         let bits = [a.to_bits(), b.to_bits(), c.to_bits()];
         // Relaxed: ordered by the Release store of the sequence below.
         line[request::META].store(meta, Ordering::Relaxed);
+        line[request::KEY].store(key, Ordering::Relaxed);
         // Word by word: a caller that has just stored them would wait for a wider load.
         line[request::FEATURES].store(bits[0], Ordering::Relaxed);
         line[request::FEATURES + 1].store(bits[1], Ordering::Relaxed);
@@ -79,13 +80,13 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
         // SYNC(request.full): pairs with the Acquire fence in `RequestConsumer::look`; publishes
         // the payload.
         line[request::SEQUENCE].store(sequence, Ordering::Release);
-        self.advance(abi::echo(sequence, meta, bits.into_iter()));
+        self.advance(abi::echo(sequence, meta, key, bits.into_iter()));
         sequence
     }
 
     /// Publishes one request of any width.
     #[inline(never)]
-    fn push_wide(&mut self, meta: u64, features: &[f64]) -> u64 {
+    fn push_wide(&mut self, meta: u64, key: u64, features: &[f64]) -> u64 {
         let sequence = self.next;
         let Some(slot) = slot(self.memory.as_ref(), sequence & self.mask, self.stride) else {
             self.advance(0);
@@ -93,6 +94,7 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
         };
         // Relaxed: ordered by the Release store of the sequence below.
         slot[0][request::META].store(meta, Ordering::Relaxed);
+        slot[0][request::KEY].store(key, Ordering::Relaxed);
         let words = slot.as_flattened().iter().skip(request::FEATURES);
         for (word, value) in words.zip(features) {
             word.store(value.to_bits(), Ordering::Relaxed);
@@ -100,7 +102,7 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
         // SYNC(request.full): pairs with the Acquire fence in `RequestConsumer::look`; publishes
         // the payload.
         slot[0][request::SEQUENCE].store(sequence, Ordering::Release);
-        self.advance(abi::echo(sequence, meta, features.iter().map(|value| value.to_bits())));
+        self.advance(abi::echo(sequence, meta, key, features.iter().map(|value| value.to_bits())));
         sequence
     }
 
@@ -125,7 +127,8 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
     /// these counts. Returns the new count.
     #[inline]
     pub fn count_local(&self, status: u16) -> u64 {
-        let index = abi::req_header::LOCAL_BY_STATUS + usize::from(status & 3);
+        let index =
+            abi::req_header::LOCAL_BY_STATUS + (usize::from(status) & (abi::status::COUNT - 1));
         let Some(line) = self.memory.as_ref().first() else { return 0 };
         // Relaxed: one writer, and no order among counts.
         let count = line[index].load(Ordering::Relaxed).wrapping_add(1);
@@ -133,11 +136,11 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
         count
     }
 
-    /// Reads back a request that this end pushed: `meta` and its features. Use it rarely: it moves
-    /// the slot's cache lines.
-    pub fn read_back(&self, position: u64, features: &mut [f64]) -> u64 {
+    /// Reads back a request that this end pushed: `meta`, the key and its features. Use it rarely:
+    /// it moves the slot's cache lines.
+    pub fn read_back(&self, position: u64, features: &mut [f64]) -> (u64, u64) {
         let Some(slot) = slot(self.memory.as_ref(), position & self.mask, self.stride) else {
-            return 0;
+            return (0, 0);
         };
         // Relaxed: this thread wrote these words itself.
         for (value, word) in
@@ -145,7 +148,8 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
         {
             *value = f64::from_bits(word.load(Ordering::Relaxed));
         }
-        slot[0][request::META].load(Ordering::Relaxed)
+        let word = |index: usize| slot[0][index].load(Ordering::Relaxed);
+        (word(request::META), word(request::KEY))
     }
 }
 
@@ -172,12 +176,12 @@ pub struct RequestConsumer<M> {
 }
 
 impl<M: AsRef<[Line]>> RequestConsumer<M> {
-    /// Starts at position 1 on memory of `geometry.req_lines()` lines.
-    pub fn new(memory: M, geometry: Geometry) -> RequestConsumer<M> {
+    /// Starts at position `first` on memory of `geometry.req_lines()` lines.
+    pub fn new(memory: M, geometry: Geometry, first: u64) -> RequestConsumer<M> {
         let stride = abi::request_stride_lines(geometry.feature_count);
         let mut consumer =
             RequestConsumer { memory, next: 0, line: 0, mask: geometry.mask(), stride };
-        consumer.advance(1);
+        consumer.advance(first);
         consumer
     }
 
@@ -224,22 +228,23 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
         count
     }
 
-    /// Reads `meta` and three features of the slot `ahead` positions further on, each word once.
+    /// Reads `meta`, the key and three features of the slot `ahead` positions further on, each word
+    /// once.
     #[inline]
-    pub fn read_triple(&self, ahead: usize) -> (u64, [u64; 3]) {
+    pub fn read_triple(&self, ahead: usize) -> (u64, u64, [u64; 3]) {
         let line = self.line_of(self.next + ahead as u64);
-        let Some(line) = self.memory.as_ref().get(line) else { return (0, [0; 3]) };
+        let Some(line) = self.memory.as_ref().get(line) else { return (0, 0, [0; 3]) };
         // Relaxed: ordered by the fence in `look`.
         let word = |index: usize| line[index].load(Ordering::Relaxed);
         let x = request::FEATURES;
-        (word(request::META), [word(x), word(x + 1), word(x + 2)])
+        (word(request::META), word(request::KEY), [word(x), word(x + 1), word(x + 2)])
     }
 
-    /// Reads `meta` and `features.len()` features of the current slot, each word once.
+    /// Reads `meta`, the key and `features.len()` features of the current slot, each word once.
     #[inline]
-    pub fn read(&self, features: &mut [f64]) -> u64 {
+    pub fn read(&self, features: &mut [f64]) -> (u64, u64) {
         let Some(slot) = slot(self.memory.as_ref(), self.next & self.mask, self.stride) else {
-            return 0;
+            return (0, 0);
         };
         // Relaxed: ordered by the fence in `look`.
         for (value, word) in
@@ -247,7 +252,8 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
         {
             *value = f64::from_bits(word.load(Ordering::Relaxed));
         }
-        slot[0][request::META].load(Ordering::Relaxed)
+        let word = |index: usize| slot[0][index].load(Ordering::Relaxed);
+        (word(request::META), word(request::KEY))
     }
 
     /// Moves on by `count` positions.
@@ -261,10 +267,4 @@ impl<M: AsRef<[Line]>> RequestConsumer<M> {
     fn line_of(&self, position: u64) -> usize {
         first_line(position, self.mask, self.stride)
     }
-}
-
-/// The first line of a position's slot.
-#[inline(always)]
-fn first_line(position: u64, mask: u64, stride: usize) -> usize {
-    abi::RING_HEADER_LINES + (position & mask) as usize * stride
 }

@@ -1,7 +1,7 @@
 //! The two ends of the response ring.
 
-use super::{Geometry, response_line};
-use crate::abi::response;
+use super::{Geometry, first_line};
+use crate::abi::{self, resp_header, response};
 use crate::sync::{Line, Ordering, fence};
 
 /// The words of one response, except its sequence.
@@ -15,8 +15,8 @@ pub struct Response {
     pub verdict: u64,
     /// [`crate::abi::echo`] of the request as it was read.
     pub echo: u64,
-    /// The engine's epoch.
-    pub epoch: u64,
+    /// The fingerprint of the artifact that answered; 0 when none did.
+    pub fingerprint: u64,
     /// TSC ticks, or 0.
     pub t_received: u64,
     /// TSC ticks, or 0.
@@ -34,7 +34,7 @@ impl Response {
         (self.verdict >> 16 & 0xFFFF) as u16
     }
 
-    /// The generation of the model that answered.
+    /// The generation of the name's deployment.
     pub fn generation(&self) -> u32 {
         (self.verdict >> 32) as u32
     }
@@ -42,41 +42,41 @@ impl Response {
 
 /// The worker's end of the response ring.
 ///
-/// Words that a slot already holds are not stored again: from the second lap on these are the epoch
-/// and, for clients that ask for none, the time stamps. A processor can keep only a bounded number
-/// of stores waiting for their lines, so fewer stores keep more lines in flight.
+/// Words that a slot already holds are not stored again: from the second lap on these are, for
+/// clients that ask for none, the time stamps. A processor can keep only a bounded number of stores
+/// waiting for their lines, so fewer stores keep more lines in flight.
 #[derive(Debug)]
 pub struct ResponseProducer<M> {
     memory: M,
     mask: u64,
-    epoch: u64,
-    /// Up to this position, slots may hold a different epoch, or time stamps.
-    whole_until: u64,
+    stride: usize,
+    /// Up to this position, slots may hold time stamps.
+    stamped_until: u64,
 }
 
 impl<M: AsRef<[Line]>> ResponseProducer<M> {
-    /// Writes on memory of `geometry.resp_lines()` lines.
-    pub fn new(memory: M, geometry: Geometry) -> ResponseProducer<M> {
+    /// Writes on memory of `geometry.resp_lines()` lines, from position `first` on.
+    pub fn new(memory: M, geometry: Geometry, first: u64) -> ResponseProducer<M> {
         let mask = geometry.mask();
-        ResponseProducer { memory, mask, epoch: 0, whole_until: mask + 1 }
+        let stride = abi::response_stride_lines(geometry.output_count);
+        ResponseProducer { memory, mask, stride, stamped_until: first + mask }
     }
 
     /// Publishes the answer to the request of position `sequence`; positions grow by one.
     #[inline]
     pub fn push(&mut self, sequence: u64, response: &Response) {
-        let Some(line) = response_line(self.memory.as_ref(), sequence, self.mask) else { return };
-        let stamps = response.t_received | response.t_done;
-        if stamps != 0 || response.epoch != self.epoch {
-            self.epoch = response.epoch;
-            self.whole_until = sequence + self.mask + 1;
+        let line = first_line(sequence, self.mask, self.stride);
+        let Some(line) = self.memory.as_ref().get(line) else { return };
+        if response.t_received | response.t_done != 0 {
+            self.stamped_until = sequence + self.mask + 1;
         }
         // Relaxed: ordered by the Release store of the sequence below.
         line[response::Y].store(response.y, Ordering::Relaxed);
         line[response::SECOND].store(response.second, Ordering::Relaxed);
         line[response::VERDICT].store(response.verdict, Ordering::Relaxed);
         line[response::ECHO].store(response.echo, Ordering::Relaxed);
-        if sequence <= self.whole_until {
-            line[response::EPOCH].store(response.epoch, Ordering::Relaxed);
+        line[response::FINGERPRINT].store(response.fingerprint, Ordering::Relaxed);
+        if sequence <= self.stamped_until {
             line[response::T_RECEIVED].store(response.t_received, Ordering::Relaxed);
             line[response::T_DONE].store(response.t_done, Ordering::Relaxed);
         }
@@ -86,18 +86,93 @@ impl<M: AsRef<[Line]>> ResponseProducer<M> {
     }
 }
 
+/// Says in the header of a response ring that the engine of `epoch` answers from position `since`
+/// on; the engine before it answered what came earlier.
+pub fn begin_epoch(memory: &[Line], epoch: u64, since: u64) {
+    let Some(line) = memory.get(resp_header::EPOCH_SEQUENCE / abi::LINE_WORDS) else { return };
+    let word = |index: usize| &line[index % abi::LINE_WORDS];
+    // Relaxed: one writer. An engine that died in here left an odd number.
+    let sequence = word(resp_header::EPOCH_SEQUENCE).load(Ordering::Relaxed) | 1;
+    word(resp_header::EPOCH_SEQUENCE).store(sequence, Ordering::Relaxed);
+    // SYNC(response.epoch): pairs with the Acquire fence before the second look in `Epochs::read`;
+    // the odd number is seen before any of the three words changes.
+    fence(Ordering::Release);
+    // Relaxed: ordered by the fence above and the Release store below.
+    let before = word(resp_header::EPOCH).load(Ordering::Relaxed);
+    word(resp_header::EPOCH_BEFORE).store(before, Ordering::Relaxed);
+    word(resp_header::EPOCH).store(epoch, Ordering::Relaxed);
+    word(resp_header::EPOCH_SINCE).store(since, Ordering::Relaxed);
+    // SYNC(response.epochs): pairs with the Acquire fence in `Epochs::read`; publishes them.
+    word(resp_header::EPOCH_SEQUENCE).store(sequence.wrapping_add(1), Ordering::Release);
+}
+
+/// Which engine answers, as the header said when it was last read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Epochs {
+    sequence: u64,
+    epoch: u64,
+    since: u64,
+    before: u64,
+}
+
+impl Epochs {
+    /// Reads them; `None` while they are being changed.
+    #[cold]
+    fn read(lines: &[Line]) -> Option<Epochs> {
+        let line = lines.get(resp_header::EPOCH_SEQUENCE / abi::LINE_WORDS)?;
+        // Relaxed: ordered by the fences.
+        let word = |index: usize| line[index % abi::LINE_WORDS].load(Ordering::Relaxed);
+        let sequence = word(resp_header::EPOCH_SEQUENCE);
+        // SYNC(response.epochs): pairs with the Release store in `begin_epoch`.
+        fence(Ordering::Acquire);
+        let (epoch, since) = (word(resp_header::EPOCH), word(resp_header::EPOCH_SINCE));
+        let before = word(resp_header::EPOCH_BEFORE);
+        // SYNC(response.epoch): pairs with the Release fence in `begin_epoch`.
+        fence(Ordering::Acquire);
+        let is_whole = sequence.is_multiple_of(2) && word(resp_header::EPOCH_SEQUENCE) == sequence;
+        is_whole.then_some(Epochs { sequence, epoch, since, before })
+    }
+
+    #[inline]
+    fn of(&self, position: u64) -> u64 {
+        if position >= self.since { self.epoch } else { self.before }
+    }
+}
+
 /// The client's end of the response ring.
 #[derive(Debug)]
 pub struct ResponseConsumer<M> {
     memory: M,
     mask: u64,
+    stride: usize,
     next: u64,
+    epochs: Epochs,
 }
 
 impl<M: AsRef<[Line]>> ResponseConsumer<M> {
     /// Starts at position 1 on memory of `geometry.resp_lines()` lines.
     pub fn new(memory: M, geometry: Geometry) -> ResponseConsumer<M> {
-        ResponseConsumer { memory, mask: geometry.mask(), next: 1 }
+        let stride = abi::response_stride_lines(geometry.output_count);
+        let epochs = Epochs::read(memory.as_ref()).unwrap_or_default();
+        ResponseConsumer { memory, mask: geometry.mask(), stride, next: 1, epochs }
+    }
+
+    /// The epoch of the engine that answered the request of `position`, whose answer was taken.
+    #[inline]
+    pub fn epoch_of(&mut self, position: u64) -> u64 {
+        let lines = self.memory.as_ref();
+        let header = lines.get(resp_header::EPOCH_SEQUENCE / abi::LINE_WORDS);
+        // Relaxed: the engine changed it before it published that answer, whose taking was an
+        // Acquire (response.full).
+        let sequence = header.map_or(0, |line| {
+            line[resp_header::EPOCH_SEQUENCE % abi::LINE_WORDS].load(Ordering::Relaxed)
+        });
+        if sequence != self.epochs.sequence
+            && let Some(epochs) = Epochs::read(lines)
+        {
+            self.epochs = epochs;
+        }
+        self.epochs.of(position)
     }
 
     /// The position that the next pop expects.
@@ -113,7 +188,8 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
         let lines = self.memory.as_ref();
         let is_there = |position: u64| {
             // Relaxed: nothing is read but the sequence; `pop` looks again.
-            response_line(lines, position, self.mask)
+            lines
+                .get(first_line(position, self.mask, self.stride))
                 .is_some_and(|line| line[response::SEQUENCE].load(Ordering::Relaxed) == position)
         };
         let mut count = 0;
@@ -132,7 +208,7 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
     ///
     /// let geometry = Geometry::new(3, 2).unwrap();
     /// let memory: Vec<Line> = (0..geometry.resp_lines()).map(|_| Line::default()).collect();
-    /// let mut producer = ResponseProducer::new(&memory, geometry);
+    /// let mut producer = ResponseProducer::new(&memory, geometry, 1);
     /// let mut consumer = ResponseConsumer::new(&memory, geometry);
     ///
     /// let response = Response {
@@ -140,7 +216,7 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
     ///     second: 0,
     ///     verdict: abi::verdict(abi::status::OK, 0, 7),
     ///     echo: 0,
-    ///     epoch: 42,
+    ///     fingerprint: 42,
     ///     t_received: 0,
     ///     t_done: 0,
     /// };
@@ -151,7 +227,8 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
     /// ```
     #[inline(always)]
     pub fn pop(&mut self) -> Option<Response> {
-        let line = response_line(self.memory.as_ref(), self.next, self.mask)?;
+        let line = first_line(self.next, self.mask, self.stride);
+        let line = self.memory.as_ref().get(line)?;
         // Relaxed: the fence below orders the payload, and only once there is one.
         if line[response::SEQUENCE].load(Ordering::Relaxed) != self.next {
             return None;
@@ -166,7 +243,7 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
             second: word(response::SECOND),
             verdict: word(response::VERDICT),
             echo: word(response::ECHO),
-            epoch: word(response::EPOCH),
+            fingerprint: word(response::FINGERPRINT),
             t_received: word(response::T_RECEIVED),
             t_done: word(response::T_DONE),
         })

@@ -13,7 +13,7 @@
 //! it to the others, as they do one that gets a refusal instead of a prediction. Should the second
 //! of eight or a later one be timed, it has the times of all eight. All ways give the same bits.
 
-use super::models::ModelSet;
+use super::rows::{Identity, Rows, Version};
 use super::tally::Tally;
 use crate::abi::{self, FEATURE_COUNT_MAX, request, status};
 use crate::region::Mapping;
@@ -46,9 +46,8 @@ pub struct Lane {
 
 /// What every lane is served with.
 pub(super) struct Desk<'w> {
-    pub(super) models: &'w ModelSet,
+    pub(super) rows: &'w Rows,
     pub(super) level: Level,
-    pub(super) epoch: u64,
     pub(super) scratch: &'w mut [f64],
     pub(super) tally: &'w mut Tally,
 }
@@ -73,16 +72,16 @@ fn response(
     meta: u64,
     echo: u64,
     evaluation: &Evaluation,
+    identity: Identity,
     times: (u64, u64),
-    epoch: u64,
 ) -> Response {
     let (t_received, t_done) = if is_stamped(meta) { times } else { (0, 0) };
     Response {
         y: evaluation.y,
         second: evaluation.second,
-        verdict: abi::verdict(evaluation.status, 0, evaluation.generation),
+        verdict: abi::verdict(evaluation.status, identity.arm, identity.generation),
         echo,
-        epoch,
+        fingerprint: identity.fingerprint,
         t_received,
         t_done,
     }
@@ -95,13 +94,19 @@ fn clock_if(wanted: bool) -> u64 {
 }
 
 impl Lane {
-    /// Makes the worker's end from the daemon's mappings; it stores only into `resp`.
-    pub fn new(client_id: u64, geometry: Geometry, req: Mapping, resp: Mapping) -> Lane {
+    /// Makes the worker's end from the daemon's mappings, to serve from position `first` on; it
+    /// stores only into `resp`.
+    pub fn new(
+        client_id: u64,
+        geometry: Geometry,
+        (req, resp): (Mapping, Mapping),
+        first: u64,
+    ) -> Lane {
         Lane {
             client_id,
             feature_count: geometry.feature_count(),
-            requests: RequestConsumer::new(req, geometry),
-            responses: ResponseProducer::new(resp, geometry),
+            requests: RequestConsumer::new(req, geometry, first),
+            responses: ResponseProducer::new(resp, geometry, first),
             violations: 0,
         }
     }
@@ -130,19 +135,21 @@ impl Lane {
     /// Answers the one request that is ready, if it is of three features, not to be timed, and has
     /// a prediction; tells whether it did.
     #[inline(always)]
-    pub(super) fn answer_one(&mut self, models: &ModelSet, epoch: u64, tally: &mut Tally) -> bool {
+    pub(super) fn answer_one(&mut self, rows: &Rows, tally: &mut Tally) -> bool {
         if self.feature_count != 3 || self.requests.ready_behind(1) > 0 || tally.until_sample() == 0
         {
             return false;
         }
-        let (meta, bits) = self.requests.read_triple(0);
-        let Some(evaluator) = models.evaluator(meta).filter(|_| !is_stamped(meta)) else {
+        let request = self.requests.read_triple(0);
+        let (meta, key, bits) = request;
+        let Some(version) = rows.version(meta, key, &bits).filter(|_| !is_stamped(meta)) else {
             return false;
         };
+        let Version { evaluator, identity } = version;
         let Some(output) = evaluator.outputs(bits.map(f64::from_bits)) else { return false };
-        let evaluation = Evaluation::prediction(output, evaluator.generation());
+        let evaluation = Evaluation::prediction(output);
         let sequence = self.requests.position();
-        self.publish(sequence, meta, bits, &evaluation, (0, 0), epoch);
+        self.publish(sequence, request, &evaluation, identity, (0, 0));
         self.pass(1, tally);
         true
     }
@@ -178,16 +185,17 @@ impl Lane {
         let first = self.requests.position();
         let mut count = 0;
         while count < limit {
-            let (meta, bits) = self.requests.read_triple(count);
+            let request = self.requests.read_triple(count);
+            let (meta, key, bits) = request;
             if is_stamped(meta) {
                 break;
             }
-            let Some(evaluator) = desk.models.evaluator(meta) else { break };
+            let Some(version) = desk.rows.version(meta, key, &bits) else { break };
+            let Version { evaluator, identity } = version;
             let Some(y) = evaluator.linear(&bits.map(f64::from_bits)) else { break };
-            let output = Output { y, second: 0.0 };
-            let evaluation = Evaluation::prediction(output, evaluator.generation());
+            let evaluation = Evaluation::prediction(Output { y, second: 0.0 });
             let sequence = first + count as u64;
-            self.publish(sequence, meta, bits, &evaluation, (0, 0), desk.epoch);
+            self.publish(sequence, request, &evaluation, identity, (0, 0));
             count += 1;
         }
         self.pass(count, desk.tally);
@@ -201,10 +209,10 @@ impl Lane {
         if ready == 0 {
             return 0;
         }
-        let (meta, bits) = self.requests.read_triple(0);
+        let request = self.requests.read_triple(0);
         let sampled = desk.tally.samples(1);
-        if sampled || is_stamped(meta) {
-            self.answer_timed(meta, bits, sampled, desk);
+        if sampled || is_stamped(request.0) {
+            self.answer_timed(request, sampled, desk);
             return 1;
         }
         self.answer_vector(ready, desk)
@@ -212,11 +220,15 @@ impl Lane {
 
     /// Answers one request of three features that is timed.
     #[inline(never)]
-    fn answer_timed(&mut self, meta: u64, bits: [u64; 3], sampled: bool, desk: &mut Desk<'_>) {
+    fn answer_timed(
+        &mut self,
+        (meta, key, bits): (u64, u64, [u64; 3]),
+        sampled: bool,
+        desk: &mut Desk<'_>,
+    ) {
         let t_received = clock::tsc();
-        let evaluation = desk.models.evaluate_triple(meta, bits);
-        let times = (sampled, t_received);
-        self.finish(meta, bits.into_iter(), &evaluation, times, (desk.epoch, desk.tally));
+        let answer = desk.rows.evaluate_triple(meta, key, &bits);
+        self.finish((meta, key), bits.into_iter(), answer, (sampled, t_received), desk.tally);
     }
 
     /// Answers the first of `ready` requests of three features, at most [`VECTOR_LEN`], at once.
@@ -224,25 +236,27 @@ impl Lane {
     fn answer_vector(&mut self, ready: usize, desk: &mut Desk<'_>) -> usize {
         let count = ready.min(VECTOR_LEN);
         let first = self.requests.position();
-        let mut metas = [0; VECTOR_LEN];
+        let (mut metas, mut keys) = ([0; VECTOR_LEN], [0; VECTOR_LEN]);
         let mut bits = [[0; 3]; VECTOR_LEN];
         let mut flags = 0;
-        for (ahead, (meta, bits)) in metas.iter_mut().zip(&mut bits).take(count).enumerate() {
-            (*meta, *bits) = self.requests.read_triple(ahead);
-            flags |= *meta;
+        for ahead in 0..count {
+            (metas[ahead], keys[ahead], bits[ahead]) = self.requests.read_triple(ahead);
+            flags |= metas[ahead];
         }
         self.requests.advance(count as u64);
         // The first one has been counted.
         let sampled = desk.tally.samples(count as u32 - 1);
         let timed = sampled || is_stamped(flags);
         let t_received = clock_if(timed);
-        let evaluations = desk.models.evaluate_vector(desk.level, &metas, &bits, count);
+        let (evaluations, identities) =
+            desk.rows.evaluate_vector(desk.level, (&metas, &keys), &bits, count);
         let t_done = clock_if(timed);
         let mut ok_count = 0;
         for (ahead, evaluation) in evaluations.iter().take(count).enumerate() {
             let sequence = first + ahead as u64;
-            let (meta, bits) = (metas[ahead], bits[ahead]);
-            self.publish(sequence, meta, bits, evaluation, (t_received, t_done), desk.epoch);
+            let request = (metas[ahead], keys[ahead], bits[ahead]);
+            let times = (t_received, t_done);
+            self.publish(sequence, request, evaluation, identities[ahead], times);
             if evaluation.status == status::OK {
                 ok_count += 1;
             } else {
@@ -277,12 +291,11 @@ impl Lane {
         // NB: `scratch` has room for the widest request, and a lane's width is checked at attach.
         let len = self.feature_count.min(desk.scratch.len());
         let x = &mut desk.scratch[..len];
-        let meta = self.requests.read(x);
+        let (meta, key) = self.requests.read(x);
         let t_received = if is_stamped(meta) && !sampled { clock::tsc() } else { early };
-        let evaluation = desk.models.evaluate(meta, x);
+        let answer = desk.rows.evaluate(meta, key, x);
         let bits = x.iter().map(|value| value.to_bits());
-        let times = (sampled, t_received);
-        self.finish(meta, bits, &evaluation, times, (desk.epoch, desk.tally));
+        self.finish((meta, key), bits, answer, (sampled, t_received), desk.tally);
     }
 
     /// Publishes the answer to a request of three features.
@@ -290,14 +303,13 @@ impl Lane {
     fn publish(
         &mut self,
         sequence: u64,
-        meta: u64,
-        bits: [u64; 3],
+        (meta, key, bits): (u64, u64, [u64; 3]),
         evaluation: &Evaluation,
+        identity: Identity,
         times: (u64, u64),
-        epoch: u64,
     ) {
-        let echo = abi::echo(sequence, meta, bits.into_iter());
-        self.responses.push(sequence, &response(meta, echo, evaluation, times, epoch));
+        let echo = abi::echo(sequence, meta, key, bits.into_iter());
+        self.responses.push(sequence, &response(meta, echo, evaluation, identity, times));
     }
 
     /// Goes on behind `count` predictions that were published and not timed.
@@ -312,16 +324,16 @@ impl Lane {
     #[inline]
     fn finish(
         &mut self,
-        meta: u64,
+        (meta, key): (u64, u64),
         bits: impl Iterator<Item = u64>,
-        evaluation: &Evaluation,
+        (evaluation, identity): (Evaluation, Identity),
         (sampled, t_received): (bool, u64),
-        (epoch, tally): (u64, &mut Tally),
+        tally: &mut Tally,
     ) {
         let sequence = self.requests.position();
-        let echo = abi::echo(sequence, meta, bits);
+        let echo = abi::echo(sequence, meta, key, bits);
         let t_done = clock_if(sampled || is_stamped(meta));
-        let response = response(meta, echo, evaluation, (t_received, t_done), epoch);
+        let response = response(meta, echo, &evaluation, identity, (t_received, t_done));
         self.responses.push(sequence, &response);
         self.requests.advance(1);
         tally.answered(evaluation.status, 1);

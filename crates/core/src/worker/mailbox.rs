@@ -1,8 +1,10 @@
-//! What the control thread hands to a worker and gets back: lanes, at quiescent points.
+//! What the control thread hands to a worker and gets back at quiescent points: lanes, and rows of
+//! models.
 //!
-//! The worker looks at one word a sweep; only when it has changed does it touch the queues.
+//! The worker looks at one word a turn; only when it has changed does it touch the queues.
 
 use super::lane::Lane;
+use super::rows::{Row, Rows};
 use crate::sync::{AtomicU64, Ordering};
 use crossbeam::queue::ArrayQueue;
 use crossbeam::utils::CachePadded;
@@ -15,12 +17,43 @@ pub(super) enum Change {
     Detach(u64),
 }
 
+/// An order to put a row at a number; it comes back with the row that was there.
+#[derive(Debug)]
+pub struct Swap {
+    number: u16,
+    row: Box<Row>,
+}
+
+impl Swap {
+    /// Orders `row` for `number`.
+    pub fn new(number: u16, row: Row) -> Swap {
+        Swap { number, row: Box::new(row) }
+    }
+
+    /// Where the row goes.
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+
+    /// Carries the order out on a table.
+    #[inline]
+    pub fn exchange(&mut self, rows: &mut Rows) {
+        rows.exchange(self.number, &mut self.row);
+    }
+}
+
+/// Orders that may be under way.
+// As many as there are names: a reload of all of them is one round.
+const SWAP_COUNT_MAX: usize = crate::abi::MODEL_COUNT_MAX;
+
 #[derive(Debug)]
 struct Shared {
     rings: CachePadded<AtomicU64>,
     stop: CachePadded<AtomicU64>,
     changes: ArrayQueue<Change>,
     returns: ArrayQueue<Lane>,
+    swaps: ArrayQueue<Swap>,
+    spent: ArrayQueue<Swap>,
 }
 
 /// The control thread's side.
@@ -44,6 +77,9 @@ pub fn mailbox(lane_count_max: usize) -> (Handle, Mailbox) {
         // Each lane is attached once and detached once, so twice the lanes never fills.
         changes: ArrayQueue::new(2 * lane_count_max.max(1)),
         returns: ArrayQueue::new(lane_count_max.max(1)),
+        swaps: ArrayQueue::new(SWAP_COUNT_MAX),
+        // The swaps in the queue, and those taken in one turn before more came.
+        spent: ArrayQueue::new(SWAP_COUNT_MAX),
     });
     (Handle { shared: shared.clone() }, Mailbox { shared, seen: 0 })
 }
@@ -65,8 +101,27 @@ impl Handle {
         taken
     }
 
-    /// Makes the worker look at what has changed: its lanes, its models.
-    pub fn ring(&self) {
+    /// Orders a row. Orders are carried out in their order, and all come back by
+    /// [`Handle::take_spent`]: the caller has no more than [`abi::MODEL_COUNT_MAX`] under way.
+    ///
+    /// # Errors
+    ///
+    /// The order itself when more are.
+    ///
+    /// [`abi::MODEL_COUNT_MAX`]: crate::abi::MODEL_COUNT_MAX
+    pub fn swap(&self, swap: Swap) -> Result<(), Swap> {
+        self.shared.swaps.push(swap)?;
+        self.ring();
+        Ok(())
+    }
+
+    /// Takes an order that was carried out, with the row that it replaced.
+    pub fn take_spent(&self) -> Option<Swap> {
+        self.shared.spent.pop()
+    }
+
+    /// Makes the worker look at what has changed.
+    fn ring(&self) {
         // SYNC(mailbox.rings): pairs with the Acquire load in `Mailbox::rang`.
         self.shared.rings.fetch_add(1, Ordering::Release);
     }
@@ -95,9 +150,30 @@ impl Mailbox {
         rang
     }
 
+    /// Looks again at the next turn, whether the control thread rings or not.
+    pub(super) fn come_back(&mut self) {
+        self.seen = self.seen.wrapping_sub(1);
+    }
+
     /// Takes the next change.
     pub(super) fn take_change(&self) -> Option<Change> {
         self.shared.changes.pop()
+    }
+
+    /// Takes the next order.
+    pub(super) fn take_swap(&self) -> Option<Swap> {
+        self.shared.swaps.pop()
+    }
+
+    /// Whether more orders wait.
+    pub(super) fn has_swaps(&self) -> bool {
+        !self.shared.swaps.is_empty()
+    }
+
+    /// Gives an order back, done. There is room for all that are under way.
+    pub(super) fn give_back_swap(&self, swap: Swap) {
+        let overflow = self.shared.spent.push(swap);
+        debug_assert!(overflow.is_ok());
     }
 
     /// Gives a lane back. The queue has room for every lane there can be.

@@ -6,17 +6,16 @@
 
 mod lane;
 mod mailbox;
-mod models;
+mod rows;
 mod tally;
 
 pub use lane::Lane;
-pub use mailbox::{Handle, Mailbox, mailbox};
-pub use models::ModelSet;
+pub use mailbox::{Handle, Mailbox, Swap, mailbox};
+pub use rows::{Row, Rows, UNDIVIDED};
 pub use tally::Tally;
 
 use crate::abi::FEATURE_COUNT_MAX;
 use crate::idle::{Idle, IdleStrategy};
-use crate::model::cell::Reader;
 use crate::ring::Look;
 use factord_eval::vectors::Level;
 use lane::{Desk, Visit};
@@ -36,6 +35,10 @@ const VISIT_REQUESTS: usize = 32;
 // 1,024: some 20 us, and a full visit to each of 32 busy lanes.
 const ROUND_REQUESTS: usize = 1024;
 
+/// Rows exchanged between two turns.
+// 32: some microseconds, of which the first few are the change of a single name.
+const SWAPS_A_TURN: usize = 32;
+
 /// Bytes of the stack that are touched before the first request.
 // 64 KiB: many times what answering takes.
 const STACK_LEN: usize = 64 << 10;
@@ -46,9 +49,8 @@ pub struct Worker {
     lanes: Vec<Lane>,
     narrow_count: usize,
     mailbox: Mailbox,
-    models: Reader<ModelSet>,
+    rows: Rows,
     tally: Tally,
-    epoch: u64,
     scratch: Box<[f64; FEATURE_COUNT_MAX]>,
     level: Level,
     /// The lane that was busy last.
@@ -62,21 +64,15 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Makes a worker with room for `lane_count_max` lanes; it allocates nothing after that.
-    pub fn new(
-        lane_count_max: usize,
-        mailbox: Mailbox,
-        models: Reader<ModelSet>,
-        tally: Tally,
-        epoch: u64,
-    ) -> Worker {
+    /// Makes a worker with room for `lane_count_max` lanes; it allocates nothing after that. It
+    /// begins with `rows`.
+    pub fn new(lane_count_max: usize, mailbox: Mailbox, rows: Rows, tally: Tally) -> Worker {
         Worker {
             lanes: Vec::with_capacity(lane_count_max),
             narrow_count: 0,
             mailbox,
-            models,
+            rows,
             tally,
-            epoch,
             scratch: Box::new([0.0; FEATURE_COUNT_MAX]),
             level: Level::best(),
             hot: 0,
@@ -177,9 +173,8 @@ impl Worker {
     #[inline(never)]
     fn serve(&mut self, index: usize, look: Look) -> usize {
         let Some(lane) = self.lanes.get_mut(index) else { return 0 };
-        let models = self.models.get();
         // A desk is set up only for what takes another way.
-        if look == Look::Ready && lane.answer_one(models, self.epoch, &mut self.tally) {
+        if look == Look::Ready && lane.answer_one(&self.rows, &mut self.tally) {
             return 1;
         }
         if index < self.narrow_count {
@@ -205,11 +200,10 @@ impl Worker {
     #[inline]
     fn visit(&mut self, index: usize, look: Look, limit: usize) -> usize {
         let Some(lane) = self.lanes.get_mut(index) else { return 0 };
-        let models = self.models.get();
-        let scratch = self.scratch.as_mut_slice();
-        let (level, epoch, tally) = (self.level, self.epoch, &mut self.tally);
+        let (rows, level) = (&self.rows, self.level);
+        let (scratch, tally) = (self.scratch.as_mut_slice(), &mut self.tally);
         let visit = match look {
-            Look::Ready => lane.answer(limit, &mut Desk { models, level, epoch, scratch, tally }),
+            Look::Ready => lane.answer(limit, &mut Desk { rows, level, scratch, tally }),
             Look::Empty => Visit::Answered(0),
             Look::Violation => lane.violation(tally),
         };
@@ -223,10 +217,18 @@ impl Worker {
         }
     }
 
-    /// Adopts new models, takes and gives back lanes; returns whether to stop.
+    /// Exchanges rows, takes and gives back lanes; returns whether to stop.
     #[cold]
     fn take_changes(&mut self) -> bool {
-        self.models.adopt();
+        // The rest waits for the next turn.
+        for _ in 0..SWAPS_A_TURN {
+            let Some(mut swap) = self.mailbox.take_swap() else { break };
+            swap.exchange(&mut self.rows);
+            self.mailbox.give_back_swap(swap);
+        }
+        if self.mailbox.has_swaps() {
+            self.mailbox.come_back();
+        }
         while let Some(change) = self.mailbox.take_change() {
             match change {
                 Change::Attach(lane) if self.lanes.len() < self.lanes.capacity() => {

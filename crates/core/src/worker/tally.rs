@@ -1,6 +1,6 @@
 //! The worker's counters: kept in shared memory that only this worker writes.
 
-use crate::abi::status_region as at;
+use crate::abi::{self, status_region as at};
 use crate::counters::{add, bucket_index, set};
 use crate::region::Region;
 use crate::sync::AtomicU64;
@@ -25,14 +25,20 @@ pub struct Tally {
     start: usize,
     until_sample: u32,
     turns: u64,
-    by_status: [u64; 4],
+    by_status: [u64; abi::status::COUNT],
 }
 
 impl Tally {
     /// Counts in block `index` of `status`.
     pub fn new(status: Arc<Region>, index: usize) -> Tally {
         let start = at::WORKERS + index * at::WORKER_WORDS;
-        Tally { status, start, until_sample: SAMPLE_INTERVAL, turns: 0, by_status: [0; 4] }
+        Tally {
+            status,
+            start,
+            until_sample: SAMPLE_INTERVAL,
+            turns: 0,
+            by_status: [0; abi::status::COUNT],
+        }
     }
 
     fn word(&self, offset: usize) -> Option<&AtomicU64> {
@@ -128,7 +134,7 @@ impl Tally {
     /// Counts `count` answers of one status.
     #[inline]
     pub(super) fn answered(&mut self, status: u16, count: u64) {
-        self.by_status[usize::from(status & 3)] += count;
+        self.by_status[usize::from(status) & (abi::status::COUNT - 1)] += count;
     }
 
     /// Counts one sequence from the future.
