@@ -63,7 +63,7 @@ grep -q 'ffast-math changes the bits' "$out/fast.err"
 echo "==> what is exported, and what is needed"
 strangers=$(nm -D --defined-only "$out/gcc/libfactord.so" | awk '{ print $3 }' | grep -v '^factord_' || true)
 [ -z "$strangers" ] || { echo "exported: $strangers"; exit 1; }
-readelf -d "$out/gcc/libfactord.so" | grep -q 'SONAME.*\[libfactord.so.1\]'
+readelf -d "$out/gcc/libfactord.so" | grep -q 'SONAME.*\[libfactord.so.2\]'
 needed=$(readelf -d "$out/gcc/libfactord.so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p')
 [ "$needed" = libc.so.6 ] || { echo "needs more than libc: $needed"; exit 1; }
 

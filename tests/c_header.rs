@@ -1,12 +1,15 @@
-//! The constants of the C client are those of `crates/core/src/abi.rs`, of the control messages and
-//! of the exponential's table. `FACTORD_WRITE=1 cargo test --release --test c_header` writes them
-//! anew.
+//! The constants of the C client are those of `crates/core/src/abi.rs` and the files below it, of
+//! the control messages and of the exponential's table.
+//! `FACTORD_WRITE=1 cargo test --release --test c_header` writes them anew.
 
-use factord_core::abi::status_region;
-use factord_core::abi::{self, models_region, req_header, request, resp_header, response, status};
-use factord_core::channel::{Message, NAME_LEN, Refusal, Welcome};
-use factord_eval::Kind;
+use factord_core::abi::{
+    self, class, image_region, models_region, req_header, request, resp_header, response, right,
+    status, status_region,
+};
+use factord_core::channel::{Message, NAME_LEN, Refusal, Verb, Welcome};
+use factord_core::model::image;
 use factord_eval::exp::{INV_STEP, NORMAL, SATURATED, SHIFTER, STEP_HI, STEP_LO, STEPS, TABLE};
+use factord_eval::{Kind, Model};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -30,55 +33,105 @@ fn rings(text: &mut String) {
         *text,
         abi::MAGIC,
         abi::ABI_WORD,
-        abi::LAYOUT_HASH,
+        abi::RINGS_HASH,
         abi::LINE_LEN,
         abi::LINE_WORDS,
         abi::RING_HEADER_LINES,
         abi::REGION_LEN_MAX,
+        abi::INLINE_FEATURE_COUNT_MAX,
+        abi::ECHO_MULTIPLIER,
+        abi::ECHO_FIRST_ROTATION,
+        abi::ECHO_ROTATION_STEP,
+        abi::ARM_FIRST_MULTIPLIER,
+        abi::ARM_SECOND_MULTIPLIER,
         request::SEQUENCE,
         request::META,
+        request::KEY,
         request::FEATURES,
         request::FLAG_STAMP,
+        request::MODEL_MASK,
+        request::MODEL_NONE,
+        request::CHECK_SHIFT,
         response::SEQUENCE,
         response::Y,
         response::SECOND,
         response::VERDICT,
         response::ECHO,
-        response::EPOCH,
+        response::FINGERPRINT,
         response::T_RECEIVED,
         response::T_DONE,
         status::OK,
         status::BAD_INPUT,
         status::UNKNOWN_MODEL,
         status::WIDTH_MISMATCH,
+        status::WRONG_CLASS,
+        class::LIGHT,
+        class::HEAVY,
+        right::LOCAL,
         req_header::LOCAL_BY_STATUS,
         resp_header::MAGIC,
         resp_header::ABI,
         resp_header::LAYOUT_HASH,
-        resp_header::EPOCH,
         resp_header::CLIENT_ID,
         resp_header::FEATURE_COUNT,
         resp_header::SLOT_COUNT,
+        resp_header::OUTPUT_COUNT,
+        resp_header::CLASS,
+        resp_header::EPOCH_SEQUENCE,
+        resp_header::EPOCH,
+        resp_header::EPOCH_SINCE,
+        resp_header::EPOCH_BEFORE,
     );
+    // The limits that factord.h has under names of its own.
+    let limits = [
+        ("FEATURE_COUNT_MAX", abi::FEATURE_COUNT_MAX),
+        ("SLOT_COUNT_MAX", abi::SLOT_COUNT_MAX),
+        ("OUTPUT_COUNT_MAX", abi::OUTPUT_COUNT_MAX),
+        ("MODEL_COUNT_MAX", abi::MODEL_COUNT_MAX),
+        ("ARM_COUNT_MAX", abi::ARM_COUNT_MAX),
+        ("WORKER_COUNT_MAX", abi::WORKER_COUNT_MAX),
+    ];
+    for (name, limit) in limits {
+        define(text, &format!("ABI_{name}"), limit as u64);
+    }
 }
 
-fn regions(text: &mut String) {
+fn status(text: &mut String) {
     defines!(
         *text,
+        abi::STATUS_HASH,
         status_region::MAGIC,
         status_region::ABI,
         status_region::LAYOUT_HASH,
-        status_region::EPOCH,
+        status_region::WORKER_COUNT,
         status_region::HEARTBEAT_COUNT,
-        status_region::MODELS_SEQUENCE,
+        status_region::HEARTBEAT_NS,
+        status_region::TSC_HZ,
+        status_region::NAMES_SEQUENCE,
+        status_region::ROW_COUNT,
         status_region::ROWS,
         status_region::ROW_WORDS,
+        status_region::ROW_SEQUENCE,
+        status_region::ROW_SHAPE,
+        status_region::ROW_SERVED,
+        status_region::ROW_COST_NS,
         status_region::ROW_NAME,
         status_region::ROW_NAME_LEN,
-        status_region::ROW_SHAPE,
-        status_region::ROW_GENERATION,
         status_region::ROW_SHA256,
+        status_region::ROW_ARM_FINGERPRINTS,
+        status_region::ROW_SPLIT,
+        status_region::ROW_CHECK,
+        status_region::WORKERS,
+        status_region::WORKER_WORDS,
+        status_region::CORE,
         status_region::LINES,
+    );
+}
+
+fn models(text: &mut String) {
+    defines!(
+        *text,
+        abi::MODELS_HASH,
         models_region::MAGIC,
         models_region::ABI,
         models_region::LAYOUT_HASH,
@@ -91,29 +144,30 @@ fn regions(text: &mut String) {
         models_region::SLOT_WORDS,
         models_region::SLOT_GENERATION,
         models_region::SLOT_SHAPE,
+        models_region::SLOT_NAME,
+        models_region::SLOT_SPLIT,
+        models_region::SLOT_SALT,
+        models_region::SLOT_FINGERPRINTS,
         models_region::SLOT_INTERCEPT,
         models_region::SLOT_WEIGHTS,
         models_region::SLOT_MEAN,
         models_region::SLOT_SCALE,
         models_region::LINES,
+        abi::IMAGE_HASH,
+        image_region::MAGIC,
+        image_region::ABI,
+        image_region::LAYOUT_HASH,
+        image_region::FINGERPRINT,
+        image_region::SHAPE,
+        image_region::WORD_COUNT,
+        image_region::FORM,
+        image_region::PARAMETERS,
         Kind::Linear,
         Kind::Logistic,
     );
-    define(text, "ABI_FEATURE_COUNT_MAX", abi::FEATURE_COUNT_MAX as u64);
-    define(text, "ABI_SLOT_COUNT_MAX", abi::SLOT_COUNT_MAX as u64);
-    define(text, "ABI_MODEL_COUNT_MAX", abi::MODEL_COUNT_MAX as u64);
-}
-
-fn echo(text: &mut String) {
-    // The multiplier is what one turn of the slot adds.
-    define(text, "ECHO_MULTIPLIER", abi::echo(1, 0, [].into_iter()));
-    // Where the first two features' lowest bits go.
-    let rotation = |index: usize| {
-        let bits = (0..=index).map(|i| u64::from(i == index));
-        u64::from((abi::echo(0, 0, bits)).trailing_zeros())
-    };
-    define(text, "ECHO_FIRST_ROTATION", rotation(0));
-    define(text, "ECHO_ROTATION_STEP", rotation(1) - rotation(0));
+    // The form that this build writes, as an image of its own says it.
+    let model = Model::linear(vec![1.0], 0.0).unwrap();
+    define(text, "IMAGE_FORM_PLAIN", image::words(0, &model)[image_region::FORM]);
 }
 
 fn words(message: &Message) -> Vec<u64> {
@@ -136,16 +190,35 @@ fn messages(text: &mut String) {
     let (abi, feature_count, slot_count, nonce) = (901, 902, 903, 904);
     let (layout_hash, epoch, client_id) = (905, 906, 907);
     let name = [0x2a; NAME_LEN];
-    let hello = Message::Hello { abi, feature_count, slot_count, nonce, name };
+    let (output_count, class, rights) = (910, 911, 912);
+    let hello = Message::Hello { abi, feature_count, slot_count, nonce, name, output_count, class };
     define(text, "MESSAGE_WORDS", words(&hello).len() as u64);
-    let shape = [("ABI", 901), ("FEATURE_COUNT", 902), ("SLOT_COUNT", 903), ("NONCE", 904)];
+    let shape = [
+        ("ABI", 901),
+        ("FEATURE_COUNT", 902),
+        ("SLOT_COUNT", 903),
+        ("NONCE", 904),
+        ("OUTPUT_COUNT", 910),
+        ("CLASS", 911),
+    ];
     places(text, &hello, "HELLO", &shape);
     let first = words(&hello).iter().position(|&word| word == 0x2a2a_2a2a_2a2a_2a2a).unwrap();
     define(text, "HELLO_NAME", first as u64);
     define(text, "HELLO_NAME_LEN", NAME_LEN as u64);
-    let welcome = Welcome { abi, layout_hash, epoch, client_id, feature_count, slot_count, nonce };
+    let welcome = Welcome {
+        abi,
+        layout_hash,
+        epoch,
+        client_id,
+        feature_count,
+        slot_count,
+        nonce,
+        output_count,
+        class,
+        rights,
+    };
     let mut granted = shape.to_vec();
-    granted.extend([("LAYOUT_HASH", 905), ("EPOCH", 906), ("CLIENT_ID", 907)]);
+    granted.extend([("LAYOUT_HASH", 905), ("EPOCH", 906), ("CLIENT_ID", 907), ("RIGHTS", 912)]);
     places(text, &Message::Welcome(welcome), "WELCOME", &granted);
     places(text, &Message::Mapped, "MAPPED", &[]);
     places(text, &Message::Ready, "READY", &[]);
@@ -165,11 +238,19 @@ fn messages(text: &mut String) {
         ("BUSY", Refusal::Busy),
         ("NOT_PERMITTED", Refusal::NotPermitted { uid: 0 }),
         ("TOO_MANY", Refusal::TooMany { used: 0, limit: 0 }),
+        ("NO_SUCH_CLASS", Refusal::NoSuchClass { class }),
+        ("OUTPUTS", Refusal::Outputs { output_count, slot_count }),
     ];
     for (name, refusal) in codes {
         let code = words(&Message::Refused { abi, refusal })[3];
         define(text, &format!("REFUSAL_{name}"), code);
     }
+    // The verb is one that there is, the argument any number.
+    let verb = Verb::Image as u64;
+    let command = Message::Command { abi, verb, argument: 913 };
+    places(text, &command, "COMMAND", &[("ABI", 901), ("VERB", verb), ("ARGUMENT", 913)]);
+    define(text, "VERB_IMAGE", verb);
+    places(text, &Message::Reply { code: 914 }, "REPLY", &[("CODE", 914)]);
 }
 
 /// The numbers of the exponential.
@@ -194,14 +275,14 @@ fn exponential(text: &mut String) {
 
 fn header() -> String {
     let mut text = String::from(
-        "/* Generated from abi.rs and channel/message.rs of crates/core/src and exp.rs of crates/eval/src by\n \
+        "/* Generated from abi, channel and model of crates/core/src and exp.rs of crates/eval/src by\n \
          * tests/c_header.rs, which fails when this file is stale:\n \
          * FACTORD_WRITE=1 cargo test --release --test c_header */\n\
          #ifndef FACTORD_ABI_H\n#define FACTORD_ABI_H\n\n#include <stdint.h>\n\n",
     );
     rings(&mut text);
-    regions(&mut text);
-    echo(&mut text);
+    status(&mut text);
+    models(&mut text);
     text.push('\n');
     messages(&mut text);
     text.push('\n');

@@ -1,7 +1,9 @@
 /* The C client of factord. See factord.h for the contract and docs/abi.md for the layout.
  *
- * From top to bottom: words and clocks, the floating-point environment, evaluation, regions, the model table, whom to trust, the
- * handshake, the rings, the names of models, what becomes of a dead engine, waiting, the call shapes.
+ * From top to bottom: words and clocks, the floating-point environment, evaluation, regions, the model
+ * table, whom to trust, the handshake, the client, the names of models, the rings, images, what becomes
+ * of a dead engine, waiting, the call shapes, evaluation in the client's own process, attach and close,
+ * the rest.
  *
  * Memory that the daemon can write is reached only as atomic words. What is read there is a claim: it
  * is compared, and never used as an index, a length or a pointer. Where the Rust client loads
@@ -47,11 +49,15 @@
 /* A word of shared memory. */
 typedef _Atomic uint64_t word;
 
+_Static_assert(FACTORD_REQUEST_KEY + 1 == FACTORD_REQUEST_FEATURES, "copied as one");
 _Static_assert(sizeof(word) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "words are plain 64-bit words");
-_Static_assert(sizeof(factord_prediction) == 48, "answers are packed");
+_Static_assert(sizeof(factord_prediction) == 56, "answers are packed");
 _Static_assert(FACTORD_FEATURE_COUNT_MAX == FACTORD_ABI_FEATURE_COUNT_MAX, "layout");
 _Static_assert(FACTORD_SLOT_COUNT_MAX == FACTORD_ABI_SLOT_COUNT_MAX, "layout");
+_Static_assert(FACTORD_OUTPUT_COUNT_MAX == FACTORD_ABI_OUTPUT_COUNT_MAX, "layout");
 _Static_assert(FACTORD_MODEL_COUNT_MAX == FACTORD_ABI_MODEL_COUNT_MAX, "layout");
+_Static_assert(FACTORD_ARM_COUNT_MAX == FACTORD_ABI_ARM_COUNT_MAX, "layout");
+_Static_assert(FACTORD_WORKER_COUNT_MAX == FACTORD_ABI_WORKER_COUNT_MAX, "layout");
 _Static_assert(FACTORD_NAME_LEN == FACTORD_STATUS_ROW_NAME_LEN, "layout");
 _Static_assert((int)FACTORD_LINEAR == (int)FACTORD_KIND_LINEAR, "layout");
 _Static_assert((int)FACTORD_LOGISTIC == (int)FACTORD_KIND_LOGISTIC, "layout");
@@ -130,6 +136,12 @@ static uint64_t added(uint64_t now, uint64_t duration)
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+/* What a word packs for `width` bits from bit `from` on. */
+static inline uint64_t part_of(uint64_t value, int from, int width)
+{
+    return value >> from & ((UINT64_C(1) << width) - 1);
 }
 
 /* ---- The floating-point environment ------------------------------------------------------ */
@@ -216,16 +228,19 @@ struct term {
     double scale;
 };
 
-/* A private copy of a published model. */
-struct copy {
-    /* The word that published it; compared with the daemon's before and after an evaluation. */
-    uint64_t published;
-    uint32_t generation;
-    /* 0 when there is no model. */
+/* A version that can be evaluated; its terms stand beside it. */
+struct model {
+    /* 0 when there is none. */
     uint32_t kind;
-    size_t width;
+    uint32_t width;
     double intercept;
-    struct term terms[FACTORD_FEATURE_COUNT_MAX];
+};
+
+/* Which version answers. */
+struct version {
+    uint64_t fingerprint;
+    uint32_t generation;
+    uint16_t arm;
 };
 
 /* e^x for |x| below FACTORD_EXP_NORMAL: every operation rounded on its own, in this order. */
@@ -264,18 +279,20 @@ static inline double term_logistic(const struct term *term, double x)
     return ((x - term->mean) / term->scale) * term->weight;
 }
 
-static inline double decision_linear(const struct copy *copy, const double *x)
+static inline double decision_linear(const struct model *model, const struct term *terms,
+                                     const double *x)
 {
-    double sum = term_linear(&copy->terms[0], x[0]);
-    for (size_t i = 1; i < copy->width; i++) sum += term_linear(&copy->terms[i], x[i]);
-    return sum + copy->intercept;
+    double sum = term_linear(&terms[0], x[0]);
+    for (size_t i = 1; i < model->width; i++) sum += term_linear(&terms[i], x[i]);
+    return sum + model->intercept;
 }
 
-static inline double decision_logistic(const struct copy *copy, const double *x)
+static inline double decision_logistic(const struct model *model, const struct term *terms,
+                                       const double *x)
 {
-    double sum = term_logistic(&copy->terms[0], x[0]);
-    for (size_t i = 1; i < copy->width; i++) sum += term_logistic(&copy->terms[i], x[i]);
-    return sum + copy->intercept;
+    double sum = term_logistic(&terms[0], x[0]);
+    for (size_t i = 1; i < model->width; i++) sum += term_logistic(&terms[i], x[i]);
+    return sum + model->intercept;
 }
 
 static bool all_finite(const double *x, size_t count)
@@ -292,19 +309,20 @@ static int fail(factord_prediction *out, int error)
     return error;
 }
 
-/* Answers with a copy; `out` receives everything but the epoch. */
-static inline int evaluate(const struct copy *copy, const double *x, size_t x_count,
+/* Answers with a version; `out` receives everything but the epoch, and nothing with an error. */
+static inline int evaluate(const struct model *model, const struct term *terms,
+                           struct version version, const double *x, size_t x_count,
                            factord_prediction *out)
 {
-    if (UNLIKELY(x_count != copy->width)) return FACTORD_ERROR_WIDTH_MISMATCH;
+    if (UNLIKELY(x_count != model->width)) return FACTORD_ERROR_WIDTH_MISMATCH;
     double y;
     double second = 0.0;
-    if (copy->kind == FACTORD_LINEAR) {
+    if (model->kind == FACTORD_LINEAR) {
         /* A feature that is not finite makes the sum so, whatever its weight. */
-        y = decision_linear(copy, x);
+        y = decision_linear(model, terms, x);
         if (UNLIKELY(!isfinite(y))) return FACTORD_ERROR_BAD_INPUT;
     } else {
-        double decision = decision_logistic(copy, x);
+        double decision = decision_logistic(model, terms, x);
         y = 1.0 / (1.0 + exp_portable(-decision));
         second = decision > 0.0 ? 1.0 : 0.0;
         /* Finite features may overflow a decision value whose probability is 0 or 1 all the same. */
@@ -312,16 +330,37 @@ static inline int evaluate(const struct copy *copy, const double *x, size_t x_co
             return FACTORD_ERROR_BAD_INPUT;
         }
     }
-    *out = (factord_prediction){.y = y, .second = second, .generation = copy->generation};
+    *out = (factord_prediction){
+        .y = y,
+        .second = second,
+        .fingerprint = version.fingerprint,
+        .generation = version.generation,
+        .arm = version.arm,
+    };
     return FACTORD_OK;
+}
+
+/* What a kind of model, a width and parameters have to be before they are evaluated. */
+static bool is_sound_shape(uint32_t kind, uint64_t width, uint64_t width_max)
+{
+    return width >= 1 && width <= width_max &&
+           (kind == FACTORD_LINEAR || kind == FACTORD_LOGISTIC);
+}
+
+static bool is_sound_term(uint32_t kind, const struct term *term)
+{
+    if (!isfinite(term->weight)) return false;
+    return kind == FACTORD_LINEAR ||
+           (isfinite(term->mean) && isfinite(term->scale) && term->scale != 0.0);
 }
 
 /* ---- Regions ----------------------------------------------------------------------------- */
 
-/* In the order of the welcome's descriptors. */
-enum region { STATUS, MODELS, REQ, RESP, REGION_COUNT };
+/* In the order of the welcome's descriptors; MODELS comes for those alone who may evaluate in their
+ * own process. */
+enum region { STATUS, REQ, RESP, MODELS, REGION_COUNT };
 
-static const char *const REGION_NAMES[REGION_COUNT] = {"STATUS", "MODELS", "REQ", "RESP"};
+static const char *const REGION_NAMES[REGION_COUNT] = {"STATUS", "REQ", "RESP", "MODELS"};
 
 struct mapping {
     word *words;
@@ -400,59 +439,113 @@ static int open_region(struct mapping *mapping, enum region region, int fd, size
  * update. */
 #define TABLE_TRIES 1000
 
-/* A whole model table; the ids are the engine's. */
-struct table {
-    uint64_t sequence;
-    int count;
-    factord_model_row rows[FACTORD_MODEL_COUNT_MAX];
-};
+/* What a look at a row finds. */
+enum found { NOTHING_SERVED, SERVED, BEING_WRITTEN };
 
-static bool read_row(const word *words, uint16_t id, factord_model_row *row)
+/* Changes when names come or go. Acquire: pairs with the daemon's release store; the rows are read
+ * after it. */
+static inline uint64_t names_sequence(const word *status)
 {
-    const word *from = words + FACTORD_STATUS_ROWS + id * FACTORD_STATUS_ROW_WORDS;
-    uint64_t generation = get_acquire(&from[FACTORD_STATUS_ROW_GENERATION]);
-    uint64_t shape = get_acquire(&from[FACTORD_STATUS_ROW_SHAPE]);
-    uint64_t width = shape >> 32;
-    uint32_t kind = (uint32_t)shape;
-    /* Kinds that this client does not know are rows like any other. */
-    bool sound = generation >= 1 && generation <= UINT32_MAX && width >= 1 &&
-                 width <= FACTORD_FEATURE_COUNT_MAX && kind >= 1 && kind <= UINT16_MAX;
-    if (!sound) return false;
-    *row = (factord_model_row){
-        .width = (uint32_t)width,
-        .generation = (uint32_t)generation,
-        .id = id,
-        .kind = (uint16_t)kind,
-    };
-    for (size_t i = 0; i < FACTORD_NAME_LEN / 8; i++) {
-        uint64_t part = get_acquire(&from[FACTORD_STATUS_ROW_NAME + i]);
-        memcpy(row->name + 8 * i, &part, 8);
-    }
-    for (size_t i = 0; i < sizeof row->sha256 / 8; i++) {
-        uint64_t part = get_acquire(&from[FACTORD_STATUS_ROW_SHA256 + i]);
-        memcpy(row->sha256 + 8 * i, &part, 8);
-    }
-    return row->name[0] != 0;
+    return get_acquire(&status[FACTORD_STATUS_NAMES_SEQUENCE]);
 }
 
-/* Reads the table of a STATUS region; false, with `table` as it was, when each of so many looks finds
- * it being written. */
-static bool read_table(const word *words, int tries, struct table *table)
+/* Rows that ever held a name, as far as there may be some. */
+static uint16_t row_count(const word *status)
+{
+    return (uint16_t)least(get(&status[FACTORD_STATUS_ROW_COUNT]), FACTORD_MODEL_COUNT_MAX);
+}
+
+static const word *row_at(const word *status, uint16_t number)
+{
+    return status + FACTORD_STATUS_ROWS + (size_t)number * FACTORD_STATUS_ROW_WORDS;
+}
+
+static void copy_bytes(void *to, const word *from, size_t len)
+{
+    for (size_t i = 0; i < len / 8; i++) {
+        uint64_t part = get_acquire(&from[i]);
+        memcpy((char *)to + 8 * i, &part, 8);
+    }
+}
+
+/* Reads a row that is not being written; `row->id` is the engine's number. */
+static enum found copy_row(const word *from, uint16_t number, factord_model_row *row, uint32_t *check)
+{
+    uint64_t shape = get_acquire(&from[FACTORD_STATUS_ROW_SHAPE]);
+    uint64_t served = get_acquire(&from[FACTORD_STATUS_ROW_SERVED]);
+    uint64_t split = get_acquire(&from[FACTORD_STATUS_ROW_SPLIT]);
+    uint64_t width = part_of(shape, 32, 16);
+    /* Kinds that this client does not know are rows like any other. */
+    if ((uint32_t)served == 0 || width < 1 || width > FACTORD_FEATURE_COUNT_MAX) {
+        return NOTHING_SERVED;
+    }
+    *row = (factord_model_row){
+        .cost_ns = get_acquire(&from[FACTORD_STATUS_ROW_COST_NS]),
+        .width = (uint32_t)width,
+        .output_count = (uint32_t)part_of(shape, 48, 16),
+        .generation = (uint32_t)served,
+        .kind = (uint32_t)shape,
+        .id = number,
+        .arm_count = (uint16_t)part_of(served, 32, 16),
+        .heavy = part_of(served, 48, 16) == FACTORD_CLASS_HEAVY,
+    };
+    copy_bytes(row->name, &from[FACTORD_STATUS_ROW_NAME], FACTORD_NAME_LEN);
+    copy_bytes(row->sha256, &from[FACTORD_STATUS_ROW_SHA256], sizeof row->sha256);
+    memcpy(row->fingerprints, row->sha256, sizeof *row->fingerprints);
+    for (size_t arm = 1; arm < FACTORD_ARM_COUNT_MAX; arm++) {
+        row->fingerprints[arm] = get_acquire(&from[FACTORD_STATUS_ROW_ARM_FINGERPRINTS + arm - 1]);
+        row->share_ends[arm - 1] = (uint16_t)(split >> 16 * (arm - 1));
+    }
+    *check = (uint32_t)get_acquire(&from[FACTORD_STATUS_ROW_CHECK]);
+    return SERVED;
+}
+
+static enum found read_row(const word *status, uint16_t number, factord_model_row *row,
+                           uint32_t *check)
+{
+    const word *from = row_at(status, number);
+    /* Acquire: pairs with the daemon's release store; the row is read after it and, loaded with
+     * acquire itself, before the second look. */
+    uint64_t sequence = get_acquire(&from[FACTORD_STATUS_ROW_SEQUENCE]);
+    enum found found = copy_row(from, number, row, check);
+    bool whole = sequence % 2 == 0 && get(&from[FACTORD_STATUS_ROW_SEQUENCE]) == sequence;
+    return whole ? found : BEING_WRITTEN;
+}
+
+/* The row of a name; BEING_WRITTEN when it was not found, and a row was written that may be its own. */
+static enum found find_row(const word *status, const char *name, factord_model_row *row,
+                           uint32_t *check)
+{
+    enum found otherwise = NOTHING_SERVED;
+    uint16_t count = row_count(status);
+    uint64_t start = 0;
+    memcpy(&start, name, strnlen(name, sizeof start));
+    for (uint16_t number = 0; number < count; number++) {
+        const word *from = row_at(status, number);
+        bool settled = get_acquire(&from[FACTORD_STATUS_ROW_SEQUENCE]) % 2 == 0;
+        if (settled && get(&from[FACTORD_STATUS_ROW_NAME]) != start) continue;
+        enum found found = read_row(status, number, row, check);
+        if (found == BEING_WRITTEN) otherwise = BEING_WRITTEN;
+        if (found == SERVED && strcmp(row->name, name) == 0) return SERVED;
+    }
+    return otherwise;
+}
+
+/* Whether one of so many looks finds no row of the table being written. */
+static bool is_settled(const word *status, int tries)
 {
     for (int i = 0; i < tries; i++) {
-        struct table found = {.count = 0};
-        /* Acquire: pairs with the daemon's release store; the rows are read after it, and, loaded
-         * with acquire themselves, before the second look. */
-        found.sequence = get_acquire(&words[FACTORD_STATUS_MODELS_SEQUENCE]);
-        for (uint16_t id = 0; id < FACTORD_MODEL_COUNT_MAX; id++) {
-            if (read_row(words, id, &found.rows[found.count])) found.count++;
+        factord_model_row row;
+        uint32_t check;
+        uint64_t sequence = names_sequence(status);
+        uint16_t count = row_count(status);
+        bool whole = true;
+        for (uint16_t number = 0; number < count && whole; number++) {
+            whole = read_row(status, number, &row, &check) != BEING_WRITTEN;
         }
-        if (found.sequence % 2 == 0 &&
-            get(&words[FACTORD_STATUS_MODELS_SEQUENCE]) == found.sequence) {
-            *table = found;
-            return true;
-        }
-        pause_pipeline();
+        if (whole && names_sequence(status) == sequence) return true;
+        /* The writer may wait for this very CPU. */
+        if (i + 1 < tries) sched_yield();
     }
     return false;
 }
@@ -463,6 +556,9 @@ static bool read_table(const word *words, int tries, struct table *table)
 struct shape {
     uint32_t feature_count;
     uint32_t slot_count;
+    uint32_t output_count;
+    /* FACTORD_CLASS_LIGHT or _HEAVY. */
+    uint32_t class;
 };
 
 /* Whom to attach to, and as what. */
@@ -587,10 +683,22 @@ static int judge_peer(const struct target *target, int fd, struct why *why)
 
 /* ---- The handshake ----------------------------------------------------------------------- */
 
-static size_t stride_words(uint32_t feature_count)
+static size_t whole_lines(size_t words)
 {
-    size_t words = FACTORD_REQUEST_FEATURES + feature_count;
     return (words + FACTORD_LINE_WORDS - 1) / FACTORD_LINE_WORDS * FACTORD_LINE_WORDS;
+}
+
+static size_t request_stride(struct shape shape)
+{
+    return whole_lines(FACTORD_REQUEST_FEATURES + shape.feature_count);
+}
+
+/* Outputs in the first line of a response. */
+#define FIRST_OUTPUTS 2
+
+static size_t response_stride(struct shape shape)
+{
+    return FACTORD_LINE_WORDS + whole_lines(shape.output_count - FIRST_OUTPUTS);
 }
 
 static size_t header_words(void)
@@ -603,8 +711,8 @@ static size_t region_len(enum region region, struct shape shape)
     switch (region) {
     case STATUS: return FACTORD_STATUS_LINES * FACTORD_LINE_LEN;
     case MODELS: return FACTORD_MODELS_LINES * FACTORD_LINE_LEN;
-    case REQ: return (header_words() + shape.slot_count * stride_words(shape.feature_count)) * 8;
-    default: return (header_words() + shape.slot_count * FACTORD_LINE_WORDS) * 8;
+    case REQ: return (header_words() + shape.slot_count * request_stride(shape)) * 8;
+    default: return (header_words() + shape.slot_count * response_stride(shape)) * 8;
     }
 }
 
@@ -614,6 +722,13 @@ static bool is_shape(struct shape shape)
            shape.slot_count >= 1 && shape.slot_count <= FACTORD_SLOT_COUNT_MAX &&
            (shape.slot_count & (shape.slot_count - 1)) == 0 &&
            region_len(REQ, shape) <= FACTORD_REGION_LEN_MAX;
+}
+
+/* Of a shape with a right number of slots. */
+static bool has_output_room(struct shape shape)
+{
+    return shape.output_count >= FIRST_OUTPUTS && shape.output_count <= FACTORD_OUTPUT_COUNT_MAX &&
+           region_len(RESP, shape) <= FACTORD_REGION_LEN_MAX;
 }
 
 /* One side waits for the other's next message for so long. */
@@ -630,7 +745,8 @@ struct attempt {
     uint64_t end_ns;
     uint64_t epoch;
     struct mapping regions[REGION_COUNT];
-    struct table table;
+    /* Looks at the model table of the new engine: many where the caller waits, else one. */
+    int table_tries;
     /* The daemon was there and hung up. */
     bool hung_up;
     struct why why;
@@ -673,14 +789,17 @@ static int misspoken(struct attempt *attempt, const struct target *target, const
                "attach failed: the peer at %s does not speak the protocol (%s)", target->path, step);
 }
 
-/* A send that fails says nothing: the daemon may have refused already, and its words are read
- * next. */
-static void send_words(int fd, const uint64_t *tail, size_t count)
+/* Whether the words are on their way. They count as that when the daemon is gone: it may have refused
+ * already, and its words are read next. */
+static bool send_words(int fd, const uint64_t *tail, size_t count)
 {
     uint64_t words[FACTORD_MESSAGE_WORDS] = {FACTORD_MAGIC};
+    ssize_t sent;
     memcpy(&words[1], tail, count * sizeof *tail);
-    while (send(fd, words, sizeof words, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EINTR) {
-    }
+    do {
+        sent = send(fd, words, sizeof words, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (sent < 0 && errno == EINTR);
+    return sent >= 0 || errno == EPIPE || errno == ECONNRESET;
 }
 
 static int refused(struct why *why, const uint64_t *words)
@@ -737,6 +856,16 @@ static int refused(struct why *why, const uint64_t *words)
                    "attach refused: user has %llu of %llu connections or requests at once: close "
                    "one, or try again",
                    a, b);
+    case FACTORD_REFUSAL_NO_SUCH_CLASS:
+        return say(why, FACTORD_ERROR_REFUSED_NO_SUCH_CLASS,
+                   "attach refused: the daemon has no worker for class %llu: start it with "
+                   "--heavy-core, or attach to class 0",
+                   a);
+    case FACTORD_REFUSAL_OUTPUTS:
+        return say(why, FACTORD_ERROR_REFUSED_OUTPUTS,
+                   "attach refused: a response cannot have %llu outputs and %llu slots: outputs are 2 "
+                   "to 64, a region at most 8 MiB",
+                   a, b);
     default:
         return say(why, FACTORD_ERROR_REFUSED_OTHER,
                    "attach refused: refused with code %llu: the daemon is newer than this client",
@@ -774,35 +903,52 @@ static void keep_descriptors(struct msghdr *message, struct descriptors *descrip
     }
 }
 
-/* Takes the next message: 1, or 0 when there is none yet, or an error. */
-static int receive(struct attempt *attempt, const struct target *target, uint64_t *words,
-                   struct descriptors *descriptors)
+/* What a look at a socket finds. */
+enum heard { SILENCE, A_MESSAGE, A_HANG_UP, BABBLE };
+
+/* Takes the next message of a connection, if it is there. */
+static enum heard hear(int fd, uint64_t *words, struct descriptors *descriptors)
 {
-    const char *step =
-        attempt->step == READINESS ? "expected ready" : "expected a welcome";
     union {
         struct cmsghdr header;
         char space[CMSG_SPACE(REGION_COUNT * sizeof(int))];
     } control;
     struct iovec bytes = {words, FACTORD_MESSAGE_WORDS * 8};
     struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
-    message.msg_control = &control;
-    message.msg_controllen = sizeof control;
+    ssize_t len;
     descriptors->count = 0;
-    ssize_t len = recvmsg(attempt->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+    for (int i = 0; i < 2; i++) {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof control;
+        len = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        /* Said once when the daemon closed before it read all; what it said comes after. */
+        if (len >= 0 || errno != ECONNRESET) break;
+    }
+    if (len < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return SILENCE;
+    if (len <= 0) return len == 0 || errno == ECONNRESET ? A_HANG_UP : BABBLE;
+    keep_descriptors(&message, descriptors);
+    if ((size_t)len == bytes.iov_len && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
+        words[0] == FACTORD_MAGIC) {
+        return A_MESSAGE;
+    }
+    close_all(descriptors);
+    return BABBLE;
+}
+
+/* Takes the next message of an attempt: 1, or 0 when there is none yet, or an error. */
+static int receive(struct attempt *attempt, const struct target *target, uint64_t *words,
+                   struct descriptors *descriptors)
+{
+    const char *step =
+        attempt->step == READINESS ? "expected ready" : "expected a welcome";
+    enum heard heard = hear(attempt->fd, words, descriptors);
+    if (heard == SILENCE) {
         if (now_ns() < attempt->end_ns) return 0;
         return say(&attempt->why, FACTORD_ERROR_ATTACH_DEADLINE,
                    "attach failed: no answer within 1000 ms");
     }
-    attempt->hung_up = len == 0 || (len < 0 && errno == ECONNRESET);
-    if (len < 0) return misspoken(attempt, target, step);
-    keep_descriptors(&message, descriptors);
-    if ((size_t)len != bytes.iov_len || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
-        words[0] != FACTORD_MAGIC) {
-        close_all(descriptors);
-        return misspoken(attempt, target, step);
-    }
+    attempt->hung_up = heard == A_HANG_UP;
+    if (heard != A_MESSAGE) return misspoken(attempt, target, step);
     if (words[1] == FACTORD_REFUSED) {
         close_all(descriptors);
         return refused(&attempt->why, words);
@@ -818,50 +964,48 @@ static void greet(struct attempt *attempt, const struct target *target)
     hello[FACTORD_HELLO_FEATURE_COUNT - 1] = target->shape.feature_count;
     hello[FACTORD_HELLO_SLOT_COUNT - 1] = target->shape.slot_count;
     hello[FACTORD_HELLO_NONCE - 1] = attempt->nonce;
+    hello[FACTORD_HELLO_OUTPUT_COUNT - 1] = target->shape.output_count;
+    hello[FACTORD_HELLO_CLASS - 1] = target->shape.class;
     memcpy(&hello[FACTORD_HELLO_NAME - 1], target->name, sizeof target->name);
     send_words(attempt->fd, hello, FACTORD_MESSAGE_WORDS - 1);
     attempt->step = A_WELCOME;
     attempt->end_ns = added(now_ns(), HANDSHAKE_NS);
 }
 
+/* A word of a region's header, and what it must be. */
+struct claim {
+    enum region region;
+    uint64_t index;
+    uint64_t expected;
+};
+
 /* Compares the headers that the daemon filled in with what it said. */
 static int check_headers(struct attempt *attempt, const uint64_t *welcome)
 {
-    static const struct {
-        enum region region;
-        uint64_t index;
-        uint64_t of_welcome;
-    } CLAIMS[] = {
-        {STATUS, FACTORD_STATUS_ABI, FACTORD_WELCOME_ABI},
-        {STATUS, FACTORD_STATUS_LAYOUT_HASH, FACTORD_WELCOME_LAYOUT_HASH},
-        {STATUS, FACTORD_STATUS_EPOCH, FACTORD_WELCOME_EPOCH},
-        {MODELS, FACTORD_MODELS_ABI, FACTORD_WELCOME_ABI},
-        {MODELS, FACTORD_MODELS_LAYOUT_HASH, FACTORD_WELCOME_LAYOUT_HASH},
-        {RESP, FACTORD_RESP_HEADER_ABI, FACTORD_WELCOME_ABI},
-        {RESP, FACTORD_RESP_HEADER_LAYOUT_HASH, FACTORD_WELCOME_LAYOUT_HASH},
-        {RESP, FACTORD_RESP_HEADER_EPOCH, FACTORD_WELCOME_EPOCH},
-        {RESP, FACTORD_RESP_HEADER_CLIENT_ID, FACTORD_WELCOME_CLIENT_ID},
-        {RESP, FACTORD_RESP_HEADER_FEATURE_COUNT, FACTORD_WELCOME_FEATURE_COUNT},
-        {RESP, FACTORD_RESP_HEADER_SLOT_COUNT, FACTORD_WELCOME_SLOT_COUNT},
+    uint64_t abi = welcome[FACTORD_WELCOME_ABI];
+    const struct claim claims[] = {
+        {STATUS, FACTORD_STATUS_MAGIC, FACTORD_MAGIC},
+        {STATUS, FACTORD_STATUS_ABI, abi},
+        {STATUS, FACTORD_STATUS_LAYOUT_HASH, FACTORD_STATUS_HASH},
+        {RESP, FACTORD_RESP_HEADER_MAGIC, FACTORD_MAGIC},
+        {RESP, FACTORD_RESP_HEADER_ABI, abi},
+        {RESP, FACTORD_RESP_HEADER_LAYOUT_HASH, FACTORD_RINGS_HASH},
+        {RESP, FACTORD_RESP_HEADER_CLIENT_ID, welcome[FACTORD_WELCOME_CLIENT_ID]},
+        {RESP, FACTORD_RESP_HEADER_FEATURE_COUNT, welcome[FACTORD_WELCOME_FEATURE_COUNT]},
+        {RESP, FACTORD_RESP_HEADER_SLOT_COUNT, welcome[FACTORD_WELCOME_SLOT_COUNT]},
+        {RESP, FACTORD_RESP_HEADER_OUTPUT_COUNT, welcome[FACTORD_WELCOME_OUTPUT_COUNT]},
+        {RESP, FACTORD_RESP_HEADER_CLASS, welcome[FACTORD_WELCOME_CLASS]},
+        {MODELS, FACTORD_MODELS_MAGIC, FACTORD_MAGIC},
+        {MODELS, FACTORD_MODELS_ABI, abi},
+        {MODELS, FACTORD_MODELS_LAYOUT_HASH, FACTORD_MODELS_HASH},
+        {MODELS, FACTORD_MODELS_MODEL_COUNT, FACTORD_MODEL_COUNT_MAX},
     };
-    _Static_assert(FACTORD_STATUS_MAGIC == 0 && FACTORD_MODELS_MAGIC == 0, "layout");
-    _Static_assert(FACTORD_RESP_HEADER_MAGIC == 0, "layout");
-    for (int region = 0; region < REGION_COUNT; region++) {
-        if (region != REQ && get(attempt->regions[region].words) != FACTORD_MAGIC) {
-            return say(&attempt->why, FACTORD_ERROR_REGION,
-                       "attach failed: %s has no header of factord", REGION_NAMES[region]);
-        }
-    }
-    if (get(&attempt->regions[MODELS].words[FACTORD_MODELS_MODEL_COUNT]) != FACTORD_MODEL_COUNT_MAX) {
-        return say(&attempt->why, FACTORD_ERROR_REGION,
-                   "attach failed: MODELS has not room for %d models", FACTORD_MODEL_COUNT_MAX);
-    }
-    for (size_t i = 0; i < sizeof CLAIMS / sizeof *CLAIMS; i++) {
-        const word *words = attempt->regions[CLAIMS[i].region].words;
-        if (get(&words[CLAIMS[i].index]) != welcome[CLAIMS[i].of_welcome]) {
+    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
+        const word *words = attempt->regions[claims[i].region].words;
+        if (words && get(&words[claims[i].index]) != claims[i].expected) {
             return say(&attempt->why, FACTORD_ERROR_REGION,
                        "attach failed: word %d of %s is not what the handshake says",
-                       (int)CLAIMS[i].index, REGION_NAMES[CLAIMS[i].region]);
+                       (int)claims[i].index, REGION_NAMES[claims[i].region]);
         }
     }
     return FACTORD_OK;
@@ -874,23 +1018,27 @@ static int take_welcome(struct attempt *attempt, const struct target *target,
     if (words[1] != FACTORD_WELCOME) return misspoken(attempt, target, "expected a welcome");
     uint64_t abi = words[FACTORD_WELCOME_ABI];
     uint64_t layout_hash = words[FACTORD_WELCOME_LAYOUT_HASH];
-    if (abi >> 16 != FACTORD_ABI_WORD >> 16 || layout_hash != FACTORD_LAYOUT_HASH) {
+    if (abi >> 16 != FACTORD_ABI_WORD >> 16 || layout_hash != FACTORD_RINGS_HASH) {
         return say(&attempt->why, FACTORD_ERROR_ABI,
                    "daemon speaks ABI %u.%u layout %016llx, this client %u.%u layout %016llx: "
                    "rebuild the client",
                    (unsigned)(abi >> 16 & 0xFFFF), (unsigned)(abi & 0xFFFF),
                    (unsigned long long)layout_hash, (unsigned)(FACTORD_ABI_WORD >> 16),
-                   (unsigned)(FACTORD_ABI_WORD & 0xFFFF), (unsigned long long)FACTORD_LAYOUT_HASH);
+                   (unsigned)(FACTORD_ABI_WORD & 0xFFFF), (unsigned long long)FACTORD_RINGS_HASH);
     }
     if (words[FACTORD_WELCOME_NONCE] != attempt->nonce ||
         words[FACTORD_WELCOME_FEATURE_COUNT] != target->shape.feature_count ||
-        words[FACTORD_WELCOME_SLOT_COUNT] != target->shape.slot_count) {
+        words[FACTORD_WELCOME_SLOT_COUNT] != target->shape.slot_count ||
+        words[FACTORD_WELCOME_OUTPUT_COUNT] != target->shape.output_count ||
+        words[FACTORD_WELCOME_CLASS] != target->shape.class) {
         return misspoken(attempt, target, "the welcome is for a different greeting");
     }
-    if (descriptors->count != REGION_COUNT) {
-        return misspoken(attempt, target, "expected four descriptors");
+    bool local = words[FACTORD_WELCOME_RIGHTS] & FACTORD_RIGHT_LOCAL;
+    int count = local ? REGION_COUNT : MODELS;
+    if (descriptors->count != count) {
+        return misspoken(attempt, target, "expected three descriptors, or four");
     }
-    for (int region = 0; region < REGION_COUNT; region++) {
+    for (int region = 0; region < count; region++) {
         int error = open_region(&attempt->regions[region], (enum region)region,
                                 descriptors->fds[region],
                                 region_len((enum region)region, target->shape), &attempt->why);
@@ -953,7 +1101,7 @@ static int carry_on(struct attempt *attempt, const struct target *target)
     if (words[1] != FACTORD_READY || strangers > 0) {
         return misspoken(attempt, target, "expected ready");
     }
-    if (!read_table(attempt->regions[STATUS].words, TABLE_TRIES, &attempt->table)) {
+    if (!is_settled(attempt->regions[STATUS].words, attempt->table_tries)) {
         return say(&attempt->why, FACTORD_ERROR_REGION,
                    "attach failed: the model table of STATUS is for ever being written");
     }
@@ -1007,7 +1155,7 @@ static int find_daemon_uid(struct target *target, uint32_t told, struct why *why
     return FACTORD_OK;
 }
 
-/* ---- The client and its rings ------------------------------------------------------------ */
+/* ---- The client -------------------------------------------------------------------------- */
 
 /* An answer taken while waiting for a later one. */
 struct early {
@@ -1015,9 +1163,75 @@ struct early {
     factord_prediction answer;
 };
 
-/* What stands for the engine's number of a model that it does not serve; on the wire, the engine answers
- * it with "unknown model". */
-#define NO_NUMBER UINT16_MAX
+/* A request under way. */
+struct sent {
+    /* What its words add to its echo. */
+    uint64_t hash;
+    /* The client's number of the model that it is for. */
+    uint64_t model;
+};
+
+/* Which engine answers, as the header of RESP said when it was last read. */
+struct epochs {
+    uint64_t sequence;
+    uint64_t epoch;
+    /* The first position that it answers, and the epoch of the engine before it. */
+    uint64_t since;
+    uint64_t before;
+};
+
+/* A version whose parameters came as a file. */
+struct image {
+    uint64_t fingerprint;
+    struct model model;
+    /* NULL: it is of a kind or form that this client does not know, or served no more. */
+    struct term *terms;
+};
+
+/* Images kept at once; the oldest makes room. 25 KB each at 1,024 features. */
+#define IMAGE_COUNT_MAX 256
+
+/* What serves one name, as it was published last. */
+struct copy {
+    /* What requests carried when it was copied. */
+    uint64_t meta;
+    /* The word that published it; compared with the daemon's before and after an evaluation. */
+    uint64_t published;
+    /* The champion is here and answers every request. */
+    bool sole;
+    bool served;
+    /* The champion's parameters were published with the rest: they are in `terms`. */
+    bool is_inline;
+    uint32_t generation;
+    uint64_t split;
+    uint64_t salt;
+    uint64_t fingerprints[FACTORD_ARM_COUNT_MAX];
+    /* The champion, if it is here, and its image unless it is inline. */
+    struct model champion;
+    const struct image *image;
+    struct term terms[FACTORD_INLINE_FEATURE_COUNT_MAX];
+};
+
+/* A name; its place in the table is the client's number. */
+struct name {
+    /* The engine's number and the check, as requests carry them. */
+    uint64_t meta;
+    /* The engine's sequence of names when that was looked up. */
+    uint64_t seen;
+    struct copy copy;
+    /* The only fingerprint whose answers count, if it is pinned. */
+    uint64_t pin;
+    bool is_pinned;
+    char text[FACTORD_NAME_LEN + 1];
+};
+
+/* What requests for a name carry that is not served: the engine refuses them in their turn. */
+#define NOTHING_MODEL FACTORD_REQUEST_MODEL_NONE
+/* The sequence of names of a number that was not looked up in this attachment. */
+#define NEVER UINT64_MAX
+/* The most numbers of one client, and those that there is room for from the start. */
+#define NAME_COUNT_MAX UINT16_MAX
+#define NAME_COUNT_FIRST 32
 
 struct factord_client {
     /* The first slot of each ring; position n is in slot n & mask. */
@@ -1025,6 +1239,7 @@ struct factord_client {
     word *responses;
     uint64_t mask;
     size_t stride;
+    size_t response_stride;
     size_t width;
     /* The position of the next request, and of the next answer; both start at 1. */
     uint64_t pushed;
@@ -1033,15 +1248,22 @@ struct factord_client {
     uint64_t base;
     uint64_t flags;
     uint64_t slot_count;
-    /* By the client's number of a model: the engine's in the present attachment, or NO_NUMBER. */
-    uint16_t *numbers;
+    /* By the client's numbers. */
+    struct name *names;
     uint32_t name_count;
+    uint32_t name_room;
     bool connected;
+    /* Some number is pinned. */
+    bool are_pinned;
     int idle;
     uint32_t clock_mask;
     uint32_t empty_looks;
-    /* What the words of each request under way add to its echo. */
-    uint64_t *hashes;
+    /* The heartbeat at the last local call, and local calls since it moved. */
+    uint32_t still_calls;
+    uint64_t local_beat;
+    struct epochs epochs;
+    /* By the ticket's last bits. */
+    struct sent *sent;
     /* Queues of slot_count entries each: more cannot be under way. */
     struct early *early;
     uint64_t early_head;
@@ -1054,13 +1276,6 @@ struct factord_client {
     struct mapping regions[REGION_COUNT];
     int fd;
     uint64_t epoch;
-    /* The model table as it was last read whole. */
-    struct table table;
-    /* By the client's number of a model: its name. */
-    char (*names)[FACTORD_NAME_LEN + 1];
-    uint32_t name_room;
-    /* By the engine's number of a model: the client's. */
-    uint16_t owners[FACTORD_MODEL_COUNT_MAX];
 
     /* The heartbeat and the last answer as seen last, when they moved, when the socket was asked. */
     uint64_t beat_count;
@@ -1073,8 +1288,114 @@ struct factord_client {
     uint64_t retry_pause_ns;
     struct target target;
     struct attempt attempt;
-    struct copy copies[FACTORD_MODEL_COUNT_MAX];
+
+    /* Images of this attachment, the place of the next one, and the one that was asked for. */
+    struct image images[IMAGE_COUNT_MAX];
+    uint32_t image_count;
+    uint32_t image_next;
+    uint64_t image_asked;
+    bool is_image_asked;
 };
+
+/* ---- The names of models ----------------------------------------------------------------- */
+
+/* Names that are there from the start, in the order of their numbers. */
+static const char *const FIXED[] = {"regression", "classification"};
+
+static bool is_served(uint64_t meta)
+{
+    return (meta & FACTORD_REQUEST_MODEL_MASK) != FACTORD_REQUEST_MODEL_NONE;
+}
+
+/* Makes room for one more name. */
+static int make_name_room(factord_client *client)
+{
+    if (client->name_count < client->name_room) return FACTORD_OK;
+    if (client->name_room >= NAME_COUNT_MAX) return FACTORD_ERROR_TOO_MANY_NAMES;
+    uint32_t room = client->name_room == 0 ? NAME_COUNT_FIRST : 2 * client->name_room;
+    if (room > NAME_COUNT_MAX) room = NAME_COUNT_MAX;
+    struct name *names = realloc(client->names, room * sizeof *names);
+    if (!names) return FACTORD_ERROR_SYSTEM;
+    client->names = names;
+    client->name_room = room;
+    return FACTORD_OK;
+}
+
+/* The number of a name, new or not; `pin` is the fingerprint that it is pinned to, or NULL. */
+static int enter_name(factord_client *client, const char *text, const uint64_t *pin, uint16_t *number)
+{
+    for (uint32_t i = 0; i < client->name_count; i++) {
+        const struct name *name = &client->names[i];
+        bool same_pin = name->is_pinned == (pin != NULL) && (!pin || name->pin == *pin);
+        if (!same_pin || strcmp(name->text, text) != 0) continue;
+        *number = (uint16_t)i;
+        return FACTORD_OK;
+    }
+    int error = make_name_room(client);
+    if (error) return error;
+    *number = (uint16_t)client->name_count++;
+    struct name *name = &client->names[*number];
+    *name = (struct name){.meta = NOTHING_MODEL, .seen = NEVER, .is_pinned = pin != NULL};
+    if (pin) name->pin = *pin;
+    snprintf(name->text, sizeof name->text, "%s", text);
+    client->are_pinned |= name->is_pinned;
+    return FACTORD_OK;
+}
+
+/* Forgets what the engine before said of the names. */
+static void forget_numbers(factord_client *client)
+{
+    for (uint32_t i = 0; i < client->name_count; i++) {
+        client->names[i].seen = NEVER;
+        client->names[i].copy = (struct copy){.meta = NOTHING_MODEL};
+    }
+}
+
+/* Looks a name up again in a STATUS region; what its requests carry. A row that is being written is
+ * left for the next call. */
+COLD static uint64_t look_up(factord_client *client, const word *status, uint16_t model)
+{
+    factord_model_row row;
+    uint32_t check;
+    if (model >= client->name_count) return NOTHING_MODEL;
+    struct name *name = &client->names[model];
+    uint64_t sequence = names_sequence(status);
+    uint16_t number = name->meta & FACTORD_REQUEST_MODEL_MASK;
+    if (name->seen == sequence) return name->meta;
+    if (is_served(name->meta) && read_row(status, number, &row, &check) == SERVED &&
+        strcmp(row.name, name->text) == 0) {
+        name->seen = sequence;
+        return name->meta;
+    }
+    enum found found = find_row(status, name->text, &row, &check);
+    if (found == BEING_WRITTEN) return name->meta;
+    name->meta = NOTHING_MODEL;
+    if (found == SERVED) name->meta = row.id | (uint64_t)check << FACTORD_REQUEST_CHECK_SHIFT;
+    name->seen = sequence;
+    return name->meta;
+}
+
+/* What a request for a model carries, without flags: one load and one comparison as long as no names
+ * come or go. */
+static inline uint64_t meta_of(factord_client *client, uint16_t model)
+{
+    const word *status = client->regions[STATUS].words;
+    if (LIKELY(model < client->name_count)) {
+        const struct name *name = &client->names[model];
+        if (LIKELY(name->seen == names_sequence(status))) return name->meta;
+    }
+    return look_up(client, status, model);
+}
+
+/* Whether a version may answer for a model. */
+COLD static bool accepts(const factord_client *client, uint64_t model, uint64_t fingerprint)
+{
+    if (model >= client->name_count) return true;
+    const struct name *name = &client->names[model];
+    return !name->is_pinned || name->pin == fingerprint;
+}
+
+/* ---- The rings --------------------------------------------------------------------------- */
 
 static inline uint64_t in_flight(const factord_client *client)
 {
@@ -1093,34 +1414,36 @@ static inline word *request_slot(const factord_client *client, uint64_t position
 
 static inline word *response_slot(const factord_client *client, uint64_t position)
 {
-    return client->responses + (position & client->mask) * FACTORD_LINE_WORDS;
+    return client->responses + (position & client->mask) * client->response_stride;
 }
 
 /* What a request's own words add to the echo that its answer must carry. */
-static inline uint64_t hash_of(uint64_t meta, const double *x, size_t width)
+static inline uint64_t hash_of(uint64_t meta, uint64_t key, const double *x, size_t width)
 {
-    uint64_t hash = meta;
     uint64_t turn = FACTORD_ECHO_FIRST_ROTATION;
+    uint64_t hash = meta ^ rotated(key, turn);
     for (size_t i = 0; i < width; i++) {
-        hash ^= rotated(bits_of(x[i]), turn);
         turn += FACTORD_ECHO_ROTATION_STEP;
+        hash ^= rotated(bits_of(x[i]), turn);
     }
     return hash;
 }
 
-/* The place of a request's hash: that of its ticket, which stays when positions begin anew. */
-static inline uint64_t *hash_place(const factord_client *client, uint64_t position)
+/* The place of a request's own record: that of its ticket, which stays when positions begin anew. */
+static inline struct sent *sent_at(const factord_client *client, uint64_t position)
 {
-    return &client->hashes[(client->base + position) & client->mask];
+    return &client->sent[(client->base + position) & client->mask];
 }
 
 /* Publishes one request; the caller has seen that there is room. */
-static inline uint64_t push(factord_client *client, uint64_t meta, const double *x)
+static inline uint64_t push(factord_client *client, uint16_t model, uint64_t key, const double *x)
 {
+    uint64_t meta = meta_of(client, model) | client->flags;
     uint64_t position = client->pushed++;
     word *slot = request_slot(client, position);
     word *features = slot + FACTORD_REQUEST_FEATURES;
     put(&slot[FACTORD_REQUEST_META], meta);
+    put(&slot[FACTORD_REQUEST_KEY], key);
     if (LIKELY(client->width == 3)) {
         put(&features[0], bits_of(x[0]));
         put(&features[1], bits_of(x[1]));
@@ -1132,8 +1455,10 @@ static inline uint64_t push(factord_client *client, uint64_t meta, const double 
     atomic_store_explicit(&slot[FACTORD_REQUEST_SEQUENCE], position, memory_order_release);
     /* After the store: the request is on its way meanwhile. Kept in private memory: reading a slot
      * again that the worker has read moves its line back. */
-    *hash_place(client, position) =
-        LIKELY(client->width == 3) ? hash_of(meta, x, 3) : hash_of(meta, x, client->width);
+    *sent_at(client, position) = (struct sent){
+        LIKELY(client->width == 3) ? hash_of(meta, key, x, 3) : hash_of(meta, key, x, client->width),
+        model,
+    };
     return position;
 }
 
@@ -1149,16 +1474,44 @@ COLD static int refusal_of(uint64_t verdict, factord_prediction *out)
     switch (verdict & 0xFFFF) {
     case FACTORD_STATUS_UNKNOWN_MODEL: return fail(out, FACTORD_ERROR_UNKNOWN_MODEL);
     case FACTORD_STATUS_WIDTH_MISMATCH: return fail(out, FACTORD_ERROR_WIDTH_MISMATCH);
+    case FACTORD_STATUS_WRONG_CLASS: return fail(out, FACTORD_ERROR_WRONG_CLASS);
     default: return fail(out, FACTORD_ERROR_BAD_INPUT);
     }
+}
+
+/* Reads which engine answers; as it was while that is being changed. Acquire loads: each is ordered
+ * before the second look at the sequence. */
+COLD static void read_epochs(struct epochs *epochs, const word *header)
+{
+    struct epochs found = {
+        .sequence = get_acquire(&header[FACTORD_RESP_HEADER_EPOCH_SEQUENCE]),
+        .epoch = get_acquire(&header[FACTORD_RESP_HEADER_EPOCH]),
+        .since = get_acquire(&header[FACTORD_RESP_HEADER_EPOCH_SINCE]),
+        .before = get_acquire(&header[FACTORD_RESP_HEADER_EPOCH_BEFORE]),
+    };
+    bool whole = found.sequence % 2 == 0 &&
+                 get(&header[FACTORD_RESP_HEADER_EPOCH_SEQUENCE]) == found.sequence;
+    if (whole) *epochs = found;
+}
+
+/* The epoch of the engine that answered a position. The engine changed the header before it published
+ * that answer, whose sequence was loaded with acquire. */
+static inline uint64_t epoch_of(factord_client *client, uint64_t position)
+{
+    const word *header = client->regions[RESP].words;
+    if (UNLIKELY(get(&header[FACTORD_RESP_HEADER_EPOCH_SEQUENCE]) != client->epochs.sequence)) {
+        read_epochs(&client->epochs, header);
+    }
+    return LIKELY(position >= client->epochs.since) ? client->epochs.epoch : client->epochs.before;
 }
 
 /* Takes the answer of the next position, which is there. */
 static inline int pop(factord_client *client, factord_prediction *out)
 {
-    uint64_t echo =
-        client->popped * FACTORD_ECHO_MULTIPLIER ^ *hash_place(client, client->popped);
-    const word *slot = response_slot(client, client->popped++);
+    uint64_t position = client->popped++;
+    const struct sent *sent = sent_at(client, position);
+    uint64_t echo = position * FACTORD_ECHO_MULTIPLIER ^ sent->hash;
+    const word *slot = response_slot(client, position);
     uint64_t verdict = get(&slot[FACTORD_RESPONSE_VERDICT]);
     if (UNLIKELY(get(&slot[FACTORD_RESPONSE_ECHO]) != echo)) {
         return fail(out, FACTORD_ERROR_ECHO_MISMATCH);
@@ -1166,12 +1519,16 @@ static inline int pop(factord_client *client, factord_prediction *out)
     if (UNLIKELY((verdict & 0xFFFF) != FACTORD_STATUS_OK)) return refusal_of(verdict, out);
     out->y = of_bits(get(&slot[FACTORD_RESPONSE_Y]));
     out->second = of_bits(get(&slot[FACTORD_RESPONSE_SECOND]));
-    out->epoch = get(&slot[FACTORD_RESPONSE_EPOCH]);
+    out->epoch = epoch_of(client, position);
     out->t_received = get(&slot[FACTORD_RESPONSE_T_RECEIVED]);
     out->t_done = get(&slot[FACTORD_RESPONSE_T_DONE]);
+    out->fingerprint = get(&slot[FACTORD_RESPONSE_FINGERPRINT]);
     out->generation = (uint32_t)(verdict >> 32);
     out->arm = (uint16_t)(verdict >> 16);
     out->error = FACTORD_OK;
+    if (UNLIKELY(client->are_pinned) && !accepts(client, sent->model, out->fingerprint)) {
+        return fail(out, FACTORD_ERROR_OTHER_VERSION);
+    }
     return FACTORD_OK;
 }
 
@@ -1212,104 +1569,133 @@ COLD static void set_aside(factord_client *client)
     while (take_next(client, &ticket, &answer)) keep_early(client, ticket, &answer);
 }
 
-/* ---- The names of models ----------------------------------------------------------------- */
+/* ---- Images ------------------------------------------------------------------------------ */
 
-/* Names that are there from the start, in the order of their numbers. */
-static const char *const FIXED[] = {"regression", "classification"};
+/* Words of the longest image: header, intercept, and three numbers a feature. */
+#define IMAGE_START (FACTORD_IMAGE_PARAMETERS + FACTORD_LINE_WORDS)
+#define IMAGE_WORDS_MAX (IMAGE_START + 3 * FACTORD_FEATURE_COUNT_MAX)
 
-static bool find_name(const factord_client *client, const char *name, uint16_t *number)
+/* Reads a memory file whole; how many words it has, or 0. Its length is a stranger's number. */
+static size_t read_file(int fd, uint64_t words[IMAGE_WORDS_MAX])
 {
+    struct stat file;
+    /* A memory file has seals, and nobody waits in a read from it. */
+    if (fcntl(fd, F_GET_SEALS) < 0 || fstat(fd, &file) != 0) return 0;
+    if (file.st_size < 0 || (uint64_t)file.st_size > 8 * IMAGE_WORDS_MAX) return 0;
+    size_t len = (size_t)file.st_size;
+    size_t done = 0;
+    while (done < len) {
+        ssize_t got = pread(fd, (char *)words + done, len - done, (off_t)done);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return 0;
+        done += (size_t)got;
+    }
+    return len / 8;
+}
+
+/* Takes a version from the words of an image that should be of the artifact with this fingerprint; no
+ * number in it is used before it is compared. */
+static bool take_image_words(struct image *image, const uint64_t *words, size_t count)
+{
+    if (count < IMAGE_START) return false;
+    uint64_t width = part_of(words[FACTORD_IMAGE_SHAPE], 32, 16);
+    uint32_t kind = (uint32_t)words[FACTORD_IMAGE_SHAPE];
+    bool ours = words[FACTORD_IMAGE_MAGIC] == FACTORD_MAGIC &&
+                words[FACTORD_IMAGE_ABI] >> 16 == FACTORD_ABI_WORD >> 16 &&
+                words[FACTORD_IMAGE_LAYOUT_HASH] == FACTORD_IMAGE_HASH &&
+                words[FACTORD_IMAGE_FINGERPRINT] == image->fingerprint &&
+                words[FACTORD_IMAGE_WORD_COUNT] == count &&
+                words[FACTORD_IMAGE_FORM] == FACTORD_IMAGE_FORM_PLAIN;
+    if (!ours || !is_sound_shape(kind, width, FACTORD_FEATURE_COUNT_MAX)) return false;
+    if (count < IMAGE_START + (kind == FACTORD_LINEAR ? 1 : 3) * width) return false;
+    image->model = (struct model){kind, (uint32_t)width, of_bits(words[FACTORD_IMAGE_PARAMETERS])};
+    if (!isfinite(image->model.intercept)) return false;
+    struct term *terms = calloc(width, sizeof *terms);
+    bool sound = terms;
+    for (size_t i = 0; i < width && sound; i++) {
+        terms[i].weight = of_bits(words[IMAGE_START + i]);
+        if (kind != FACTORD_LINEAR) {
+            terms[i].mean = of_bits(words[IMAGE_START + width + i]);
+            terms[i].scale = of_bits(words[IMAGE_START + 2 * width + i]);
+        }
+        sound = is_sound_term(kind, &terms[i]);
+    }
+    if (!sound) {
+        free(terms);
+        return false;
+    }
+    image->terms = terms;
+    return true;
+}
+
+/* The place of the next image; what it held, no copy holds any longer. */
+static struct image *next_image(factord_client *client)
+{
+    struct image *image = &client->images[client->image_next];
+    client->image_next = (client->image_next + 1) % IMAGE_COUNT_MAX;
+    if (client->image_count < IMAGE_COUNT_MAX) {
+        client->image_count++;
+        return image;
+    }
     for (uint32_t i = 0; i < client->name_count; i++) {
-        if (strcmp(client->names[i], name) != 0) continue;
-        *number = (uint16_t)i;
-        return true;
+        struct copy *copy = &client->names[i].copy;
+        if (copy->image == image) *copy = (struct copy){.meta = NOTHING_MODEL};
     }
-    return false;
+    free(image->terms);
+    return image;
 }
 
-/* Makes room for one more name; false when there is none. */
-static bool has_name_room(factord_client *client)
+/* Takes the reply that is under way, if it is there. */
+static void take_image(factord_client *client)
 {
-    if (client->name_count < client->name_room) return true;
-    if (client->name_room >= NO_NUMBER) return false;
-    uint32_t room = client->name_room == 0 ? 2 * FACTORD_MODEL_COUNT_MAX : 2 * client->name_room;
-    if (room > NO_NUMBER) room = NO_NUMBER;
-    void *names = realloc(client->names, room * sizeof *client->names);
-    if (names) client->names = names;
-    void *numbers = realloc(client->numbers, room * sizeof *client->numbers);
-    if (numbers) client->numbers = numbers;
-    if (!names || !numbers) return false;
-    client->name_room = room;
-    return true;
+    uint64_t message[FACTORD_MESSAGE_WORDS];
+    uint64_t words[IMAGE_WORDS_MAX];
+    struct descriptors descriptors;
+    enum heard heard = hear(client->fd, message, &descriptors);
+    if (heard == SILENCE) return;
+    client->is_image_asked = false;
+    struct image *image = next_image(client);
+    *image = (struct image){.fingerprint = client->image_asked};
+    bool replied = heard == A_MESSAGE && message[1] == FACTORD_REPLY &&
+                   message[FACTORD_REPLY_CODE] == 0 && descriptors.count == 1;
+    if (replied) take_image_words(image, words, read_file(descriptors.fds[0], words));
+    close_all(&descriptors);
 }
 
-/* Gives a name its number, if it has none yet; false when there is no room. */
-static bool enter_name(factord_client *client, const char *name, uint16_t *number)
+/* Asks for an image on the channel's own connection. */
+static void ask_image(factord_client *client, uint64_t fingerprint)
 {
-    if (find_name(client, name, number)) return true;
-    if (!has_name_room(client)) return false;
-    *number = (uint16_t)client->name_count;
-    memcpy(client->names[*number], name, sizeof *client->names);
-    client->numbers[*number] = NO_NUMBER;
-    client->name_count++;
-    return true;
+    uint64_t command[FACTORD_COMMAND_ARGUMENT] = {FACTORD_COMMAND};
+    command[FACTORD_COMMAND_ABI - 1] = FACTORD_ABI_WORD;
+    command[FACTORD_COMMAND_VERB - 1] = FACTORD_VERB_IMAGE;
+    command[FACTORD_COMMAND_ARGUMENT - 1] = fingerprint;
+    client->image_asked = fingerprint;
+    client->is_image_asked = send_words(client->fd, command, sizeof command / sizeof *command);
 }
 
-/* Notes the engine's number of each known name of the table. Within an epoch a number stays. */
-static void resolve(factord_client *client)
+/* The version with this fingerprint; NULL when it is not here yet, and then it is asked for once no
+ * other one is under way, or when it cannot be used. */
+static const struct image *image_of(factord_client *client, uint64_t fingerprint)
 {
-    for (int i = 0; i < client->table.count; i++) {
-        const factord_model_row *row = &client->table.rows[i];
-        uint16_t number;
-        if (!find_name(client, row->name, &number)) continue;
-        if (client->numbers[number] != NO_NUMBER) continue;
-        client->numbers[number] = row->id;
-        client->owners[row->id] = number;
+    int number = errno;
+    const struct image *found = NULL;
+    bool known = false;
+    if (client->is_image_asked) take_image(client);
+    for (uint32_t i = 0; i < client->image_count && !known; i++) {
+        known = client->images[i].fingerprint == fingerprint;
+        if (known && client->images[i].terms) found = &client->images[i];
     }
+    if (!known && !client->is_image_asked) ask_image(client, fingerprint);
+    errno = number;
+    return found;
 }
 
-/* Enters the names of the table; false when there is not room for all. */
-static bool enter_names(factord_client *client)
+static void drop_images(factord_client *client)
 {
-    bool room = true;
-    uint16_t number;
-    for (int i = 0; i < client->table.count; i++) {
-        room &= enter_name(client, client->table.rows[i].name, &number);
-    }
-    resolve(client);
-    return room;
-}
-
-/* Forgets the numbers of the engine before. */
-static void forget_numbers(factord_client *client)
-{
-    for (uint32_t i = 0; i < client->name_count; i++) client->numbers[i] = NO_NUMBER;
-    for (int i = 0; i < FACTORD_MODEL_COUNT_MAX; i++) client->owners[i] = NO_NUMBER;
-}
-
-/* Looks a model up again that the engine did not serve: a reload may have brought it back. */
-COLD static uint16_t look_up_again(factord_client *client, uint16_t model)
-{
-    const word *words = client->regions[STATUS].words;
-    if (model >= client->name_count) return NO_NUMBER;
-    if (get_acquire(&words[FACTORD_STATUS_MODELS_SEQUENCE]) != client->table.sequence &&
-        read_table(words, 1, &client->table)) {
-        resolve(client);
-    }
-    return client->numbers[model];
-}
-
-/* The engine's number of a model. */
-static inline uint16_t number_of(factord_client *client, uint16_t model)
-{
-    uint16_t number = LIKELY(model < client->name_count) ? client->numbers[model] : NO_NUMBER;
-    return LIKELY(number != NO_NUMBER) ? number : look_up_again(client, model);
-}
-
-/* The first word of a request. */
-static inline uint64_t meta_of(factord_client *client, uint16_t model)
-{
-    return number_of(client, model) | client->flags;
+    for (uint32_t i = 0; i < client->image_count; i++) free(client->images[i].terms);
+    client->image_count = 0;
+    client->image_next = 0;
+    client->is_image_asked = false;
 }
 
 /* ---- What becomes of a dead engine ------------------------------------------------------- */
@@ -1339,18 +1725,20 @@ static void adopt(factord_client *client)
     struct attempt *attempt = &client->attempt;
     for (int i = 0; i < REGION_COUNT; i++) unmap(&client->regions[i]);
     if (client->fd >= 0) close(client->fd);
+    drop_images(client);
     memcpy(client->regions, attempt->regions, sizeof client->regions);
     memset(attempt->regions, 0, sizeof attempt->regions);
     client->fd = attempt->fd;
     client->epoch = attempt->epoch;
-    client->table = attempt->table;
     attempt->fd = -1;
     attempt->step = NOTHING;
     client->requests = client->regions[REQ].words + header_words();
     client->responses = client->regions[RESP].words + header_words();
+    client->epochs = (struct epochs){.sequence = 0};
+    read_epochs(&client->epochs, client->regions[RESP].words);
     client->pushed = 1;
     client->popped = 1;
-    for (int i = 0; i < FACTORD_MODEL_COUNT_MAX; i++) client->copies[i].kind = 0;
+    client->still_calls = 0;
     uint64_t now = now_ns();
     client->beat_count = get(&client->regions[STATUS].words[FACTORD_STATUS_HEARTBEAT_COUNT]);
     client->beat_at_ns = now;
@@ -1360,38 +1748,27 @@ static void adopt(factord_client *client)
     client->connected = true;
 }
 
-/* The first word of a request as the new engine is to read it, for the same model by name. */
-static uint64_t renumbered(const factord_client *client, const uint16_t *owners, uint64_t meta)
-{
-    uint16_t old = (uint16_t)meta;
-    uint16_t owner = old < FACTORD_MODEL_COUNT_MAX ? owners[old] : NO_NUMBER;
-    uint16_t number = owner < client->name_count ? client->numbers[owner] : NO_NUMBER;
-    return (meta & ~(uint64_t)UINT16_MAX) | number;
-}
-
-/* Takes the new rings and publishes every unanswered request in them, in order. */
+/* Takes the new rings and publishes every unanswered request in them, in order, each for the model of
+ * the same name. */
 static void publish_again(factord_client *client)
 {
     struct attempt *attempt = &client->attempt;
+    const word *status = attempt->regions[STATUS].words;
     word *fresh = attempt->regions[REQ].words + header_words();
     uint64_t count = in_flight(client);
     uint64_t first = client->base + client->popped;
-    uint16_t owners[FACTORD_MODEL_COUNT_MAX];
-    memcpy(owners, client->owners, sizeof owners);
-    client->table = attempt->table;
     forget_numbers(client);
-    /* Without memory a new name has no number: it could not be asked for before either. */
-    enter_names(client);
     for (uint64_t i = 0; i < count; i++) {
         const word *old = request_slot(client, client->popped + i);
         word *slot = fresh + ((1 + i) & client->mask) * client->stride;
+        struct sent *sent = sent_at(client, client->popped + i);
         uint64_t before = get(&old[FACTORD_REQUEST_META]);
-        uint64_t after = renumbered(client, owners, before);
+        uint64_t after = look_up(client, status, (uint16_t)sent->model) |
+                         (before & FACTORD_REQUEST_FLAG_STAMP);
         put(&slot[FACTORD_REQUEST_META], after);
         /* Whatever the old engine wrote over the request, its answer then has another echo. */
-        *hash_place(client, client->popped + i) ^= before ^ after;
-        for (size_t at = FACTORD_REQUEST_FEATURES; at < FACTORD_REQUEST_FEATURES + client->width;
-             at++) {
+        sent->hash ^= before ^ after;
+        for (size_t at = FACTORD_REQUEST_KEY; at < FACTORD_REQUEST_FEATURES + client->width; at++) {
             put(&slot[at], get(&old[at]));
         }
         /* Release: as in push. */
@@ -1552,33 +1929,39 @@ COLD static int make_ready(factord_client *client, uint64_t patience_ns)
     return client->connected ? FACTORD_OK : FACTORD_ERROR_NOT_CONNECTED;
 }
 
-static inline int submit(factord_client *client, uint16_t model, const double *x, size_t x_count,
-                         uint64_t patience_ns, uint64_t *ticket)
+INLINE int submit(factord_client *client, uint16_t model, uint64_t key, const double *x,
+                  size_t x_count, uint64_t patience_ns, uint64_t *ticket)
 {
     if (UNLIKELY(x_count != client->width)) return FACTORD_ERROR_WIDTH_MISMATCH;
     if (UNLIKELY(!has_room(client) || !client->connected)) {
         int error = make_ready(client, patience_ns);
         if (error) return error;
     }
-    *ticket = client->base + push(client, meta_of(client, model), x);
+    *ticket = client->base + push(client, model, key, x);
     return FACTORD_OK;
 }
 
 int factord_submit(factord_client *client, uint16_t model, const double *x, size_t x_count,
                    uint64_t *ticket)
 {
-    return submit(client, model, x, x_count, PATIENCE_NS, ticket);
+    return submit(client, model, 0, x, x_count, PATIENCE_NS, ticket);
+}
+
+int factord_submit_keyed(factord_client *client, uint16_t model, uint64_t key, const double *x,
+                         size_t x_count, uint64_t *ticket)
+{
+    return submit(client, model, key, x, x_count, PATIENCE_NS, ticket);
 }
 
 /* Waits for room in the ring, or for the engine, then predicts. */
-COLD static int predict_late(factord_client *client, uint16_t model, const double *x,
+COLD static int predict_late(factord_client *client, uint16_t model, uint64_t key, const double *x,
                              size_t x_count, uint64_t deadline_ns, factord_prediction *out)
 {
     uint64_t end_ns = added(now_ns(), deadline_ns);
     uint32_t turn = 0;
     for (;;) {
         uint64_t ticket;
-        int error = submit(client, model, x, x_count, 0, &ticket);
+        int error = submit(client, model, key, x, x_count, 0, &ticket);
         if (error == FACTORD_OK) {
             return wait_for(client, ticket, since(end_ns, now_ns()), out);
         }
@@ -1594,14 +1977,14 @@ COLD static int predict_late(factord_client *client, uint16_t model, const doubl
     }
 }
 
-int factord_predict(factord_client *client, uint16_t model, const double *x, size_t x_count,
-                    uint64_t deadline_ns, factord_prediction *out)
+INLINE int predict(factord_client *client, uint16_t model, uint64_t key, const double *x,
+                   size_t x_count, uint64_t deadline_ns, factord_prediction *out)
 {
     if (UNLIKELY(x_count != client->width)) return fail(out, FACTORD_ERROR_WIDTH_MISMATCH);
     if (UNLIKELY(!has_room(client) || !client->connected)) {
-        return predict_late(client, model, x, x_count, deadline_ns, out);
+        return predict_late(client, model, key, x, x_count, deadline_ns, out);
     }
-    uint64_t ticket = client->base + push(client, meta_of(client, model), x);
+    uint64_t ticket = client->base + push(client, model, key, x);
     /* With nothing else under way the next answer is this one's and needs no sorting. */
     if (LIKELY(in_flight(client) == 1)) {
         for (int look = 0; look < QUICK_LOOKS; look++) {
@@ -1612,7 +1995,20 @@ int factord_predict(factord_client *client, uint16_t model, const double *x, siz
     return wait_for(client, ticket, deadline_ns, out);
 }
 
-int factord_poll(factord_client *client, uint64_t *ticket, factord_prediction *out)
+int factord_predict(factord_client *client, uint16_t model, const double *x, size_t x_count,
+                    uint64_t deadline_ns, factord_prediction *out)
+{
+    return predict(client, model, 0, x, x_count, deadline_ns, out);
+}
+
+int factord_predict_keyed(factord_client *client, uint16_t model, uint64_t key, const double *x,
+                          size_t x_count, uint64_t deadline_ns, factord_prediction *out)
+{
+    return predict(client, model, key, x, x_count, deadline_ns, out);
+}
+
+/* Takes the next answer, one that was taken early first. */
+static inline bool take(factord_client *client, uint64_t *ticket, factord_prediction *out)
 {
     if (UNLIKELY(client->early_count > 0)) {
         const struct early *entry = &client->early[client->early_head];
@@ -1620,24 +2016,44 @@ int factord_poll(factord_client *client, uint64_t *ticket, factord_prediction *o
         *out = entry->answer;
         client->early_head = (client->early_head + 1) & client->mask;
         client->early_count--;
-        return 1;
+        return true;
     }
-    if (take_next(client, ticket, out)) return 1;
+    return take_next(client, ticket, out);
+}
+
+/* What a poll says that found nothing. */
+static inline int nothing_there(factord_client *client)
+{
     if (UNLIKELY((++client->empty_looks & client->clock_mask) == 0 || !client->connected)) {
         look_after_engine(client, PATIENCE_NS);
     }
     return LIKELY(client->connected) ? 0 : FACTORD_ERROR_NOT_CONNECTED;
 }
 
+int factord_poll(factord_client *client, uint64_t *ticket, factord_prediction *out)
+{
+    return take(client, ticket, out) ? 1 : nothing_there(client);
+}
+
+int factord_poll_many(factord_client *client, uint64_t *tickets, factord_prediction *out, size_t room)
+{
+    size_t most = (size_t)least(room, INT_MAX);
+    size_t count = 0;
+    while (count < most && take(client, &tickets[count], &out[count])) count++;
+    return count > 0 ? (int)count : nothing_there(client);
+}
+
 /* Requests pushed, and answers taken, by turns: enough lines under way to hide a transfer, few
  * enough to keep both sides busy. */
 #define BURST 16
 
-/* A batch under way. */
+/* A batch under way: entry i is of model and row i times the step. */
 struct batch {
-    uint16_t model;
+    const uint16_t *models;
+    size_t model_step;
     const double *rows;
-    size_t row_count;
+    size_t row_step;
+    size_t count;
     factord_prediction *out;
     size_t submitted;
     size_t taken;
@@ -1646,11 +2062,10 @@ struct batch {
 
 static inline void push_burst(factord_client *client, struct batch *batch)
 {
-    /* Anew for each burst: another engine may have given the model another number. */
-    uint64_t meta = meta_of(client, batch->model);
-    for (int i = 0; i < BURST && batch->submitted < batch->row_count; i++) {
+    for (int i = 0; i < BURST && batch->submitted < batch->count; i++) {
         if (!has_room(client) || !client->connected) return;
-        uint64_t position = push(client, meta, batch->rows + batch->submitted * client->width);
+        uint16_t model = batch->models[batch->submitted * batch->model_step];
+        uint64_t position = push(client, model, 0, batch->rows + batch->submitted * batch->row_step);
         if (batch->submitted++ == 0) batch->first_ticket = client->base + position;
     }
 }
@@ -1677,35 +2092,54 @@ COLD static int give_up_batch(factord_client *client, const struct batch *batch)
 {
     bool no_room = client->connected && batch->submitted == 0;
     int error = no_room ? FACTORD_ERROR_BACK_PRESSURE : late(client);
-    for (size_t i = batch->taken; i < batch->row_count; i++) fail(&batch->out[i], error);
+    for (size_t i = batch->taken; i < batch->count; i++) fail(&batch->out[i], error);
     for (size_t i = batch->taken; i < batch->submitted; i++) {
         give_up_on(client, batch->first_ticket + i);
     }
     return error;
 }
 
-int factord_predict_batch(factord_client *client, uint16_t model, const double *rows,
-                          size_t row_count, uint64_t deadline_ns, factord_prediction *out)
+static int go_through(factord_client *client, struct batch *batch, uint64_t deadline_ns)
 {
-    struct batch batch = {.model = model, .rows = rows, .row_count = row_count, .out = out};
     uint64_t end_ns = added(now_ns(), deadline_ns);
     uint32_t turn = 0;
     uint32_t looks = 0;
-    while (batch.taken < row_count) {
-        size_t before = batch.submitted + batch.taken;
-        push_burst(client, &batch);
-        take_burst(client, &batch);
-        if (LIKELY(batch.submitted + batch.taken != before)) {
+    while (batch->taken < batch->count) {
+        size_t before = batch->submitted + batch->taken;
+        push_burst(client, batch);
+        take_burst(client, batch);
+        if (LIKELY(batch->submitted + batch->taken != before)) {
             turn = 0;
             continue;
         }
         if ((++looks & client->clock_mask) == 0) {
-            if (now_ns() >= end_ns) return give_up_batch(client, &batch);
+            if (now_ns() >= end_ns) return give_up_batch(client, batch);
             look_after_engine(client, 0);
         }
         wait_once(client->idle, &turn);
     }
     return FACTORD_OK;
+}
+
+int factord_predict_batch(factord_client *client, uint16_t model, const double *rows,
+                          size_t row_count, uint64_t deadline_ns, factord_prediction *out)
+{
+    struct batch batch = {.models = &model, .rows = rows, .row_step = client->width};
+    batch.count = row_count;
+    batch.out = out;
+    return go_through(client, &batch, deadline_ns);
+}
+
+int factord_predict_each(factord_client *client, const uint16_t *models, size_t model_count,
+                         const double *x, size_t x_count, uint64_t deadline_ns,
+                         factord_prediction *out)
+{
+    struct batch batch = {.models = models, .model_step = 1, .rows = x};
+    batch.count = model_count;
+    batch.out = out;
+    if (x_count == client->width) return go_through(client, &batch, deadline_ns);
+    for (size_t i = 0; i < model_count; i++) fail(&out[i], FACTORD_ERROR_WIDTH_MISMATCH);
+    return FACTORD_ERROR_WIDTH_MISMATCH;
 }
 
 /* ---- Evaluation in the client's own process ---------------------------------------------- */
@@ -1717,56 +2151,115 @@ int factord_predict_batch(factord_client *client, uint16_t model, const double *
 /* Local evaluations between two looks at the engine: every 20 us at some 5 ns each. */
 #define LOCAL_CALLS_PER_LOOK 4096
 
-/* The engine's number counts here. */
-static inline const word *entry_of(const factord_client *client, uint16_t number)
+/* Local evaluations between two readings of the clock while the heart does not beat, less one: the
+ * daemon beats every 10 ms, so that most calls of a quick caller see no new beat. */
+#define STILL_CALLS_MASK 15
+/* After so long without a heartbeat, local calls answer no more. */
+#define LOCAL_STALE_NS FACTORD_S
+/* How long a local call waits for the ring, when what it needs is not in this process. */
+#define RING_DEADLINE_NS (10 * FACTORD_MS)
+/* Between two looks of factord_fetch for what it waits for. */
+#define FETCH_PAUSE_NS (50 * FACTORD_US)
+/* The split of a name whose requests all go to the champion. */
+#define UNDIVIDED UINT64_C(0x10001000100)
+
+/* The entry of MODELS that belongs to what a request carries; there is one for every number below
+ * FACTORD_MODEL_COUNT_MAX, and whoever calls has looked. */
+static inline const word *entry_of(const factord_client *client, uint64_t meta)
 {
     return client->regions[MODELS].words + FACTORD_MODELS_ENTRIES +
-           (size_t)number * FACTORD_MODELS_ENTRY_WORDS;
+           (meta & FACTORD_REQUEST_MODEL_MASK) * FACTORD_MODELS_ENTRY_WORDS;
 }
 
-/* Copies the parameters of a slot; false when no sound model is there. Acquire loads: whatever is
- * read before the second look at the generation is ordered before it. */
-static bool copy_slot(struct copy *copy, const word *slot)
+/* Whether there is such an entry. The number is of a row, of which there are no more. */
+static inline bool has_entry(const factord_client *client, uint64_t meta)
 {
-    uint64_t shape = get_acquire(&slot[FACTORD_MODELS_SLOT_SHAPE]);
-    uint64_t width = shape >> 32;
+    return client->regions[MODELS].words &&
+           (meta & FACTORD_REQUEST_MODEL_MASK) < FACTORD_MODEL_COUNT_MAX;
+}
+
+/* Copies the parameters of a slot; without a champion when no sound model of eight features at most is
+ * there. Acquire loads: whatever is read before the second look at the generation is ordered before
+ * it. */
+static void copy_champion(struct copy *copy, const word *slot, uint64_t shape)
+{
+    uint64_t width = part_of(shape, 32, 16);
     uint32_t kind = (uint32_t)shape;
-    bool sound = width >= 1 && width <= FACTORD_FEATURE_COUNT_MAX &&
-                 (kind == FACTORD_LINEAR || kind == FACTORD_LOGISTIC);
-    if (!sound) return false;
-    copy->width = width;
-    copy->intercept = of_bits(get_acquire(&slot[FACTORD_MODELS_SLOT_INTERCEPT]));
-    sound = isfinite(copy->intercept);
+    if (!is_sound_shape(kind, width, FACTORD_INLINE_FEATURE_COUNT_MAX)) return;
+    double intercept = of_bits(get_acquire(&slot[FACTORD_MODELS_SLOT_INTERCEPT]));
+    bool sound = isfinite(intercept);
     for (size_t i = 0; i < width; i++) {
         struct term *term = &copy->terms[i];
         term->weight = of_bits(get_acquire(&slot[FACTORD_MODELS_SLOT_WEIGHTS + i]));
-        sound = sound && isfinite(term->weight);
-        if (kind == FACTORD_LINEAR) continue;
         term->mean = of_bits(get_acquire(&slot[FACTORD_MODELS_SLOT_MEAN + i]));
         term->scale = of_bits(get_acquire(&slot[FACTORD_MODELS_SLOT_SCALE + i]));
-        sound = sound && isfinite(term->mean) && isfinite(term->scale) && term->scale != 0.0;
+        sound = sound && is_sound_term(kind, term);
     }
-    copy->kind = sound ? kind : 0;
-    return sound;
+    if (!sound) return;
+    copy->is_inline = true;
+    copy->champion = (struct model){kind, (uint32_t)width, intercept};
 }
 
-/* Copies the model that is published now; kind is 0 when there is none. A writer that dies half-way
- * leaves the published slot whole, so nobody waits for it. */
-static void refresh(struct copy *copy, const word *entry)
+static void copy_slot(struct copy *copy, const word *slot)
+{
+    uint64_t name = get_acquire(&slot[FACTORD_MODELS_SLOT_NAME]);
+    copy->split = get_acquire(&slot[FACTORD_MODELS_SLOT_SPLIT]);
+    copy->salt = get_acquire(&slot[FACTORD_MODELS_SLOT_SALT]);
+    for (size_t arm = 0; arm < FACTORD_ARM_COUNT_MAX; arm++) {
+        copy->fingerprints[arm] = get_acquire(&slot[FACTORD_MODELS_SLOT_FINGERPRINTS + arm]);
+    }
+    if (part_of(name, 48, 16) != 0) {
+        copy_champion(copy, slot, get_acquire(&slot[FACTORD_MODELS_SLOT_SHAPE]));
+    }
+    /* Another name's, where the row was given to it meanwhile. */
+    copy->served = (uint32_t)name == copy->meta >> FACTORD_REQUEST_CHECK_SHIFT;
+}
+
+/* Copies what is published now for a name. A writer that dies half-way leaves the published slot whole,
+ * so nobody waits for it. */
+static void refresh(struct copy *copy, const struct name *name, const word *entry)
 {
     for (int i = 0; i < COPIES_MAX; i++) {
         /* Acquire: pairs with the daemon's release store; the slot is read after it. */
         uint64_t published = get_acquire(&entry[FACTORD_MODELS_PUBLISHED]);
         uint64_t index = published & 0xFFFFFFFF;
-        copy->kind = 0;
-        copy->published = published;
-        copy->generation = (uint32_t)(published >> 32);
+        *copy = (struct copy){.meta = name->meta, .generation = (uint32_t)(published >> 32)};
         if (published == 0 || index >= FACTORD_MODELS_SLOT_COUNT) return;
         const word *slot = entry + FACTORD_MODELS_SLOTS + index * FACTORD_MODELS_SLOT_WORDS;
         copy_slot(copy, slot);
-        if (get(&slot[FACTORD_MODELS_SLOT_GENERATION]) == copy->generation) return;
+        if (get(&slot[FACTORD_MODELS_SLOT_GENERATION]) != copy->generation) continue;
+        if (!copy->served) break;
+        copy->published = published;
+        copy->sole = copy->is_inline && copy->split == UNDIVIDED &&
+                     (!name->is_pinned || name->pin == copy->fingerprints[0]);
+        return;
     }
-    copy->kind = 0;
+    *copy = (struct copy){.meta = name->meta};
+}
+
+/* The copy of a name that was looked up, as fresh as what is published. */
+static struct copy *fresh_copy(factord_client *client, uint16_t model)
+{
+    struct name *name = &client->names[model];
+    const word *entry = entry_of(client, name->meta);
+    if (name->copy.meta != name->meta ||
+        name->copy.published != get(&entry[FACTORD_MODELS_PUBLISHED])) {
+        refresh(&name->copy, name, entry);
+    }
+    return &name->copy;
+}
+
+/* The arm that a request goes to, as docs/abi.md says: by its key or, without one, its features. */
+static uint16_t arm_of(const struct copy *copy, uint64_t key, const double *x, size_t x_count)
+{
+    if (copy->split == UNDIVIDED) return 0;
+    uint64_t z = copy->salt ^ (key ? key : hash_of(0, 0, x, x_count));
+    uint16_t arm = 0;
+    z = (z ^ z >> 30) * FACTORD_ARM_FIRST_MULTIPLIER;
+    z = (z ^ z >> 27) * FACTORD_ARM_SECOND_MULTIPLIER;
+    z = (z ^ z >> 31) >> 56;
+    for (int i = 0; i < FACTORD_ARM_COUNT_MAX - 1; i++) arm += z >= part_of(copy->split, 16 * i, 16);
+    return arm;
 }
 
 /* Adds the epoch, and counts in the header that this client owns. */
@@ -1788,60 +2281,131 @@ COLD static int refuse_local(factord_client *client, int error, factord_predicti
 {
     uint64_t status = error == FACTORD_ERROR_UNKNOWN_MODEL    ? FACTORD_STATUS_UNKNOWN_MODEL
                       : error == FACTORD_ERROR_WIDTH_MISMATCH ? FACTORD_STATUS_WIDTH_MISMATCH
-                                                              : FACTORD_STATUS_BAD_INPUT;
+                      : error == FACTORD_ERROR_BAD_INPUT      ? FACTORD_STATUS_BAD_INPUT
+                                                              : FACTORD_STATUS_OK;
     fail(out, error);
     return finish_local(client, error, status, out);
 }
 
-/* Copies the model that was published meanwhile, and answers. */
-COLD static int predict_anew(factord_client *client, uint16_t model, const double *x,
+/* What a version is asked through, when it is not in this process. */
+COLD static int predict_elsewhere(factord_client *client, uint16_t model, uint64_t key,
+                                  const double *x, size_t x_count, factord_prediction *out)
+{
+    if (x_count != client->width) return fail(out, FACTORD_ERROR_NOT_FETCHED);
+    return predict(client, model, key, x, x_count, RING_DEADLINE_NS, out);
+}
+
+/* Evaluates the version of a copy that a request goes to; NOT_FETCHED when it is not here. */
+static int evaluate_copy(factord_client *client, struct copy *copy, uint64_t key, const double *x,
+                         size_t x_count, factord_prediction *out)
+{
+    if (!copy->served) return FACTORD_ERROR_UNKNOWN_MODEL;
+    uint16_t arm = arm_of(copy, key, x, x_count);
+    struct version version = {copy->fingerprints[arm], copy->generation, arm};
+    if (arm == 0 && copy->is_inline) {
+        return evaluate(&copy->champion, copy->terms, version, x, x_count, out);
+    }
+    const struct image *image = image_of(client, version.fingerprint);
+    if (!image) return FACTORD_ERROR_NOT_FETCHED;
+    return evaluate(&image->model, image->terms, version, x, x_count, out);
+}
+
+/* Keeps the image of a champion that answers every request at hand. */
+static void keep_at_hand(factord_client *client, const struct name *name, struct copy *copy)
+{
+    if (copy->is_inline || copy->split != UNDIVIDED) return;
+    if (name->is_pinned && name->pin != copy->fingerprints[0]) return;
+    copy->image = image_of(client, copy->fingerprints[0]);
+    if (!copy->image) return;
+    copy->champion = copy->image->model;
+    copy->sole = true;
+}
+
+/* Copies what was published meanwhile, and answers. */
+COLD static int predict_anew(factord_client *client, uint16_t model, uint64_t key, const double *x,
                              size_t x_count, factord_prediction *out)
 {
+    if (!client->regions[MODELS].words) {
+        return predict_elsewhere(client, model, key, x, x_count, out);
+    }
     int error = FACTORD_ERROR_UNKNOWN_MODEL;
-    uint16_t number = number_of(client, model);
-    if (number >= FACTORD_MODEL_COUNT_MAX) return refuse_local(client, error, out);
-    struct copy *copy = &client->copies[number];
-    const word *entry = entry_of(client, number);
+    if (!has_entry(client, meta_of(client, model))) return refuse_local(client, error, out);
+    const struct name *name = &client->names[model];
+    const word *published = &entry_of(client, name->meta)[FACTORD_MODELS_PUBLISHED];
     for (int i = 0; i < SWAPS_MAX; i++) {
-        refresh(copy, entry);
-        error = copy->kind ? evaluate(copy, x, x_count, out) : FACTORD_ERROR_UNKNOWN_MODEL;
-        if (get(&entry[FACTORD_MODELS_PUBLISHED]) == copy->published) break;
+        struct copy *copy = fresh_copy(client, model);
+        uint64_t before = copy->published;
+        error = evaluate_copy(client, copy, key, x, x_count, out);
+        if (error == FACTORD_OK) keep_at_hand(client, name, copy);
+        if (get(published) == before) break;
+    }
+    if (error == FACTORD_ERROR_NOT_FETCHED) {
+        return predict_elsewhere(client, model, key, x, x_count, out);
+    }
+    if (error == FACTORD_OK && !accepts(client, model, out->fingerprint)) {
+        error = FACTORD_ERROR_OTHER_VERSION;
     }
     if (error != FACTORD_OK) return refuse_local(client, error, out);
     return finish_local(client, error, FACTORD_STATUS_OK, out);
 }
 
-INLINE int predict_in_default(factord_client *client, uint16_t model, const double *x,
+/* Whether the engine's heart has not beaten for too long; looks after the engine then. */
+COLD static bool is_stale(factord_client *client)
+{
+    const word *status = client->regions[STATUS].words;
+    uint64_t beat_ns = get(&status[FACTORD_STATUS_HEARTBEAT_NS]);
+    if (since(now_ns(), beat_ns) <= LOCAL_STALE_NS) return false;
+    /* The next call looks, too. */
+    client->still_calls = 0;
+    if (!client->connected) set_aside(client);
+    look_after_engine(client, PATIENCE_NS);
+    return true;
+}
+
+INLINE int predict_in_default(factord_client *client, uint16_t model, uint64_t key, const double *x,
                               size_t x_count, factord_prediction *out)
 {
-    uint16_t number = LIKELY(model < client->name_count) ? client->numbers[model] : NO_NUMBER;
-    if (UNLIKELY(number >= FACTORD_MODEL_COUNT_MAX)) {
-        return predict_anew(client, model, x, x_count, out);
+    uint64_t beat = get(&client->regions[STATUS].words[FACTORD_STATUS_HEARTBEAT_COUNT]);
+    if (UNLIKELY(beat != client->local_beat)) {
+        client->local_beat = beat;
+        client->still_calls = 0;
     }
-    const struct copy *copy = &client->copies[number];
-    const word *published = &entry_of(client, number)[FACTORD_MODELS_PUBLISHED];
-    if (LIKELY(copy->kind != 0 && get(published) == copy->published)) {
-        int error = evaluate(copy, x, x_count, out);
+    if (UNLIKELY((client->still_calls++ & STILL_CALLS_MASK) == 0) && is_stale(client)) {
+        return fail(out, FACTORD_ERROR_NOT_CONNECTED);
+    }
+    uint64_t meta = meta_of(client, model);
+    if (UNLIKELY(model >= client->name_count)) {
+        return predict_anew(client, model, key, x, x_count, out);
+    }
+    const struct copy *copy = &client->names[model].copy;
+    if (UNLIKELY(!copy->sole || copy->meta != meta)) {
+        return predict_anew(client, model, key, x, x_count, out);
+    }
+    const word *published = &entry_of(client, meta)[FACTORD_MODELS_PUBLISHED];
+    if (LIKELY(get(published) == copy->published)) {
+        const struct version version = {copy->fingerprints[0], copy->generation, 0};
+        const struct term *terms = copy->image ? copy->image->terms : copy->terms;
+        int error = evaluate(&copy->champion, terms, version, x, x_count, out);
         if (LIKELY(get(published) == copy->published)) {
             if (UNLIKELY(error != FACTORD_OK)) return refuse_local(client, error, out);
             return finish_local(client, error, FACTORD_STATUS_OK, out);
         }
     }
-    return predict_anew(client, model, x, x_count, out);
+    return predict_anew(client, model, key, x, x_count, out);
 }
 
 /* Compilers do not follow it: they take arithmetic for free of side effects, and might do some of it
  * before the default environment is set, or after it was. */
-static int (*volatile const call_in_default)(factord_client *, uint16_t, const double *, size_t,
-                                             factord_prediction *) = predict_in_default;
+static int (*volatile const call_in_default)(factord_client *, uint16_t, uint64_t, const double *,
+                                             size_t, factord_prediction *) = predict_in_default;
 
 /* Puts the default environment in the place of what the host has set, for as long as it takes. */
-COLD static int predict_for_host(factord_client *client, uint16_t model, const double *x,
-                                 size_t x_count, factord_prediction *out)
+COLD static int predict_for_host(factord_client *client, uint16_t model, uint64_t key,
+                                 const double *x, size_t x_count, factord_prediction *out)
 {
     const environment host = environment_get();
     environment_set(ENVIRONMENT_DEFAULT);
-    int error = call_in_default(client, model, x, x_count, out);
+    int error = call_in_default(client, model, key, x, x_count, out);
     environment_set(host);
     return error;
 }
@@ -1850,9 +2414,49 @@ int factord_predict_local(factord_client *client, uint16_t model, const double *
                           factord_prediction *out)
 {
     if (UNLIKELY(!environment_is_default())) {
-        return predict_for_host(client, model, x, x_count, out);
+        return predict_for_host(client, model, 0, x, x_count, out);
     }
-    return predict_in_default(client, model, x, x_count, out);
+    return predict_in_default(client, model, 0, x, x_count, out);
+}
+
+int factord_predict_local_keyed(factord_client *client, uint16_t model, uint64_t key,
+                                const double *x, size_t x_count, factord_prediction *out)
+{
+    if (UNLIKELY(!environment_is_default())) {
+        return predict_for_host(client, model, key, x, x_count, out);
+    }
+    return predict_in_default(client, model, key, x, x_count, out);
+}
+
+/* Goes on with bringing all versions of a model here: 1 when they are, 0 when not yet. */
+static int go_on_fetching(factord_client *client, uint16_t model)
+{
+    if (!client->regions[MODELS].words) return FACTORD_ERROR_NOT_FETCHED;
+    if (!has_entry(client, meta_of(client, model))) return FACTORD_ERROR_UNKNOWN_MODEL;
+    const struct copy *copy = fresh_copy(client, model);
+    if (!copy->served) return FACTORD_ERROR_UNKNOWN_MODEL;
+    uint64_t wanted[FACTORD_ARM_COUNT_MAX];
+    bool all = true;
+    memcpy(wanted, copy->fingerprints, sizeof wanted);
+    if (copy->is_inline) wanted[0] = 0;
+    for (int arm = 0; arm < FACTORD_ARM_COUNT_MAX; arm++) {
+        if (wanted[arm] != 0) all &= image_of(client, wanted[arm]) != NULL;
+    }
+    return all;
+}
+
+int factord_fetch(factord_client *client, uint16_t model, uint64_t deadline_ns)
+{
+    int number = errno;
+    uint64_t end_ns = added(now_ns(), deadline_ns);
+    int got;
+    while ((got = go_on_fetching(client, model)) == 0 && now_ns() < end_ns) {
+        const struct timespec pause = {0, (long)FETCH_PAUSE_NS};
+        look_after_engine(client, 0);
+        nanosleep(&pause, NULL);
+    }
+    errno = number;
+    return got > 0 ? FACTORD_OK : got < 0 ? got : FACTORD_ERROR_NOT_FETCHED;
 }
 
 /* ---- Attach and close -------------------------------------------------------------------- */
@@ -1862,13 +2466,24 @@ int factord_predict_local(factord_client *client, uint16_t model, const double *
 /* Fills in what stays the same over all attachments. */
 static int prepare(factord_client *client, const factord_options *options, struct why *why)
 {
-    struct shape shape = {options->feature_count, options->slot_count};
+    struct shape shape = {
+        options->feature_count,
+        options->slot_count,
+        options->output_count,
+        options->heavy ? FACTORD_CLASS_HEAVY : FACTORD_CLASS_LIGHT,
+    };
     const char *name = options->name ? options->name : "client";
     if (!is_shape(shape)) {
         return say(why, FACTORD_ERROR_OPTIONS,
                    "no ring has %u features and %u slots: features are 1 to 1024, slots a power of "
                    "two up to 4096, a region at most 8 MiB",
                    (unsigned)shape.feature_count, (unsigned)shape.slot_count);
+    }
+    if (!has_output_room(shape)) {
+        return say(why, FACTORD_ERROR_OPTIONS,
+                   "a response cannot have %u outputs and %u slots: outputs are 2 to 64, a region at "
+                   "most 8 MiB",
+                   (unsigned)shape.output_count, (unsigned)shape.slot_count);
     }
     if (options->idle < FACTORD_IDLE_SPIN || options->idle > FACTORD_IDLE_BACKOFF) {
         return say(why, FACTORD_ERROR_OPTIONS, "no idle strategy has number %d", options->idle);
@@ -1878,21 +2493,19 @@ static int prepare(factord_client *client, const factord_options *options, struc
     client->mask = shape.slot_count - 1;
     client->slot_count = shape.slot_count;
     client->width = shape.feature_count;
-    client->stride = stride_words(shape.feature_count);
+    client->stride = request_stride(shape);
+    client->response_stride = response_stride(shape);
     client->idle = options->idle;
     client->clock_mask = options->idle <= FACTORD_IDLE_NOOP ? CLOCK_MASK : 0;
     client->retry_pause_ns = RETRY_FIRST_NS;
-    client->hashes = calloc(shape.slot_count, sizeof *client->hashes);
+    client->sent = calloc(shape.slot_count, sizeof *client->sent);
     client->early = calloc(shape.slot_count, sizeof *client->early);
     client->abandoned = calloc(shape.slot_count, sizeof *client->abandoned);
-    bool room = client->hashes && client->early && client->abandoned;
+    bool room = client->sent && client->early && client->abandoned;
     for (size_t i = 0; i < sizeof FIXED / sizeof *FIXED && room; i++) {
-        char fixed[FACTORD_NAME_LEN + 1] = "";
         uint16_t number;
-        snprintf(fixed, sizeof fixed, "%s", FIXED[i]);
-        room = enter_name(client, fixed, &number);
+        room = enter_name(client, FIXED[i], NULL, &number) == FACTORD_OK;
     }
-    forget_numbers(client);
     if (!room) return say(why, FACTORD_ERROR_SYSTEM, NO_MEMORY);
     int error = find_daemon_uid(&client->target, options->daemon_uid, why);
     return error ? error : find_socket(&client->target, options->socket, why);
@@ -1926,6 +2539,24 @@ static int attach_within(factord_client *client, uint64_t wait_ns)
     }
 }
 
+/* Says once in a process that the calling thread takes turns with a worker. */
+static void warn_of_cpu(const factord_client *client, const factord_options *options)
+{
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+    const char *quiet = getenv("FACTORD_QUIET");
+    int cores[FACTORD_WORKER_COUNT_MAX];
+    int count = factord_worker_cores(client, cores);
+    int cpu = sched_getcpu();
+    if (cpu < 0 || options->quiet || (quiet && strcmp(quiet, "1") == 0)) return;
+    for (int i = 0; i < count; i++) {
+        if (cores[i] != cpu || atomic_flag_test_and_set(&said)) continue;
+        fprintf(stderr,
+                "factord: this thread runs on CPU %d, which a worker polls: they take turns; pin it "
+                "elsewhere\n",
+                cpu);
+    }
+}
+
 int factord_attach(factord_client **client, const factord_options *options, char *why,
                    size_t why_len)
 {
@@ -1942,13 +2573,13 @@ int factord_attach(factord_client **client, const factord_options *options, char
     made->fd = -1;
     made->attempt.fd = -1;
     int error = prepare(made, options, &made->attempt.why);
+    made->attempt.table_tries = TABLE_TRIES;
     if (error == FACTORD_OK) error = attach_within(made, options->wait_ns);
     if (error > 0) {
         adopt(made);
-        error = enter_names(made) ? FACTORD_OK
-                                  : say(&made->attempt.why, FACTORD_ERROR_SYSTEM, NO_MEMORY);
-    }
-    if (error == FACTORD_OK) {
+        made->attempt.table_tries = 1;
+        error = FACTORD_OK;
+        warn_of_cpu(made, options);
         *client = made;
     } else {
         if (why && why_len > 0) snprintf(why, why_len, "%s", made->attempt.why.text);
@@ -1964,41 +2595,77 @@ void factord_close(factord_client *client)
     abandon(&client->attempt);
     for (int i = 0; i < REGION_COUNT; i++) unmap(&client->regions[i]);
     if (client->fd >= 0) close(client->fd);
-    free(client->hashes);
+    drop_images(client);
+    free(client->sent);
     free(client->early);
     free(client->abandoned);
     free(client->names);
-    free(client->numbers);
     free(client);
 }
 
 /* ---- The rest ---------------------------------------------------------------------------- */
 
-int factord_models(factord_client *client, factord_model_row rows[FACTORD_MODEL_COUNT_MAX])
+/* Reads the table with the client's own numbers: how many rows it has, or -1 while one is being
+ * written. */
+static int number_rows(factord_client *client, factord_model_row *rows, size_t room)
 {
+    const word *status = client->regions[STATUS].words;
+    uint64_t sequence = names_sequence(status);
+    uint16_t end = row_count(status);
     int count = 0;
-    read_table(client->regions[STATUS].words, TABLE_TRIES, &client->table);
-    enter_names(client);
-    for (int i = 0; i < client->table.count; i++) {
-        uint16_t number;
-        if (!find_name(client, client->table.rows[i].name, &number)) continue;
-        rows[count] = client->table.rows[i];
-        rows[count++].id = number;
+    for (uint16_t number = 0; number < end; number++) {
+        factord_model_row row;
+        uint32_t check;
+        enum found found = read_row(status, number, &row, &check);
+        if (found == BEING_WRITTEN) return -1;
+        if (found != SERVED || enter_name(client, row.name, NULL, &row.id) != FACTORD_OK) continue;
+        if ((size_t)count < room) rows[count] = row;
+        count++;
     }
-    return count;
+    return names_sequence(status) == sequence ? count : -1;
+}
+
+int factord_models(factord_client *client, factord_model_row *rows, size_t room)
+{
+    for (int i = 0; i < TABLE_TRIES; i++) {
+        int count = number_rows(client, rows, room);
+        if (count >= 0) return count;
+        /* The writer may wait for this very CPU. */
+        sched_yield();
+    }
+    return 0;
+}
+
+/* The row of a name that is served now. */
+static int served_row(const factord_client *client, const char *name, factord_model_row *row)
+{
+    uint32_t check;
+    for (int i = 0; i < TABLE_TRIES; i++) {
+        enum found found = find_row(client->regions[STATUS].words, name, row, &check);
+        if (found != BEING_WRITTEN) return found == SERVED ? FACTORD_OK : FACTORD_ERROR_UNKNOWN_MODEL;
+        sched_yield();
+    }
+    return FACTORD_ERROR_UNKNOWN_MODEL;
 }
 
 int factord_model(factord_client *client, const char *name, factord_model_row *row)
 {
-    factord_model_row rows[FACTORD_MODEL_COUNT_MAX];
-    int count = factord_models(client, rows);
-    for (int i = 0; i < count; i++) {
-        if (strcmp(rows[i].name, name) == 0) {
-            *row = rows[i];
-            return FACTORD_OK;
-        }
-    }
-    return FACTORD_ERROR_UNKNOWN_MODEL;
+    factord_model_row found;
+    int error = served_row(client, name, &found);
+    if (error == FACTORD_OK) error = enter_name(client, name, NULL, &found.id);
+    if (error == FACTORD_OK) *row = found;
+    return error;
+}
+
+int factord_pin(factord_client *client, const char *name, const uint8_t sha256[32], uint16_t *model)
+{
+    factord_model_row row;
+    uint64_t pin;
+    int error = served_row(client, name, &row);
+    if (error) return error;
+    if (row.arm_count > 1) return FACTORD_ERROR_DIVIDED;
+    memcpy(&pin, sha256, sizeof pin);
+    return enter_name(client, name, &pin, model);
 }
 
 void factord_stamp(factord_client *client, int wanted)
@@ -2006,9 +2673,32 @@ void factord_stamp(factord_client *client, int wanted)
     client->flags = wanted ? FACTORD_REQUEST_FLAG_STAMP : 0;
 }
 
-uint64_t factord_models_sequence(const factord_client *client)
+uint64_t factord_names_sequence(const factord_client *client)
 {
-    return get(&client->regions[STATUS].words[FACTORD_STATUS_MODELS_SEQUENCE]);
+    return names_sequence(client->regions[STATUS].words);
+}
+
+uint32_t factord_in_flight(const factord_client *client)
+{
+    return (uint32_t)in_flight(client);
+}
+
+int factord_worker_cores(const factord_client *client, int cores[FACTORD_WORKER_COUNT_MAX])
+{
+    const word *status = client->regions[STATUS].words;
+    uint64_t count = least(get(&status[FACTORD_STATUS_WORKER_COUNT]), FACTORD_WORKER_COUNT_MAX);
+    for (uint64_t i = 0; i < count; i++) {
+        const word *worker = status + FACTORD_STATUS_WORKERS + i * FACTORD_STATUS_WORKER_WORDS;
+        uint64_t core = get(&worker[FACTORD_STATUS_CORE]);
+        cores[i] = core >= 1 && core <= INT_MAX ? (int)(core - 1) : -1;
+    }
+    return (int)count;
+}
+
+double factord_ticks_to_ns(const factord_client *client, uint64_t earlier, uint64_t later)
+{
+    uint64_t hz = get(&client->regions[STATUS].words[FACTORD_STATUS_TSC_HZ]);
+    return hz == 0 ? NAN : (double)(int64_t)(later - earlier) * 1e9 / (double)hz;
 }
 
 uint64_t factord_epoch(const factord_client *client)
@@ -2031,6 +2721,11 @@ uint32_t factord_slot_count(const factord_client *client)
     return client->target.shape.slot_count;
 }
 
+uint32_t factord_output_count(const factord_client *client)
+{
+    return client->target.shape.output_count;
+}
+
 const char *factord_strerror(int error)
 {
     switch (error) {
@@ -2045,6 +2740,18 @@ const char *factord_strerror(int error)
     case FACTORD_ERROR_NOT_CONNECTED: return "not connected to a daemon";
     case FACTORD_ERROR_ECHO_MISMATCH:
         return "the answer is for different features than those submitted";
+    case FACTORD_ERROR_WRONG_CLASS:
+        return "the model is served on channels of the other class: attach one with the option "
+               "`heavy`, or without";
+    case FACTORD_ERROR_OTHER_VERSION:
+        return "another version serves the name than the one it is pinned to";
+    case FACTORD_ERROR_NOT_FETCHED:
+        return "the model's parameters are still on their way to this process: try again, or fetch "
+               "them first";
+    case FACTORD_ERROR_DIVIDED:
+        return "several versions share the name's requests: a pinned name has one";
+    case FACTORD_ERROR_TOO_MANY_NAMES:
+        return "this client has bound 65535 names: use another client";
     case FACTORD_ERROR_UNREACHABLE: return "no daemon listens at the socket";
     case FACTORD_ERROR_ABI: return "daemon and client speak another ABI: rebuild the client";
     case FACTORD_ERROR_PROTOCOL: return "the peer does not speak the protocol";
@@ -2066,6 +2773,8 @@ const char *factord_strerror(int error)
     case FACTORD_ERROR_REFUSED_NOT_PERMITTED: return "refused: the user may not do this";
     case FACTORD_ERROR_REFUSED_TOO_MANY:
         return "refused: the user has too many connections or requests at once";
+    case FACTORD_ERROR_REFUSED_NO_SUCH_CLASS: return "refused: the daemon has no worker for this class";
+    case FACTORD_ERROR_REFUSED_OUTPUTS: return "refused: no response has this many outputs";
     case FACTORD_ERROR_REFUSED_OTHER: return "refused: the daemon is newer than this client";
     default: return "no code of factord";
     }

@@ -8,15 +8,22 @@
  *     int error = factord_predict(client, 0, x, 3, 10 * FACTORD_MS, &answer);
  *
  * Attach once, then predict. After factord_attach no call allocates, locks, logs or makes a system
- * call as long as the engine lives (but for an idle strategy that yields or sleeps). When the engine
+ * call as long as the engine lives (but for an idle strategy that yields or sleeps, names that are new
+ * to the client, and parameters that factord_predict_local or factord_fetch brings here). When the engine
  * dies, the client attaches again by itself and publishes its unanswered requests once more: a
  * caller sees an error only past its own deadline. Every answer is delivered once, in the order of
  * submission, and is checked to be for the words that were submitted.
  *
- * A model's number is the client's own: it is given to a name when the client first sees it, and stays
- * for the client's life, whatever engine it is attached to. After a restart every name is looked up
- * again, and what was under way goes to the model of the same name or says UNKNOWN_MODEL. 0 is always
+ * A model's number is the client's own handle: it is given to a name when the client first sees it,
+ * and stays for the client's life, whatever engine it is attached to and wherever that has the name.
+ * Whenever names come or go, also by a restart, a name is looked up again before its next request, and
+ * what was under way goes to the model of the same name or says UNKNOWN_MODEL. 0 is always
  * `regression` and 1 `classification`.
+ *
+ * An answer names the version that gave it: the fingerprint of its artifact, the arm where several
+ * versions share a name's requests, and the generation of what serves the name. A unit key is a word
+ * of the caller's (a symbol, an order, a strategy), 0 for none: all requests of one key go to the same
+ * arm. Without a key the features choose.
  *
  * Functions return FACTORD_OK, a count, or a negative code of enum factord_error; errno carries
  * nothing. A client is for one thread at a time; several clients are independent. A forked child
@@ -37,12 +44,16 @@
 extern "C" {
 #endif
 
-/* Most features of a request, slots of a ring, and models of a daemon. */
+/* Most features of a request, slots of a ring, outputs of a response, models of a daemon, versions
+ * that share a name's requests, and workers of a daemon. */
 #define FACTORD_FEATURE_COUNT_MAX 1024
 #define FACTORD_SLOT_COUNT_MAX 4096
-#define FACTORD_MODEL_COUNT_MAX 16
-/* Bytes of a model's name, without the final NUL; a client's name is one shorter. */
-#define FACTORD_NAME_LEN 32
+#define FACTORD_OUTPUT_COUNT_MAX 64
+#define FACTORD_MODEL_COUNT_MAX 4096
+#define FACTORD_ARM_COUNT_MAX 4
+#define FACTORD_WORKER_COUNT_MAX 16
+/* Bytes of a model's name, without the final NUL. */
+#define FACTORD_NAME_LEN 64
 /* A buffer of this many bytes holds every sentence of factord_attach. */
 #define FACTORD_WHY_LEN 384
 
@@ -63,6 +74,13 @@ enum factord_error {
     FACTORD_ERROR_DEADLINE = -5,
     FACTORD_ERROR_NOT_CONNECTED = -6,
     FACTORD_ERROR_ECHO_MISMATCH = -7,
+    FACTORD_ERROR_WRONG_CLASS = -8,
+    FACTORD_ERROR_OTHER_VERSION = -9,
+    FACTORD_ERROR_NOT_FETCHED = -10,
+
+    /* Of a name. */
+    FACTORD_ERROR_DIVIDED = -11,
+    FACTORD_ERROR_TOO_MANY_NAMES = -12,
 
     /* Of factord_attach. */
     FACTORD_ERROR_UNREACHABLE = -16,
@@ -86,7 +104,9 @@ enum factord_error {
     FACTORD_ERROR_REFUSED_BUSY = -39,
     FACTORD_ERROR_REFUSED_OTHER = -40,
     FACTORD_ERROR_REFUSED_NOT_PERMITTED = -41,
-    FACTORD_ERROR_REFUSED_TOO_MANY = -42
+    FACTORD_ERROR_REFUSED_TOO_MANY = -42,
+    FACTORD_ERROR_REFUSED_NO_SUCH_CLASS = -43,
+    FACTORD_ERROR_REFUSED_OUTPUTS = -44
 };
 
 /* What a waiting call does between two looks at shared memory. */
@@ -101,8 +121,8 @@ enum factord_idle {
     FACTORD_IDLE_BACKOFF = 3
 };
 
-/* What a model computes; a newer daemon may serve kinds that are not here. They are asked through the
- * ring like any other; factord_predict_local says UNKNOWN_MODEL. */
+/* What a model computes; a newer daemon may serve kinds that are not here. The ring answers for them
+ * as for any other. */
 enum factord_kind { FACTORD_LINEAR = 1, FACTORD_LOGISTIC = 2 };
 
 /* How to attach; start from FACTORD_OPTIONS_DEFAULT. */
@@ -117,8 +137,16 @@ typedef struct factord_options {
     /* Slots of each ring, a power of two up to 4,096: the most requests under way. Few make a single
      * round trip faster, many make a batch faster. */
     uint32_t slot_count;
+    /* Outputs that a response has room for, 2 to 64: as many as the widest of the models gives. A
+     * prediction holds the first two. */
+    uint32_t output_count;
     /* A code of enum factord_idle. */
     int idle;
+    /* 1 asks for a channel to the workers of costly models, which answer nothing else; else 0. */
+    int heavy;
+    /* 1 keeps factord_attach from saying on stderr, once in a process, that the calling thread runs on
+     * a CPU that a worker polls; else 0. FACTORD_QUIET=1 does the same. */
+    int quiet;
     /* The user that the daemon may run as, besides root and this process's own user, where the socket
      * lies below /tmp, /var/tmp or /dev/shm. 0: FACTORD_DAEMON_UID, else nobody. */
     uint32_t daemon_uid;
@@ -127,7 +155,7 @@ typedef struct factord_options {
     uint64_t wait_ns;
 } factord_options;
 
-#define FACTORD_OPTIONS_DEFAULT {NULL, NULL, 3, 8, FACTORD_IDLE_SPIN, 0, 0}
+#define FACTORD_OPTIONS_DEFAULT {NULL, NULL, 3, 8, 2, FACTORD_IDLE_SPIN, 0, 0, 0, 0}
 
 /* One answer. With an error, y and second are NaN. */
 typedef struct factord_prediction {
@@ -141,9 +169,11 @@ typedef struct factord_prediction {
      * factord_stamp asked for it. */
     uint64_t t_received;
     uint64_t t_done;
-    /* The generation of the model that answered. */
+    /* Of the artifact that answered: the first eight bytes of its SHA-256, little-endian. */
+    uint64_t fingerprint;
+    /* Of what serves the name; grows with every change. */
     uint32_t generation;
-    /* The arm of an experiment; 0 when there is none. */
+    /* Which of the versions that share the name's requests answered; 0 for the champion. */
     uint16_t arm;
     /* FACTORD_OK or a code of enum factord_error. */
     int16_t error;
@@ -151,15 +181,27 @@ typedef struct factord_prediction {
 
 /* A row of the daemon's model table. */
 typedef struct factord_model_row {
+    /* Nanoseconds of one evaluation as measured at load, of the dearest version. */
+    uint64_t cost_ns;
+    /* Of the artifacts that serve the name, the champion's first; 0 where there is none. */
+    uint64_t fingerprints[FACTORD_ARM_COUNT_MAX];
+    /* Features and outputs of the champion. */
     uint32_t width;
+    uint32_t output_count;
     uint32_t generation;
+    /* A code of enum factord_kind, or of a kind that is newer than this client. */
+    uint32_t kind;
     /* The client's own number of the name. */
     uint16_t id;
-    /* A code of enum factord_kind, or of a kind that is newer than this client. */
-    uint16_t kind;
+    /* Versions that share the name's requests. */
+    uint16_t arm_count;
+    /* 1 when the model is served on channels with the option `heavy`, 0 when on those without. */
+    uint16_t heavy;
+    /* Upper ends of the shares of the first three versions, in 1/256; the last has the rest. */
+    uint16_t share_ends[FACTORD_ARM_COUNT_MAX - 1];
     /* NUL-terminated. */
     char name[FACTORD_NAME_LEN + 1];
-    /* Of the artifact. */
+    /* Of the champion's artifact. */
     uint8_t sha256[32];
 } factord_model_row;
 
@@ -191,12 +233,21 @@ FACTORD_API const char *factord_strerror(int error);
 FACTORD_API int factord_predict(factord_client *client, uint16_t model, const double *x,
                                 size_t x_count, uint64_t deadline_ns, factord_prediction *out);
 
+/* The same for a unit key. */
+FACTORD_API int factord_predict_keyed(factord_client *client, uint16_t model, uint64_t key,
+                                      const double *x, size_t x_count, uint64_t deadline_ns,
+                                      factord_prediction *out);
+
 /* Publishes one request without waiting and stores its ticket; tickets count up from 1.
  * BACK_PRESSURE when as many requests are under way, or answered and not polled, as there are
  * slots (answers of calls that ran out of time are dropped first); NOT_CONNECTED when the engine is
  * gone; WIDTH_MISMATCH when x_count is not the channel's. */
 FACTORD_API int factord_submit(factord_client *client, uint16_t model, const double *x,
                                size_t x_count, uint64_t *ticket);
+
+/* The same for a unit key. */
+FACTORD_API int factord_submit_keyed(factord_client *client, uint16_t model, uint64_t key,
+                                     const double *x, size_t x_count, uint64_t *ticket);
 
 /* Takes the next answer, in the order of submission, without waiting: 1 when there was one (whose
  * own error is in out->error), 0 when it is not there yet, NOT_CONNECTED while the engine is gone.
@@ -206,6 +257,11 @@ FACTORD_API int factord_submit(factord_client *client, uint16_t model, const dou
  * the handshake 2 ms of such a call, and no more. */
 FACTORD_API int factord_poll(factord_client *client, uint64_t *ticket, factord_prediction *out);
 
+/* Takes as many answers as there are, at most `room`, in the order of submission, without waiting:
+ * how many, or NOT_CONNECTED when there are none and the engine is gone. */
+FACTORD_API int factord_poll_many(factord_client *client, uint64_t *tickets,
+                                  factord_prediction *out, size_t room);
+
 /* Predicts row_count rows through a full ring. `rows` is row-major with the channel's number of
  * features a row; `out` receives one entry a row, in order. The deadline is for the whole call; past
  * it the missing entries, and the call, read DEADLINE, or BACK_PRESSURE when no row found room, or
@@ -214,25 +270,64 @@ FACTORD_API int factord_predict_batch(factord_client *client, uint16_t model, co
                                       size_t row_count, uint64_t deadline_ns,
                                       factord_prediction *out);
 
+/* Predicts one row by several models: one request each, published together. `out` receives one entry
+ * a model, in order; the deadline and what the call returns are as for factord_predict_batch. */
+FACTORD_API int factord_predict_each(factord_client *client, const uint16_t *models,
+                                     size_t model_count, const double *x, size_t x_count,
+                                     uint64_t deadline_ns, factord_prediction *out);
+
 /* Evaluates the daemon's active model in this process: the bits of the ring, without moving a
- * cache line. Swaps of models are seen at once. x may have any width: the model's counts. While the
- * engine is gone, the models it published last go on answering under its epoch. */
+ * cache line. Swaps of models are seen at once. x may have any width: the model's counts.
+ *
+ * What is not in this process yet, or may not be, goes through the ring, where the channel's width
+ * counts, for at most 10 ms: models of more than eight features and the versions beside a champion
+ * come as files of their own, without a wait, while calls go on. NOT_FETCHED when the channel has
+ * another width. NOT_CONNECTED from a second after the engine's last heartbeat on. */
 FACTORD_API int factord_predict_local(factord_client *client, uint16_t model, const double *x,
                                       size_t x_count, factord_prediction *out);
+
+/* The same for a unit key. */
+FACTORD_API int factord_predict_local_keyed(factord_client *client, uint16_t model, uint64_t key,
+                                            const double *x, size_t x_count,
+                                            factord_prediction *out);
+
+/* Brings all versions of a model into this process, so that no later factord_predict_local goes
+ * through the ring for them; waits at most deadline_ns. NOT_FETCHED past it, and at once where this
+ * user may not evaluate locally; UNKNOWN_MODEL. Allocates, and makes system calls. */
+FACTORD_API int factord_fetch(factord_client *client, uint16_t model, uint64_t deadline_ns);
+
+/* A number for a name that one artifact alone may answer: where another one serves the name, requests
+ * say OTHER_VERSION. UNKNOWN_MODEL when the name is not served now, DIVIDED when several versions
+ * share its requests, TOO_MANY_NAMES when all 65,535 numbers are given, SYSTEM without memory. */
+FACTORD_API int factord_pin(factord_client *client, const char *name, const uint8_t sha256[32],
+                            uint16_t *model);
 
 /* Asks for the engine's time stamps with every later request, or (0) no longer. */
 FACTORD_API void factord_stamp(factord_client *client, int wanted);
 
-/* Fills `rows` with the model table as it is now and returns how many there are. Names that are new get
- * their numbers. While the daemon writes the table, or died in the middle of it: as it was before. */
-FACTORD_API int factord_models(factord_client *client,
-                               factord_model_row rows[FACTORD_MODEL_COUNT_MAX]);
+/* Fills `rows`, which has room for so many, with the model table as it is now, and returns how many
+ * rows it has, at most FACTORD_MODEL_COUNT_MAX. Names that are new get their numbers, for which this
+ * call and the next may allocate. 0 when the daemon died in the middle of an update. */
+FACTORD_API int factord_models(factord_client *client, factord_model_row *rows, size_t room);
 
-/* Finds one model by name; UNKNOWN_MODEL when none of that name is served. */
+/* Finds one model by name; UNKNOWN_MODEL when none of that name is served, otherwise as factord_pin. */
 FACTORD_API int factord_model(factord_client *client, const char *name, factord_model_row *row);
 
-/* Changes whenever the model table does. */
-FACTORD_API uint64_t factord_models_sequence(const factord_client *client);
+/* Changes when names come or go; costs one load. */
+FACTORD_API uint64_t factord_names_sequence(const factord_client *client);
+
+/* Requests whose answers were not taken yet. */
+FACTORD_API uint32_t factord_in_flight(const factord_client *client);
+
+/* Fills `cores` with the CPUs that the daemon's workers are pinned to, -1 for one that is not, and
+ * returns how many workers there are. A thread that spins on such a CPU takes turns with its worker. */
+FACTORD_API int factord_worker_cores(const factord_client *client,
+                                     int cores[FACTORD_WORKER_COUNT_MAX]);
+
+/* Nanoseconds from one time stamp of an answer, or reading of the time stamp counter, to another; NaN
+ * before the daemon knows the counter's rate. */
+FACTORD_API double factord_ticks_to_ns(const factord_client *client, uint64_t earlier,
+                                       uint64_t later);
 
 /* The epoch of the engine this client is attached to. */
 FACTORD_API uint64_t factord_epoch(const factord_client *client);
@@ -240,9 +335,10 @@ FACTORD_API uint64_t factord_epoch(const factord_client *client);
 /* 1 when the engine was there when last looked for, else 0. */
 FACTORD_API int factord_connected(const factord_client *client);
 
-/* Features of every request, and slots of each ring. */
+/* Features of every request, slots of each ring, and outputs that a response has room for. */
 FACTORD_API uint32_t factord_feature_count(const factord_client *client);
 FACTORD_API uint32_t factord_slot_count(const factord_client *client);
+FACTORD_API uint32_t factord_output_count(const factord_client *client);
 
 #ifdef __cplusplus
 }
