@@ -58,7 +58,7 @@ impl ReadyModel {
 }
 
 /// The check of a name: the first four bytes of its SHA-256, little-endian.
-pub fn check(name: &str) -> u32 {
+fn check(name: &str) -> u32 {
     let hash: [u8; 32] = Sha256::digest(name.as_bytes()).into();
     hash.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }
