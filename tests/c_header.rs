@@ -6,7 +6,7 @@ use factord_core::abi::{
     self, class, image_region, models_region, req_header, request, resp_header, response, right,
     status, status_region,
 };
-use factord_core::channel::{Message, NAME_LEN, Refusal, Verb, Welcome};
+use factord_core::channel::{Hello, Message, NAME_LEN, Refusal, Verb, Welcome};
 use factord_core::model::image;
 use factord_eval::exp::{INV_STEP, NORMAL, SATURATED, SHIFTER, STEP_HI, STEP_LO, STEPS, TABLE};
 use factord_eval::{Kind, Model};
@@ -107,6 +107,7 @@ fn status(text: &mut String) {
         status_region::HEARTBEAT_COUNT,
         status_region::HEARTBEAT_NS,
         status_region::TSC_HZ,
+        status_region::ROWS_SEQUENCE,
         status_region::NAMES_SEQUENCE,
         status_region::ROW_COUNT,
         status_region::ROWS,
@@ -191,7 +192,8 @@ fn messages(text: &mut String) {
     let (layout_hash, epoch, client_id) = (905, 906, 907);
     let name = [0x2a; NAME_LEN];
     let (output_count, class, rights) = (910, 911, 912);
-    let hello = Message::Hello { abi, feature_count, slot_count, nonce, name, output_count, class };
+    let hello = Hello { abi, feature_count, slot_count, nonce, name, output_count, class };
+    let hello = Message::Hello(hello);
     define(text, "MESSAGE_WORDS", words(&hello).len() as u64);
     let shape = [
         ("ABI", 901),

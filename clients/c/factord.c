@@ -449,6 +449,12 @@ static inline uint64_t names_sequence(const word *status)
     return get_acquire(&status[FACTORD_STATUS_NAMES_SEQUENCE]);
 }
 
+/* Changes with every change of the rows. Acquire: as for the names. */
+static inline uint64_t rows_sequence(const word *status)
+{
+    return get_acquire(&status[FACTORD_STATUS_ROWS_SEQUENCE]);
+}
+
 /* Rows that ever held a name, as far as there may be some. */
 static uint16_t row_count(const word *status)
 {
@@ -537,13 +543,13 @@ static bool is_settled(const word *status, int tries)
     for (int i = 0; i < tries; i++) {
         factord_model_row row;
         uint32_t check;
-        uint64_t sequence = names_sequence(status);
+        uint64_t sequence = rows_sequence(status);
         uint16_t count = row_count(status);
         bool whole = true;
         for (uint16_t number = 0; number < count && whole; number++) {
             whole = read_row(status, number, &row, &check) != BEING_WRITTEN;
         }
-        if (whole && names_sequence(status) == sequence) return true;
+        if (whole && rows_sequence(status) == sequence) return true;
         /* The writer may wait for this very CPU. */
         if (i + 1 < tries) sched_yield();
     }
@@ -2610,7 +2616,7 @@ void factord_close(factord_client *client)
 static int number_rows(factord_client *client, factord_model_row *rows, size_t room)
 {
     const word *status = client->regions[STATUS].words;
-    uint64_t sequence = names_sequence(status);
+    uint64_t sequence = rows_sequence(status);
     uint16_t end = row_count(status);
     int count = 0;
     for (uint16_t number = 0; number < end; number++) {
@@ -2622,7 +2628,7 @@ static int number_rows(factord_client *client, factord_model_row *rows, size_t r
         if ((size_t)count < room) rows[count] = row;
         count++;
     }
-    return names_sequence(status) == sequence ? count : -1;
+    return rows_sequence(status) == sequence ? count : -1;
 }
 
 int factord_models(factord_client *client, factord_model_row *rows, size_t room)
@@ -2673,9 +2679,9 @@ void factord_stamp(factord_client *client, int wanted)
     client->flags = wanted ? FACTORD_REQUEST_FLAG_STAMP : 0;
 }
 
-uint64_t factord_names_sequence(const factord_client *client)
+uint64_t factord_rows_sequence(const factord_client *client)
 {
-    return names_sequence(client->regions[STATUS].words);
+    return rows_sequence(client->regions[STATUS].words);
 }
 
 uint32_t factord_in_flight(const factord_client *client)

@@ -313,8 +313,8 @@ FACTORD_API int factord_models(factord_client *client, factord_model_row *rows, 
 /* Finds one model by name; UNKNOWN_MODEL when none of that name is served, otherwise as factord_pin. */
 FACTORD_API int factord_model(factord_client *client, const char *name, factord_model_row *row);
 
-/* Changes when names come or go; costs one load. */
-FACTORD_API uint64_t factord_names_sequence(const factord_client *client);
+/* Changes with every change of the model table; costs one load. */
+FACTORD_API uint64_t factord_rows_sequence(const factord_client *client);
 
 /* Requests whose answers were not taken yet. */
 FACTORD_API uint32_t factord_in_flight(const factord_client *client);

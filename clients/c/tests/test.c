@@ -554,7 +554,7 @@ static void every_error_has_words_of_its_own(void)
             CHECK(strcmp(words, factord_strerror(other)) != 0);
         }
     }
-    CHECK(found == 27);
+    CHECK(found == 34);
 }
 
 static void an_attach_without_memory_says_so(void)
@@ -562,7 +562,7 @@ static void an_attach_without_memory_says_so(void)
     factord_options options = FACTORD_OPTIONS_DEFAULT;
     factord_client *client;
     options.socket = engine.socket;
-    for (int left = 0; left < 6; left++) {
+    for (int left = 0; left < 5; left++) {
         char why[FACTORD_WHY_LEN] = "untouched";
         allocations_left = left;
         int error = factord_attach(&client, &options, why, sizeof why);
