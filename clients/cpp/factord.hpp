@@ -38,6 +38,11 @@ enum class Error : int {
     deadline = FACTORD_ERROR_DEADLINE,
     not_connected = FACTORD_ERROR_NOT_CONNECTED,
     echo_mismatch = FACTORD_ERROR_ECHO_MISMATCH,
+    wrong_class = FACTORD_ERROR_WRONG_CLASS,
+    other_version = FACTORD_ERROR_OTHER_VERSION,
+    not_fetched = FACTORD_ERROR_NOT_FETCHED,
+    divided = FACTORD_ERROR_DIVIDED,
+    too_many_names = FACTORD_ERROR_TOO_MANY_NAMES,
     unreachable = FACTORD_ERROR_UNREACHABLE,
     abi = FACTORD_ERROR_ABI,
     protocol = FACTORD_ERROR_PROTOCOL,
@@ -57,6 +62,8 @@ enum class Error : int {
     refused_other = FACTORD_ERROR_REFUSED_OTHER,
     refused_not_permitted = FACTORD_ERROR_REFUSED_NOT_PERMITTED,
     refused_too_many = FACTORD_ERROR_REFUSED_TOO_MANY,
+    refused_no_such_class = FACTORD_ERROR_REFUSED_NO_SUCH_CLASS,
+    refused_outputs = FACTORD_ERROR_REFUSED_OUTPUTS,
 };
 
 /// What an error means, in lower case.
@@ -110,8 +117,8 @@ private:
     bool has_value_;
 };
 
-/// One answer: y, second, epoch, t_received, t_done, generation, arm, and the error of its own that
-/// an entry of a batch may have.
+/// One answer: y, second, epoch, t_received, t_done, fingerprint, generation, arm, and the error of its
+/// own that an entry of a batch may have.
 using Prediction = factord_prediction;
 
 /// The error of an answer, which is `ok` when it has a prediction.
@@ -134,22 +141,25 @@ struct Answer {
 };
 
 /// What a model computes; a row of the model table may have another number than these, of a newer daemon.
-enum class Kind : std::uint16_t { linear = FACTORD_LINEAR, logistic = FACTORD_LOGISTIC };
+enum class Kind : std::uint32_t { linear = FACTORD_LINEAR, logistic = FACTORD_LOGISTIC };
 
 /// A row of the daemon's model table.
 using ModelRow = factord_model_row;
 
-/// The model table as it was when it was asked for.
-class Models {
+/// The SHA-256 of an artifact.
+using Sha256 = std::array<std::uint8_t, 32>;
+
+/// The CPUs that the daemon's workers are pinned to, in their order; -1 for one that is not.
+class WorkerCores {
 public:
-    const ModelRow* begin() const noexcept { return rows_.data(); }
-    const ModelRow* end() const noexcept { return rows_.data() + size_; }
+    const int* begin() const noexcept { return cores_.data(); }
+    const int* end() const noexcept { return cores_.data() + size_; }
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
 
 private:
     friend class Client;
-    std::array<ModelRow, FACTORD_MODEL_COUNT_MAX> rows_{};
+    std::array<int, FACTORD_WORKER_COUNT_MAX> cores_{};
     std::size_t size_ = 0;
 };
 
@@ -199,7 +209,10 @@ struct Options {
     const char* name = "client";
     std::uint32_t feature_count = 3;
     std::uint32_t slot_count = 8;
+    std::uint32_t output_count = 2;
     Idle idle = Idle::spin;
+    bool heavy = false;
+    bool quiet = false;
     std::uint32_t daemon_uid = 0;
     Deadline wait = std::chrono::nanoseconds(0);
 };
@@ -275,7 +288,8 @@ public:
     static Result<Client, AttachError> attach(const Options& options = {}) noexcept
     {
         const factord_options plain{options.socket, options.name, options.feature_count,
-                                    options.slot_count, static_cast<int>(options.idle),
+                                    options.slot_count, options.output_count,
+                                    static_cast<int>(options.idle), options.heavy, options.quiet,
                                     options.daemon_uid, options.wait.ns()};
         Client client;
         AttachError error;
@@ -285,22 +299,25 @@ public:
         return client;
     }
 
-    /// Predicts one row and waits for the answer, at most for `deadline`.
-    Result<Prediction> predict(std::uint16_t model, Row x, Deadline deadline) noexcept
+    /// Predicts one row and waits for the answer, at most for `deadline`. All requests of one `key`, a
+    /// word of yours, go to the same arm of a name; 0 is no key.
+    Result<Prediction> predict(std::uint16_t model, Row x, Deadline deadline,
+                               std::uint64_t key = 0) noexcept
     {
         if (!client_) return Error::not_connected;
         Prediction answer;
-        const int error = factord_predict(client_, model, x.data(), x.size(), deadline.ns(), &answer);
+        const int error = factord_predict_keyed(client_, model, key, x.data(), x.size(),
+                                                deadline.ns(), &answer);
         if (error != FACTORD_OK) return static_cast<Error>(error);
         return answer;
     }
 
     /// Publishes one request without waiting; its ticket.
-    Result<std::uint64_t> submit(std::uint16_t model, Row x) noexcept
+    Result<std::uint64_t> submit(std::uint16_t model, Row x, std::uint64_t key = 0) noexcept
     {
         if (!client_) return Error::not_connected;
         std::uint64_t ticket;
-        const int error = factord_submit(client_, model, x.data(), x.size(), &ticket);
+        const int error = factord_submit_keyed(client_, model, key, x.data(), x.size(), &ticket);
         if (error != FACTORD_OK) return static_cast<Error>(error);
         return ticket;
     }
@@ -318,6 +335,17 @@ public:
         return std::optional<Answer>(Answer{ticket, result_of(answer)});
     }
 
+    /// Takes as many answers as there are, at most as many as there is room for on both sides, in the
+    /// order of submission, without waiting; how many. Each has an error of its own.
+    Result<std::size_t> poll_many(View<std::uint64_t> tickets, View<Prediction> answers) noexcept
+    {
+        if (!client_) return Error::not_connected;
+        const std::size_t room = tickets.size() < answers.size() ? tickets.size() : answers.size();
+        const int got = factord_poll_many(client_, tickets.data(), answers.data(), room);
+        if (got < 0) return static_cast<Error>(got);
+        return static_cast<std::size_t>(got);
+    }
+
     /// Predicts many rows through a full ring: `rows` is row-major, `answers` receives one entry a
     /// row, in order, each with an error of its own. The deadline is for the whole call.
     Result<void> predict_batch(std::uint16_t model, Row rows, View<Prediction> answers,
@@ -331,14 +359,47 @@ public:
         return {};
     }
 
+    /// Predicts one row by several models, one request each, published together: `answers`, of as
+    /// many entries as there are models, receives one a model, in order.
+    Result<void> predict_each(View<const std::uint16_t> models, Row x, View<Prediction> answers,
+                              Deadline deadline) noexcept
+    {
+        if (!client_) return Error::not_connected;
+        if (models.size() != answers.size()) return Error::width_mismatch;
+        const int error = factord_predict_each(client_, models.data(), models.size(), x.data(),
+                                               x.size(), deadline.ns(), answers.data());
+        if (error != FACTORD_OK) return static_cast<Error>(error);
+        return {};
+    }
+
     /// Evaluates the daemon's active model in this process, to the bits of the ring.
-    Result<Prediction> predict_local(std::uint16_t model, Row x) noexcept
+    Result<Prediction> predict_local(std::uint16_t model, Row x, std::uint64_t key = 0) noexcept
     {
         if (!client_) return Error::not_connected;
         Prediction answer;
-        const int error = factord_predict_local(client_, model, x.data(), x.size(), &answer);
+        const int error =
+            factord_predict_local_keyed(client_, model, key, x.data(), x.size(), &answer);
         if (error != FACTORD_OK) return static_cast<Error>(error);
         return answer;
+    }
+
+    /// Brings all versions of a model into this process; waits at most for `deadline`.
+    Result<void> fetch(std::uint16_t model, Deadline deadline) noexcept
+    {
+        if (!client_) return Error::not_connected;
+        const int error = factord_fetch(client_, model, deadline.ns());
+        if (error != FACTORD_OK) return static_cast<Error>(error);
+        return {};
+    }
+
+    /// A number for a name that one artifact alone may answer.
+    Result<std::uint16_t> pin(const char* name, const Sha256& sha256) noexcept
+    {
+        if (!client_) return Error::not_connected;
+        std::uint16_t model;
+        const int error = factord_pin(client_, name, sha256.data(), &model);
+        if (error != FACTORD_OK) return static_cast<Error>(error);
+        return model;
     }
 
     /// Asks for the engine's time stamps with every later request, or no longer.
@@ -347,14 +408,12 @@ public:
         if (client_) factord_stamp(client_, wanted);
     }
 
-    /// The daemon's model table, as it is now, with this client's own numbers.
-    Models models() const noexcept
+    /// Fills `rows` with the daemon's model table, as it is now, with this client's own numbers; how
+    /// many rows it has, which may be more than there is room for.
+    std::size_t models(View<ModelRow> rows) const noexcept
     {
-        Models models;
-        if (client_) {
-            models.size_ = static_cast<std::size_t>(factord_models(client_, models.rows_.data()));
-        }
-        return models;
+        if (!client_) return 0;
+        return static_cast<std::size_t>(factord_models(client_, rows.data(), rows.size()));
     }
 
     /// One model by name.
@@ -367,10 +426,34 @@ public:
         return row;
     }
 
-    /// Changes whenever the model table does.
-    std::uint64_t models_sequence() const noexcept
+    /// Changes with every change of the model table.
+    std::uint64_t rows_sequence() const noexcept
     {
-        return client_ ? factord_models_sequence(client_) : 0;
+        return client_ ? factord_rows_sequence(client_) : 0;
+    }
+
+    /// Requests whose answers were not taken yet.
+    std::uint32_t in_flight() const noexcept { return client_ ? factord_in_flight(client_) : 0; }
+
+    /// The CPUs of the daemon's workers: a thread that spins on one of them takes turns with it.
+    WorkerCores worker_cores() const noexcept
+    {
+        WorkerCores cores;
+        if (client_) {
+            const int count = factord_worker_cores(client_, cores.cores_.data());
+            cores.size_ = static_cast<std::size_t>(count);
+        }
+        return cores;
+    }
+
+    /// Nanoseconds from one time stamp of an answer, or reading of the time stamp counter, to another;
+    /// nothing before the daemon knows the counter's rate.
+    std::optional<double> ticks_to_ns(std::uint64_t earlier, std::uint64_t later) const noexcept
+    {
+        const double ns = client_ ? factord_ticks_to_ns(client_, earlier, later)
+                                  : std::numeric_limits<double>::quiet_NaN();
+        // NaN alone is not itself.
+        return ns == ns ? std::optional<double>(ns) : std::nullopt;
     }
 
     /// The epoch of the engine this client is attached to.
@@ -387,6 +470,12 @@ public:
 
     /// Slots of each ring: the most requests under way.
     std::uint32_t slot_count() const noexcept { return client_ ? factord_slot_count(client_) : 0; }
+
+    /// Outputs that a response has room for.
+    std::uint32_t output_count() const noexcept
+    {
+        return client_ ? factord_output_count(client_) : 0;
+    }
 
     /// The C client, which this one goes on owning.
     factord_client* get() const noexcept { return client_; }

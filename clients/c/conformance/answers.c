@@ -180,6 +180,7 @@ void wide(void)
     for (int which = 0; which < 2; which++) {
         uint16_t model = id_of(client, NAMES[which]);
         const struct suite_rows *rows = rows_of(NAMES[which], WIDTH);
+        same_error(factord_fetch(client, model, PLENTY), FACTORD_OK, "fetch");
         for (size_t i = 0; i < rows->count; i++) {
             predict_exact(client, model, rows, i);
             local_exact(client, model, rows, i);

@@ -37,7 +37,6 @@ void attach_case(void)
         {"wide-logistic", FACTORD_LOGISTIC, 1000},
     };
     factord_client *client = channel();
-    factord_model_row table[FACTORD_MODEL_COUNT_MAX];
     for (size_t i = 0; i < sizeof MODELS / sizeof *MODELS; i++) {
         factord_model_row row;
         int error = factord_model(client, MODELS[i].name, &row);
@@ -45,11 +44,12 @@ void attach_case(void)
         REQUIRE(row.kind == MODELS[i].kind && row.width == MODELS[i].width, "%s: kind %d, width %u",
                 MODELS[i].name, row.kind, (unsigned)row.width);
     }
-    int count = factord_models(client, table);
+    int count = factord_models(client, NULL, 0);
     REQUIRE(count == sizeof MODELS / sizeof *MODELS, "%d models", count);
     REQUIRE(factord_epoch(client) != 0, "the epoch is 0");
     REQUIRE(factord_feature_count(client) == 3, "not 3 features");
     REQUIRE(factord_slot_count(client) == SUITE_SLOTS, "not 64 slots");
+    REQUIRE(factord_output_count(client) == 2, "not 2 outputs");
     release(client);
     channel();
     char nobody[512];
@@ -65,10 +65,10 @@ void wrong_abi(void)
     char why[FACTORD_WHY_LEN];
     same_error(refusal_of("abi-refused", why), FACTORD_ERROR_ABI, "abi-refused");
     names(why, "7.3");
-    names(why, "1.0");
+    names(why, "2.0");
     same_error(refusal_of("abi-welcomed", why), FACTORD_ERROR_ABI, "abi-welcomed");
     names(why, "7.3");
-    names(why, "1.0");
+    names(why, "2.0");
     same_error(refusal_of("layout", why), FACTORD_ERROR_ABI, "layout");
 }
 

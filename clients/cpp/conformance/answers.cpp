@@ -146,6 +146,7 @@ void wide()
     for (const char* name : {"wide", "wide-logistic"}) {
         const auto model = id_of(client, name);
         const Rows rows(name, 1000);
+        must(client.fetch(model, PLENTY), "fetch");
         for (std::size_t i = 0; i < rows.size(); i++) {
             rows.exact(i, client.predict(model, rows.x(i), PLENTY));
             rows.exact(i, client.predict_local(model, rows.x(i)));

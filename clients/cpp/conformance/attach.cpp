@@ -33,9 +33,10 @@ void attach()
             const auto row = must(client.model(name), name);
             require(Kind(row.kind) == kind && row.width == width, std::string(name) + ": shape");
         }
-        require(client.models().size() == std::size(models), "another number of models");
+        require(client.models({nullptr, 0}) == std::size(models), "another number of models");
         require(client.epoch() != 0, "the epoch is 0");
         require(client.feature_count() == 3 && client.slot_count() == SUITE_SLOTS, "shape");
+        require(client.output_count() == 2, "not 2 outputs");
     }
     channel();
     const char* socket = std::getenv("FACTORD_SOCKET");
@@ -45,8 +46,8 @@ void attach()
 
 void wrong_abi()
 {
-    refused(impostor("abi-refused"), Error::abi, {"7.3", "1.0"});
-    refused(impostor("abi-welcomed"), Error::abi, {"7.3", "1.0"});
+    refused(impostor("abi-refused"), Error::abi, {"7.3", "2.0"});
+    refused(impostor("abi-welcomed"), Error::abi, {"7.3", "2.0"});
     refused(impostor("layout"), Error::abi);
 }
 

@@ -5,6 +5,7 @@
 
 #include <factord.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -23,10 +24,20 @@ static_assert(sizeof(Client) == sizeof(void*));
 template <class Call, class... Given>
 constexpr bool never_throws = std::is_nothrow_invocable_v<Call, Given...>;
 using Ns = std::chrono::nanoseconds;
-static_assert(never_throws<decltype(&Client::predict), Client, std::uint16_t, factord::Row, Ns>);
-static_assert(never_throws<decltype(&Client::submit), Client, std::uint16_t, factord::Row>);
+static_assert(never_throws<decltype(&Client::predict), Client, std::uint16_t, factord::Row, Ns,
+                           std::uint64_t>);
+static_assert(never_throws<decltype(&Client::submit), Client, std::uint16_t, factord::Row,
+                           std::uint64_t>);
 static_assert(never_throws<decltype(&Client::poll), Client>);
-static_assert(never_throws<decltype(&Client::predict_local), Client, std::uint16_t, factord::Row>);
+static_assert(never_throws<decltype(&Client::poll_many), Client, factord::View<std::uint64_t>,
+                           factord::View<factord::Prediction>>);
+static_assert(never_throws<decltype(&Client::predict_local), Client, std::uint16_t, factord::Row,
+                           std::uint64_t>);
+static_assert(never_throws<decltype(&Client::predict_each), Client,
+                           factord::View<const std::uint16_t>, factord::Row,
+                           factord::View<factord::Prediction>, Ns>);
+static_assert(never_throws<decltype(&Client::fetch), Client, std::uint16_t, Ns>);
+static_assert(never_throws<decltype(&Client::pin), Client, const char*, factord::Sha256>);
 static_assert(never_throws<decltype(&Client::predict_batch), Client, std::uint16_t, factord::Row,
                            factord::View<factord::Prediction>, Ns>);
 static_assert(never_throws<decltype(&Client::attach), const factord::Options&>);
@@ -65,11 +76,18 @@ static void a_client_is_moved_and_says_not_connected_afterwards(const char* sock
     CHECK(third.predict(0, {0.5, 0.2, 0.3}, 10s));
     factord::Prediction answers[1];
     for (Client* empty : {&first, &second}) {
-        CHECK(!empty->connected() && empty->models().empty() && empty->slot_count() == 0);
+        CHECK(!empty->connected() && empty->slot_count() == 0 && empty->output_count() == 0);
+        CHECK(empty->models({nullptr, 0}) == 0 && empty->worker_cores().empty());
+        CHECK(empty->in_flight() == 0 && empty->rows_sequence() == 0 && !empty->ticks_to_ns(1, 2));
         CHECK(empty->predict(0, {0.5, 0.2, 0.3}, 1s).error() == Error::not_connected);
         CHECK(empty->predict_local(0, {0.5, 0.2, 0.3}).error() == Error::not_connected);
         CHECK(empty->submit(0, {0.5, 0.2, 0.3}).error() == Error::not_connected);
         CHECK(empty->poll().error() == Error::not_connected);
+        CHECK(empty->poll_many({nullptr, 0}, answers).error() == Error::not_connected);
+        CHECK(empty->predict_each({nullptr, 0}, {0.5, 0.2, 0.3}, {nullptr, 0}, 1s).error() ==
+              Error::not_connected);
+        CHECK(empty->fetch(0, 1s).error() == Error::not_connected);
+        CHECK(empty->pin("regression", {}).error() == Error::not_connected);
         CHECK(empty->model("regression").error() == Error::not_connected);
         CHECK(empty->predict_batch(0, {0.5, 0.2, 0.3}, answers, 1s).error() == Error::not_connected);
         empty->stamp(true);
@@ -119,17 +137,72 @@ static void answers_are_values_or_errors(const char* socket)
         taken = *next;
     }
     CHECK(taken->ticket == *ticket && taken->prediction->y == 0.500053855850386);
-    CHECK(client.models().size() == 2);
-    for (const auto& row : client.models()) {
-        CHECK(row.width == 3 && client.model(row.name)->id == row.id);
+    std::array<factord::ModelRow, 3> table;
+    CHECK(client.models(table) == 2 && client.models({table.data(), 1}) == 2);
+    for (const auto& row : {table[0], table[1]}) {
+        CHECK(row.width == 3 && client.model(row.name)->id == row.id && row.arm_count == 1);
     }
     CHECK(client.model("nobody").error() == Error::unknown_model);
-    CHECK(client.models_sequence() > 0);
+    CHECK(client.rows_sequence() > 0);
     factord::Options nowhere;
     nowhere.socket = "/nowhere/factord.sock";
     const auto lost = Client::attach(nowhere);
     CHECK(!lost && lost.error().code() == Error::unreachable);
     CHECK(std::string(lost.error().what()).find("/nowhere/factord.sock") != std::string::npos);
+}
+
+// One row to two models, answers in one go, keys, time stamps.
+static void requests_and_answers_go_in_groups(const char* socket)
+{
+    Client client = attach(socket);
+    const std::array<double, 3> x{0.5, 0.2, 0.3};
+    const std::uint16_t models[] = {0, 1, 7};
+    std::array<factord::Prediction, 3> each;
+    CHECK(client.predict_each(models, x, each, 10s));
+    CHECK(each[0].y == client.predict(0, x, 10s, 7)->y && each[1].y == client.predict(1, x, 10s)->y);
+    CHECK(factord::result_of(each[2]).error() == Error::unknown_model);
+    CHECK(client.predict_each({models, 2}, x, each, 10s).error() == Error::width_mismatch);
+    CHECK(client.predict_each(models, {0.5, 0.2}, each, 10s).error() == Error::width_mismatch);
+    CHECK(factord::result_of(each[0]).error() == Error::width_mismatch);
+    const double y = client.predict(0, x, 10s)->y;
+    client.stamp(true);
+    for (std::uint64_t i = 1; i <= 4; i++) CHECK(client.submit(0, x, i));
+    CHECK(client.in_flight() == 4);
+    std::array<std::uint64_t, 4> tickets{};
+    std::array<factord::Prediction, 4> answers;
+    std::size_t taken = 0;
+    while (taken < 4) {
+        const auto got = client.poll_many({tickets.data() + taken, 4 - taken},
+                                          {answers.data() + taken, 4 - taken});
+        if (!got) die(factord::message(got.error()));
+        taken += *got;
+    }
+    for (std::size_t i = 0; i < 4; i++) {
+        CHECK(tickets[i] == tickets[0] + i && answers[i].y == y);
+        const auto served = client.ticks_to_ns(answers[i].t_received, answers[i].t_done);
+        CHECK(served && *served >= 0 && *served < 1e9);
+    }
+    CHECK(client.in_flight() == 0 && client.worker_cores().size() == 1);
+}
+
+static void a_version_is_pinned_and_fetched(const char* socket)
+{
+    Client client = attach(socket);
+    const std::array<double, 3> x{0.5, 0.2, 0.3};
+    const auto row = client.model("regression");
+    factord::Sha256 sha256;
+    std::copy(std::begin(row->sha256), std::end(row->sha256), sha256.begin());
+    const auto same = client.pin("regression", sha256);
+    sha256[0] ^= 1;
+    const auto other = client.pin("regression", sha256);
+    CHECK(same && other && *same != row->id && *other != *same);
+    CHECK(client.fetch(*same, 10s) && client.fetch(9, 1s).error() == Error::unknown_model);
+    const auto answer = client.predict(*same, x, 10s);
+    CHECK(answer && answer->fingerprint == row->fingerprints[0]);
+    CHECK(client.predict_local(*same, x)->y == answer->y);
+    CHECK(client.predict(*other, x, 10s).error() == Error::other_version);
+    CHECK(client.predict_local(*other, x).error() == Error::other_version);
+    CHECK(client.pin("nobody", sha256).error() == Error::unknown_model);
 }
 
 #if defined(HOST_COUNT)
@@ -184,6 +257,8 @@ int main()
          a_client_is_moved_and_says_not_connected_afterwards},
         {"features_come_from_whatever_holds_them", features_come_from_whatever_holds_them},
         {"answers_are_values_or_errors", answers_are_values_or_errors},
+        {"requests_and_answers_go_in_groups", requests_and_answers_go_in_groups},
+        {"a_version_is_pinned_and_fetched", a_version_is_pinned_and_fetched},
 #if defined(HOST_COUNT)
         {"local_predictions_do_not_depend_on_what_the_host_has_set",
          local_predictions_do_not_depend_on_what_the_host_has_set},
