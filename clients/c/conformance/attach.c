@@ -29,7 +29,7 @@ void attach_case(void)
 {
     static const struct {
         const char *name;
-        int kind;
+        uint32_t kind;
         uint32_t width;
     } MODELS[] = {
         {"regression", FACTORD_LINEAR, 3},  {"classification", FACTORD_LOGISTIC, 3},
@@ -41,8 +41,8 @@ void attach_case(void)
         factord_model_row row;
         int error = factord_model(client, MODELS[i].name, &row);
         same_error(error, FACTORD_OK, MODELS[i].name);
-        REQUIRE(row.kind == MODELS[i].kind && row.width == MODELS[i].width, "%s: kind %d, width %u",
-                MODELS[i].name, row.kind, (unsigned)row.width);
+        REQUIRE(row.kind == MODELS[i].kind && row.width == MODELS[i].width, "%s: kind %u, width %u",
+                MODELS[i].name, (unsigned)row.kind, (unsigned)row.width);
     }
     int count = factord_models(client, NULL, 0);
     REQUIRE(count == sizeof MODELS / sizeof *MODELS, "%d models", count);

@@ -16,7 +16,7 @@ void golden_image(void)
 {
     static const uint32_t GENERATIONS[] = {7, 8};
     static const char *const NAMES[] = {"regression", "classification"};
-    static const int KINDS[] = {FACTORD_LINEAR, FACTORD_LOGISTIC};
+    static const uint32_t KINDS[] = {FACTORD_LINEAR, FACTORD_LOGISTIC};
     factord_client *client = channel_at(impostor("good"));
     const struct suite_rows *rows = rows_of("image", 3);
     factord_model_row table[TABLE_ROOM];
@@ -25,7 +25,7 @@ void golden_image(void)
     for (int i = 0; i < 2; i++) {
         REQUIRE(table[i].id == i && strcmp(table[i].name, NAMES[i]) == 0, "row %d: %s", i,
                 table[i].name);
-        REQUIRE(table[i].kind == (uint32_t)KINDS[i] && table[i].width == 3, "row %d: another shape", i);
+        REQUIRE(table[i].kind == KINDS[i] && table[i].width == 3, "row %d: another shape", i);
         REQUIRE(table[i].generation == GENERATIONS[i], "row %d: another generation", i);
     }
     REQUIRE(rows->count == 2 * IMAGE_ROWS, "%zu rows", rows->count);

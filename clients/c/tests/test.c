@@ -1,25 +1,20 @@
 /* What the C client promises beyond the conformance suite: no system call and no allocation while
  * the engine lives, nothing that waits in submit and poll, the ring's bits in one's own process,
- * independent threads. Prints a line a test and ends with `N passed, N failed`. */
+ * independent threads; with layout.c, what stands in the regions. Prints a line a test and ends with `N passed, N failed`. */
 #define _GNU_SOURCE
-#include "daemon.h"
+#include "check.h"
 #include "environment.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <factord.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <math.h>
 #include <pthread.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <time.h>
 #include <ucontext.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -30,29 +25,8 @@
 #endif
 #endif
 
-static struct daemon engine;
-static int failures;
-
-#define CHECK(condition)                                                                  \
-    do {                                                                                  \
-        if (!(condition)) {                                                               \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);              \
-            __atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);                           \
-        }                                                                                 \
-    } while (0)
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * FACTORD_S + (uint64_t)now.tv_nsec;
-}
-
-static void sleep_ms(long ms)
-{
-    const struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&pause, NULL);
-}
+struct daemon engine;
+int failures;
 
 static factord_client *attach(int idle)
 {
@@ -96,11 +70,6 @@ static double next_value(uint64_t *state, int round)
     }
     value = (double)(bits >> 11) / 9007199254740992.0;
     return round % 5 == 2 ? value * 80.0 - 40.0 : value;
-}
-
-static bool same(double a, double b)
-{
-    return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b));
 }
 
 static void local_predictions_have_the_bits_of_the_ring(void)
@@ -254,15 +223,21 @@ static bool all_shapes(factord_client *client, uint16_t regression, uint16_t cla
         uint64_t taken = 1;
         right &= factord_predict(client, regression, x, 3, 10 * FACTORD_S, &answer) == 0;
         right &= factord_predict(client, 15, x, 3, 10 * FACTORD_S, &answer) != 0;
+        right &= factord_predict_keyed(client, regression, 7, x, 3, 10 * FACTORD_S, &answer) == 0;
+        right &= factord_predict_local_keyed(client, regression, 7, x, 3, &answer) == 0;
         right &= factord_predict_local(client, regression, x, 3, &answer) == 0;
         right &= factord_predict_local(client, classification, x, 3, &answer) == 0;
-        right &= factord_submit(client, classification, x, 3, &ticket) == 0;
+        right &= factord_submit_keyed(client, classification, 7, x, 3, &ticket) == 0;
         while (factord_poll(client, &taken, &answer) == 0) {
         }
         right &= taken == ticket;
     }
     right &= factord_predict_batch(client, classification, rows, ROWS, 10 * FACTORD_S, answers) == 0;
     right &= factord_model(client, "regression", &row) == 0;
+    right &= factord_fetch(client, regression, 0) == 0;
+    right &= factord_models(client, &row, 1) == 2;
+    right &= factord_predict_each(client, (const uint16_t[]){0, 1}, 2, rows, 3, 10 * FACTORD_S,
+                                  answers) == 0;
     return right;
 }
 
@@ -664,6 +639,32 @@ static void numbers_begin_with_the_two_fixed_names(void)
     factord_close(client);
 }
 
+static void one_row_goes_to_several_models_at_once(void)
+{
+    enum { MODELS = 100 };
+    static factord_prediction answers[MODELS];
+    uint16_t models[MODELS];
+    factord_client *client = attach(FACTORD_IDLE_BACKOFF);
+    double x[3] = {0.5, 0.2, 0.3};
+    factord_prediction ring[2];
+    for (uint16_t i = 0; i < MODELS; i++) models[i] = i % 3;
+    for (uint16_t i = 0; i < 2; i++) {
+        CHECK(factord_predict_keyed(client, i, 99, x, 3, 10 * FACTORD_S, &ring[i]) == FACTORD_OK);
+    }
+    /* More models than the ring has slots. */
+    CHECK(factord_predict_each(client, models, MODELS, x, 3, 10 * FACTORD_S, answers) == FACTORD_OK);
+    for (int i = 0; i < MODELS; i++) {
+        CHECK(answers[i].error == (i % 3 == 2 ? FACTORD_ERROR_UNKNOWN_MODEL : FACTORD_OK));
+        if (i % 3 == 2) continue;
+        CHECK(same(answers[i].y, ring[i % 3].y));
+        CHECK(answers[i].fingerprint == ring[i % 3].fingerprint && answers[i].fingerprint != 0);
+    }
+    CHECK(factord_predict_each(client, models, 0, x, 3, 0, NULL) == FACTORD_OK);
+    int error = factord_predict_each(client, models, 2, x, 2, FACTORD_S, answers);
+    CHECK(error == FACTORD_ERROR_WIDTH_MISMATCH && answers[1].error == error);
+    factord_close(client);
+}
+
 struct test {
     const char *name;
     void (*run)(void);
@@ -693,6 +694,20 @@ int main(int count, char **names)
         TEST(the_user_of_a_daemon_is_told_by_a_number_or_not_at_all),
         TEST(a_path_below_tmp_is_judged_however_it_is_named),
         TEST(numbers_begin_with_the_two_fixed_names),
+        TEST(one_row_goes_to_several_models_at_once),
+        TEST(a_name_is_looked_up_again_when_names_come_or_go),
+        TEST(a_pinned_name_has_one_version),
+        TEST(an_answer_bears_the_epoch_that_the_header_says),
+        TEST(further_outputs_make_the_slots_longer),
+        TEST(a_daemon_of_another_major_is_named),
+        TEST(an_image_comes_over_the_channels_own_connection),
+        TEST(every_number_in_an_image_is_checked),
+        TEST(an_image_that_cannot_be_used_is_asked_for_once),
+        TEST(the_arm_is_the_one_of_the_layout),
+        TEST(a_copy_of_another_name_is_not_evaluated),
+        TEST(local_calls_end_a_second_after_the_last_heartbeat),
+        TEST(without_the_right_the_ring_is_asked),
+        TEST(a_thread_on_a_workers_cpu_is_told_once),
     };
     int passed = 0;
     int failed = 0;
