@@ -42,12 +42,14 @@ static inline bool same(double a, double b)
 
 /* The tests of layout.c. */
 void a_name_is_looked_up_again_when_names_come_or_go(void);
+void what_is_under_way_is_published_again_for_its_names(void);
 void an_answer_bears_the_epoch_that_the_header_says(void);
 void further_outputs_make_the_slots_longer(void);
 void a_daemon_of_another_major_is_named(void);
 void an_image_comes_over_the_channels_own_connection(void);
 void every_number_in_an_image_is_checked(void);
 void an_image_that_cannot_be_used_is_asked_for_once(void);
+void a_champion_that_is_not_in_models_is_in_its_image(void);
 void the_arm_is_the_one_of_the_layout(void);
 void a_copy_of_another_name_is_not_evaluated(void);
 void local_calls_end_a_second_after_the_last_heartbeat(void);

@@ -35,6 +35,8 @@ struct false_daemon {
     /* Makes the file of a reply, and may change its code and the descriptor's number; -1: silence. */
     int (*reply)(uint64_t fingerprint, uint64_t *code, int *copies);
     uint64_t replies;
+    /* The connection that is served now. */
+    int connection;
 };
 
 static inline void f_store(uint64_t *place, uint64_t value)
@@ -126,6 +128,7 @@ static inline void f_command(struct false_daemon *daemon, int fd, const uint64_t
 static inline void f_serve(struct false_daemon *daemon, int fd)
 {
     uint64_t words[FACTORD_MESSAGE_WORDS];
+    __atomic_store_n(&daemon->connection, fd, __ATOMIC_RELEASE);
     while (recv(fd, words, sizeof words, 0) == sizeof words) {
         const uint64_t ready[FACTORD_MESSAGE_WORDS] = {FACTORD_MAGIC, FACTORD_READY};
         uint64_t refused[FACTORD_MESSAGE_WORDS] = {FACTORD_MAGIC, FACTORD_REFUSED};
@@ -183,6 +186,12 @@ static inline void f_fill_headers(struct false_daemon *daemon, uint64_t features
     models[FACTORD_MODELS_ABI] = FACTORD_ABI_WORD;
     models[FACTORD_MODELS_LAYOUT_HASH] = FACTORD_MODELS_HASH;
     models[FACTORD_MODELS_MODEL_COUNT] = FACTORD_MODEL_COUNT_MAX;
+}
+
+/* Hangs up on the client. */
+static inline void f_hang_up(struct false_daemon *daemon)
+{
+    shutdown(__atomic_load_n(&daemon->connection, __ATOMIC_ACQUIRE), SHUT_RDWR);
 }
 
 /* Starts one for channels of this shape, without models, whose clients may evaluate locally. */

@@ -122,6 +122,60 @@ void a_pinned_name_has_one_version(void)
     f_end(&daemon);
 }
 
+void what_is_under_way_is_published_again_for_its_names(void)
+{
+    struct false_daemon daemon;
+    f_start(&daemon, 3, 8, 2);
+    factord_options options = f_options(&daemon);
+    f_row(&daemon, 0, "aa", 11, f_shape(LINEAR, 3), 1);
+    f_row(&daemon, 1, "bb", 22, f_shape(LINEAR, 3), 1);
+    factord_client *client = f_attach(&options);
+    const uint16_t models[] = {number_of(client, "aa"), number_of(client, "bb")};
+    uint8_t sha256[32] = {7};
+    uint16_t pinned;
+    uint64_t ticket;
+    factord_prediction answer;
+    CHECK(factord_pin(client, "bb", sha256, &pinned) == FACTORD_OK);
+    /* Positions that begin in the middle of the ring, and whose slots are not those of the next ones. */
+    for (uint64_t position = 1; position <= 3; position++) {
+        factord_submit(client, models[0], ROW, 3, &ticket);
+        f_answer(&daemon, position, 3, 1, FACTORD_STATUS_OK, 7);
+        CHECK(factord_poll(client, &ticket, &answer) == 1 && ticket == position);
+    }
+    factord_stamp(client, 1);
+    factord_submit_keyed(client, models[0], 5, ROW, 3, &ticket);
+    factord_stamp(client, 0);
+    factord_submit_keyed(client, models[1], 6, ROW + 1, 3, &ticket);
+    factord_submit_keyed(client, pinned, 0, ROW + 2, 3, &ticket);
+    /* The next engine has aa elsewhere, and bb where aa was. */
+    f_row(&daemon, 1, NULL, 0, 0, 0);
+    f_row(&daemon, 0, "bb", 22, f_shape(LINEAR, 3), 1);
+    f_row(&daemon, 2, "aa", 11, f_shape(LINEAR, 3), 1);
+    memset(daemon.words[F_REQ], 0, 128);
+    memset(daemon.words[F_RESP] + 16, 0, daemon.lens[F_RESP] - 128);
+    f_hang_up(&daemon);
+    const uint64_t *first = f_request(&daemon, 1);
+    const uint64_t expected[] = {UINT64_C(11) << 32 | 1 << 16 | 2, UINT64_C(22) << 32,
+                                 UINT64_C(22) << 32};
+    uint64_t end = now_ns() + PLENTY;
+    while (f_load(&f_request(&daemon, 3)[FACTORD_REQUEST_META]) != expected[2] && now_ns() < end) {
+        CHECK(factord_poll(client, &ticket, &answer) != 1);
+    }
+    CHECK(f_load(&first[FACTORD_REQUEST_SEQUENCE]) == 1);
+    for (uint64_t i = 0; i < 3; i++) {
+        const uint64_t *request = f_request(&daemon, i + 1);
+        CHECK(f_load(&request[FACTORD_REQUEST_META]) == expected[i]);
+        CHECK(f_load(&request[FACTORD_REQUEST_KEY]) == (i == 2 ? 0 : 5 + i));
+        CHECK(f_load(&request[FACTORD_REQUEST_FEATURES]) == f_bits(ROW[i]));
+        f_answer(&daemon, i + 1, 3, 1, FACTORD_STATUS_OK, 8);
+        CHECK(factord_poll(client, &ticket, &answer) == 1 && ticket == 4 + i);
+        CHECK(answer.error == (i == 2 ? FACTORD_ERROR_OTHER_VERSION : FACTORD_OK));
+    }
+    CHECK(factord_in_flight(client) == 0 && factord_connected(client));
+    factord_close(client);
+    f_end(&daemon);
+}
+
 /* ---- The rings --------------------------------------------------------------------------- */
 
 void an_answer_bears_the_epoch_that_the_header_says(void)
@@ -252,13 +306,18 @@ static int send_image(uint64_t fingerprint, uint64_t *code, int *copies)
     return ends[0];
 }
 
-/* Publishes a name of 12 features whose version is in an image of this fingerprint. */
-static void publish_wide(struct false_daemon *daemon, uint64_t fingerprint)
+/* Publishes a version of 12 features that is in an image of this fingerprint. */
+static void publish_version(struct false_daemon *daemon, uint64_t number, uint64_t fingerprint)
 {
     struct f_entry entry = {.check = 1, .generation = fingerprint, .split = F_UNDIVIDED};
     entry.shape = f_shape(LINEAR, 12);
     entry.fingerprints[0] = fingerprint;
-    f_publish(daemon, 0, &entry);
+    f_publish(daemon, number, &entry);
+}
+
+static void publish_wide(struct false_daemon *daemon, uint64_t fingerprint)
+{
+    publish_version(daemon, 0, fingerprint);
 }
 
 static struct false_daemon *start_wide(struct false_daemon *daemon)
@@ -294,9 +353,13 @@ void an_image_comes_over_the_channels_own_connection(void)
     CHECK(factord_predict_local(client, wide, ROW, 12, &answer) == FACTORD_OK);
     CHECK(answer.y == 0.5 && answer.second == 0 && answer.fingerprint == 101);
     CHECK(daemon.replies == 2);
-    /* Back again: it is still here. */
+    /* Back again: it is still here. Another name of the same version needs no other image. */
     publish_wide(&daemon, 100);
     CHECK(factord_predict_local(client, wide, ROW, 12, &answer) == FACTORD_OK && answer.y == 160);
+    f_row(&daemon, 1, "same", 1, f_shape(LINEAR, 12), 1);
+    publish_version(&daemon, 1, 100);
+    uint16_t other = number_of(client, "same");
+    CHECK(factord_predict_local(client, other, ROW, 12, &answer) == FACTORD_OK && answer.y == 160);
     /* More versions than are kept: the oldest makes room, and comes again when it is asked for. */
     for (uint64_t fingerprint = 200; fingerprint < 460; fingerprint++) {
         make_image(fingerprint, LINEAR, (double)fingerprint);
@@ -307,8 +370,9 @@ void an_image_comes_over_the_channels_own_connection(void)
     }
     CHECK(daemon.replies == 262);
     make_image(100, LINEAR, 4);
-    publish_wide(&daemon, 100);
-    CHECK(factord_fetch(client, wide, PLENTY) == FACTORD_OK && daemon.replies == 263);
+    CHECK(factord_predict_local(client, other, ROW, 12, &answer) == FACTORD_ERROR_NOT_FETCHED);
+    CHECK(factord_fetch(client, other, PLENTY) == FACTORD_OK && daemon.replies == 263);
+    CHECK(factord_predict_local(client, other, ROW, 12, &answer) == FACTORD_OK && answer.y == 160);
     CHECK(factord_fetch(client, 1, PLENTY) == FACTORD_ERROR_UNKNOWN_MODEL);
     factord_close(client);
     f_end(&daemon);
@@ -435,6 +499,28 @@ static int send_arm(uint64_t fingerprint, uint64_t *code, int *copies)
     words[FACTORD_IMAGE_FORM] = FACTORD_IMAGE_FORM_PLAIN;
     words[FACTORD_IMAGE_PARAMETERS] = f_bits((double)fingerprint);
     return f_file(words, sizeof words);
+}
+
+void a_champion_that_is_not_in_models_is_in_its_image(void)
+{
+    struct false_daemon daemon;
+    f_start(&daemon, 3, 8, 2);
+    f_row(&daemon, 0, "aa", 1, f_shape(LINEAR, 3), 1);
+    daemon.reply = send_arm;
+    struct f_entry entry = {.check = 1, .generation = 3, .shape = f_shape(LINEAR, 3)};
+    entry.split = F_UNDIVIDED;
+    entry.fingerprints[0] = 1000;
+    f_publish(&daemon, 0, &entry);
+    factord_options options = f_options(&daemon);
+    factord_client *client = f_attach(&options);
+    uint16_t aa = number_of(client, "aa");
+    factord_prediction answer;
+    /* The ring is asked meanwhile, where nobody answers here. */
+    CHECK(factord_predict_local(client, aa, ROW, 3, &answer) == FACTORD_ERROR_DEADLINE);
+    CHECK(factord_fetch(client, aa, PLENTY) == FACTORD_OK);
+    CHECK(factord_predict_local(client, aa, ROW, 3, &answer) == FACTORD_OK && answer.y == 1000);
+    factord_close(client);
+    f_end(&daemon);
 }
 
 void the_arm_is_the_one_of_the_layout(void)
