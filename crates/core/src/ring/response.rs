@@ -175,6 +175,11 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
         self.epochs.of(position)
     }
 
+    #[cfg(loom)]
+    pub(super) fn memory(&self) -> &M {
+        &self.memory
+    }
+
     /// The position that the next pop expects.
     #[inline]
     pub fn position(&self) -> u64 {
