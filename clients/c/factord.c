@@ -244,7 +244,7 @@ struct version {
 };
 
 /* e^x for |x| below FACTORD_EXP_NORMAL: every operation rounded on its own, in this order. */
-static inline double exp_core(double x)
+INLINE double exp_core(double x)
 {
     double shifted = x * of_bits(FACTORD_EXP_INV_STEP_BITS) + FACTORD_EXP_SHIFTER;
     uint64_t index = bits_of(shifted);
@@ -260,7 +260,7 @@ static inline double exp_core(double x)
 }
 
 /* e^x for every x: the algorithm of crates/eval/src/exp.rs. */
-static inline double exp_portable(double x)
+INLINE double exp_portable(double x)
 {
     bool near = fabs(x) < FACTORD_EXP_NORMAL;
     double clamped = x < -FACTORD_EXP_SATURATED ? -FACTORD_EXP_SATURATED : x;
@@ -279,16 +279,14 @@ static inline double term_logistic(const struct term *term, double x)
     return ((x - term->mean) / term->scale) * term->weight;
 }
 
-static inline double decision_linear(const struct model *model, const struct term *terms,
-                                     const double *x)
+INLINE double decision_linear(const struct model *model, const struct term *terms, const double *x)
 {
     double sum = term_linear(&terms[0], x[0]);
     for (size_t i = 1; i < model->width; i++) sum += term_linear(&terms[i], x[i]);
     return sum + model->intercept;
 }
 
-static inline double decision_logistic(const struct model *model, const struct term *terms,
-                                       const double *x)
+INLINE double decision_logistic(const struct model *model, const struct term *terms, const double *x)
 {
     double sum = term_logistic(&terms[0], x[0]);
     for (size_t i = 1; i < model->width; i++) sum += term_logistic(&terms[i], x[i]);
@@ -310,9 +308,9 @@ static int fail(factord_prediction *out, int error)
 }
 
 /* Answers with a version; `out` receives everything but the epoch, and nothing with an error. */
-static inline int evaluate(const struct model *model, const struct term *terms,
-                           struct version version, const double *x, size_t x_count,
-                           factord_prediction *out)
+INLINE int evaluate(const struct model *model, const struct term *terms,
+                    struct version version, const double *x, size_t x_count,
+                    factord_prediction *out)
 {
     if (UNLIKELY(x_count != model->width)) return FACTORD_ERROR_WIDTH_MISMATCH;
     double y;
@@ -1264,9 +1262,11 @@ struct factord_client {
     int idle;
     uint32_t clock_mask;
     uint32_t empty_looks;
-    /* The heartbeat at the last local call, and local calls since it moved. */
-    uint32_t still_calls;
+    /* The heartbeat at the last reading of the clock by a local call, local calls that need no other
+     * one as long as it does not move, and how many these were at that reading. */
     uint64_t local_beat;
+    uint32_t still_calls;
+    uint32_t still_calls_max;
     struct epochs epochs;
     /* By the ticket's last bits. */
     struct sent *sent;
@@ -2157,9 +2157,10 @@ int factord_predict_each(factord_client *client, const uint16_t *models, size_t 
 /* Local evaluations between two looks at the engine: every 20 us at some 5 ns each. */
 #define LOCAL_CALLS_PER_LOOK 4096
 
-/* Local evaluations between two readings of the clock while the heart does not beat, less one: the
- * daemon beats every 10 ms, so that most calls of a quick caller see no new beat. */
-#define STILL_CALLS_MASK 15
+/* Local evaluations between two readings of the clock while the heart does not beat, at most. The
+ * daemon beats every 10 ms, so that most calls of a quick caller see no new beat; a slow one sees one
+ * at each call, and reads the clock each time. */
+#define STILL_CALLS_MAX 63
 /* After so long without a heartbeat, local calls answer no more. */
 #define LOCAL_STALE_NS FACTORD_S
 /* How long a local call waits for the ring, when what it needs is not in this process. */
@@ -2302,18 +2303,21 @@ COLD static int predict_elsewhere(factord_client *client, uint16_t model, uint64
 }
 
 /* Evaluates the version of a copy that a request goes to; NOT_FETCHED when it is not here. */
-static int evaluate_copy(factord_client *client, struct copy *copy, uint64_t key, const double *x,
-                         size_t x_count, factord_prediction *out)
+COLD static int evaluate_copy(factord_client *client, const struct copy *copy, uint64_t key,
+                              const double *x, size_t x_count, factord_prediction *out)
 {
     if (!copy->served) return FACTORD_ERROR_UNKNOWN_MODEL;
     uint16_t arm = arm_of(copy, key, x, x_count);
     struct version version = {copy->fingerprints[arm], copy->generation, arm};
-    if (arm == 0 && copy->is_inline) {
-        return evaluate(&copy->champion, copy->terms, version, x, x_count, out);
+    const struct model *model = &copy->champion;
+    const struct term *terms = copy->terms;
+    if (arm > 0 || !copy->is_inline) {
+        const struct image *image = image_of(client, version.fingerprint);
+        if (!image) return FACTORD_ERROR_NOT_FETCHED;
+        model = &image->model;
+        terms = image->terms;
     }
-    const struct image *image = image_of(client, version.fingerprint);
-    if (!image) return FACTORD_ERROR_NOT_FETCHED;
-    return evaluate(&image->model, image->terms, version, x, x_count, out);
+    return evaluate(model, terms, version, x, x_count, out);
 }
 
 /* Keeps the image of a champion that answers every request at hand. */
@@ -2356,13 +2360,21 @@ COLD static int predict_anew(factord_client *client, uint16_t model, uint64_t ke
 }
 
 /* Whether the engine's heart has not beaten for too long; looks after the engine then. */
-COLD static bool is_stale(factord_client *client)
+COLD static bool is_stale(factord_client *client, uint64_t beat)
 {
     const word *status = client->regions[STATUS].words;
     uint64_t beat_ns = get(&status[FACTORD_STATUS_HEARTBEAT_NS]);
-    if (since(now_ns(), beat_ns) <= LOCAL_STALE_NS) return false;
-    /* The next call looks, too. */
+    uint32_t before = client->still_calls_max;
+    bool still = beat == client->local_beat;
+    client->local_beat = beat;
+    client->still_calls_max = 0;
     client->still_calls = 0;
+    if (since(now_ns(), beat_ns) <= LOCAL_STALE_NS) {
+        /* No more calls than there were since the beat. */
+        if (still) client->still_calls_max = (uint32_t)least(2 * before + 1, STILL_CALLS_MAX);
+        client->still_calls = client->still_calls_max;
+        return false;
+    }
     if (!client->connected) set_aside(client);
     look_after_engine(client, PATIENCE_NS);
     return true;
@@ -2372,12 +2384,10 @@ INLINE int predict_in_default(factord_client *client, uint16_t model, uint64_t k
                               size_t x_count, factord_prediction *out)
 {
     uint64_t beat = get(&client->regions[STATUS].words[FACTORD_STATUS_HEARTBEAT_COUNT]);
-    if (UNLIKELY(beat != client->local_beat)) {
-        client->local_beat = beat;
-        client->still_calls = 0;
-    }
-    if (UNLIKELY((client->still_calls++ & STILL_CALLS_MASK) == 0) && is_stale(client)) {
-        return fail(out, FACTORD_ERROR_NOT_CONNECTED);
+    if (UNLIKELY(beat != client->local_beat || client->still_calls == 0)) {
+        if (is_stale(client, beat)) return fail(out, FACTORD_ERROR_NOT_CONNECTED);
+    } else {
+        client->still_calls--;
     }
     uint64_t meta = meta_of(client, model);
     if (UNLIKELY(model >= client->name_count)) {

@@ -596,12 +596,14 @@ void local_calls_end_a_second_after_the_last_heartbeat(void)
     uint64_t *status = daemon.words[F_STATUS];
     factord_prediction answer;
     f_store(&status[FACTORD_STATUS_HEARTBEAT_NS], now_ns());
-    CHECK(factord_predict_local(client, aa, ROW, 3, &answer) == FACTORD_OK);
+    for (int i = 0; i < 1000; i++) {
+        CHECK(factord_predict_local(client, aa, ROW, 3, &answer) == FACTORD_OK);
+    }
     f_store(&status[FACTORD_STATUS_HEARTBEAT_NS], now_ns() - 2 * FACTORD_S);
     int calls = 0;
     while (factord_predict_local(client, aa, ROW, 3, &answer) == FACTORD_OK && calls < 100) calls++;
-    /* The clock is not read at each call. */
-    CHECK(calls <= 16 && answer.error == FACTORD_ERROR_NOT_CONNECTED);
+    /* A quick caller does not read the clock at each call. */
+    CHECK(calls <= 63 && answer.error == FACTORD_ERROR_NOT_CONNECTED);
     for (int i = 0; i < 40; i++) {
         int error = factord_predict_local(client, aa, ROW, 3, &answer);
         CHECK(error == FACTORD_ERROR_NOT_CONNECTED && isnan(answer.y));
@@ -609,6 +611,9 @@ void local_calls_end_a_second_after_the_last_heartbeat(void)
     f_store(&status[FACTORD_STATUS_HEARTBEAT_NS], now_ns());
     f_store(&status[FACTORD_STATUS_HEARTBEAT_COUNT], 2);
     CHECK(factord_predict_local(client, aa, ROW, 3, &answer) == FACTORD_OK);
+    /* A slow caller, which saw a new beat at its last call, does. */
+    f_store(&status[FACTORD_STATUS_HEARTBEAT_NS], now_ns() - 2 * FACTORD_S);
+    CHECK(factord_predict_local(client, aa, ROW, 3, &answer) == FACTORD_ERROR_NOT_CONNECTED);
     factord_close(client);
     f_end(&daemon);
 }
