@@ -198,7 +198,7 @@ fn row(id: u16, kind: KindCode) -> ModelRow {
     ModelRow {
         id,
         check: 5 * u32::from(id),
-        name: format!("{id}-{}", "m".repeat(60)),
+        name: format!("{id}-{}", "m".repeat(59)),
         kind,
         width: 4,
         output_count: 2,
@@ -258,7 +258,7 @@ fn a_row_is_found_by_its_whole_name_and_cleared_ones_are_not() {
     for row in &rows {
         assert_eq!(observer.find(&row.name), Ok(Some(row.clone())));
     }
-    assert_eq!(observer.find(&rows[3].name[..60]), Ok(None));
+    assert_eq!(observer.find(&rows[3].name[..59]), Ok(None));
     let before = (observer.rows_sequence(), observer.names_sequence());
     let writer = StatusWriter::new(region.clone());
     writer.write_row(300, None);
