@@ -2555,22 +2555,28 @@ static int attach_within(factord_client *client, uint64_t wait_ns)
     }
 }
 
-/* Says once in a process that the calling thread takes turns with a worker. */
-static void warn_of_cpu(const factord_client *client, const factord_options *options)
+/* Says once in a process that the calling thread can run nowhere but on workers' CPUs. */
+static void mention_neighbour(const factord_client *client)
 {
     static atomic_flag said = ATOMIC_FLAG_INIT;
     const char *quiet = getenv("FACTORD_QUIET");
     int cores[FACTORD_WORKER_COUNT_MAX];
     int count = factord_worker_cores(client, cores);
-    int cpu = sched_getcpu();
-    if (cpu < 0 || options->quiet || (quiet && strcmp(quiet, "1") == 0)) return;
-    for (int i = 0; i < count; i++) {
-        if (cores[i] != cpu || atomic_flag_test_and_set(&said)) continue;
-        fprintf(stderr,
-                "factord: this thread runs on CPU %d, which a worker polls: they take turns; pin it "
-                "elsewhere\n",
-                cpu);
+    int first = -1;
+    cpu_set_t allowed;
+    if ((quiet && *quiet) || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &allowed)) continue;
+        bool shared = false;
+        for (int i = 0; i < count; i++) shared |= cores[i] == cpu;
+        if (!shared) return;
+        if (first < 0) first = cpu;
     }
+    if (first < 0 || atomic_flag_test_and_set(&said)) return;
+    fprintf(stderr,
+            "factord: this thread can only run on CPU %d, which a worker polls: they take turns; pin "
+            "it elsewhere\n",
+            first);
 }
 
 int factord_attach(factord_client **client, const factord_options *options, char *why,
@@ -2595,7 +2601,7 @@ int factord_attach(factord_client **client, const factord_options *options, char
         adopt(made);
         made->attempt.table_tries = 1;
         error = FACTORD_OK;
-        warn_of_cpu(made, options);
+        if (!options->quiet) mention_neighbour(made);
         *client = made;
     } else {
         if (why && why_len > 0) snprintf(why, why_len, "%s", made->attempt.why.text);

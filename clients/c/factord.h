@@ -144,8 +144,8 @@ typedef struct factord_options {
     int idle;
     /* 1 asks for a channel to the workers of costly models, which answer nothing else; else 0. */
     int heavy;
-    /* 1 keeps factord_attach from saying on stderr, once in a process, that the calling thread runs on
-     * a CPU that a worker polls; else 0. FACTORD_QUIET=1 does the same. */
+    /* 1 keeps factord_attach from saying on stderr, once in a process, that the calling thread can only
+     * run on CPUs that workers poll; else 0. FACTORD_QUIET=1 does the same. */
     int quiet;
     /* The user that the daemon may run as, besides root and this process's own user, where the socket
      * lies below /tmp, /var/tmp or /dev/shm. 0: FACTORD_DAEMON_UID, else nobody. */

@@ -207,7 +207,15 @@ void __wrap_free(void *old)
     __real_free(old);
 }
 
-/* Calls of every shape, a few thousand. */
+/* The line of the first call of a shape that was wrong, or 0. */
+static int wrong_line;
+
+#define RIGHT(condition)                                          \
+    do {                                                          \
+        if (!(condition) && wrong_line == 0) wrong_line = __LINE__; \
+    } while (0)
+
+/* Calls of every shape, a few thousand; whether all were right. */
 static bool all_shapes(factord_client *client, uint16_t regression, uint16_t classification)
 {
     enum { ROWS = 500 };
@@ -215,30 +223,30 @@ static bool all_shapes(factord_client *client, uint16_t regression, uint16_t cla
     static factord_prediction answers[ROWS];
     factord_model_row row;
     factord_prediction answer;
-    bool right = true;
+    wrong_line = 0;
     for (int i = 0; i < ROWS * 3; i++) rows[i] = (double)i / (ROWS * 3);
     for (int i = 0; i < ROWS; i++) {
         const double *x = &rows[3 * i];
         uint64_t ticket = 0;
         uint64_t taken = 1;
-        right &= factord_predict(client, regression, x, 3, 10 * FACTORD_S, &answer) == 0;
-        right &= factord_predict(client, 15, x, 3, 10 * FACTORD_S, &answer) != 0;
-        right &= factord_predict_keyed(client, regression, 7, x, 3, 10 * FACTORD_S, &answer) == 0;
-        right &= factord_predict_local_keyed(client, regression, 7, x, 3, &answer) == 0;
-        right &= factord_predict_local(client, regression, x, 3, &answer) == 0;
-        right &= factord_predict_local(client, classification, x, 3, &answer) == 0;
-        right &= factord_submit_keyed(client, classification, 7, x, 3, &ticket) == 0;
+        RIGHT(factord_predict(client, regression, x, 3, 10 * FACTORD_S, &answer) == 0);
+        RIGHT(factord_predict(client, 15, x, 3, 10 * FACTORD_S, &answer) != 0);
+        RIGHT(factord_predict_keyed(client, regression, 7, x, 3, 10 * FACTORD_S, &answer) == 0);
+        RIGHT(factord_predict_local_keyed(client, regression, 7, x, 3, &answer) == 0);
+        RIGHT(factord_predict_local(client, regression, x, 3, &answer) == 0);
+        RIGHT(factord_predict_local(client, classification, x, 3, &answer) == 0);
+        RIGHT(factord_submit_keyed(client, classification, 7, x, 3, &ticket) == 0);
         while (factord_poll(client, &taken, &answer) == 0) {
         }
-        right &= taken == ticket;
+        RIGHT(taken == ticket);
     }
-    right &= factord_predict_batch(client, classification, rows, ROWS, 10 * FACTORD_S, answers) == 0;
-    right &= factord_model(client, "regression", &row) == 0;
-    right &= factord_fetch(client, regression, 0) == 0;
-    right &= factord_models(client, &row, 1) == 2;
-    right &= factord_predict_each(client, (const uint16_t[]){0, 1}, 2, rows, 3, 10 * FACTORD_S,
-                                  answers) == 0;
-    return right;
+    RIGHT(factord_predict_batch(client, classification, rows, ROWS, 10 * FACTORD_S, answers) == 0);
+    RIGHT(factord_model(client, "regression", &row) == 0);
+    RIGHT(factord_fetch(client, regression, 0) == 0);
+    RIGHT(factord_models(client, &row, 1) == 2);
+    RIGHT(factord_predict_each(client, (const uint16_t[]){0, 1}, 2, rows, 3, 10 * FACTORD_S,
+                               answers) == 0);
+    return wrong_line == 0;
 }
 
 static void no_call_allocates(void)
@@ -264,6 +272,7 @@ struct watched {
     uint64_t rounds;
     uint64_t quiet_rounds;
     bool wrong;
+    int wrong_line;
 };
 
 static struct watched *watched;
@@ -323,6 +332,7 @@ static void run_watched(void)
     while (watched->quiet_rounds < 5 && watched->rounds < 500 && !watched->wrong) {
         uint64_t before = watched->polls;
         watched->wrong |= !all_shapes(client, regression, classification);
+        watched->wrong_line = wrong_line;
         watched->quiet_rounds += watched->polls == before;
         watched->rounds++;
     }
@@ -337,6 +347,7 @@ static void no_call_makes_a_system_call_while_the_engine_lives(void)
     if (child == 0) run_watched();
     int status = -1;
     CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    if (watched->wrong) fprintf(stderr, "a wrong answer in line %d\n", watched->wrong_line);
     CHECK(!watched->wrong);
     if (watched->others) fprintf(stderr, "system call %d\n", (int)watched->last_other);
     CHECK(watched->others == 0);
