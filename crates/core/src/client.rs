@@ -474,7 +474,7 @@ impl Client {
         self.models().into_iter().find(|row| row.name == name)
     }
 
-    /// The epoch of the engine this channel is attached to.
+    /// The epoch of the engine that serves this channel now.
     pub fn epoch(&self) -> u64 {
         self.attachment.epoch()
     }
