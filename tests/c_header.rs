@@ -103,6 +103,7 @@ fn status(text: &mut String) {
         status_region::MAGIC,
         status_region::ABI,
         status_region::LAYOUT_HASH,
+        status_region::EPOCH,
         status_region::WORKER_COUNT,
         status_region::HEARTBEAT_COUNT,
         status_region::HEARTBEAT_NS,

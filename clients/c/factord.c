@@ -747,7 +747,6 @@ struct attempt {
     int fd;
     uint64_t nonce;
     uint64_t end_ns;
-    uint64_t epoch;
     struct mapping regions[REGION_COUNT];
     /* Looks at the model table of the new engine: many where the caller waits, else one. */
     int table_tries;
@@ -1048,7 +1047,6 @@ static int take_welcome(struct attempt *attempt, const struct target *target,
                                 region_len((enum region)region, target->shape), &attempt->why);
         if (error) return error;
     }
-    attempt->epoch = words[FACTORD_WELCOME_EPOCH];
     return check_headers(attempt, words);
 }
 
@@ -1281,7 +1279,6 @@ struct factord_client {
     /* One attachment to one engine. */
     struct mapping regions[REGION_COUNT];
     int fd;
-    uint64_t epoch;
 
     /* The heartbeat and the last answer as seen last, when they moved, when the socket was asked. */
     uint64_t beat_count;
@@ -1735,7 +1732,6 @@ static void adopt(factord_client *client)
     memcpy(client->regions, attempt->regions, sizeof client->regions);
     memset(attempt->regions, 0, sizeof attempt->regions);
     client->fd = attempt->fd;
-    client->epoch = attempt->epoch;
     attempt->fd = -1;
     attempt->step = NOTHING;
     client->requests = client->regions[REQ].words + header_words();
@@ -2163,8 +2159,10 @@ int factord_predict_each(factord_client *client, const uint16_t *models, size_t 
 #define STILL_CALLS_MAX 63
 /* After so long without a heartbeat, local calls answer no more. */
 #define LOCAL_STALE_NS FACTORD_S
-/* How long a local call waits for the ring, when what it needs is not in this process. */
+/* How long a local call waits when what it needs is not in this process: for the ring or, where the
+ * channel has another width, for the model to come. */
 #define RING_DEADLINE_NS (10 * FACTORD_MS)
+#define FETCH_DEADLINE_NS (10 * FACTORD_MS)
 /* Between two looks of factord_fetch for what it waits for. */
 #define FETCH_PAUSE_NS (50 * FACTORD_US)
 /* The split of a name whose requests all go to the champion. */
@@ -2276,7 +2274,7 @@ static inline int finish_local(factord_client *client, int error, uint64_t statu
     word *count = &client->regions[REQ].words[FACTORD_REQ_HEADER_LOCAL_BY_STATUS + status];
     uint64_t counted = get(count) + 1;
     put(count, counted);
-    out->epoch = client->epoch;
+    out->epoch = factord_epoch(client);
     if (UNLIKELY(counted % LOCAL_CALLS_PER_LOOK == 0)) {
         if (!client->connected) set_aside(client);
         look_after_engine(client, PATIENCE_NS);
@@ -2292,14 +2290,6 @@ COLD static int refuse_local(factord_client *client, int error, factord_predicti
                                                               : FACTORD_STATUS_OK;
     fail(out, error);
     return finish_local(client, error, status, out);
-}
-
-/* What a version is asked through, when it is not in this process. */
-COLD static int predict_elsewhere(factord_client *client, uint16_t model, uint64_t key,
-                                  const double *x, size_t x_count, factord_prediction *out)
-{
-    if (x_count != client->width) return fail(out, FACTORD_ERROR_NOT_FETCHED);
-    return predict(client, model, key, x, x_count, RING_DEADLINE_NS, out);
 }
 
 /* Evaluates the version of a copy that a request goes to; NOT_FETCHED when it is not here. */
@@ -2331,15 +2321,13 @@ static void keep_at_hand(factord_client *client, const struct name *name, struct
     copy->sole = true;
 }
 
-/* Copies what was published meanwhile, and answers. */
-COLD static int predict_anew(factord_client *client, uint16_t model, uint64_t key, const double *x,
-                             size_t x_count, factord_prediction *out)
+/* Copies what was published meanwhile, and evaluates it; NOT_FETCHED when it is not here. */
+static int evaluate_anew(factord_client *client, uint16_t model, uint64_t key, const double *x,
+                         size_t x_count, factord_prediction *out)
 {
-    if (!client->regions[MODELS].words) {
-        return predict_elsewhere(client, model, key, x, x_count, out);
-    }
     int error = FACTORD_ERROR_UNKNOWN_MODEL;
-    if (!has_entry(client, meta_of(client, model))) return refuse_local(client, error, out);
+    if (!client->regions[MODELS].words) return FACTORD_ERROR_NOT_FETCHED;
+    if (!has_entry(client, meta_of(client, model))) return error;
     const struct name *name = &client->names[model];
     const word *published = &entry_of(client, name->meta)[FACTORD_MODELS_PUBLISHED];
     for (int i = 0; i < SWAPS_MAX; i++) {
@@ -2349,8 +2337,20 @@ COLD static int predict_anew(factord_client *client, uint16_t model, uint64_t ke
         if (error == FACTORD_OK) keep_at_hand(client, name, copy);
         if (get(published) == before) break;
     }
+    return error;
+}
+
+COLD static int predict_anew(factord_client *client, uint16_t model, uint64_t key, const double *x,
+                             size_t x_count, factord_prediction *out)
+{
+    int error = evaluate_anew(client, model, key, x, x_count, out);
+    if (error == FACTORD_ERROR_NOT_FETCHED && x_count == client->width) {
+        return predict(client, model, key, x, x_count, RING_DEADLINE_NS, out);
+    }
     if (error == FACTORD_ERROR_NOT_FETCHED) {
-        return predict_elsewhere(client, model, key, x, x_count, out);
+        error = factord_fetch(client, model, FETCH_DEADLINE_NS);
+        if (error == FACTORD_OK) error = evaluate_anew(client, model, key, x, x_count, out);
+        if (error == FACTORD_ERROR_NOT_FETCHED) return fail(out, error);
     }
     if (error == FACTORD_OK && !accepts(client, model, out->fingerprint)) {
         error = FACTORD_ERROR_OTHER_VERSION;
@@ -2725,7 +2725,8 @@ double factord_ticks_to_ns(const factord_client *client, uint64_t earlier, uint6
 
 uint64_t factord_epoch(const factord_client *client)
 {
-    return client->epoch;
+    /* In STATUS, which goes on when another engine takes the channels over. */
+    return get(&client->regions[STATUS].words[FACTORD_STATUS_EPOCH]);
 }
 
 int factord_connected(const factord_client *client)

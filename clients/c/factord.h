@@ -279,10 +279,11 @@ FACTORD_API int factord_predict_each(factord_client *client, const uint16_t *mod
 /* Evaluates the daemon's active model in this process: the bits of the ring, without moving a
  * cache line. Swaps of models are seen at once. x may have any width: the model's counts.
  *
- * What is not in this process yet, or may not be, goes through the ring, where the channel's width
- * counts, for at most 10 ms: models of more than eight features and the versions beside a champion
- * come as files of their own, without a wait, while calls go on. NOT_FETCHED when the channel has
- * another width. NOT_CONNECTED from a second after the engine's last heartbeat on. */
+ * Models of more than eight features, and the versions beside a champion, come as files of their own.
+ * What is not in this process yet, or may not be, goes through the ring where x has the channel's width,
+ * and is fetched otherwise; either takes at most 10 ms, and NOT_FETCHED says that it did not come.
+ * factord_fetch does so before it counts. NOT_CONNECTED from a second after the engine's last heartbeat
+ * on. */
 FACTORD_API int factord_predict_local(factord_client *client, uint16_t model, const double *x,
                                       size_t x_count, factord_prediction *out);
 
@@ -329,7 +330,7 @@ FACTORD_API int factord_worker_cores(const factord_client *client,
 FACTORD_API double factord_ticks_to_ns(const factord_client *client, uint64_t earlier,
                                        uint64_t later);
 
-/* The epoch of the engine this client is attached to. */
+/* The epoch of the engine that serves this client now. */
 FACTORD_API uint64_t factord_epoch(const factord_client *client);
 
 /* 1 when the engine was there when last looked for, else 0. */

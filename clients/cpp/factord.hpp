@@ -456,7 +456,7 @@ public:
         return ns == ns ? std::optional<double>(ns) : std::nullopt;
     }
 
-    /// The epoch of the engine this client is attached to.
+    /// The epoch of the engine that serves this client now.
     std::uint64_t epoch() const noexcept { return client_ ? factord_epoch(client_) : 0; }
 
     /// Tells whether the engine was there when last looked for.

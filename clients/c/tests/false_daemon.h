@@ -168,6 +168,7 @@ static inline void f_fill_headers(struct false_daemon *daemon, uint64_t features
     status[FACTORD_STATUS_MAGIC] = FACTORD_MAGIC;
     status[FACTORD_STATUS_ABI] = FACTORD_ABI_WORD;
     status[FACTORD_STATUS_LAYOUT_HASH] = FACTORD_STATUS_HASH;
+    status[FACTORD_STATUS_EPOCH] = 42;
     status[FACTORD_STATUS_HEARTBEAT_COUNT] = 1;
     /* Its heart beats for ever. */
     status[FACTORD_STATUS_HEARTBEAT_NS] = UINT64_MAX;

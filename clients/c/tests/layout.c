@@ -328,6 +328,18 @@ static struct false_daemon *start_wide(struct false_daemon *daemon)
     return daemon;
 }
 
+/* A local call brings its model here, and after that the next one has it. */
+static void is_fetched(factord_client *client, uint16_t model)
+{
+    factord_prediction answer;
+    uint64_t end = now_ns() + PLENTY;
+    int error;
+    while ((error = factord_predict_local(client, model, ROW, 12, &answer)) != FACTORD_OK) {
+        CHECK(error == FACTORD_ERROR_NOT_FETCHED && now_ns() < end);
+        if (error != FACTORD_ERROR_NOT_FETCHED || now_ns() >= end) return;
+    }
+}
+
 void an_image_comes_over_the_channels_own_connection(void)
 {
     struct false_daemon daemon;
@@ -337,8 +349,8 @@ void an_image_comes_over_the_channels_own_connection(void)
     factord_prediction answer;
     make_image(100, LINEAR, 4);
     publish_wide(&daemon, 100);
-    /* Asked for, and not there yet; a channel of 3 features is no way round. */
-    CHECK(factord_predict_local(client, wide, ROW, 12, &answer) == FACTORD_ERROR_NOT_FETCHED);
+    /* A channel of 3 features is no way round: it is fetched, once, whoever waits for it. */
+    is_fetched(client, wide);
     CHECK(factord_fetch(client, wide, PLENTY) == FACTORD_OK);
     for (int i = 0; i < 3; i++) {
         CHECK(factord_predict_local(client, wide, ROW, 12, &answer) == FACTORD_OK);
@@ -348,8 +360,7 @@ void an_image_comes_over_the_channels_own_connection(void)
     /* Another version: the old one answers no more. */
     make_image(101, LOGISTIC, 0);
     publish_wide(&daemon, 101);
-    CHECK(factord_predict_local(client, wide, ROW, 12, &answer) == FACTORD_ERROR_NOT_FETCHED);
-    CHECK(factord_fetch(client, wide, PLENTY) == FACTORD_OK);
+    is_fetched(client, wide);
     CHECK(factord_predict_local(client, wide, ROW, 12, &answer) == FACTORD_OK);
     CHECK(answer.y == 0.5 && answer.second == 0 && answer.fingerprint == 101);
     CHECK(daemon.replies == 2);
@@ -370,8 +381,8 @@ void an_image_comes_over_the_channels_own_connection(void)
     }
     CHECK(daemon.replies == 262);
     make_image(100, LINEAR, 4);
-    CHECK(factord_predict_local(client, other, ROW, 12, &answer) == FACTORD_ERROR_NOT_FETCHED);
-    CHECK(factord_fetch(client, other, PLENTY) == FACTORD_OK && daemon.replies == 263);
+    is_fetched(client, other);
+    CHECK(daemon.replies == 263);
     CHECK(factord_predict_local(client, other, ROW, 12, &answer) == FACTORD_OK && answer.y == 160);
     CHECK(factord_fetch(client, 1, PLENTY) == FACTORD_ERROR_UNKNOWN_MODEL);
     factord_close(client);
@@ -610,6 +621,12 @@ void local_calls_end_a_second_after_the_last_heartbeat(void)
     }
     f_store(&status[FACTORD_STATUS_HEARTBEAT_NS], now_ns());
     f_store(&status[FACTORD_STATUS_HEARTBEAT_COUNT], 2);
+    CHECK(factord_predict_local(client, aa, ROW, 3, &answer) == FACTORD_OK && answer.epoch == 42);
+    /* Another engine may have taken over. */
+    f_store(&status[FACTORD_STATUS_EPOCH], 43);
+    CHECK(factord_predict_local(client, aa, ROW, 3, &answer) == FACTORD_OK && answer.epoch == 43);
+    CHECK(factord_epoch(client) == 43);
+    f_store(&status[FACTORD_STATUS_HEARTBEAT_COUNT], 3);
     CHECK(factord_predict_local(client, aa, ROW, 3, &answer) == FACTORD_OK);
     /* A slow caller, which saw a new beat at its last call, does. */
     f_store(&status[FACTORD_STATUS_HEARTBEAT_NS], now_ns() - 2 * FACTORD_S);
