@@ -2,6 +2,7 @@
 # bites where something stands still, reload and stop. The host's /usr is booted as a container.
 source "$(dirname "$0")/lib.sh"
 binds=()
+# shellcheck source=.ci/container.sh
 source "$(dirname "$0")/container.sh"
 inside systemctl start factord.socket factord.service factord-http.service || fail "the units do not start"
 group=$(inside getent group factord | cut -d : -f 3)

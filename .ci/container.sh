@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154
 # Sourced by the checks that need a booted systemd: boots the host's /usr as a container with the units
 # and the binary. `binds` may hold further options of systemd-nspawn.
 need systemd-nspawn systemd-container

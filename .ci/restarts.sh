@@ -5,6 +5,7 @@ cargo build --release --locked --test engine >&2
 actor=$(cargo build --release --locked --test engine --message-format=json 2>/dev/null |
   grep -o '"executable":"[^"]*/engine-[^"]*"' | cut -d '"' -f 4)
 binds=(--bind-ro="$actor:/opt/actor")
+# shellcheck source=.ci/container.sh
 source "$(dirname "$0")/container.sh"
 inside systemctl start factord.socket factord.service || fail "the units do not start"
 stored() { inside systemctl show --property=NFileDescriptorStore --value factord; }
