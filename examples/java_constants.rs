@@ -7,7 +7,7 @@
 //! Run as a test it compares that file with what it would write.
 
 use factord_core::abi::{self, class, image_region, models_region, req_header, request, resp_header};
-use factord_core::abi::{response, right, state, status, status_region};
+use factord_core::abi::{response, right, status, status_region};
 use factord_core::channel::{MESSAGE_LEN, Message, NAME_LEN, Refusal, Verb, Welcome};
 use factord_eval::{Kind, exp};
 use std::fmt::Write as _;
@@ -46,9 +46,6 @@ fn constants() -> String {
     long(&mut text, "CLASS_HEAVY", class::HEAVY);
     long(&mut text, "RIGHT_LOCAL", right::LOCAL);
     long(&mut text, "VERB_IMAGE", Verb::Image as u64);
-    long(&mut text, "STATE_STARTING", state::STARTING);
-    long(&mut text, "STATE_SERVING", state::SERVING);
-    long(&mut text, "STATE_STOPPING", state::STOPPING);
     for (name, value) in limits().into_iter().chain(words()).chain(regions()).chain(messages()) {
         int(&mut text, name, value);
     }
@@ -129,8 +126,6 @@ fn regions() -> Vec<(&'static str, usize)> {
         ("STATUS_MAGIC", status_region::MAGIC),
         ("STATUS_ABI", status_region::ABI),
         ("STATUS_LAYOUT_HASH", status_region::LAYOUT_HASH),
-        ("STATUS_EPOCH", status_region::EPOCH),
-        ("STATUS_STATE", status_region::STATE),
         ("STATUS_WORKER_COUNT", status_region::WORKER_COUNT),
         ("STATUS_HEARTBEAT_COUNT", status_region::HEARTBEAT_COUNT),
         ("STATUS_HEARTBEAT_NS", status_region::HEARTBEAT_NS),

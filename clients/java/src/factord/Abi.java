@@ -21,9 +21,6 @@ final class Abi {
     static final long CLASS_HEAVY = 0x0000000000000001L;
     static final long RIGHT_LOCAL = 0x0000000000000002L;
     static final long VERB_IMAGE = 0x0000000000000003L;
-    static final long STATE_STARTING = 0x0000000000000001L;
-    static final long STATE_SERVING = 0x0000000000000002L;
-    static final long STATE_STOPPING = 0x0000000000000003L;
     static final int LINE_LEN = 64;
     static final int RING_HEADER_LINES = 2;
     static final int SLOT_COUNT_MAX = 4096;
@@ -73,8 +70,6 @@ final class Abi {
     static final int STATUS_MAGIC = 0;
     static final int STATUS_ABI = 1;
     static final int STATUS_LAYOUT_HASH = 2;
-    static final int STATUS_EPOCH = 3;
-    static final int STATUS_STATE = 4;
     static final int STATUS_WORKER_COUNT = 7;
     static final int STATUS_HEARTBEAT_COUNT = 8;
     static final int STATUS_HEARTBEAT_NS = 9;
