@@ -29,6 +29,9 @@ pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LO
 pub const CHANNELS_PER_UID: u32 = 320;
 /// Bytes of rings per user by default.
 pub const BYTES_PER_UID: u64 = 64 << 20;
+/// Nanoseconds of one evaluation on workers that models share, by default.
+// 20,000: twenty times what 1,024 features take, and a fiftieth of a millisecond for the others.
+pub const MAX_COST_NS: u64 = 20_000;
 /// The most users that a list may name besides root and the daemon's own.
 pub const ALLOW_UIDS_MAX: usize = 64;
 
@@ -54,6 +57,10 @@ pub struct ServeConfig {
     pub models: ModelSource,
     /// The CPUs of the workers, one each; `None` for one worker on the last CPU allowed.
     pub cores: Option<CoreList>,
+    /// The CPUs of workers for costly models alone, one each.
+    pub heavy_cores: Option<CoreList>,
+    /// The most nanoseconds that one evaluation may take on the other workers.
+    pub max_cost_ns: u64,
     /// What the worker does between two looks; `None` for spin, or yield on a single CPU.
     pub idle: Option<IdleStrategy>,
     /// Channels that one user may hold.
@@ -202,6 +209,12 @@ impl ServeConfig {
         let models = model_source(dir, origin)?;
         let (cores, origin) = sources.find(&source::CORE, flags.core, file.core.clone())?;
         note("core", shown_cores(cores.as_ref()), origin);
+        let (heavy_cores, origin) =
+            sources.find(&source::HEAVY_CORE, flags.heavy_core, file.heavy_core.clone())?;
+        note("heavy_core", shown_cores(heavy_cores.as_ref()), origin);
+        let (max_cost, origin) = sources.find(&source::MAX_COST, flags.max_cost, file.max_cost)?;
+        let max_cost_ns = max_cost.unwrap_or(MAX_COST_NS);
+        note("max_cost", json!(max_cost_ns), origin);
         let (idle, origin) = sources.find(&source::IDLE, flags.idle, file.idle)?;
         note("idle", json!(idle.map(IdleStrategy::name)), origin);
         let (channels, origin) =
@@ -234,6 +247,8 @@ impl ServeConfig {
             http,
             models,
             cores,
+            heavy_cores,
+            max_cost_ns,
             idle,
             channels_per_uid,
             bytes_per_uid,

@@ -19,6 +19,7 @@ use crate::log;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
 use ending::Ending;
 use engine::Engine;
+use factord_core::abi::class;
 use factord_core::channel;
 use factord_core::idle::IdleStrategy;
 use factord_core::sys::sched;
@@ -54,6 +55,12 @@ pub enum ServeError {
              (ListenSequentialPacket= of a .socket unit), or none"
     )]
     Passed(String),
+    /// The CPU is asked for twice.
+    #[error("CPU {core} is named by --core and by --heavy-core: a worker has one of its own")]
+    SharedCore {
+        /// Named twice.
+        core: usize,
+    },
     /// The CPU cannot be used.
     #[error(
         "CPU {core} is not among the CPUs this process may use ({allowed:?}): choose another --core"
@@ -170,6 +177,8 @@ fn wait_for_models(inbox: &Receiver<Event>, loader: &Loader) -> Option<(Loaded, 
 struct Place {
     /// One worker each; empty when not even one CPU is known.
     cores: Vec<usize>,
+    /// One worker each for costly models.
+    heavy_cores: Vec<usize>,
     idle: IdleStrategy,
     /// CPUs for everything else.
     others: Vec<usize>,
@@ -179,18 +188,36 @@ impl Place {
     fn choose(config: &ServeConfig) -> Result<Place, ServeError> {
         let allowed = sched::allowed_cpus()?;
         let asked = config.cores.as_ref().map(CoreList::as_slice);
-        if let Some(&core) = asked.into_iter().flatten().find(|core| !allowed.contains(core)) {
+        let heavy_cores =
+            config.heavy_cores.as_ref().map_or_else(Vec::new, |cores| cores.as_slice().to_vec());
+        let named = || asked.into_iter().flatten().chain(&heavy_cores);
+        if let Some(&core) = named().find(|core| !allowed.contains(core)) {
             return Err(ServeError::Core { core, allowed });
         }
-        let cores =
-            asked.map_or_else(|| allowed.last().copied().into_iter().collect(), <[_]>::to_vec);
+        if let Some(&core) = asked.into_iter().flatten().find(|core| heavy_cores.contains(core)) {
+            return Err(ServeError::SharedCore { core });
+        }
+        let left = allowed.iter().rev().find(|core| !heavy_cores.contains(core));
+        let cores = asked.map_or_else(|| left.copied().into_iter().collect(), <[_]>::to_vec);
+        let is_worker_s = |cpu: &usize| cores.contains(cpu) || heavy_cores.contains(cpu);
         // With no CPU left to anybody else, workers that spin would keep everybody waiting.
-        let crowded = allowed.iter().all(|cpu| cores.contains(cpu));
+        let crowded = allowed.iter().all(is_worker_s);
         let usual = if crowded { IdleStrategy::Yield } else { IdleStrategy::Spin };
         let idle = config.idle.unwrap_or(usual);
-        let others =
-            allowed.iter().copied().filter(|cpu| crowded || !cores.contains(cpu)).collect();
-        Ok(Place { cores, idle, others })
+        let others = allowed.iter().copied().filter(|cpu| crowded || !is_worker_s(cpu)).collect();
+        Ok(Place { cores, heavy_cores, idle, others })
+    }
+
+    /// The workers' CPUs and classes; one without a CPU when none is known.
+    fn workers(&self) -> Vec<(Option<usize>, u64)> {
+        let on = |core: &usize, class: u64| (Some(*core), class);
+        let mut workers: Vec<(Option<usize>, u64)> =
+            self.cores.iter().map(|core| on(core, class::LIGHT)).collect();
+        if workers.is_empty() {
+            workers.push((None, class::LIGHT));
+        }
+        workers.extend(self.heavy_cores.iter().map(|core| on(core, class::HEAVY)));
+        workers
     }
 }
 
@@ -283,6 +310,11 @@ fn announce(engine: &Engine, listener: &Listener, place: &Place, url: Option<&st
     let cores: Vec<String> = place.cores.iter().map(|core| format!("CPU {core}")).collect();
     let name = if cores.len() > 1 { "workers" } else { "worker " };
     text += &format!("  {name} {}, idle strategy {}\n", cores.join(", "), place.idle);
+    if !place.heavy_cores.is_empty() {
+        let cores: Vec<String> =
+            place.heavy_cores.iter().map(|core| format!("CPU {core}")).collect();
+        text += &format!("  heavy   {}\n", cores.join(", "));
+    }
     text += "Ctrl-C ends it; try: factord predict regression 0.5 0.2 0.3\n";
     log::announce(text);
 }

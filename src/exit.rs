@@ -166,8 +166,12 @@ impl Coded for PredictError {
     fn code(&self) -> Code {
         match self {
             PredictError::BadInput | PredictError::WidthMismatch => Code::Data,
-            PredictError::UnknownModel => Code::Usage,
-            PredictError::BackPressure | PredictError::Deadline => Code::Temporary,
+            PredictError::UnknownModel | PredictError::WrongClass | PredictError::OtherVersion => {
+                Code::Usage
+            }
+            PredictError::BackPressure | PredictError::Deadline | PredictError::NotFetched => {
+                Code::Temporary
+            }
             PredictError::NotConnected => Code::Unavailable,
             PredictError::EchoMismatch => Code::Internal,
         }
@@ -199,7 +203,6 @@ impl Coded for CatalogueError {
             CatalogueError::Directory { error, .. } => Code::of_reading(error),
             CatalogueError::Empty { .. } => Code::NoInput,
             CatalogueError::TooMany { .. }
-            | CatalogueError::TooManyOthers { .. }
             | CatalogueError::DuplicateName { .. }
             | CatalogueError::WrongKind { .. } => Code::Data,
             CatalogueError::Artifact(error) => error.code(),
@@ -218,7 +221,12 @@ impl Coded for ServeError {
             ServeError::Listen(ListenError::InTheWay { .. }) => Code::CannotCreate,
             ServeError::Listen(ListenError::Io { source, .. }) => Code::of_creating(source),
             ServeError::Models(ReloadError::Catalogue(error)) => error.code(),
-            ServeError::Models(ReloadError::NoIdLeft { .. }) => Code::Data,
+            ServeError::Models(
+                ReloadError::SameCheck { .. }
+                | ReloadError::SameFingerprint { .. }
+                | ReloadError::TooCostly { .. },
+            ) => Code::Data,
+            ServeError::SharedCore { .. } => Code::Usage,
             ServeError::Models(_) => Code::Internal,
             ServeError::Memory(_) | ServeError::NoProc(_) | ServeError::Io(_) => Code::Os,
             ServeError::Passed(_) => Code::Config,

@@ -33,6 +33,12 @@ pub struct Settings {
     /// The CPU of the worker, or a list: one worker each.
     #[serde(deserialize_with = "cores")]
     pub core: Option<CoreList>,
+    /// The CPU of a worker for costly models alone, or a list: one worker each.
+    #[serde(deserialize_with = "cores")]
+    pub heavy_core: Option<CoreList>,
+    /// The most nanoseconds that one evaluation may take on the other workers.
+    #[serde(deserialize_with = "max_cost")]
+    pub max_cost: Option<u64>,
     /// What the worker does between two looks.
     #[serde(deserialize_with = "idle")]
     pub idle: Option<IdleStrategy>,
@@ -195,6 +201,10 @@ impl<'de> de::Visitor<'de> for Cores {
 
 fn channels<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
     number(from, parse::channels_per_uid)
+}
+
+fn max_cost<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    number(from, parse::max_cost)
 }
 
 fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {

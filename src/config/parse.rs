@@ -57,6 +57,15 @@ pub fn cores(text: &str) -> Result<CoreList, ValueError> {
     CoreList::new(cores?)
 }
 
+/// Reads how many nanoseconds one evaluation may take.
+///
+/// # Errors
+///
+/// [`ValueError`] when it is not a number in [`value::MAX_COST`].
+pub fn max_cost(text: &str) -> Result<u64, ValueError> {
+    value::number(text, &value::MAX_COST)
+}
+
 /// Reads the name of an idle strategy.
 ///
 /// # Errors

@@ -33,6 +33,10 @@ pub(super) const MODELS: Setting<PathBuf> =
     Setting { flag: "--models", environment: &["FACTORD_MODELS", "MODEL_DIR"], parse: parse::path };
 pub(super) const CORE: Setting<CoreList> =
     Setting { flag: "--core", environment: &["FACTORD_CORE"], parse: parse::cores };
+pub(super) const HEAVY_CORE: Setting<CoreList> =
+    Setting { flag: "--heavy-core", environment: &["FACTORD_HEAVY_CORE"], parse: parse::cores };
+pub(super) const MAX_COST: Setting<u64> =
+    Setting { flag: "--max-cost", environment: &["FACTORD_MAX_COST"], parse: parse::max_cost };
 pub(super) const IDLE: Setting<IdleStrategy> =
     Setting { flag: "--idle", environment: &["FACTORD_IDLE"], parse: parse::idle };
 pub(super) const CHANNELS: Setting<u32> = Setting {

@@ -13,6 +13,9 @@ pub const CHANNELS_PER_UID: RangeInclusive<u64> = 1..=16_384;
 /// How many bytes of rings one user may be given.
 // From 64 KiB (two small channels) to 1 TiB.
 pub const BYTES_PER_UID: RangeInclusive<u64> = 65_536..=1 << 40;
+/// Nanoseconds that one evaluation may take.
+// From 1 to a second.
+pub const MAX_COST: RangeInclusive<u64> = 1..=1_000_000_000;
 /// User ids; the last one means "nobody in particular" to the kernel.
 pub const UID: RangeInclusive<u64> = 0..=0xffff_fffe;
 /// Ports; 0 asks the system for a free one.

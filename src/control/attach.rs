@@ -1,48 +1,51 @@
 //! The daemon's half of the attach handshake: make the regions, send them, close them to writers,
 //! hand the channel to the worker.
 
+use super::channel_rows::ChannelRow;
 use super::claims::Claims;
 use super::{Control, Phase, deadline};
 use crate::sys::epoll::Interest;
-use factord_core::abi::{self, resp_header, status_region as at};
-use factord_core::channel::{Message, NAME_LEN, Refusal, Welcome};
+use factord_core::abi::{self, resp_header, right, status_region as at};
+use factord_core::channel::{Hello, Message, NAME_LEN, Refusal, Shape, Welcome};
 use factord_core::counters::set;
 use factord_core::region::Region;
-use factord_core::ring::Geometry;
+use factord_core::ring::{self, Geometry};
 use factord_core::sys::{clock, socket};
 use factord_core::worker::Lane;
 use std::io;
 use std::os::fd::AsFd;
 use tracing::{info, warn};
 
+/// Where the rings of a new channel begin.
+const FIRST_POSITION: u64 = 1;
+
 impl Control {
-    /// Answers a greeting: STATUS for an observer, four regions for a client.
-    pub(super) fn greet(
-        &mut self,
-        key: u64,
-        feature_count: u64,
-        slot_count: u64,
-        nonce: u64,
-        name: &[u8; NAME_LEN],
-    ) -> Result<(), Refusal> {
+    /// Answers a greeting: STATUS for an observer, three or four regions for a client.
+    pub(super) fn greet(&mut self, key: u64, hello: &Hello) -> Result<(), Refusal> {
+        let Some(connection) = self.connections.get(&key) else { return Ok(()) };
+        let rights = self.parts.rights.of(connection.credentials.uid);
+        let &Hello { feature_count, slot_count, nonce, output_count, class, .. } = hello;
         let welcome = Welcome {
             abi: abi::ABI_WORD,
-            layout_hash: abi::LAYOUT_HASH,
+            layout_hash: abi::RINGS_HASH,
             epoch: self.parts.epoch,
             client_id: key,
             feature_count,
             slot_count,
             nonce,
+            output_count,
+            class,
+            rights,
         };
-        let name = printable(name);
+        let name = printable(&hello.name);
         if slot_count == 0 {
             return self.show_status(key, &welcome, name);
         }
-        let geometry = usize::try_from(feature_count)
-            .ok()
-            .zip(usize::try_from(slot_count).ok())
-            .and_then(|(features, slots)| Geometry::new(features, slots))
-            .ok_or(Refusal::Geometry { feature_count, slot_count })?;
+        let shape = Shape::of_greeting(feature_count, slot_count, output_count, class)?;
+        let geometry = shape.geometry;
+        if self.parts.outlets.stations.iter().all(|station| station.class != class) {
+            return Err(Refusal::NoSuchClass { class });
+        }
         let len = ((geometry.req_lines() + geometry.resp_lines()) * abi::LINE_LEN) as u64;
         let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
         let uid = connection.credentials.uid;
@@ -64,7 +67,7 @@ impl Control {
             Refusal::Busy
         })?;
         if let Some(connection) = self.connections.get_mut(&key) {
-            connection.phase = Phase::Mapping { geometry, req, resp };
+            connection.phase = Phase::Mapping { shape, req, resp };
             connection.was_sent_descriptors = true;
             connection.deadline_ns = deadline();
         }
@@ -77,8 +80,9 @@ impl Control {
         connection.answered();
         let Some(socket) = &connection.socket else { return Ok(()) };
         let message = Message::Welcome(*welcome).encode();
-        socket::send(socket.as_fd(), &message, &[self.parts.status.as_fd()])
-            .map_err(|_| Refusal::Busy)
+        let all = [self.parts.status.as_fd(), self.parts.channels.as_fd()];
+        let count = if welcome.rights & right::OBSERVE != 0 { 2 } else { 1 };
+        socket::send(socket.as_fd(), &message, &all[..count]).map_err(|_| Refusal::Busy)
     }
 
     fn make_regions(
@@ -95,14 +99,16 @@ impl Control {
             (resp_header::MAGIC, abi::MAGIC),
             (resp_header::ABI, welcome.abi),
             (resp_header::LAYOUT_HASH, welcome.layout_hash),
-            (resp_header::EPOCH, welcome.epoch),
             (resp_header::CLIENT_ID, welcome.client_id),
             (resp_header::FEATURE_COUNT, welcome.feature_count),
             (resp_header::SLOT_COUNT, welcome.slot_count),
+            (resp_header::OUTPUT_COUNT, welcome.output_count),
+            (resp_header::CLASS, welcome.class),
         ];
         for (index, value) in header {
             set(&resp.mapping().words()[index], value);
         }
+        ring::begin_epoch(resp.mapping().as_ref(), welcome.epoch, FIRST_POSITION);
         for region in [&req, &resp] {
             region.mapping().populate()?;
             if let Err(error) = region.mapping().lock()
@@ -128,9 +134,10 @@ impl Control {
         let gone = || io::Error::from(io::ErrorKind::NotConnected);
         let connection = self.connections.get(&key).ok_or_else(gone)?;
         let socket = connection.socket.as_ref().ok_or_else(gone)?;
-        let (status, models) = (&self.parts.status, &self.parts.models);
-        let descriptors = [status.as_fd(), models.as_fd(), req.fd(), resp.fd()];
-        socket::send(socket.as_fd(), &Message::Welcome(*welcome).encode(), &descriptors)
+        let (status, models) = (self.parts.status.as_fd(), self.parts.models.as_fd());
+        let all = [status, req.fd(), resp.fd(), models];
+        let count = if welcome.rights & right::LOCAL != 0 { 4 } else { 3 };
+        socket::send(socket.as_fd(), &Message::Welcome(*welcome).encode(), &all[..count])
     }
 
     /// Takes a channel into service once its client has mapped the regions.
@@ -138,7 +145,7 @@ impl Control {
         let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
         let Some(socket) = &connection.socket else { return Ok(()) };
         let phase = std::mem::replace(&mut connection.phase, Phase::Fresh);
-        let Phase::Mapping { geometry, req, resp } = phase else { return Err(Refusal::NotAHello) };
+        let Phase::Mapping { shape, req, resp } = phase else { return Err(Refusal::NotAHello) };
         let no_memory = |_| Refusal::NoMemory { bytes: 0 };
         for region in [&req, &resp] {
             region.seal_write().map_err(|_| Refusal::Sealed)?;
@@ -151,16 +158,24 @@ impl Control {
             // A process that cannot be watched is still noticed by its socket.
             let _ = self.epoll.add(process.as_fd(), key + 1, Interest::Read);
         }
-        let lane = Lane::new(key, geometry, req.into_mapping(), resp.into_mapping());
+        let rings = (req.into_mapping(), resp.into_mapping());
+        let geometry = shape.geometry;
+        let lane = Lane::new(key, geometry, rings, FIRST_POSITION);
+        let stations = &self.parts.outlets.stations;
         // The worker with the fewest lanes, so that they are spread evenly.
-        let worker = (0..self.lane_counts.len()).min_by_key(|&w| self.lane_counts[w]).unwrap_or(0);
-        if !self.parts.outlets.workers[worker].1.attach(lane) {
+        let of_class = (0..stations.len()).filter(|&worker| stations[worker].class == shape.class);
+        let worker = of_class.min_by_key(|&worker| self.lane_counts[worker]).unwrap_or(0);
+        if !stations[worker].handle.attach(lane) {
             return Err(Refusal::Busy);
         }
         self.lane_counts[worker] += 1;
         self.places.give_back(connection.credentials.uid);
         let claims = Claims::new(head, clock::monotonic_ns());
         connection.phase = Phase::Serving { worker, claims, _process: process };
+        let credentials = connection.credentials;
+        let rights = self.parts.rights.of(credentials.uid);
+        let row = ChannelRow { name: &connection.name, credentials, shape, worker, rights };
+        self.parts.rows.show(key, &row);
         self.channel_count += 1;
         let status = &self.parts.outlets.status;
         status.count(at::ATTACHED_TOTAL);

@@ -4,12 +4,12 @@
 //! The daemon treats them as untrusted. A client may write anything there, and so no more is taken
 //! from it than one evaluation a nanosecond, and nothing when its counts go back.
 
-use factord_core::abi::{req_header, status_region as at};
+use factord_core::abi::{req_header, status, status_region as at};
 use factord_core::counters::{StatusWriter, add};
 use factord_core::region::View;
 
 /// Status codes that are counted.
-const CODE_COUNT: usize = 4;
+const CODE_COUNT: usize = status::COUNT;
 
 /// One client's claims.
 #[derive(Debug)]
@@ -41,5 +41,10 @@ impl Claims {
                 add(status.word(at::LOCAL_BY_STATUS + code), more);
             }
         }
+    }
+
+    /// All that it claimed.
+    pub(super) fn total(&self) -> u64 {
+        self.seen.iter().fold(0, |sum, &count| sum.wrapping_add(count))
     }
 }

@@ -2,8 +2,8 @@
 
 use super::claims::Claims;
 use super::deadline;
+use factord_core::channel::Shape;
 use factord_core::region::Region;
-use factord_core::ring::Geometry;
 use factord_core::sys::socket;
 use std::os::fd::OwnedFd;
 
@@ -15,7 +15,7 @@ pub(super) enum Phase {
     /// A verb is being carried out; the answer comes later.
     Waiting,
     /// The regions were sent; the client is mapping them.
-    Mapping { geometry: Geometry, req: Region, resp: Region },
+    Mapping { shape: Shape, req: Region, resp: Region },
     /// The worker serves the channel; the pidfd reports the process's end.
     Serving { worker: usize, claims: Claims, _process: Option<OwnedFd> },
     /// The client is gone and the worker has been asked for the lane.

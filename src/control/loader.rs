@@ -1,12 +1,14 @@
-//! The loader: a thread that reads models, decodes, hashes and checks them, while those that are
+//! The loader: a thread that reads models, decodes, hashes, checks and compiles them, while those that are
 //! served stay. Whatever it waits for, nobody else does.
 
 use super::ReloadError;
+use super::ready::ReadyModel;
 use crate::config::ModelSource;
 use crate::sys::epoll::Wake;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use factord_core::sys::sched;
 use factord_models::catalogue::{self, LoadedModel};
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,12 +16,12 @@ use std::sync::Arc;
 use std::thread;
 
 /// What came of reading the models.
-pub type Loaded = Result<Vec<Arc<LoadedModel>>, ReloadError>;
+pub type Loaded = Result<Vec<Arc<ReadyModel>>, ReloadError>;
 
 /// The loader, as others see it. Its thread ends with the process: it may be waiting for a disk.
 #[derive(Debug)]
 pub struct Loader {
-    asks: Sender<Vec<Arc<LoadedModel>>>,
+    asks: Sender<Vec<Arc<ReadyModel>>>,
     loaded: Receiver<Loaded>,
     wake: Arc<Wake>,
 }
@@ -31,7 +33,7 @@ impl Loader {
     ///
     /// The system's error.
     pub fn start(source: ModelSource) -> io::Result<Loader> {
-        let (asks, inbox) = unbounded::<Vec<Arc<LoadedModel>>>();
+        let (asks, inbox) = unbounded::<Vec<Arc<ReadyModel>>>();
         let (outbox, loaded) = unbounded();
         let wake = Arc::new(Wake::new()?);
         let bell = Arc::clone(&wake);
@@ -51,7 +53,7 @@ impl Loader {
 
     /// Has the models read; `before` are those that are served, which are taken over when their
     /// files have not changed.
-    pub fn ask(&self, before: Vec<Arc<LoadedModel>>) {
+    pub fn ask(&self, before: Vec<Arc<ReadyModel>>) {
         // The thread catches panics, so that it is there as long as this end is.
         let _ = self.asks.send(before);
     }
@@ -73,9 +75,20 @@ impl Loader {
     }
 }
 
-fn read(source: &ModelSource, before: &[Arc<LoadedModel>]) -> Loaded {
-    match source {
-        ModelSource::Embedded => Ok(catalogue::embedded().into_iter().map(Arc::new).collect()),
-        ModelSource::Dir(path) => Ok(catalogue::load_dir_again(path, before)?),
-    }
+fn read(source: &ModelSource, before: &[Arc<ReadyModel>]) -> Loaded {
+    let models = match source {
+        ModelSource::Embedded => catalogue::embedded().into_iter().map(Arc::new).collect(),
+        ModelSource::Dir(path) => {
+            let loaded: Vec<Arc<LoadedModel>> =
+                before.iter().map(|model| Arc::clone(&model.loaded)).collect();
+            catalogue::load_dir_again(path, &loaded)?
+        }
+    };
+    let known: HashMap<*const LoadedModel, &Arc<ReadyModel>> =
+        before.iter().map(|model| (Arc::as_ptr(&model.loaded), model)).collect();
+    let ready = |loaded: Arc<LoadedModel>| match known.get(&Arc::as_ptr(&loaded)) {
+        Some(model) => Arc::clone(model),
+        None => Arc::new(ReadyModel::new(loaded)),
+    };
+    Ok(models.into_iter().map(ready).collect())
 }

@@ -8,35 +8,40 @@
 
 mod accounts;
 mod admission;
-mod artifact_files;
 mod attach;
+mod channel_rows;
 mod claims;
 mod complaints;
 mod connection;
 pub mod listener;
 mod loader;
+mod outlets;
 mod places;
 mod quota;
+mod ready;
 mod reload;
 mod rights;
 mod roster;
 mod tick;
 mod turns;
+mod version_files;
 
+pub use channel_rows::ChannelRows;
 pub use loader::{Loaded, Loader};
+pub use outlets::{Outlets, Station};
 pub use quota::Limits;
+pub use ready::ReadyModel;
 pub use rights::Rights;
-pub use roster::{Outlets, ReloadError, Roster};
+pub use roster::{CostLimit, ReloadError, Roster};
 
 use crate::sys::epoll::{Epoll, Interest, Ready};
 use accounts::Accounts;
 use admission::Lingering;
-use artifact_files::ArtifactFiles;
 use complaints::Complaints;
 use connection::{Connection, Phase};
 use crossbeam::channel::Receiver;
 use factord_core::abi::{self, status_region as at};
-use factord_core::channel::{HANDSHAKE_DEADLINE, MESSAGE_LEN, Message, Refusal, Verb};
+use factord_core::channel::{HANDSHAKE_DEADLINE, Hello, MESSAGE_LEN, Message, Refusal, Verb};
 use factord_core::counters::set;
 use factord_core::sync::AtomicU64;
 use factord_core::sys::{clock, sched, socket};
@@ -50,9 +55,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{info, warn};
 use turns::Turns;
+use version_files::VersionFiles;
 
 /// Time between two heartbeats.
 const TICK: Duration = Duration::from_millis(10);
+/// Between two looks whether the workers have adopted their rows.
+// 100 us: a worker takes them between two turns, within microseconds.
+const SETTLE_PAUSE_NS: u64 = 100_000;
 /// How long messages are read before the listener has its turn again.
 const TURNS_NS: u64 = 5_000_000;
 /// The listener's key; connections get even keys from 2 on, their processes the odd one after.
@@ -81,6 +90,10 @@ pub struct Parts {
     pub status: OwnedFd,
     /// The MODELS region, as above.
     pub models: OwnedFd,
+    /// The CHANNELS region, as above.
+    pub channels: OwnedFd,
+    /// What CHANNELS shows.
+    pub rows: ChannelRows,
     /// Where models go.
     pub outlets: Outlets,
     /// Models that are being served.
@@ -114,7 +127,8 @@ pub struct Control {
     channel_count: u64,
     lock_refused: bool,
     reloads: Reloads,
-    artifact_files: ArtifactFiles,
+    artifact_files: VersionFiles,
+    image_files: VersionFiles,
     next_tick_ns: u64,
     stopping: bool,
     /// Ticks since the start.
@@ -140,7 +154,7 @@ impl Control {
         if let Some(ends) = accounts.fd() {
             epoll.add(ends, RINGS, Interest::Read)?;
         }
-        let worker_count = parts.outlets.workers.len();
+        let worker_count = parts.outlets.stations.len();
         Ok(Control {
             parts,
             epoll,
@@ -156,7 +170,8 @@ impl Control {
             channel_count: 0,
             lock_refused: false,
             reloads: Reloads::default(),
-            artifact_files: ArtifactFiles::default(),
+            artifact_files: VersionFiles::default(),
+            image_files: VersionFiles::default(),
             next_tick_ns: 0,
             stopping: false,
             tick_count: 0,
@@ -178,7 +193,11 @@ impl Control {
         // The event loop.
         while !self.tick_when_due() {
             let pause_ns = self.next_tick_ns.saturating_sub(clock::monotonic_ns());
-            let pause_ns = if self.turns.is_anybody_waiting() { 0 } else { pause_ns };
+            let pause_ns = match (self.turns.is_anybody_waiting(), self.parts.outlets.is_busy()) {
+                (true, _) => 0,
+                (false, true) => pause_ns.min(SETTLE_PAUSE_NS),
+                (false, false) => pause_ns,
+            };
             ready.clear();
             self.epoll.wait(Some(Duration::from_nanos(pause_ns)), &mut ready)?;
             for event in &ready {
@@ -188,6 +207,7 @@ impl Control {
                 }
             }
             self.take_turns();
+            self.settle_load();
         }
         self.give_up_loads();
         Ok(())
@@ -255,11 +275,10 @@ impl Control {
         let sound = !received.truncated && received.descriptors.is_empty();
         let message = Message::decode(&buffer[..received.len]).filter(|_| sound);
         let refusal = match (&connection.phase, message) {
-            (Phase::Fresh, Some(Message::Hello { abi, .. } | Message::Command { abi, .. }))
-                if abi >> 16 != abi::ABI_WORD >> 16 =>
-            {
-                Refusal::Abi
-            }
+            (
+                Phase::Fresh,
+                Some(Message::Hello(Hello { abi, .. }) | Message::Command { abi, .. }),
+            ) if abi >> 16 != abi::ABI_WORD >> 16 => Refusal::Abi,
             // Also a MAPPED: its client cannot have mapped what it has not read, and descriptors on
             // their way count against this process.
             (Phase::Fresh | Phase::Mapping { .. }, Some(_))
@@ -272,14 +291,17 @@ impl Control {
             {
                 Refusal::NotPermitted { uid: uid.into() }
             }
-            (Phase::Fresh, Some(Message::Hello { feature_count, slot_count, nonce, name, .. })) => {
-                match self.greet(key, feature_count, slot_count, nonce, &name) {
-                    Ok(()) => return,
-                    Err(refusal) => refusal,
-                }
-            }
+            (Phase::Fresh, Some(Message::Hello(hello))) => match self.greet(key, &hello) {
+                Ok(()) => return,
+                Err(refusal) => refusal,
+            },
             (Phase::Fresh, Some(Message::Command { verb, argument, .. })) => {
                 return self.command(key, verb, argument);
+            }
+            (Phase::Serving { .. }, Some(Message::Command { verb, argument, .. }))
+                if Verb::from_code(verb) == Some(Verb::Image) =>
+            {
+                return self.reply_with_image(key, argument);
             }
             (Phase::Mapping { .. }, Some(Message::Mapped)) => match self.mapped(key) {
                 Ok(()) => return,
@@ -294,6 +316,7 @@ impl Control {
         match Verb::from_code(verb) {
             Some(Verb::Reload) => self.ask_for_models(Some(key)),
             Some(Verb::Artifact) => self.reply_with_artifact(key, argument),
+            Some(Verb::Image) => self.reply_with_image(key, argument),
             None => {
                 let text = format!("this daemon does not know the verb {verb}");
                 self.reply(key, 3, text.as_bytes());
@@ -309,7 +332,7 @@ impl Control {
             claims.count(&self.parts.outlets.status, clock::monotonic_ns());
             let worker = *worker;
             connection.phase = Phase::Leaving { worker };
-            self.parts.outlets.workers[worker].1.detach(key);
+            self.parts.outlets.stations[worker].handle.detach(key);
             return;
         }
         if !matches!(connection.phase, Phase::Leaving { .. }) {
@@ -337,6 +360,7 @@ impl Control {
             self.lane_counts[worker] -= 1;
         }
         self.channel_count -= 1;
+        self.parts.rows.clear(key);
         let status = &self.parts.outlets.status;
         status.count(at::FREED_TOTAL);
         set(status.word(at::CHANNEL_COUNT), self.channel_count);

@@ -6,7 +6,7 @@
 use super::connection::Phase;
 use super::roster::Adopted;
 use super::{Control, ReloadError};
-use factord_core::abi::status_region as at;
+use factord_core::abi::{right, status_region as at};
 use factord_core::channel::{COMMAND_DEADLINE, Message};
 use factord_core::sys::{clock, memory, socket};
 use std::io;
@@ -21,6 +21,8 @@ const PATIENCE: Duration = COMMAND_DEADLINE.saturating_sub(Duration::from_secs(1
 #[derive(Debug, Default)]
 pub(super) struct Reloads {
     under_way: bool,
+    /// What was read, while the workers adopt it.
+    adopted: Option<Adopted>,
     /// Connections that get the outcome of the load in progress.
     waiting: Vec<u64>,
     /// Whether another load follows, and whose outcome it is.
@@ -49,34 +51,49 @@ impl Control {
         self.parts.loader.ask(self.parts.roster.served());
     }
 
-    /// Adopts what the loader has read and answers those who wait for it.
+    /// Adopts what the loader has read; those who wait for it are answered once the workers have
+    /// adopted it too.
     pub(super) fn take_loaded(&mut self) {
         let Some(loaded) = self.parts.loader.take() else { return };
-        let adopted = loaded.and_then(|served| {
+        let adopted = loaded.and_then(|models| {
             let outlets = &mut self.parts.outlets;
-            self.parts.roster.adopt(served, outlets)
+            self.parts.roster.adopt(models, outlets)
         });
-        let status = &self.parts.outlets.status;
-        let (code, text) = match adopted {
-            Ok(Adopted { served: mut text, withdrawn }) => {
-                status.count(at::RELOADS_TOTAL);
-                for line in text.lines() {
-                    info!("serving {line}");
-                }
-                for name in withdrawn {
-                    warn!("withdrawn: {name}, whose file is gone");
-                    text += &format!("withdrawn: {name}, whose file is gone\n");
-                }
-                (0, text)
+        match adopted {
+            Ok(adopted) => {
+                self.reloads.adopted = Some(adopted);
+                self.settle_load();
             }
             Err(error) => {
-                status.count(at::RELOAD_FAILURES_TOTAL);
+                self.parts.outlets.status.count(at::RELOAD_FAILURES_TOTAL);
                 warn!("models not reloaded, the old ones stay: {error}");
-                (1, error.to_string())
+                self.end_load(1, &error.to_string());
             }
+        }
+    }
+
+    /// Goes on with what was adopted, and answers those who wait for it when the workers have it.
+    pub(super) fn settle_load(&mut self) {
+        if !self.parts.outlets.settle() {
+            return;
+        }
+        let Some(Adopted { served: mut text, withdrawn }) = self.reloads.adopted.take() else {
+            return;
         };
+        self.parts.outlets.status.count(at::RELOADS_TOTAL);
+        for line in text.lines() {
+            info!("serving {line}");
+        }
+        for name in withdrawn {
+            warn!("withdrawn: {name}, whose file is gone");
+            text += &format!("withdrawn: {name}, whose file is gone\n");
+        }
+        self.end_load(0, &text);
+    }
+
+    fn end_load(&mut self, code: u64, text: &str) {
         for key in std::mem::take(&mut self.reloads.waiting) {
-            self.reply_to_waiting(key, code, &text);
+            self.reply_to_waiting(key, code, text);
         }
         self.reloads.under_way = false;
         if std::mem::take(&mut self.reloads.again) {
@@ -112,15 +129,28 @@ impl Control {
         self.reply_with(key, code, file);
     }
 
-    /// Answers a verb with the artifact of a model. All who ask for one get the same file.
-    pub(super) fn reply_with_artifact(&mut self, key: u64, id: u64) {
-        match self.parts.roster.served_as(id) {
-            Some(served) => {
-                let file = self.artifact_files.open(id, served);
-                self.reply_with(key, 0, file);
-            }
-            None => self.reply(key, 2, format!("no model has id {id}").as_bytes()),
+    /// Answers a verb with a served artifact. All who ask for one get the same file.
+    pub(super) fn reply_with_artifact(&mut self, key: u64, fingerprint: u64) {
+        let Some(model) = self.parts.roster.with_fingerprint(fingerprint) else {
+            return self.reply(key, 2, not_served(fingerprint).as_bytes());
+        };
+        let make = || memory::sealed_file("factord-artifact", &model.loaded.bytes);
+        let file = self.artifact_files.open(fingerprint, make);
+        self.reply_with(key, 0, file);
+    }
+
+    /// Answers a verb with the image of a served version, if the client may evaluate it.
+    pub(super) fn reply_with_image(&mut self, key: u64, fingerprint: u64) {
+        let uid = self.connections.get(&key).map_or(0, |connection| connection.credentials.uid);
+        if self.parts.rights.of(uid) & right::LOCAL == 0 {
+            let text = format!("user {uid} may not evaluate in its own process");
+            return self.reply(key, 4, text.as_bytes());
         }
+        let Some(model) = self.parts.roster.with_fingerprint(fingerprint) else {
+            return self.reply(key, 2, not_served(fingerprint).as_bytes());
+        };
+        let file = self.image_files.open(fingerprint, || model.image());
+        self.reply_with(key, 0, file);
     }
 
     fn reply_with(&mut self, key: u64, code: u64, file: io::Result<OwnedFd>) {
@@ -134,4 +164,8 @@ impl Control {
             self.part(key);
         }
     }
+}
+
+fn not_served(fingerprint: u64) -> String {
+    format!("no artifact with fingerprint {fingerprint:016x} is served")
 }

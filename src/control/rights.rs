@@ -1,5 +1,7 @@
 //! Who may do what at the control socket, by user.
 
+use factord_core::abi::right;
+
 /// The users that may attach, and those that may use verbs.
 #[derive(Clone, Debug)]
 pub struct Rights {
@@ -18,6 +20,16 @@ impl Rights {
     /// Whether a user may attach and observe.
     pub(super) fn may_attach(&self, uid: u32) -> bool {
         self.may_operate(uid) || self.allowed.contains(&uid)
+    }
+
+    /// What a user may do, by the bits of [`right`].
+    pub(super) fn of(&self, uid: u32) -> u64 {
+        let operator = right::OBSERVE | right::READ | right::PUBLISH;
+        match (self.may_operate(uid), self.may_attach(uid)) {
+            (true, _) => right::ATTACH | right::LOCAL | operator,
+            (false, true) => right::ATTACH | right::LOCAL,
+            (false, false) => 0,
+        }
     }
 
     /// Whether a user may reload models and read artifacts.
@@ -44,5 +56,6 @@ mod tests {
         assert_eq!(of(20), (true, false, false));
         assert_eq!(of(30), (true, true, false));
         assert_eq!(of(40), (false, false, false));
+        assert_eq!([0, 20, 30, 40].map(|uid| rights.of(uid)), [31, 3, 31, 0]);
     }
 }

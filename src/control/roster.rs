@@ -1,13 +1,14 @@
-//! The roster: which models are served, under which id and generation, and their publication.
+//! The roster: which models are served, under which number and generation.
 
-use factord_core::abi::{self, status_region};
-use factord_core::counters::{ModelRow, StatusWriter};
-use factord_core::model::cell::Publisher;
-use factord_core::model::shared;
-use factord_core::region::Region;
-use factord_core::sync::read_only;
-use factord_core::worker::{self, ModelSet};
-use factord_models::catalogue::{CatalogueError, LoadedModel, MODEL_COUNT_MAX};
+use super::outlets::{Outlets, Showing};
+use super::ready::ReadyModel;
+use factord_core::abi::{self, class};
+use factord_core::counters::ModelRow;
+use factord_core::model::image;
+use factord_core::model::shared::Deployment;
+use factord_core::worker::{Row, UNDIVIDED};
+use factord_models::catalogue::{CatalogueError, MODEL_COUNT_MAX};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,26 +17,49 @@ use thiserror::Error;
 // A directory that is served fits the table.
 const _: () = assert!(MODEL_COUNT_MAX == abi::MODEL_COUNT_MAX);
 
-/// The names whose ids are fixed, in order.
-const FIXED: [&str; 2] = ["regression", "classification"];
-
 /// Why the models were not adopted; the old ones stay.
 #[derive(Debug, Error)]
 pub enum ReloadError {
     /// A file failed its check.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
-    /// More names than ids have been served since the start.
+    /// Requests could not tell two names apart.
     #[error(
-        "no id is left for model `{name}`: a name keeps its id as long as the daemon runs, and \
-         these hold one but are no longer served: {gone}; use one of these names again, or restart \
-         the daemon"
+        "the models `{first}` and `{second}` have names with the same check ({check:08x}): rename one"
     )]
-    NoIdLeft {
-        /// The model without an id.
+    SameCheck {
+        /// One name.
+        first: String,
+        /// The other.
+        second: String,
+        /// Their check.
+        check: u32,
+    },
+    /// Answers could not tell two artifacts apart.
+    #[error(
+        "the artifacts of `{first}` and `{second}` differ, and their hashes begin with the same eight \
+         bytes ({fingerprint:016x}): train one of them again"
+    )]
+    SameFingerprint {
+        /// The name of one.
+        first: String,
+        /// The name of the other.
+        second: String,
+        /// Their fingerprint.
+        fingerprint: u64,
+    },
+    /// A model would keep the others waiting.
+    #[error(
+        "the model `{name}` takes {cost_ns} ns an evaluation, and --max-cost is {limit_ns}: raise it, or \
+         give such models workers of their own with --heavy-core"
+    )]
+    TooCostly {
+        /// The model.
         name: String,
-        /// The names that are served no more.
-        gone: String,
+        /// What it takes.
+        cost_ns: u64,
+        /// What is allowed.
+        limit_ns: u64,
     },
     /// Reading them is a matter for a bug report.
     #[error("reading the models ended in a panic: see the log")]
@@ -52,12 +76,21 @@ pub enum ReloadError {
     Ending,
 }
 
-/// One name, with the model that is served under it, if any.
-#[derive(Debug, Default)]
+/// What a model may cost where, in nanoseconds an evaluation.
+#[derive(Clone, Copy, Debug)]
+pub struct CostLimit {
+    /// On workers that all models share.
+    pub light_ns: u64,
+    /// Whether there are workers for dearer ones.
+    pub has_heavy: bool,
+}
+
+/// What is served under one name.
+#[derive(Debug)]
 struct Entry {
-    name: String,
     generation: u32,
-    served: Option<Arc<LoadedModel>>,
+    model: Arc<ReadyModel>,
+    class: u64,
 }
 
 /// The outcome of a reload.
@@ -69,160 +102,210 @@ pub struct Adopted {
     pub withdrawn: Vec<String>,
 }
 
-/// Ids, names and generations. A name keeps its id as long as the daemon runs.
+/// Names, numbers and generations. A name keeps its number for as long as it is served.
 #[derive(Debug)]
 pub struct Roster {
-    entries: Vec<Entry>,
-}
-
-/// Where models are published.
-pub struct Outlets {
-    /// One entry a worker: its cell, and the handle that makes it adopt.
-    pub workers: Vec<(Publisher<ModelSet>, worker::Handle)>,
-    /// The model table.
-    pub status: StatusWriter,
-    /// The MODELS region.
-    pub models: Arc<Region>,
-}
-
-impl Default for Roster {
-    /// Starts without models; ids of the two fixed names are set aside.
-    fn default() -> Roster {
-        let fixed = FIXED.map(|name| Entry { name: name.to_owned(), ..Entry::default() });
-        Roster { entries: fixed.into() }
-    }
+    limit: CostLimit,
+    by_number: BTreeMap<u16, Entry>,
+    /// The highest generation of a name that went: new ones begin above it, so that a name that
+    /// comes back never has a generation again.
+    floor: u32,
 }
 
 impl Roster {
-    /// The models that are served.
-    pub fn served(&self) -> Vec<Arc<LoadedModel>> {
-        self.entries.iter().filter_map(|entry| entry.served.clone()).collect()
+    /// Starts without models.
+    pub fn new(limit: CostLimit) -> Roster {
+        Roster { limit, by_number: BTreeMap::new(), floor: 0 }
     }
 
-    /// Publishes what changed; returns one line per model, and the names that were served before
-    /// and are not any more.
+    /// The models that are served.
+    pub fn served(&self) -> Vec<Arc<ReadyModel>> {
+        self.by_number.values().map(|entry| Arc::clone(&entry.model)).collect()
+    }
+
+    /// Orders what changed of the outlets, which show it when the workers have it; returns one line
+    /// per model, and the names that were served before and are not any more.
     ///
     /// # Errors
     ///
-    /// [`ReloadError::NoIdLeft`]; nothing has changed then.
+    /// [`ReloadError`]; nothing has changed then.
     pub fn adopt(
         &mut self,
-        served: Vec<Arc<LoadedModel>>,
+        models: Vec<Arc<ReadyModel>>,
         outlets: &mut Outlets,
     ) -> Result<Adopted, ReloadError> {
-        let before = self.names();
-        self.take(served)?;
-        self.publish(outlets);
-        let after = self.names();
-        let withdrawn = before.into_iter().filter(|name| !after.contains(name)).collect();
+        tell_apart(&models)?;
+        let classes: Vec<u64> =
+            models.iter().map(|model| self.class_of(model)).collect::<Result<_, _>>()?;
+        let stays: BTreeSet<&str> = models.iter().map(|model| model.name()).collect();
+        let is_gone = |entry: &Entry| !stays.contains(entry.model.name());
+        let gone: Vec<u16> =
+            self.by_number.iter().filter(|(_, e)| is_gone(e)).map(|(&number, _)| number).collect();
+        let mut withdrawn = Vec::new();
+        for number in &gone {
+            if let Some(entry) = self.by_number.remove(number) {
+                self.floor = self.floor.max(entry.generation);
+                withdrawn.push(entry.model.name().to_owned());
+            }
+        }
+        outlets.hide(&gone);
+        let changed = self.enter(models, classes);
+        let is_free = |number: &&u16| !changed.iter().any(|(changed, _)| changed == *number);
+        for &number in gone.iter().filter(is_free) {
+            outlets.order(number, |_| Row::default());
+        }
+        let mut showings = Vec::new();
+        for &(number, is_new) in &changed {
+            let Some(entry) = self.by_number.get(&number) else { continue };
+            outlets.order(number, |is_heavy| entry.row(is_heavy));
+            showings.push(entry.showing(number, is_new));
+        }
+        outlets.show_later(showings);
         Ok(Adopted { served: self.describe(), withdrawn })
     }
 
-    fn names(&self) -> Vec<String> {
-        self.rows().into_iter().map(|row| row.name).collect()
-    }
-
-    fn take(&mut self, served: Vec<Arc<LoadedModel>>) -> Result<(), ReloadError> {
-        let new = |s: &&Arc<LoadedModel>| !self.entries.iter().any(|e| e.name == s.artifact.name());
-        if let Some(late) = served.iter().filter(new).nth(abi::MODEL_COUNT_MAX - self.entries.len())
-        {
-            let stays = |name: &str| served.iter().any(|s| s.artifact.name() == name);
-            let gone = self.entries.iter().skip(FIXED.len()).map(|entry| entry.name.as_str());
-            let gone: Vec<&str> = gone.filter(|name| !stays(name)).collect();
-            let name = late.artifact.name().to_owned();
-            return Err(ReloadError::NoIdLeft { name, gone: gone.join(", ") });
-        }
-        let mut old: Vec<Option<Arc<LoadedModel>>> =
-            self.entries.iter_mut().map(|entry| entry.served.take()).collect();
-        for served in served {
-            let name = served.artifact.name();
-            let id = self.entries.iter().position(|e| e.name == name).unwrap_or_else(|| {
-                self.entries.push(Entry { name: name.to_owned(), ..Entry::default() });
-                self.entries.len() - 1
-            });
-            let entry = &mut self.entries[id];
-            let before = old.get_mut(id).and_then(Option::take);
-            if before.is_none_or(|before| before.sha256 != served.sha256) {
-                entry.generation += 1;
-            }
-            entry.served = Some(served);
-        }
-        Ok(())
-    }
-
-    fn publish(&self, outlets: &mut Outlets) {
-        let words = outlets.models.mapping().words();
-        for (id, entry) in self.entries.iter().enumerate() {
-            match &entry.served {
-                Some(served) => {
-                    let model = served.artifact.model();
-                    if shared::published(read_only(words), id) >> 32 != u64::from(entry.generation)
-                    {
-                        shared::publish(words, id, entry.generation, model);
+    /// Puts models at their numbers, new ones at free numbers; returns the numbers whose rows
+    /// changed, and whether they are new.
+    fn enter(&mut self, models: Vec<Arc<ReadyModel>>, classes: Vec<u64>) -> Vec<(u16, bool)> {
+        let known: HashMap<String, u16> =
+            self.by_number.iter().map(|(&number, e)| (e.model.name().to_owned(), number)).collect();
+        let taken: BTreeSet<u16> = known.values().copied().collect();
+        let mut free = (0..abi::MODEL_COUNT_MAX as u16).filter(|number| !taken.contains(number));
+        let mut changed = Vec::new();
+        for (model, class) in models.into_iter().zip(classes) {
+            match known.get(model.name()) {
+                Some(&number) => {
+                    let Some(entry) = self.by_number.get_mut(&number) else { continue };
+                    let is_same = entry.model.loaded.sha256 == model.loaded.sha256;
+                    if is_same && entry.class == class {
+                        entry.model = model;
+                        continue;
                     }
+                    *entry = Entry { generation: entry.generation + 1, model, class };
+                    changed.push((number, false));
                 }
-                None => shared::withdraw(words, id),
+                None => {
+                    // There are no more models than numbers.
+                    let Some(number) = free.next() else { continue };
+                    let entry = Entry { generation: self.floor + 1, model, class };
+                    self.by_number.insert(number, entry);
+                    changed.push((number, true));
+                }
             }
         }
-        outlets.status.write_models(&self.rows());
-        for (cell, worker) in &mut outlets.workers {
-            cell.publish(self.model_set());
-            worker.ring();
-        }
+        changed
     }
 
-    /// The models as a worker takes them.
-    fn model_set(&self) -> ModelSet {
-        let mut set = ModelSet::default();
-        for (id, entry) in self.entries.iter().enumerate() {
-            if let Some(served) = &entry.served {
-                set.insert(id, entry.generation, served.artifact.model());
-            }
+    fn class_of(&self, model: &ReadyModel) -> Result<u64, ReloadError> {
+        let CostLimit { light_ns, has_heavy } = self.limit;
+        if model.cost_ns <= light_ns {
+            return Ok(class::LIGHT);
         }
-        set
-    }
-
-    /// The rows of the model table.
-    pub fn rows(&self) -> Vec<ModelRow> {
-        let row = |(id, entry): (usize, &Entry)| {
-            let served = entry.served.as_ref()?;
-            Some(ModelRow {
-                id: u16::try_from(id).ok()?,
-                name: entry.name.clone(),
-                kind: served.artifact.kind().into(),
-                width: served.artifact.model().width(),
-                generation: entry.generation,
-                sha256: served.sha256,
-            })
-        };
-        self.entries.iter().enumerate().filter_map(row).collect()
+        // What was measured once stays: a slow moment changes no model's class.
+        let before = self.by_number.values().find(|entry| {
+            entry.model.name() == model.name() && entry.model.loaded.sha256 == model.loaded.sha256
+        });
+        match before {
+            Some(entry) => Ok(entry.class),
+            None if has_heavy => Ok(class::HEAVY),
+            None => Err(ReloadError::TooCostly {
+                name: model.name().to_owned(),
+                cost_ns: model.cost_ns,
+                limit_ns: light_ns,
+            }),
+        }
     }
 
     /// One line per model: name, kind, width, generation, hash, origin.
-    pub fn describe(&self) -> String {
+    fn describe(&self) -> String {
         let mut text = String::new();
-        for row in self.rows() {
-            let served = self.entries[usize::from(row.id)].served.as_ref();
-            let hash: String = row.sha256[..4].iter().map(|byte| format!("{byte:02x}")).collect();
-            let unit = if row.width == 1 { "feature" } else { "features" };
+        for entry in self.by_number.values() {
+            let loaded = &entry.model.loaded;
+            let width = loaded.artifact.model().width();
+            let hash: String =
+                loaded.sha256[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+            let unit = if width == 1 { "feature" } else { "features" };
             // Writing to a string cannot fail.
             let _ = writeln!(
                 text,
-                "{} ({}, {} {unit}, generation {}, sha256 {hash}), {}",
-                row.name,
-                row.kind,
-                row.width,
-                row.generation,
-                served.map_or("nowhere", |served| served.origin.as_str()),
+                "{} ({}, {width} {unit}, generation {}, sha256 {hash}), {}",
+                loaded.artifact.name(),
+                loaded.artifact.kind().name(),
+                entry.generation,
+                loaded.origin,
             );
         }
         text
     }
 
-    /// What is served under an id.
-    pub(super) fn served_as(&self, id: u64) -> Option<&LoadedModel> {
-        self.entries.get(usize::try_from(id).ok()?)?.served.as_deref()
+    /// The served model with this fingerprint.
+    pub(super) fn with_fingerprint(&self, fingerprint: u64) -> Option<&Arc<ReadyModel>> {
+        let mut models = self.by_number.values().map(|entry| &entry.model);
+        models.find(|model| model.fingerprint == fingerprint)
     }
 }
 
-const _: () = assert!(status_region::ROW_NAME_LEN == 32);
+/// Refuses models that requests or answers could not tell apart.
+fn tell_apart(models: &[Arc<ReadyModel>]) -> Result<(), ReloadError> {
+    let mut checks = HashMap::new();
+    let mut fingerprints = HashMap::new();
+    for model in models {
+        let second = || model.name().to_owned();
+        if let Some(first) = checks.insert(model.check, model.name()) {
+            let first = first.to_owned();
+            return Err(ReloadError::SameCheck { first, second: second(), check: model.check });
+        }
+        if let Some(first) = fingerprints.insert(model.fingerprint, model)
+            && first.loaded.sha256 != model.loaded.sha256
+        {
+            let (first, fingerprint) = (first.name().to_owned(), model.fingerprint);
+            return Err(ReloadError::SameFingerprint { first, second: second(), fingerprint });
+        }
+    }
+    Ok(())
+}
+
+impl Entry {
+    /// The row of a worker.
+    fn row(&self, is_heavy: bool) -> Row {
+        let ReadyModel { check, fingerprint, evaluator, .. } = &*self.model;
+        if is_heavy == (self.class == class::HEAVY) {
+            Row::new(*check, self.generation, (*fingerprint, evaluator.clone()))
+        } else {
+            Row::of_other_class(*check, self.generation)
+        }
+    }
+
+    fn showing(&self, number: u16, is_new: bool) -> Showing {
+        let ReadyModel { loaded, check, fingerprint, cost_ns, .. } = &*self.model;
+        let model = loaded.artifact.model();
+        let shape = image::shape(model);
+        Showing {
+            row: ModelRow {
+                id: number,
+                check: *check,
+                name: self.model.name().to_owned(),
+                kind: model.kind().into(),
+                width: model.width(),
+                output_count: abi::bits(shape, 48, 16) as usize,
+                generation: self.generation,
+                arm_count: 1,
+                class: self.class as u16,
+                cost_ns: *cost_ns,
+                sha256: loaded.sha256,
+                arm_fingerprints: [0; abi::ARM_COUNT_MAX - 1],
+                split: UNDIVIDED,
+            },
+            deployment: Deployment {
+                check: *check,
+                generation: self.generation,
+                split: UNDIVIDED,
+                salt: 0,
+                fingerprints: [*fingerprint, 0, 0, 0],
+                shape,
+                champion: Some(model.clone()),
+            },
+            is_new,
+        }
+    }
+}

@@ -46,9 +46,7 @@ impl Control {
         if self.tick_count.is_multiple_of(FADE_INTERVAL) {
             self.turns.fade();
         }
-        for (cell, _) in &mut self.parts.outlets.workers {
-            cell.reclaim();
-        }
+        self.settle_load();
         while let Ok(directive) = self.parts.directives.try_recv() {
             match directive {
                 Directive::Reload => self.ask_for_models(None),
@@ -61,10 +59,10 @@ impl Control {
     /// Frees the channels whose lanes the workers gave back. Unmapping a large one takes a
     /// millisecond, so what is left after a tick's time waits for the next one.
     fn free_returned(&mut self) {
-        let worker_count = self.parts.outlets.workers.len();
+        let worker_count = self.parts.outlets.stations.len();
         let mut next = 0;
         while next < worker_count && clock::monotonic_ns() < self.next_tick_ns {
-            match self.parts.outlets.workers[next].1.take_returned() {
+            match self.parts.outlets.stations[next].handle.take_returned() {
                 Some(lane) => self.free(lane.client_id(), lane.broken()),
                 None => next += 1,
             }
@@ -87,9 +85,10 @@ impl Control {
     /// Adds up what clients have evaluated in their own processes.
     fn count_claims(&mut self, now_ns: u64) {
         let status = &self.parts.outlets.status;
-        for connection in self.connections.values_mut() {
+        for (&key, connection) in &mut self.connections {
             if let Phase::Serving { claims, .. } = &mut connection.phase {
                 claims.count(status, now_ns);
+                self.parts.rows.set_local(key, claims.total());
             }
         }
     }

@@ -2,23 +2,24 @@
 
 use super::{Event, Place, ServeError, spawn, worker_thread};
 use crate::config::ServeConfig;
-use crate::control::{Control, Directive, Limits, Loader, Outlets, Parts, Rights, Roster};
+use crate::control::{
+    ChannelRows, Control, CostLimit, Directive, Limits, Loader, Outlets, Parts, ReadyModel, Rights,
+    Roster, Station,
+};
 use crossbeam::channel::{Sender, unbounded};
-use factord_core::abi::{self, models_region, state, status_region as at};
+use factord_core::abi::{self, channels_region, models_region, state, status_region as at};
 use factord_core::counters::{StatusWriter, set};
-use factord_core::model::cell::cell;
 use factord_core::region::Region;
 use factord_core::sync::{AtomicU64, Ordering};
 use factord_core::sys::{clock, sched};
-use factord_core::worker::{self, ModelSet, Tally, Worker};
-use factord_models::catalogue::LoadedModel;
+use factord_core::worker::{self, Rows, Tally, Worker};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread;
 use tracing::warn;
 
 /// Lanes the worker has room for: every connection the control thread accepts.
-const LANE_COUNT_MAX: usize = 1024;
+const LANE_COUNT_MAX: usize = abi::CHANNEL_COUNT_MAX;
 
 /// The running threads and what they share.
 pub(super) struct Engine {
@@ -37,38 +38,42 @@ impl Engine {
         place: &Place,
         socket: OwnedFd,
         loader: Loader,
-        served: Vec<Arc<LoadedModel>>,
+        served: Vec<Arc<ReadyModel>>,
         events: &Sender<Event>,
     ) -> Result<Engine, ServeError> {
         let (started_ns, start) = (clock::unix_ns(), worker_thread::Instants::now());
         let status_region = make_region("factord-status", at::LINES)?;
         let models_region = make_region("factord-models", models_region::LINES)?;
+        let channels_region = make_region("factord-channels", channels_region::LINES)?;
         let status = StatusWriter::new(Arc::clone(&status_region));
         write_header(&status, started_ns);
-        let words = models_region.mapping().words();
-        set(&words[models_region::MAGIC], abi::MAGIC);
-        set(&words[models_region::ABI], abi::ABI_WORD);
-        set(&words[models_region::LAYOUT_HASH], abi::LAYOUT_HASH);
-        set(&words[models_region::MODEL_COUNT], abi::MODEL_COUNT_MAX as u64);
+        let count = |number: usize| number as u64;
+        let (models, channels) = (&models_region, &channels_region);
+        write_object(models, abi::MODELS_HASH, count(abi::MODEL_COUNT_MAX));
+        write_object(channels, abi::CHANNELS_HASH, count(abi::CHANNEL_COUNT_MAX));
 
-        let mut workers = Vec::new();
-        let mut outlet_workers = Vec::new();
-        for index in 0..place.cores.len().max(1) {
-            let (publisher, reader) = cell(ModelSet::default());
+        let places = place.workers();
+        let mut mailboxes = Vec::new();
+        let mut stations = Vec::new();
+        for &(_, class) in &places {
             let (handle, mailbox) = worker::mailbox(LANE_COUNT_MAX);
+            stations.push(Station::new(handle.clone(), class));
+            mailboxes.push((handle, mailbox, Rows::default()));
+        }
+        set(status.word(at::WORKER_COUNT), count(mailboxes.len()));
+        let mut outlets = Outlets::new(stations, status.clone(), Arc::clone(&models_region));
+        let mut roster = Roster::new(CostLimit {
+            light_ns: config.max_cost_ns,
+            has_heavy: !place.heavy_cores.is_empty(),
+        });
+        let models = roster.adopt(served, &mut outlets)?.served;
+        outlets.settle_before_start(|worker, swap| swap.exchange(&mut mailboxes[worker].2));
+        let mut workers = Vec::new();
+        for (index, (handle, mailbox, rows)) in mailboxes.into_iter().enumerate() {
             let block = || Tally::new(Arc::clone(&status_region), index);
-            let worker = Worker::new(LANE_COUNT_MAX, mailbox, reader, block(), started_ns);
-            outlet_workers.push((publisher, handle.clone()));
+            let worker = Worker::new(LANE_COUNT_MAX, mailbox, rows, block());
             workers.push((handle, worker, block()));
         }
-        set(status.word(at::WORKER_COUNT), workers.len() as u64);
-        let mut outlets = Outlets {
-            workers: outlet_workers,
-            status: status.clone(),
-            models: Arc::clone(&models_region),
-        };
-        let mut roster = Roster::default();
-        let models = roster.adopt(served, &mut outlets)?.served;
         let pulse = Arc::new(AtomicU64::new(0));
 
         let (directives, inbox) = unbounded();
@@ -77,6 +82,8 @@ impl Engine {
             directives: inbox,
             status: status_region.read_only().map_err(ServeError::NoProc)?,
             models: models_region.read_only().map_err(ServeError::NoProc)?,
+            channels: channels_region.read_only().map_err(ServeError::NoProc)?,
+            rows: ChannelRows::new(channels_region),
             outlets,
             roster,
             loader,
@@ -92,8 +99,7 @@ impl Engine {
             spawn("control", events, move || control.run().map_err(|error| error.to_string()))?;
         let mut threads = Vec::new();
         for (index, (handle, worker, placard)) in workers.into_iter().enumerate() {
-            let core = place.cores.get(index).copied();
-            let thread = worker_thread::start(worker, core, place.idle, placard, events)?;
+            let thread = worker_thread::start(worker, places[index], place.idle, placard, events)?;
             threads.push((handle, thread));
         }
         worker_thread::calibrate(&status, start)?;
@@ -145,11 +151,27 @@ fn make_region(name: &str, lines: usize) -> Result<Arc<Region>, ServeError> {
     Ok(Arc::new(region))
 }
 
+/// Writes the header of a region of rows.
+fn write_object(region: &Region, layout_hash: u64, row_count: u64) {
+    // MODELS and CHANNELS have their first four words alike.
+    let header = [
+        (models_region::MAGIC, abi::MAGIC),
+        (models_region::ABI, abi::ABI_WORD),
+        (models_region::LAYOUT_HASH, layout_hash),
+        (models_region::MODEL_COUNT, row_count),
+    ];
+    for (index, value) in header {
+        set(&region.mapping().words()[index], value);
+    }
+}
+
+const _: () = assert!(models_region::MODEL_COUNT == channels_region::ROW_COUNT);
+
 fn write_header(status: &StatusWriter, started_ns: u64) {
     let header = [
         (at::MAGIC, abi::MAGIC),
         (at::ABI, abi::ABI_WORD),
-        (at::LAYOUT_HASH, abi::LAYOUT_HASH),
+        (at::LAYOUT_HASH, abi::STATUS_HASH),
         (at::EPOCH, started_ns),
         (at::STATE, state::STARTING),
         (at::PID, std::process::id().into()),
@@ -159,4 +181,5 @@ fn write_header(status: &StatusWriter, started_ns: u64) {
     for (index, value) in header {
         set(status.word(index), value);
     }
+    status.write_version(env!("CARGO_PKG_VERSION"));
 }

@@ -16,7 +16,7 @@ use tracing::warn;
 /// Starts the worker; it pins itself, and has said where it runs when this returns.
 pub(super) fn start(
     worker: Worker,
-    core: Option<usize>,
+    (core, class): (Option<usize>, u64),
     idle: IdleStrategy,
     tally: Tally,
     events: &Sender<Event>,
@@ -28,7 +28,7 @@ pub(super) fn start(
             warn!("the worker cannot be pinned to CPU {core}: serving anyway, unpinned");
         }
         let idle_index = IdleStrategy::ALL.iter().position(|&s| s == idle).unwrap_or(0);
-        tally.describe(pinned, idle_index);
+        tally.describe(pinned, idle_index, class);
         // Nobody waits when the start has failed elsewhere.
         let _ = placed.send(());
         worker.run(idle);

@@ -98,12 +98,12 @@ impl Table {
     }
 
     fn is_current(&self) -> bool {
-        self.observer.models_sequence() == self.sequence
+        self.observer.rows_sequence() == self.sequence
     }
 
     /// Reads the rows. An update that falls into it leaves a sequence that is not current.
     fn read(&mut self) -> Result<(), Unsettled> {
-        self.sequence = self.observer.models_sequence();
+        self.sequence = self.observer.rows_sequence();
         self.rows = self.observer.models()?;
         self.active.clear();
         Ok(())

@@ -112,7 +112,12 @@ impl Cards {
         if let Some(card) = self.lock().get(&row.sha256) {
             return Ok(Arc::clone(card));
         }
-        let artifact = Artifact::decode(&channel::fetch_artifact(&self.socket, row.id)?)?;
+        let bytes = match channel::fetch_artifact(&self.socket, row.fingerprint()) {
+            // It is not served any more.
+            Err(CommandError::Failed(_)) => return Err(CardError::Replaced),
+            other => other?,
+        };
+        let artifact = Artifact::decode(&bytes)?;
         if artifact.sha256() != row.sha256 {
             return Err(CardError::Replaced);
         }

@@ -5,7 +5,8 @@ pub(super) mod view;
 use super::{Failure, Globals, print};
 use crate::exit::Code;
 use factord_core::channel::{self, CommandError};
-use factord_models::catalogue::{self, LoadedModel, MODEL_COUNT_MAX};
+use factord_core::counters::Observer;
+use factord_models::catalogue::{self, LoadedModel};
 use factord_models::file::Artifact;
 use std::path::{Path, PathBuf};
 
@@ -120,24 +121,34 @@ fn pick(models: Vec<LoadedModel>, name: &str, place: &str) -> Result<(String, Ar
     }
 }
 
-/// Asks the daemon for one model after another until the name fits.
+/// Asks the daemon for the model of a name.
 pub(super) fn served(name: &str, socket: &Path) -> Result<(String, Artifact), Failure> {
-    for id in 0..MODEL_COUNT_MAX as u16 {
-        let bytes = match channel::fetch_artifact(socket, id) {
+    let observer = Observer::attach(Some(socket))?;
+    let mut replaced = String::new();
+    for _ in 0..ATTEMPT_COUNT {
+        let rows = observer.models().map_err(|error| Failure::new(Code::Temporary, error))?;
+        let Some(row) = rows.into_iter().find(|row| row.name == name) else {
+            let message = format!("the daemon serves no model {name:?}: factord stat lists them");
+            return Err(Failure::new(Code::NoInput, message));
+        };
+        let bytes = match channel::fetch_artifact(socket, row.fingerprint()) {
             Ok(bytes) => bytes,
-            // The daemon has no model of that id.
-            Err(CommandError::Failed(_)) => continue,
+            // It was replaced since the table was read.
+            Err(CommandError::Failed(reason)) => {
+                replaced = reason;
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
         let artifact = Artifact::decode(&bytes)
-            .map_err(|error| Failure::new(Code::Data, format!("model {id}: {error}")))?;
-        if artifact.name() == name {
-            return Ok((format!("served by {}", socket.display()), artifact));
-        }
+            .map_err(|error| Failure::new(Code::Data, format!("model {name}: {error}")))?;
+        return Ok((format!("served by {}", socket.display()), artifact));
     }
-    let message = format!("the daemon serves no model {name:?}: factord stat lists them");
-    Err(Failure::new(Code::NoInput, message))
+    Err(Failure::new(Code::Temporary, format!("{name} is being replaced: {replaced}; try again")))
 }
+
+/// How often a model is asked for that is being replaced.
+const ATTEMPT_COUNT: usize = 3;
 
 fn socket(globals: &Globals) -> Result<PathBuf, Failure> {
     Ok(channel::socket_path(globals.socket()?.as_deref()))

@@ -40,6 +40,19 @@ pub struct ServeArgs {
         value_parser = parse::cores
     )]
     core: Option<CoreList>,
+    /// The CPU of a worker for models that cost more than --max-cost, or several: clients attach to
+    /// these with the option `heavy` (FACTORD_HEAVY_CORE; default: none)
+    #[arg(
+        long,
+        value_name = "N[,N...]",
+        allow_negative_numbers = true,
+        value_parser = parse::cores
+    )]
+    heavy_core: Option<CoreList>,
+    /// The most nanoseconds one evaluation may take on the other workers; costlier models are
+    /// refused, or go to --heavy-core (FACTORD_MAX_COST; default: 20000)
+    #[arg(long, value_name = "NS", allow_negative_numbers = true, value_parser = parse::max_cost)]
+    max_cost: Option<u64>,
     /// How the worker waits: noop, spin, yield or backoff (FACTORD_IDLE; default: spin, or yield
     /// on a single CPU)
     #[arg(long, value_name = "NAME", value_parser = parse::idle)]
@@ -94,6 +107,8 @@ pub fn run(args: &ServeArgs, globals: &Globals) -> Result<(), Failure> {
         http: args.no_http.then_some(false),
         models: args.models.clone(),
         core: args.core.clone(),
+        heavy_core: args.heavy_core.clone(),
+        max_cost: args.max_cost,
         idle: args.idle,
         channels_per_uid: args.channels_per_uid,
         bytes_per_uid: args.bytes_per_uid,

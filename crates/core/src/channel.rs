@@ -27,7 +27,7 @@ pub use attempt::{Attempt, Channel, attach, attach_within};
 pub use command::{fetch_artifact, observe, reload};
 pub use connection::told;
 pub use connection::{Connection, trust_daemon_user};
-pub use message::{MESSAGE_LEN, MESSAGE_WORDS, Message, NAME_LEN, Refusal, Verb, Welcome};
+pub use message::{Hello, MESSAGE_LEN, MESSAGE_WORDS, Message, NAME_LEN, Refusal, Verb, Welcome};
 pub use shape::Shape;
 
 use crate::region::OpenError;

@@ -421,9 +421,9 @@ impl Client {
         self.names.borrow_mut().number(name, pin).ok_or(PinError::TooManyNames)
     }
 
-    /// Changes when names come or go; costs one load.
-    pub fn names_sequence(&self) -> u64 {
-        self.attachment.names_sequence()
+    /// Changes with every change of the model table; costs one load.
+    pub fn rows_sequence(&self) -> u64 {
+        self.attachment.observer().rows_sequence()
     }
 
     /// The row of one model by name.

@@ -4,9 +4,11 @@
 //! so a count is a load and a store, never a locked instruction. Readers need nothing but the
 //! mapping: the daemon does not know that they look.
 
+mod channels;
 mod observer;
 mod snapshot;
 
+pub use channels::{ChannelInfo, ChannelsObserver};
 pub use observer::Observer;
 pub use snapshot::{
     Histogram, LocalCounters, ModelRow, ModelTable, Snapshot, State, Unsettled, WorkerCounters,
@@ -119,12 +121,18 @@ impl StatusWriter {
         set(count, get(count).max(u64::from(number) + 1));
     }
 
-    /// Tells readers that names came or went: the rows have been written.
-    pub fn names_changed(&self) {
-        let word = self.word(at::NAMES_SEQUENCE);
-        // SYNC(status.names): pairs with the Acquire fence in `Observer::names_sequence`; publishes
+    /// Tells readers that rows have been written, and whether names came or went.
+    pub fn rows_changed(&self, names_too: bool) {
+        let word = self.word(at::ROWS_SEQUENCE);
+        // SYNC(status.table): pairs with the Acquire fence in `Observer::rows_sequence`; publishes
         // the rows.
         word.store(get(word).wrapping_add(1), Ordering::Release);
+        if names_too {
+            let word = self.word(at::NAMES_SEQUENCE);
+            // SYNC(status.names): pairs with the Acquire fence in `Observer::names_sequence`;
+            // publishes the rows.
+            word.store(get(word).wrapping_add(1), Ordering::Release);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::model::{Kind, Model};
 use crate::simd::{self, VECTOR_LEN, Vector};
 use crate::status;
 use crate::vectors::Level;
+use std::sync::Arc;
 
 /// The result of an evaluation.
 #[derive(Clone, Copy, Debug)]
@@ -57,17 +58,18 @@ fn finite_logistic(triple: &Triple, x: [f64; 3]) -> Option<Output> {
 /// assert_eq!(evaluator.evaluate(&[0.25, 0.2]).status, status::WIDTH_MISMATCH);
 /// # Ok::<(), factord_eval::ModelError>(())
 /// ```
-#[derive(Debug)]
+/// Copies share what does not fit a few lines.
+#[derive(Clone, Debug)]
 #[repr(transparent)]
 pub struct Evaluator {
     form: Form,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Form {
     Linear(Triple),
     Logistic(Triple),
-    Wide(Box<Model>),
+    Wide(Arc<Model>),
 }
 
 impl Evaluator {
@@ -76,7 +78,7 @@ impl Evaluator {
         let form = match (Triple::of(model), model.kind()) {
             (Some(triple), Kind::Linear) => Form::Linear(triple),
             (Some(triple), Kind::Logistic) => Form::Logistic(triple),
-            (None, _) => Form::Wide(Box::new(model.clone())),
+            (None, _) => Form::Wide(Arc::new(model.clone())),
         };
         Evaluator { form }
     }

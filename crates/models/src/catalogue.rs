@@ -11,13 +11,10 @@ use std::sync::Arc;
 use thiserror::Error;
 
 /// The most models of a directory: as many as an engine serves at once.
-pub const MODEL_COUNT_MAX: usize = 16;
+pub const MODEL_COUNT_MAX: usize = 4096;
 
-/// The two models of the HTTP interface, which clients know as ids 0 and 1.
+/// The two models of the HTTP interface, which come first.
 const FIRST: [&str; 2] = ["regression", "classification"];
-
-/// The most models of other names.
-const OTHERS_MAX: usize = MODEL_COUNT_MAX - FIRST.len();
 
 /// How the files end from which these two may be imported, `regression_model.pkl` first: a pickle
 /// holds float64, an ONNX model most often float32.
@@ -61,8 +58,7 @@ pub enum CatalogueError {
     },
     /// It holds more models than the table in shared memory has rows.
     #[error(
-        "{} holds {found} models: `regression`, `classification` and at most {OTHERS_MAX} others can \
-         be served; remove {}",
+        "{} holds {found} models: at most {MODEL_COUNT_MAX} can be served; remove {}",
         path.display(),
         found - MODEL_COUNT_MAX
     )]
@@ -70,19 +66,6 @@ pub enum CatalogueError {
         /// The directory.
         path: PathBuf,
         /// The number of models.
-        found: usize,
-    },
-    /// It holds more models of other names than the two rows that are kept leave.
-    #[error(
-        "{} holds {found} models besides `regression` and `classification`; at most {OTHERS_MAX} \
-         can be served, since two ids are reserved for these; remove {}",
-        path.display(),
-        found - OTHERS_MAX
-    )]
-    TooManyOthers {
-        /// The directory.
-        path: PathBuf,
-        /// The number of models of other names.
         found: usize,
     },
     /// Two artifacts have the same name.
@@ -215,9 +198,8 @@ pub fn load_dir_again(
     if models.is_empty() {
         return Err(CatalogueError::Empty { path: path.to_owned() });
     }
-    let others = models.iter().filter(|model| !FIRST.contains(&model.artifact.name())).count();
-    if others > OTHERS_MAX {
-        return Err(CatalogueError::TooManyOthers { path: path.to_owned(), found: others });
+    if models.len() > MODEL_COUNT_MAX {
+        return Err(CatalogueError::TooMany { path: path.to_owned(), found: models.len() });
     }
     models.sort_by_key(|model| (rank(model.artifact.name()), model.artifact.name().to_owned()));
     Ok(models)

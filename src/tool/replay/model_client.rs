@@ -69,7 +69,7 @@ impl ModelClient {
 
     /// Reads what the model says about itself: its features, its target and its label's cut.
     fn look(&mut self) -> Result<(), Failure> {
-        self.seen = (self.client.models_sequence(), self.client.epoch());
+        self.seen = (self.client.rows_sequence(), self.client.epoch());
         let path = channel::socket_path(self.socket.as_deref());
         let (_, artifact) = model::served(self.name, &path)?;
         let details = artifact.details();
@@ -102,7 +102,7 @@ impl ModelClient {
         clock: &Clock,
         deadline: Duration,
     ) -> Result<(Prediction, u64), Failure> {
-        if self.seen != (self.client.models_sequence(), self.client.epoch()) {
+        if self.seen != (self.client.rows_sequence(), self.client.epoch()) {
             self.look()?;
         }
         self.x.clear();

@@ -44,6 +44,8 @@ layout! {
         pub const PROGRAM_VERSION: usize = 17;
         /// Bytes of the version.
         pub const PROGRAM_VERSION_LEN: usize = 32;
+        /// Grows by one with every change of rows, after they have changed.
+        pub const ROWS_SEQUENCE: usize = 21;
         /// Grows by one when names come or go, after the rows have changed; alone on its line.
         pub const NAMES_SEQUENCE: usize = 24;
         /// Rows that ever held a name; those behind them are zero.
@@ -166,7 +168,7 @@ layout! {
 const _: () = {
     use status_region::*;
     assert!(LOCAL_BY_STATUS + super::status::COUNT <= ROWS);
-    assert!(PROGRAM_VERSION + PROGRAM_VERSION_LEN / 8 <= NAMES_SEQUENCE);
+    assert!(PROGRAM_VERSION + PROGRAM_VERSION_LEN / 8 <= ROWS_SEQUENCE);
     assert!(ROW_CHECK < ROW_WORDS && ROW_NAME + ROW_NAME_LEN / 8 == ROW_SHA256);
     assert!(BY_STATUS + super::status::COUNT <= HISTOGRAM);
     assert!(HISTOGRAM + HISTOGRAM_COUNTS <= WORKER_WORDS);

@@ -1,13 +1,13 @@
 //! What needs no channel: STATUS alone, and the control verbs. All of it waits for the daemon.
 
 use super::connection::Heard;
-use super::regions::open_status;
+use super::regions::{open_channels, open_status};
 use super::{
     AttachError, COMMAND_DEADLINE, CommandError, Connection, HANDSHAKE_DEADLINE, Message,
     REPLY_LEN_MAX, Verb, socket_path,
 };
 use crate::abi;
-use crate::counters::Observer;
+use crate::counters::{ChannelsObserver, Observer};
 use crate::region::View;
 use crate::sys::{clock, memory};
 use std::io;
@@ -79,26 +79,41 @@ impl Observer {
     ///
     /// [`AttachError`] when no daemon listens there or it speaks another ABI.
     pub fn attach(socket: Option<&Path>) -> Result<Observer, AttachError> {
-        observe(&socket_path(socket)).map(Observer::new)
+        observe(&socket_path(socket)).map(|(status, _)| Observer::new(status))
     }
 }
 
-/// Attaches to STATUS alone.
+impl ChannelsObserver {
+    /// Attaches to the CHANNELS region of the daemon at `socket`, or at the path that
+    /// [`socket_path`] finds; `None` when this user may not see who has a channel.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError`] when no daemon listens there or it speaks another ABI.
+    pub fn attach(socket: Option<&Path>) -> Result<Option<ChannelsObserver>, AttachError> {
+        observe(&socket_path(socket)).map(|(_, channels)| channels.map(ChannelsObserver::new))
+    }
+}
+
+/// Attaches to STATUS and, where this user may see it, CHANNELS.
 ///
 /// # Errors
 ///
 /// [`AttachError`].
-pub fn observe(path: &Path) -> Result<View, AttachError> {
+pub fn observe(path: &Path) -> Result<(View, Option<View>), AttachError> {
     let connection = Connection::open(path)?;
     let nonce = connection.greet(None, "observer")?;
     let end_ns = clock::end_of(HANDSHAKE_DEADLINE);
     let (message, files) = connection.receive(end_ns, "expected a welcome")?;
     let welcome = connection.welcome(&message, None, nonce)?;
-    // CHANNELS comes along for those who may see it.
-    let [status, ..] = files.as_slice() else {
-        return Err(connection.broken("expected a descriptor"));
+    let may_observe = welcome.rights & abi::right::OBSERVE != 0;
+    let (status, channels) = match files.as_slice() {
+        [status] if !may_observe => (status, None),
+        [status, channels] if may_observe => (status, Some(channels)),
+        _ => return Err(connection.broken("expected one descriptor, or two")),
     };
-    Ok(open_status(status, &welcome)?)
+    let channels = channels.map(|file| open_channels(file, &welcome)).transpose()?;
+    Ok((open_status(status, &welcome)?, channels))
 }
 
 /// Tells the daemon to read its models again; returns what it adopted, a line a model.

@@ -1,8 +1,8 @@
 //! A control connection of the client's side. Nothing here waits unless it says so.
 
 use super::{
-    AttachError, HANDSHAKE_DEADLINE, MESSAGE_LEN, Message, NAME_LEN, Refusal, Shape, Welcome,
-    abi_name,
+    AttachError, HANDSHAKE_DEADLINE, Hello, MESSAGE_LEN, Message, NAME_LEN, Refusal, Shape,
+    Welcome, abi_name,
 };
 use crate::abi;
 use crate::sys::{clock, sched, socket, trust};
@@ -180,7 +180,7 @@ impl Connection {
         let len = name.len().min(NAME_LEN - 1);
         padded[..len].copy_from_slice(&name.as_bytes()[..len]);
         let [feature_count, slot_count, output_count, class] = Shape::numbers(shape);
-        self.send(&Message::Hello {
+        self.send(&Message::Hello(Hello {
             abi: abi::ABI_WORD,
             feature_count,
             slot_count,
@@ -188,7 +188,7 @@ impl Connection {
             name: padded,
             output_count,
             class,
-        })?;
+        }))?;
         Ok(nonce)
     }
 

@@ -13,22 +13,7 @@ pub const NAME_LEN: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// Asks for a channel or, with `slot_count` 0, only for STATUS.
-    Hello {
-        /// The client's `ABI_WORD`.
-        abi: u64,
-        /// Features a request, 1 to 1,024.
-        feature_count: u64,
-        /// Slots a ring, or 0.
-        slot_count: u64,
-        /// Comes back in the answer.
-        nonce: u64,
-        /// Shown to operators; NUL-padded.
-        name: [u8; NAME_LEN],
-        /// Outputs that a response has room for, 2 to 64.
-        output_count: u64,
-        /// A code of [`crate::abi::class`].
-        class: u64,
-    },
+    Hello(Hello),
     /// Grants it; descriptors come along.
     Welcome(Welcome),
     /// The client has mapped its regions.
@@ -56,6 +41,25 @@ pub enum Message {
         /// 0 when it was done.
         code: u64,
     },
+}
+
+/// What a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// The client's `ABI_WORD`.
+    pub abi: u64,
+    /// Features a request, 1 to 1,024.
+    pub feature_count: u64,
+    /// Slots a ring, or 0.
+    pub slot_count: u64,
+    /// Comes back in the answer.
+    pub nonce: u64,
+    /// Shown to operators; NUL-padded.
+    pub name: [u8; NAME_LEN],
+    /// Outputs that a response has room for, 2 to 64.
+    pub output_count: u64,
+    /// A code of [`crate::abi::class`].
+    pub class: u64,
 }
 
 /// What the daemon grants.
@@ -253,10 +257,11 @@ impl Message {
         let mut words = [0u64; MESSAGE_WORDS];
         words[0] = abi::MAGIC;
         let tail: &[u64] = &match self {
-            Message::Hello { abi, feature_count, slot_count, nonce, name, output_count, class } => {
-                let mut tail = vec![1, *abi, *feature_count, *slot_count, *nonce];
-                tail.extend(name.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)));
-                tail.extend([*output_count, *class]);
+            Message::Hello(h) => {
+                let mut tail = vec![1, h.abi, h.feature_count, h.slot_count, h.nonce];
+                let name = h.name.as_chunks::<8>().0;
+                tail.extend(name.iter().map(|bytes| u64::from_le_bytes(*bytes)));
+                tail.extend([h.output_count, h.class]);
                 tail
             }
             Message::Welcome(w) => vec![
@@ -303,7 +308,7 @@ impl Message {
             1 => {
                 let mut name = [0; NAME_LEN];
                 name.copy_from_slice(&bytes[48..48 + NAME_LEN]);
-                Message::Hello {
+                Message::Hello(Hello {
                     abi: w[2],
                     feature_count: w[3],
                     slot_count: w[4],
@@ -311,7 +316,7 @@ impl Message {
                     name,
                     output_count: w[10],
                     class: w[11],
-                }
+                })
             }
             2 => Message::Welcome(Welcome {
                 abi: w[2],

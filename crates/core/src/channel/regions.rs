@@ -54,6 +54,16 @@ pub(super) fn open_status(file: &OwnedFd, welcome: &Welcome) -> Result<View, Ope
     Ok(status)
 }
 
+/// Maps CHANNELS.
+pub(super) fn open_channels(file: &OwnedFd, welcome: &Welcome) -> Result<View, OpenError> {
+    use abi::channels_region as at;
+    let channels = View::open("CHANNELS", file, at::LINES)?;
+    let layout = (at::LAYOUT_HASH, abi::CHANNELS_HASH);
+    let header = [(at::MAGIC, abi::MAGIC), (at::ABI, welcome.abi), layout];
+    check_header("CHANNELS", channels.words(), &header)?;
+    Ok(channels)
+}
+
 fn map_status(file: &OwnedFd) -> Result<View, OpenError> {
     View::open("STATUS", file, abi::status_region::LINES)
 }

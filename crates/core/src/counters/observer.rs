@@ -48,7 +48,16 @@ impl Observer {
     #[inline]
     pub fn names_sequence(&self) -> u64 {
         let sequence = self.word(at::NAMES_SEQUENCE);
-        // SYNC(status.names): pairs with the Release store in `StatusWriter::names_changed`.
+        // SYNC(status.names): pairs with the Release store in `StatusWriter::rows_changed`.
+        fence(Ordering::Acquire);
+        sequence
+    }
+
+    /// Changes with every change of the model table; costs one load.
+    #[inline]
+    pub fn rows_sequence(&self) -> u64 {
+        let sequence = self.word(at::ROWS_SEQUENCE);
+        // SYNC(status.table): pairs with the Release store in `StatusWriter::rows_changed`.
         fence(Ordering::Acquire);
         sequence
     }
@@ -107,12 +116,12 @@ impl Observer {
 
     /// The model table, unless a row of it is being written at this moment.
     pub fn table_now(&self) -> Option<ModelTable> {
-        let sequence = self.names_sequence();
+        let sequence = self.rows_sequence();
         let count = (self.word(at::ROW_COUNT) as usize).min(abi::MODEL_COUNT_MAX);
         let rows: Option<Vec<Option<ModelRow>>> =
             (0..count).map(|number| self.row_now(number as u16).ok()).collect();
         let rows = rows?.into_iter().flatten().collect();
-        (self.names_sequence() == sequence).then_some(ModelTable { rows, sequence })
+        (self.rows_sequence() == sequence).then_some(ModelTable { rows, sequence })
     }
 
     /// The row at `number`; `None` where nothing is served.
@@ -262,7 +271,7 @@ impl Observer {
 }
 
 /// A text up to its first NUL.
-fn text(bytes: impl Iterator<Item = u8>) -> String {
+pub(super) fn text(bytes: impl Iterator<Item = u8>) -> String {
     let bytes: Vec<u8> = bytes.take_while(|&byte| byte != 0).collect();
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -54,7 +54,7 @@ pub fn fingerprint(sha256: &[u8; 32]) -> u64 {
 pub struct ModelTable {
     /// One row a model, ids ascending.
     pub rows: Vec<ModelRow>,
-    /// Changes when names come or go.
+    /// Changes with every change of the table.
     pub sequence: u64,
 }
 

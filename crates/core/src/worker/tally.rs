@@ -57,13 +57,16 @@ impl Tally {
         }
     }
 
-    /// Says where the worker runs and how it idles.
-    pub fn describe(&self, core: Option<usize>, idle_index: usize) {
+    /// Says where the worker runs, how it idles, and which class it serves.
+    pub fn describe(&self, core: Option<usize>, idle_index: usize, class: u64) {
         if let Some(word) = self.word(at::CORE) {
             set(word, core.map_or(0, |core| core as u64 + 1));
         }
         if let Some(word) = self.word(at::IDLE) {
             set(word, idle_index as u64);
+        }
+        if let Some(word) = self.word(at::CLASS) {
+            set(word, class);
         }
     }
 

@@ -57,7 +57,7 @@ impl Models {
         for artifact in &artifacts {
             let inputs = artifact.details().feature_names.iter();
             let inputs = inputs.map(|name| models.feature(name)).collect();
-            let evaluator = Evaluator::new(1, artifact.model());
+            let evaluator = Evaluator::new(artifact.model());
             models.members.push(Member { evaluator, kind: artifact.kind(), inputs });
             let names: &[&str] = match artifact.kind() {
                 Kind::Linear => &["regression"],

@@ -1,0 +1,98 @@
+//! The CHANNELS region: who has a channel, for observers.
+
+use factord_core::abi::{self, channels_region as at};
+use factord_core::channel::Shape;
+use factord_core::counters::set;
+use factord_core::region::Region;
+use factord_core::sync::{AtomicU64, Ordering, fence};
+use factord_core::sys::clock;
+use factord_core::sys::socket::Credentials;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a row says of a channel.
+#[derive(Debug)]
+pub(super) struct ChannelRow<'c> {
+    pub(super) name: &'c str,
+    pub(super) credentials: Credentials,
+    pub(super) shape: Shape,
+    pub(super) worker: usize,
+    pub(super) rights: u64,
+}
+
+/// The rows, and whose each is.
+#[derive(Debug)]
+pub struct ChannelRows {
+    region: Arc<Region>,
+    by_client: HashMap<u64, usize>,
+    free: Vec<usize>,
+}
+
+impl ChannelRows {
+    /// Writes rows into a region.
+    pub fn new(region: Arc<Region>) -> ChannelRows {
+        let free = (0..abi::CHANNEL_COUNT_MAX).rev().collect();
+        ChannelRows { region, by_client: HashMap::new(), free }
+    }
+
+    /// Shows a channel; there is a row for each that there can be.
+    pub(super) fn show(&mut self, client_id: u64, row: &ChannelRow<'_>) {
+        let Some(place) = self.free.pop() else { return };
+        self.by_client.insert(client_id, place);
+        let count = |number: usize| number as u64;
+        let geometry = row.shape.geometry;
+        let mut words = [0; at::ROW_WORDS];
+        words[at::ROW_CLIENT_ID] = client_id;
+        words[at::ROW_PEER] =
+            u64::from(row.credentials.uid) | u64::from(row.credentials.pid as u32) << 32;
+        words[at::ROW_SHAPE] = count(geometry.feature_count())
+            | count(geometry.slot_count()) << 16
+            | count(geometry.output_count()) << 32
+            | row.shape.class << 48;
+        let mut name = [0; at::ROW_NAME_LEN];
+        let len = row.name.len().min(name.len());
+        name[..len].copy_from_slice(&row.name.as_bytes()[..len]);
+        for (word, bytes) in words[at::ROW_NAME..].iter_mut().zip(name.as_chunks::<8>().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        words[at::ROW_PLACE] = count(row.worker) | row.rights << 32;
+        words[at::ROW_ATTACHED_UNIX_NS] = clock::unix_ns();
+        self.write(place, &words);
+    }
+
+    /// Shows how many evaluations a client claims.
+    pub(super) fn set_local(&self, client_id: u64, count: u64) {
+        if let Some(&place) = self.by_client.get(&client_id) {
+            set(&self.row(place)[at::ROW_LOCAL], count);
+        }
+    }
+
+    /// Clears a channel's row.
+    pub(super) fn clear(&mut self, client_id: u64) {
+        if let Some(place) = self.by_client.remove(&client_id) {
+            self.write(place, &[0; at::ROW_WORDS]);
+            self.free.push(place);
+        }
+    }
+
+    fn row(&self, place: usize) -> &[AtomicU64] {
+        let start = at::ROWS + place * at::ROW_WORDS;
+        &self.region.mapping().words()[start..start + at::ROW_WORDS]
+    }
+
+    fn write(&self, place: usize, words: &[u64; at::ROW_WORDS]) {
+        let row = self.row(place);
+        // Relaxed: this thread is the only writer.
+        let sequence = row[at::ROW_SEQUENCE].load(Ordering::Relaxed) | 1;
+        set(&row[at::ROW_SEQUENCE], sequence);
+        // SYNC(channels.row): pairs with the Acquire fence in `ChannelsObserver::rows`; the odd
+        // sequence is seen before any word of the row changes.
+        fence(Ordering::Release);
+        for (word, &value) in row.iter().zip(words).skip(at::ROW_SEQUENCE + 1) {
+            set(word, value);
+        }
+        // SYNC(channels.rows): pairs with the Acquire fence in `ChannelsObserver::rows`; publishes
+        // the row.
+        row[at::ROW_SEQUENCE].store(sequence.wrapping_add(1), Ordering::Release);
+    }
+}
