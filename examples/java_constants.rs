@@ -8,7 +8,7 @@
 
 use factord_core::abi::{self, class, image_region, models_region, req_header, request, resp_header};
 use factord_core::abi::{response, right, status, status_region};
-use factord_core::channel::{MESSAGE_LEN, Message, NAME_LEN, Refusal, Verb, Welcome};
+use factord_core::channel::{Hello, MESSAGE_LEN, Message, NAME_LEN, Refusal, Verb, Welcome};
 use factord_eval::{Kind, exp};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -130,6 +130,7 @@ fn regions() -> Vec<(&'static str, usize)> {
         ("STATUS_HEARTBEAT_COUNT", status_region::HEARTBEAT_COUNT),
         ("STATUS_HEARTBEAT_NS", status_region::HEARTBEAT_NS),
         ("STATUS_TSC_HZ", status_region::TSC_HZ),
+        ("STATUS_ROWS_SEQUENCE", status_region::ROWS_SEQUENCE),
         ("STATUS_NAMES_SEQUENCE", status_region::NAMES_SEQUENCE),
         ("STATUS_ROW_COUNT", status_region::ROW_COUNT),
         ("STATUS_ROWS", status_region::ROWS),
@@ -184,7 +185,7 @@ fn messages() -> Vec<(&'static str, usize)> {
         let word = |index: usize| if index == marked { MARK } else { 0 };
         let mut name = [0; NAME_LEN];
         name[..8].copy_from_slice(&word(6).to_le_bytes());
-        Message::Hello {
+        Message::Hello(Hello {
             abi: word(0),
             feature_count: word(1),
             slot_count: word(2),
@@ -192,7 +193,7 @@ fn messages() -> Vec<(&'static str, usize)> {
             name,
             output_count: word(4),
             class: word(5),
-        }
+        })
     };
     let blank = Welcome {
         abi: 0,

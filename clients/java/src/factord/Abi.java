@@ -7,7 +7,7 @@ final class Abi {
     static final long MAGIC = 0x0144524f54434146L;
     static final long ABI_WORD = 0x0000000000020000L;
     static final long RINGS_HASH = 0x06d49ce6721fb7e3L;
-    static final long STATUS_HASH = 0xe71630eda046a770L;
+    static final long STATUS_HASH = 0xc7ea2d9884b2f191L;
     static final long MODELS_HASH = 0x87fa43fa9edd5ae0L;
     static final long IMAGE_HASH = 0xb8463c6ee393bfe6L;
     static final long FLAG_STAMP = 0x0000000000010000L;
@@ -74,6 +74,7 @@ final class Abi {
     static final int STATUS_HEARTBEAT_COUNT = 8;
     static final int STATUS_HEARTBEAT_NS = 9;
     static final int STATUS_TSC_HZ = 16;
+    static final int STATUS_ROWS_SEQUENCE = 21;
     static final int STATUS_NAMES_SEQUENCE = 24;
     static final int STATUS_ROW_COUNT = 25;
     static final int STATUS_ROWS = 512;

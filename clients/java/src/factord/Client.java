@@ -561,7 +561,7 @@ public final class Client implements AutoCloseable {
 
     /**
      * This client's number of a model, which its name keeps for the client's life. For a name that
-     * is known it costs some loads, and reads the daemon's table only when that has changed.
+     * is known it costs some loads, and reads the daemon's table only when names have come or gone.
      *
      * @param name its name
      * @return the model's id; -1 when the daemon serves none of that name
@@ -588,14 +588,14 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * A number that changes whenever names come or go, also by a restart of the engine; it costs
+     * A number that changes whenever the model table does, also by a restart of the engine; it costs
      * one load.
      *
-     * @return the sequence of the names
+     * @return the table's sequence
      */
-    public long namesSequence() {
+    public long modelsSequence() {
         checkUse();
-        return engine.namesSequence();
+        return engine.modelsSequence();
     }
 
     /**

@@ -35,7 +35,7 @@ final class Engine {
     private Attempt attempt;
     private boolean connected = true;
     private long base;
-    /** What the names' sequence of the present session is counted from. */
+    /** What the table's sequence of the present session is counted from. */
     private long sequenceBase;
     private long heartbeat;
     private long movedAtNs;
@@ -291,7 +291,7 @@ final class Engine {
 
     private void goOver(Session next) {
         Session last = session;
-        sequenceBase = namesSequence() + 1 - next.table().sequence();
+        sequenceBase = modelsSequence() + 1 - next.table().sequence();
         long first = base + last.nextAnswer();
         names.forget();
         last.publishAgain(next, names);
@@ -300,8 +300,8 @@ final class Engine {
         last.close();
     }
 
-    /** Changes when names come or go, also by another engine. */
-    long namesSequence() {
+    /** Changes with every change of the table, also by another engine. */
+    long modelsSequence() {
         return sequenceBase + session.table().sequence();
     }
 

@@ -28,9 +28,14 @@ final class ModelTable {
     }
 
     /** Changes when names come or go. */
-    long sequence() {
-        // Pairs with the Release store of the daemon's `names_changed`.
+    long namesSequence() {
+        // Pairs with the Release store of the daemon's `rows_changed`, as below.
         return Words.loadAcquire(status, Abi.STATUS_NAMES_SEQUENCE);
+    }
+
+    /** Changes with every change of the table. */
+    long sequence() {
+        return Words.loadAcquire(status, Abi.STATUS_ROWS_SEQUENCE);
     }
 
     /** The rows that were read last. */

@@ -49,12 +49,12 @@ final class Names {
             return Abi.MODEL_NONE;
         }
         Entry entry = entries[number];
-        return entry.seen == table.sequence() ? entry.meta : lookUp(entry, table);
+        return entry.seen == table.namesSequence() ? entry.meta : lookUp(entry, table);
     }
 
     /** A row that is being written is left for the next call. */
     private static long lookUp(Entry entry, ModelTable table) {
-        long sequence = table.sequence();
+        long sequence = table.namesSequence();
         ModelTable.Row row = null;
         if (isServed(entry.meta)) {
             row = table.row((int) (entry.meta & Abi.MODEL_MASK));
