@@ -35,7 +35,8 @@ final class Names {
 
     private final Map<String, Integer> numbers = new HashMap<>();
     private final Map<Pin, Integer> pinned = new HashMap<>();
-    private Entry[] entries = {};
+    private Entry[] entries = new Entry[8];
+    private int count;
 
     Names() {
         // Theirs are fixed, whether they are served or not.
@@ -74,7 +75,7 @@ final class Names {
     }
 
     private boolean isGiven(int number) {
-        return number >= 0 && number < entries.length;
+        return number >= 0 && number < count;
     }
 
     /** The number of a name, new or not; {@link #NONE} when all are given. */
@@ -99,10 +100,13 @@ final class Names {
     }
 
     private int add(Entry entry) {
-        int number = entries.length;
+        int number = count;
         if (number != NONE) {
-            entries = Arrays.copyOf(entries, number + 1);
+            if (number == entries.length) {
+                entries = Arrays.copyOf(entries, 2 * number);
+            }
             entries[number] = entry;
+            count++;
         }
         return number;
     }
@@ -115,8 +119,8 @@ final class Names {
 
     /** Forgets the engine's numbers: another engine gives its own. */
     void forget() {
-        for (Entry entry : entries) {
-            entry.seen = NEVER;
+        for (int number = 0; number < count; number++) {
+            entries[number].seen = NEVER;
         }
     }
 

@@ -116,7 +116,7 @@ final class Daemon implements AutoCloseable {
 
     AttachOptions options() {
         return AttachOptions.DEFAULT.withSocket(socket).withName("java test")
-                .withSlotCount(64).withIdle(Idle.BACKOFF);
+                .withSlotCount(64).withIdle(Idle.BACKOFF).withQuiet(true);
     }
 
     /** Waits while it is busy with what a test before has left behind. */
