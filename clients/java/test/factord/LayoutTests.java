@@ -17,6 +17,7 @@ final class LayoutTests {
                 "units_go_to_the_arms_that_the_daemon_chooses", this::arms,
                 "an_image_is_used_only_when_every_number_is_right", this::images,
                 "an_entry_of_models_is_used_only_when_it_is_whole_and_the_name_s", this::entries,
+                "who_may_not_evaluate_locally_asks_the_ring", this::notAllowed,
                 "a_number_keeps_its_name_while_rows_come_and_go", this::names,
                 "a_row_is_read_only_when_it_is_whole", this::rows);
     }
@@ -164,6 +165,13 @@ final class LayoutTests {
             Words.store(models, published, 7L << 32 | slotIndex);
             Check.that(Deployment.read(models, NUMBER) == null, slotIndex);
         }
+    }
+
+    private void notAllowed() {
+        Local local = new Local(null, null, 1);
+        Prediction answer = new Prediction();
+        Check.equal(local.answer(0, 5, 0, new double[3], answer), Local.ELSEWHERE);
+        Check.equal(local.fetch(0, 5), Status.NOT_FETCHED);
     }
 
     private static final class Table {

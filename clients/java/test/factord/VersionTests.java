@@ -18,7 +18,8 @@ final class VersionTests {
                 "requests_of_a_unit_are_answered_in_each_call_shape", this::keyed,
                 "a_wide_model_comes_to_this_process_by_itself", this::fetched,
                 "a_wide_model_goes_through_the_ring_until_it_is_here", this::throughRing,
-                "a_name_that_comes_back_by_a_reload_keeps_its_number", this::comesBack);
+                "a_name_that_comes_back_by_a_reload_keeps_its_number", this::comesBack,
+                "a_costly_model_answers_on_channels_of_its_own_class", this::heavy);
     }
 
     private static Linear old() {
@@ -189,6 +190,25 @@ final class VersionTests {
                 }
             }
         });
+    }
+
+    private void heavy() throws Exception {
+        Prediction answer = new Prediction();
+        // No evaluation is as cheap as that.
+        try (Daemon daemon = new Daemon(null, "--max-cost", "1", "--heavy-core", "0")) {
+            try (Client client = daemon.attach()) {
+                Check.that(client.model("regression").orElseThrow().heavy(), client.models());
+                Status status = client.predict(0, ROW, LONG_NS, answer);
+                Check.equal(status, Status.WRONG_CLASS);
+                Check.that(status.text().contains("`heavy`"), status.text());
+            }
+            AttachOptions options = daemon.options().withHeavy(true).withWaitNs(LONG_NS);
+            try (Client client = Client.attach(options)) {
+                double y = client.predict(0, ROW, LONG_NS).y();
+                Check.sameBits(y, client.predictLocal(0, ROW).y());
+                Check.equal(client.workerCores().length, 2);
+            }
+        }
     }
 
     private void comesBack() throws Exception {
