@@ -6,7 +6,9 @@
 //!
 //! Run as a test it compares that file with what it would write.
 
-use factord_core::abi::{self, class, image_region, models_region, req_header, request, resp_header};
+use factord_core::abi::{
+    self, class, image_region, models_region, req_header, request, resp_header,
+};
 use factord_core::abi::{response, right, status, status_region};
 use factord_core::channel::{Hello, MESSAGE_LEN, Message, NAME_LEN, Refusal, Verb, Welcome};
 use factord_eval::{Kind, exp};
