@@ -14,11 +14,13 @@ final class Deployment {
     private final long[] words;
     /** Null where its parameters stand elsewhere, or are no model that this version knows. */
     private final Evaluator champion;
+    private final boolean divided;
 
     private Deployment(long published, long[] words) {
         this.published = published;
         this.words = words;
         champion = inlineChampion(words);
+        divided = words[Abi.SLOT_SPLIT] != Abi.UNDIVIDED;
     }
 
     /** A word that changes whenever what serves a name does; 0 when nothing does. */
@@ -91,10 +93,10 @@ final class Deployment {
 
     /** The arm that a request goes to: the same as in the ring. */
     int arm(long key, double[] x) {
-        long split = words[Abi.SLOT_SPLIT];
-        if (split == Abi.UNDIVIDED) {
+        if (!divided) {
             return 0;
         }
+        long split = words[Abi.SLOT_SPLIT];
         long z = words[Abi.SLOT_SALT] ^ (key == 0 ? unit(x) : key);
         z = (z ^ z >>> 30) * Abi.ARM_FIRST_MULTIPLIER;
         z = (z ^ z >>> 27) * Abi.ARM_SECOND_MULTIPLIER;

@@ -35,6 +35,7 @@ final class Names {
 
     private final Map<String, Integer> numbers = new HashMap<>();
     private final Map<Pin, Integer> pinned = new HashMap<>();
+    private boolean arePinned;
     private Entry[] entries = new Entry[8];
     private int count;
 
@@ -95,6 +96,7 @@ final class Names {
         int number = known != null ? known : add(new Entry(name, pin));
         if (known == null && number != NONE) {
             pinned.put(pin, number);
+            arePinned = true;
         }
         return number;
     }
@@ -126,7 +128,7 @@ final class Names {
 
     /** Tells whether any name is pinned. */
     boolean arePinned() {
-        return !pinned.isEmpty();
+        return arePinned;
     }
 
     /** Takes a prediction back that another artifact gave than the one its number is pinned to. */

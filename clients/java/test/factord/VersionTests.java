@@ -114,6 +114,7 @@ final class VersionTests {
                     Check.pollUntil(client, answer);
                     Check.that(answer.ok() && answer.y() == y && answer.arm() == 0, answer);
                 }
+                client.stamp(true);
                 daemon.stop();
                 for (int request = 0; request < 10; request++) {
                     client.submit(model, request, ROW);
@@ -123,6 +124,7 @@ final class VersionTests {
                 for (int request = 0; request < 10; request++) {
                     Check.pollUntil(client, answer);
                     Check.that(answer.ok() && answer.y() == y, answer);
+                    Check.that(answer.tDone() != 0, "published again without its flag");
                 }
             }
         });
