@@ -3,17 +3,18 @@
 //!
 //! `callgrind CASE COUNT` runs one case; without a case all of them run, a little.
 
-use factord_core::abi::{status, status_region};
+use factord_core::abi::{self, status, status_region};
 use factord_core::idle::IdleStrategy;
-use factord_core::model::cell::cell;
 use factord_core::region::{Mapping, Region};
 use factord_core::ring::{Geometry, RequestProducer, Response, ResponseConsumer};
-use factord_core::worker::{Lane, ModelSet, Tally, Worker, mailbox};
+use factord_core::worker::{Lane, Row, Rows, Swap, Tally, Worker, mailbox};
 use factord_eval::evaluator::{Evaluation, Evaluator};
 use factord_models::catalogue;
 use std::hint::black_box;
 use std::sync::Arc;
 
+/// The check of both models' names.
+const CHECK: u32 = 9;
 /// Requests under way at once in the cases that send many.
 const BURST: usize = 32;
 const CASES: [&str; 7] = [
@@ -51,11 +52,11 @@ fn run(case: &str, count: usize) {
 }
 
 fn evaluator(model: usize) -> Evaluator {
-    Evaluator::new(1, catalogue::embedded()[model].artifact.model())
+    Evaluator::new(catalogue::embedded()[model].artifact.model())
 }
 
 fn wide() -> Evaluator {
-    Evaluator::new(1, &factord_eval::Model::linear(vec![0.5; 64], 1.0).unwrap())
+    Evaluator::new(&factord_eval::Model::linear(vec![0.5; 64], 1.0).unwrap())
 }
 
 /// Collected: evaluation alone.
@@ -70,7 +71,7 @@ fn counted_eval(evaluator: &Evaluator, x: &[f64], count: usize) {
 /// Collected: the client's way in.
 #[inline(never)]
 fn counted_push(requests: &mut RequestProducer<Mapping>, model: u16, x: &[f64; 3]) {
-    requests.push(u64::from(model), x);
+    requests.push(abi::meta(model, CHECK), 0, x);
 }
 
 /// Collected: the client's way out, once the answer is there.
@@ -97,15 +98,16 @@ fn ring(model: u16, burst: usize, count: usize) {
     let (req, worker_req) = region("req", geometry.req_lines());
     let (worker_resp, resp) = region("resp", geometry.resp_lines());
     let status = Arc::new(Region::create("status", status_region::LINES).unwrap());
-    let mut models = ModelSet::default();
-    for (id, served) in catalogue::embedded().iter().enumerate() {
-        models.insert(id, 1, served.artifact.model());
+    let mut rows = Rows::default();
+    for (number, served) in catalogue::embedded().iter().enumerate() {
+        let evaluator = Evaluator::new(served.artifact.model());
+        let row = Row::new(CHECK, 1, (7, evaluator));
+        Swap::new(number as u16, row).exchange(&mut rows);
     }
-    let (_publisher, reader) = cell(models);
     let (handle, mailbox) = mailbox(1);
-    let worker = Worker::new(1, mailbox, reader, Tally::new(status, 0), 1);
+    let worker = Worker::new(1, mailbox, rows, Tally::new(status, 0));
     let thread = std::thread::spawn(move || worker.run(IdleStrategy::Yield));
-    assert!(handle.attach(Lane::new(1, geometry, worker_req, worker_resp)));
+    assert!(handle.attach(Lane::new(1, geometry, (worker_req, worker_resp), 1)));
     let mut requests = RequestProducer::new(req, geometry);
     let mut responses = ResponseConsumer::new(resp, geometry);
     let x = [0.5, 0.2, 0.3];

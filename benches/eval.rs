@@ -17,7 +17,7 @@ fn shipped(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("eval");
     let rows: Vec<[f64; 3]> = inputs(3 * 1024).as_chunks::<3>().0.to_vec();
     for served in catalogue::embedded() {
-        let evaluator = Evaluator::new(1, served.artifact.model());
+        let evaluator = Evaluator::new(served.artifact.model());
         let name = served.artifact.name();
         group.throughput(Throughput::Elements(rows.len() as u64));
         group.bench_function(format!("{name}, one at a time"), |bencher| {

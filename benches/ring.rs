@@ -22,19 +22,20 @@ struct Rings<'m> {
 
 impl Rings<'_> {
     fn push(&mut self, x: &[f64]) -> u64 {
-        self.requests.push(0, x)
+        self.requests.push(0, 0, x)
     }
 
     /// Answers the next request with its first feature.
     fn answer(&mut self) {
         assert_eq!(self.arrivals.look(), Look::Ready);
         let sequence = self.arrivals.position();
-        let (meta, bits) = self.arrivals.read_triple(0);
+        let (meta, key, bits) = self.arrivals.read_triple(0);
         self.arrivals.advance(1);
-        let echo = abi::echo(sequence, meta, bits.into_iter());
+        let echo = abi::echo(sequence, meta, key, bits.into_iter());
         let verdict = abi::verdict(abi::status::OK, 0, 1);
         let (y, second) = (bits[0], 0);
-        let response = Response { y, second, verdict, echo, epoch: 1, t_received: 0, t_done: 0 };
+        let response =
+            Response { y, second, verdict, echo, fingerprint: 1, t_received: 0, t_done: 0 };
         self.answers.push(sequence, &response);
     }
 
@@ -54,8 +55,8 @@ fn round_trips(criterion: &mut Criterion) {
         let (req, resp) = (memory(geometry.req_lines()), memory(geometry.resp_lines()));
         let mut rings = Rings {
             requests: RequestProducer::new(&req, geometry),
-            arrivals: RequestConsumer::new(&req, geometry),
-            answers: ResponseProducer::new(&resp, geometry),
+            arrivals: RequestConsumer::new(&req, geometry, 1),
+            answers: ResponseProducer::new(&resp, geometry, 1),
             responses: ResponseConsumer::new(&resp, geometry),
         };
         group.throughput(Throughput::Elements(burst));

@@ -61,6 +61,8 @@ pub struct ServeConfig {
     pub heavy_cores: Option<CoreList>,
     /// The most nanoseconds that one evaluation may take on the other workers.
     pub max_cost_ns: u64,
+    /// Whether the service manager keeps clients' memory over a restart.
+    pub fd_store: bool,
     /// What the worker does between two looks; `None` for spin, or yield on a single CPU.
     pub idle: Option<IdleStrategy>,
     /// Channels that one user may hold.
@@ -215,6 +217,9 @@ impl ServeConfig {
         let (max_cost, origin) = sources.find(&source::MAX_COST, flags.max_cost, file.max_cost)?;
         let max_cost_ns = max_cost.unwrap_or(MAX_COST_NS);
         note("max_cost", json!(max_cost_ns), origin);
+        let (fd_store, origin) = sources.find(&source::FD_STORE, flags.fd_store, file.fd_store)?;
+        let fd_store = fd_store.unwrap_or(false);
+        note("fd_store", json!(fd_store), origin);
         let (idle, origin) = sources.find(&source::IDLE, flags.idle, file.idle)?;
         note("idle", json!(idle.map(IdleStrategy::name)), origin);
         let (channels, origin) =
@@ -249,6 +254,7 @@ impl ServeConfig {
             cores,
             heavy_cores,
             max_cost_ns,
+            fd_store,
             idle,
             channels_per_uid,
             bytes_per_uid,

@@ -8,13 +8,14 @@
 
 mod ending;
 mod engine;
+mod kept;
 mod manager;
 mod sidecar;
 mod worker_thread;
 
 use crate::config::{CoreList, ServeConfig};
 use crate::control::listener::{ListenError, Listener, Openness};
-use crate::control::{Directive, Loaded, Loader, ReloadError};
+use crate::control::{Directive, Keeper, Loaded, Loader, ReloadError};
 use crate::log;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
 use ending::Ending;
@@ -23,6 +24,7 @@ use factord_core::abi::class;
 use factord_core::channel;
 use factord_core::idle::IdleStrategy;
 use factord_core::sys::sched;
+use kept::Inherited;
 use manager::{Manager, Watchdog};
 use sidecar::Sidecar;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -110,7 +112,7 @@ enum Event {
 /// [`ServeError`].
 pub fn run(config: &ServeConfig) -> Result<(), ServeError> {
     // NB: before anything opens a descriptor, which could be given the number of a passed one.
-    let passed = manager::inherited_socket()?;
+    let inherited = kept::inherit()?;
     let place = Place::choose(config)?;
     // NB: threads inherit affinity, so every one of them starts off the workers' CPUs.
     let moved = sched::allow_cpus(&place.others);
@@ -125,12 +127,16 @@ pub fn run(config: &ServeConfig) -> Result<(), ServeError> {
     if let Err(error) = sched::raise_descriptor_limit() {
         warn!("the limit of open descriptors stays as it is: {error}");
     }
+    let Inherited { socket: passed, objects, channels, useless } = inherited;
     let (listener, socket) = listen(config, passed)?;
     ending.will_remove(&listener);
     let loader = Loader::start(config.models.clone())?;
     loader.ask(Vec::new());
     let Some((loaded, reload)) = wait_for_models(&inbox, &loader) else { return Ok(()) };
-    let engine = Engine::start(config, &place, socket, loader, loaded?, &events)?;
+    let mut keeper = keeper(config);
+    useless.iter().for_each(|name| keeper.forget(name));
+    let kept = (keeper, objects, channels);
+    let engine = Engine::start(config, &place, socket, loader, loaded?, kept, &events)?;
     if reload {
         engine.tell(Directive::Reload);
     }
@@ -150,6 +156,18 @@ pub fn run(config: &ServeConfig) -> Result<(), ServeError> {
     engine.stop();
     drop(listener);
     result
+}
+
+/// The way to the service manager's store, if the configuration asks for it.
+fn keeper(config: &ServeConfig) -> Keeper {
+    if !config.fd_store {
+        return Keeper::new(None);
+    }
+    let manager = manager::connect().unwrap_or_else(|error| {
+        warn!("the service manager keeps nothing for the next engine: {error}");
+        None
+    });
+    Keeper::new(manager)
 }
 
 /// Waits for the models, and returns whether a reload was asked for meanwhile; `None` when a signal

@@ -39,6 +39,8 @@ pub struct Settings {
     /// The most nanoseconds that one evaluation may take on the other workers.
     #[serde(deserialize_with = "max_cost")]
     pub max_cost: Option<u64>,
+    /// Whether the service manager keeps clients' memory over a restart.
+    pub fd_store: Option<bool>,
     /// What the worker does between two looks.
     #[serde(deserialize_with = "idle")]
     pub idle: Option<IdleStrategy>,

@@ -37,6 +37,8 @@ pub(super) const HEAVY_CORE: Setting<CoreList> =
     Setting { flag: "--heavy-core", environment: &["FACTORD_HEAVY_CORE"], parse: parse::cores };
 pub(super) const MAX_COST: Setting<u64> =
     Setting { flag: "--max-cost", environment: &["FACTORD_MAX_COST"], parse: parse::max_cost };
+pub(super) const FD_STORE: Setting<bool> =
+    Setting { flag: "--fd-store", environment: &["FACTORD_FD_STORE"], parse: value::boolean };
 pub(super) const IDLE: Setting<IdleStrategy> =
     Setting { flag: "--idle", environment: &["FACTORD_IDLE"], parse: parse::idle };
 pub(super) const CHANNELS: Setting<u32> = Setting {

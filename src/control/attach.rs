@@ -10,7 +10,7 @@ use factord_core::channel::{Hello, Message, NAME_LEN, Refusal, Shape, Welcome};
 use factord_core::counters::set;
 use factord_core::region::Region;
 use factord_core::ring::{self, Geometry};
-use factord_core::sys::{clock, socket};
+use factord_core::sys::{clock, memory, socket};
 use factord_core::worker::Lane;
 use std::io;
 use std::os::fd::AsFd;
@@ -140,57 +140,89 @@ impl Control {
         socket::send(socket.as_fd(), &Message::Welcome(*welcome).encode(), &all[..count])
     }
 
+    /// The worker of a class with the fewest lanes, so that they are spread evenly.
+    pub(super) fn worker_for(&self, class: u64) -> Option<usize> {
+        let stations = &self.parts.outlets.stations;
+        let of_class = (0..stations.len()).filter(|&worker| stations[worker].class == class);
+        of_class.min_by_key(|&worker| self.lane_counts[worker])
+    }
+
+    /// Shows how many channels there are.
+    pub(super) fn show_channel_count(&self) {
+        set(self.parts.outlets.status.word(at::CHANNEL_COUNT), self.channel_count);
+    }
+
     /// Takes a channel into service once its client has mapped the regions.
     pub(super) fn mapped(&mut self, key: u64) -> Result<(), Refusal> {
         let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
-        let Some(socket) = &connection.socket else { return Ok(()) };
         let phase = std::mem::replace(&mut connection.phase, Phase::Fresh);
         let Phase::Mapping { shape, req, resp } = phase else { return Err(Refusal::NotAHello) };
         let no_memory = |_| Refusal::NoMemory { bytes: 0 };
         for region in [&req, &resp] {
-            region.seal_write().map_err(|_| Refusal::Sealed)?;
-            // The client could punch holes until the seal above.
+            self.close_to_writers(region)?;
+            // The client could punch holes until now.
             region.mapping().populate().map_err(no_memory)?;
         }
+        let worker = self.worker_for(shape.class).ok_or(Refusal::Busy)?;
+        self.keep(key, &req, &resp);
         let head = req.view_head(abi::RING_HEADER_LINES).map_err(no_memory)?;
-        let process = socket::peer_process(socket.as_fd(), connection.credentials).ok();
+        let rings = (req.into_mapping(), resp.into_mapping());
+        let lane = Lane::new(key, shape.geometry, rings, FIRST_POSITION);
+        let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
+        let Some(socket) = &connection.socket else { return Ok(()) };
+        let credentials = connection.credentials;
+        let process = socket::peer_process(socket.as_fd(), credentials).ok();
         if let Some(process) = &process {
             // A process that cannot be watched is still noticed by its socket.
             let _ = self.epoll.add(process.as_fd(), key + 1, Interest::Read);
         }
-        let rings = (req.into_mapping(), resp.into_mapping());
-        let geometry = shape.geometry;
-        let lane = Lane::new(key, geometry, rings, FIRST_POSITION);
-        let stations = &self.parts.outlets.stations;
-        // The worker with the fewest lanes, so that they are spread evenly.
-        let of_class = (0..stations.len()).filter(|&worker| stations[worker].class == shape.class);
-        let worker = of_class.min_by_key(|&worker| self.lane_counts[worker]).unwrap_or(0);
-        if !stations[worker].handle.attach(lane) {
+        if !self.parts.outlets.stations[worker].handle.attach(lane) {
             return Err(Refusal::Busy);
         }
         self.lane_counts[worker] += 1;
-        self.places.give_back(connection.credentials.uid);
+        self.places.give_back(credentials.uid);
         let claims = Claims::new(head, clock::monotonic_ns());
         connection.phase = Phase::Serving { worker, claims, _process: process };
-        let credentials = connection.credentials;
         let rights = self.parts.rights.of(credentials.uid);
         let row = ChannelRow { name: &connection.name, credentials, shape, worker, rights };
         self.parts.rows.show(key, &row);
-        self.channel_count += 1;
-        let status = &self.parts.outlets.status;
-        status.count(at::ATTACHED_TOTAL);
-        set(status.word(at::CHANNEL_COUNT), self.channel_count);
         info!(
             "attached `{}`, process {}, {} features, {} slots",
             connection.name,
-            connection.credentials.pid,
-            geometry.feature_count(),
-            geometry.slot_count()
+            credentials.pid,
+            shape.geometry.feature_count(),
+            shape.geometry.slot_count()
         );
+        self.channel_count += 1;
+        self.parts.outlets.status.count(at::ATTACHED_TOTAL);
+        set(self.parts.outlets.status.word(at::CHANNEL_COUNT), self.channel_count);
         if socket::send(socket.as_fd(), &Message::Ready.encode(), &[]).is_err() {
             self.part(key);
         }
         Ok(())
+    }
+
+    /// Refuses all writers to a ring but the two sides.
+    fn close_to_writers(&self, ring: &Region) -> Result<(), Refusal> {
+        if !self.parts.keeper.keeps() {
+            return ring.seal_write().map_err(|_| Refusal::Sealed);
+        }
+        // NB: the next engine has to map it for writing, so that it stays open to the two users that
+        // can have it.
+        match memory::seals(ring.fd()) {
+            Ok(seals) if !seals.write && !seals.closed => Ok(()),
+            _ => Err(Refusal::Sealed),
+        }
+    }
+
+    /// Has the service manager keep a channel for the next engine.
+    fn keep(&mut self, key: u64, req: &Region, resp: &Region) {
+        let socket = self.connections.get(&key).and_then(|connection| connection.socket.as_ref());
+        let Some(socket) = socket else { return };
+        let kept = self.parts.keeper.keep_channel(key, socket.as_fd(), req.fd(), resp.fd());
+        if let Err(error) = kept {
+            warn!("client {key} has to attach again after a restart: {error}");
+        }
     }
 }
 

@@ -35,6 +35,25 @@ impl ChannelRows {
         ChannelRows { region, by_client: HashMap::new(), free }
     }
 
+    /// Clears all rows of the engine before; returns its channels' names.
+    pub fn take_names(&self) -> HashMap<u64, String> {
+        let mut names = HashMap::new();
+        for place in 0..abi::CHANNEL_COUNT_MAX {
+            let row = self.row(place);
+            // Relaxed: the engine that wrote it is gone.
+            let word = |index: usize| row[index].load(Ordering::Relaxed);
+            let bytes =
+                (0..at::ROW_NAME_LEN / 8).flat_map(|i| word(at::ROW_NAME + i).to_le_bytes());
+            let bytes: Vec<u8> = bytes.take_while(|&byte| byte != 0).collect();
+            if word(at::ROW_CLIENT_ID) != 0 {
+                let name = String::from_utf8_lossy(&bytes).into_owned();
+                names.insert(word(at::ROW_CLIENT_ID), name);
+            }
+            self.write(place, &[0; at::ROW_WORDS]);
+        }
+        names
+    }
+
     /// Shows a channel; there is a row for each that there can be.
     pub(super) fn show(&mut self, client_id: u64, row: &ChannelRow<'_>) {
         let Some(place) = self.free.pop() else { return };

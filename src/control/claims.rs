@@ -26,6 +26,17 @@ impl Claims {
         Claims { head, seen: [0; CODE_COUNT], seen_at_ns: now_ns }
     }
 
+    /// Goes on from what the client has claimed so far, which the engine before counted.
+    pub(super) fn resumed(head: View, now_ns: u64) -> Claims {
+        let mut claims = Claims::new(head, now_ns);
+        let words = claims.head.words().iter().skip(req_header::LOCAL_BY_STATUS);
+        for (word, seen) in words.zip(&mut claims.seen) {
+            // Relaxed: a single word, complete in itself.
+            *seen = word.load_relaxed();
+        }
+        claims
+    }
+
     /// Adds what was counted since the last call.
     pub(super) fn count(&mut self, status: &StatusWriter, now_ns: u64) {
         // 1 ns: an evaluation takes several.

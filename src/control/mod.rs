@@ -8,11 +8,13 @@
 
 mod accounts;
 mod admission;
+mod adopt;
 mod attach;
 mod channel_rows;
 mod claims;
 mod complaints;
 mod connection;
+mod keeper;
 pub mod listener;
 mod loader;
 mod outlets;
@@ -27,6 +29,7 @@ mod turns;
 mod version_files;
 
 pub use channel_rows::ChannelRows;
+pub use keeper::{Keeper, KeptChannel};
 pub use loader::{Loaded, Loader};
 pub use outlets::{Outlets, Station};
 pub use quota::Limits;
@@ -42,7 +45,6 @@ use connection::{Connection, Phase};
 use crossbeam::channel::Receiver;
 use factord_core::abi::{self, status_region as at};
 use factord_core::channel::{HANDSHAKE_DEADLINE, Hello, MESSAGE_LEN, Message, Refusal, Verb};
-use factord_core::counters::set;
 use factord_core::sync::AtomicU64;
 use factord_core::sys::{clock, sched, socket};
 use places::{PlaceLimits, Places};
@@ -94,6 +96,10 @@ pub struct Parts {
     pub channels: OwnedFd,
     /// What CHANNELS shows.
     pub rows: ChannelRows,
+    /// What CHANNELS showed of the engine before: its clients' names.
+    pub names_before: HashMap<u64, String>,
+    /// Where channels are kept for the next engine.
+    pub keeper: Keeper,
     /// Where models go.
     pub outlets: Outlets,
     /// Models that are being served.
@@ -180,15 +186,16 @@ impl Control {
         })
     }
 
-    /// Runs until asked to stop.
+    /// Takes the kept channels over, and runs until asked to stop.
     ///
     /// # Errors
     ///
     /// The system's error when epoll fails, which ends the daemon.
-    pub fn run(mut self) -> io::Result<()> {
+    pub fn run(mut self, kept: Vec<KeptChannel>) -> io::Result<()> {
         // On two CPUs this thread shares one with clients that spin. Where the system refuses, it
         // waits for the ends of their slices, some milliseconds each.
         let _ = sched::ask_for_short_slices();
+        self.adopt_channels(kept);
         let mut ready = Vec::new();
         // The event loop.
         while !self.tick_when_due() {
@@ -361,9 +368,9 @@ impl Control {
         }
         self.channel_count -= 1;
         self.parts.rows.clear(key);
-        let status = &self.parts.outlets.status;
-        status.count(at::FREED_TOTAL);
-        set(status.word(at::CHANNEL_COUNT), self.channel_count);
+        self.parts.keeper.forget_channel(key);
+        self.parts.outlets.status.count(at::FREED_TOTAL);
+        self.show_channel_count();
     }
 }
 

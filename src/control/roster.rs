@@ -110,12 +110,29 @@ pub struct Roster {
     /// The highest generation of a name that went: new ones begin above it, so that a name that
     /// comes back never has a generation again.
     floor: u32,
+    /// Rows of the engine before whose names have not come back.
+    before: HashMap<String, ModelRow>,
 }
 
 impl Roster {
     /// Starts without models.
     pub fn new(limit: CostLimit) -> Roster {
-        Roster { limit, by_number: BTreeMap::new(), floor: 0 }
+        Roster { limit, by_number: BTreeMap::new(), floor: 0, before: HashMap::new() }
+    }
+
+    /// Goes on from the rows of the engine before: a name that is served again keeps its number, and
+    /// its generation if the artifact is the same.
+    pub fn resume(&mut self, rows: Vec<ModelRow>) {
+        self.floor = rows.iter().map(|row| row.generation).max().unwrap_or(0);
+        self.before = rows.into_iter().map(|row| (row.name.clone(), row)).collect();
+    }
+
+    /// Hides what the engine before served and this one does not.
+    pub fn hide_others(&mut self, outlets: &Outlets) {
+        self.before = HashMap::new();
+        let is_free = |number: &u16| !self.by_number.contains_key(number);
+        let free: Vec<u16> = (0..outlets.status.row_count()).filter(is_free).collect();
+        outlets.hide(&free);
     }
 
     /// The models that are served.
@@ -169,7 +186,8 @@ impl Roster {
     fn enter(&mut self, models: Vec<Arc<ReadyModel>>, classes: Vec<u64>) -> Vec<(u16, bool)> {
         let known: HashMap<String, u16> =
             self.by_number.iter().map(|(&number, e)| (e.model.name().to_owned(), number)).collect();
-        let taken: BTreeSet<u16> = known.values().copied().collect();
+        let kept = models.iter().filter_map(|model| self.before.get(model.name()));
+        let taken: BTreeSet<u16> = known.values().copied().chain(kept.map(|row| row.id)).collect();
         let mut free = (0..abi::MODEL_COUNT_MAX as u16).filter(|number| !taken.contains(number));
         let mut changed = Vec::new();
         for (model, class) in models.into_iter().zip(classes) {
@@ -185,11 +203,17 @@ impl Roster {
                     changed.push((number, false));
                 }
                 None => {
+                    let before = self.before.remove(model.name());
+                    let generation = match &before {
+                        Some(row) if row.sha256 == model.loaded.sha256 => row.generation,
+                        Some(row) => row.generation + 1,
+                        None => self.floor + 1,
+                    };
                     // There are no more models than numbers.
-                    let Some(number) = free.next() else { continue };
-                    let entry = Entry { generation: self.floor + 1, model, class };
-                    self.by_number.insert(number, entry);
-                    changed.push((number, true));
+                    let number = before.as_ref().map(|row| row.id).or_else(|| free.next());
+                    let Some(number) = number else { continue };
+                    self.by_number.insert(number, Entry { generation, model, class });
+                    changed.push((number, before.is_none()));
                 }
             }
         }

@@ -47,6 +47,7 @@ impl Control {
             self.turns.fade();
         }
         self.settle_load();
+        self.parts.keeper.send();
         while let Ok(directive) = self.parts.directives.try_recv() {
             match directive {
                 Directive::Reload => self.ask_for_models(None),

@@ -1,10 +1,11 @@
 //! The running engine: its regions, its models, its threads.
 
+use super::kept::{self, Objects};
 use super::{Event, Place, ServeError, spawn, worker_thread};
 use crate::config::ServeConfig;
 use crate::control::{
-    ChannelRows, Control, CostLimit, Directive, Limits, Loader, Outlets, Parts, ReadyModel, Rights,
-    Roster, Station,
+    ChannelRows, Control, CostLimit, Directive, Keeper, KeptChannel, Limits, Loader, Outlets,
+    Parts, ReadyModel, Rights, Roster, Station,
 };
 use crossbeam::channel::{Sender, unbounded};
 use factord_core::abi::{self, channels_region, models_region, state, status_region as at};
@@ -39,13 +40,19 @@ impl Engine {
         socket: OwnedFd,
         loader: Loader,
         served: Vec<Arc<ReadyModel>>,
+        (mut keeper, objects, kept_channels): (Keeper, Option<Objects>, Vec<KeptChannel>),
         events: &Sender<Event>,
     ) -> Result<Engine, ServeError> {
         let (started_ns, start) = (clock::unix_ns(), worker_thread::Instants::now());
-        let status_region = make_region("factord-status", at::LINES)?;
-        let models_region = make_region("factord-models", models_region::LINES)?;
-        let channels_region = make_region("factord-channels", channels_region::LINES)?;
+        let Objects { status: status_region, models: models_region, channels: channels_region } =
+            match objects {
+                Some(objects) => objects,
+                None => make_objects(&mut keeper)?,
+            };
+        let (status_region, models_region) = (Arc::new(status_region), Arc::new(models_region));
+        let channels_region = Arc::new(channels_region);
         let status = StatusWriter::new(Arc::clone(&status_region));
+        let rows_before = status.rows();
         write_header(&status, started_ns);
         let count = |number: usize| number as u64;
         let (models, channels) = (&models_region, &channels_region);
@@ -66,7 +73,9 @@ impl Engine {
             light_ns: config.max_cost_ns,
             has_heavy: !place.heavy_cores.is_empty(),
         });
+        roster.resume(rows_before);
         let models = roster.adopt(served, &mut outlets)?.served;
+        roster.hide_others(&outlets);
         outlets.settle_before_start(|worker, swap| swap.exchange(&mut mailboxes[worker].2));
         let mut workers = Vec::new();
         for (index, (handle, mailbox, rows)) in mailboxes.into_iter().enumerate() {
@@ -77,13 +86,16 @@ impl Engine {
         let pulse = Arc::new(AtomicU64::new(0));
 
         let (directives, inbox) = unbounded();
+        let rows = ChannelRows::new(Arc::clone(&channels_region));
         let control = Control::new(Parts {
             listener: socket,
             directives: inbox,
             status: status_region.read_only().map_err(ServeError::NoProc)?,
             models: models_region.read_only().map_err(ServeError::NoProc)?,
             channels: channels_region.read_only().map_err(ServeError::NoProc)?,
-            rows: ChannelRows::new(channels_region),
+            names_before: rows.take_names(),
+            rows,
+            keeper,
             outlets,
             roster,
             loader,
@@ -95,8 +107,9 @@ impl Engine {
             rights: Rights::new(sched::user_id(), &config.allow_uids, &config.operator_uids),
             epoch: started_ns,
         })?;
-        let control_thread =
-            spawn("control", events, move || control.run().map_err(|error| error.to_string()))?;
+        let control_thread = spawn("control", events, move || {
+            control.run(kept_channels).map_err(|error| error.to_string())
+        })?;
         let mut threads = Vec::new();
         for (index, (handle, worker, placard)) in workers.into_iter().enumerate() {
             let thread = worker_thread::start(worker, places[index], place.idle, placard, events)?;
@@ -141,14 +154,27 @@ impl Engine {
     }
 }
 
-fn make_region(name: &str, lines: usize) -> Result<Arc<Region>, ServeError> {
-    let region = Region::create(name, lines).map_err(ServeError::Memory)?;
-    region.seal_write().map_err(ServeError::Memory)?;
-    region.mapping().populate().map_err(ServeError::Memory)?;
-    if let Err(error) = region.mapping().lock() {
-        warn!("{name} cannot be locked in memory ({error}): serving anyway");
-    }
-    Ok(Arc::new(region))
+/// Makes the regions that all clients share, and has them kept for the next engine.
+fn make_objects(keeper: &mut Keeper) -> Result<Objects, ServeError> {
+    let mut make = |name: &'static str, lines: usize| -> Result<Region, ServeError> {
+        let region = Region::create(name, lines).map_err(ServeError::Memory)?;
+        if keeper.keeps() {
+            // NB: the next engine has to map it for writing.
+            keeper.keep(name, region.fd()).map_err(ServeError::Memory)?;
+        } else {
+            region.seal_write().map_err(ServeError::Memory)?;
+        }
+        region.mapping().populate().map_err(ServeError::Memory)?;
+        if let Err(error) = region.mapping().lock() {
+            warn!("{name} cannot be locked in memory ({error}): serving anyway");
+        }
+        Ok(region)
+    };
+    Ok(Objects {
+        status: make(kept::STATUS, at::LINES)?,
+        models: make(kept::MODELS, models_region::LINES)?,
+        channels: make(kept::CHANNELS, channels_region::LINES)?,
+    })
 }
 
 /// Writes the header of a region of rows.

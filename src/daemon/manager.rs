@@ -1,10 +1,7 @@
-//! The service manager: the socket that it passes, and the notifications that it gets.
+//! The service manager: the notifications that it gets.
 
-use super::ServeError;
 use super::engine::Engine;
-use factord_core::sys::socket;
 use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -16,27 +13,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A control thread that has not moved for this long is given up; a worker needs to move in each
 /// half of the watchdog's interval.
 const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
-
-/// The control socket that the service manager passed (LISTEN_FDS), if any.
-///
-/// # Errors
-///
-/// [`ServeError::Passed`] when it is something else, or one of several.
-pub(super) fn inherited_socket() -> Result<Option<OwnedFd>, ServeError> {
-    let passed = |what: String| ServeError::Passed(what);
-    let mut fds = sd_notify::listen_fds().map_err(|error| match error.kind() {
-        ErrorKind::InvalidInput => passed(format!("LISTEN_FDS that are not numbers ({error})")),
-        _ => passed(format!("a descriptor that is not open ({error})")),
-    })?;
-    match fds.len() {
-        0 => return Ok(None),
-        1 => {}
-        count => return Err(passed(format!("{count} descriptors"))),
-    }
-    let Some(fd) = fds.next() else { return Ok(None) };
-    let socket = socket::adopt(fd).map_err(|error| passed(format!("descriptor {fd}, {error}")))?;
-    Ok(Some(socket))
-}
 
 /// The service manager, if there is one. A notification never waits: when the manager's queue is
 /// full, it is sent again later.
@@ -86,7 +62,8 @@ impl Manager {
     }
 }
 
-fn connect() -> io::Result<Option<UnixDatagram>> {
+/// A way to the manager of NOTIFY_SOCKET, if there is one; nothing sent over it waits.
+pub(super) fn connect() -> io::Result<Option<UnixDatagram>> {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
         return Ok(None);
     };

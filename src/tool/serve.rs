@@ -53,6 +53,10 @@ pub struct ServeArgs {
     /// refused, or go to --heavy-core (FACTORD_MAX_COST; default: 20000)
     #[arg(long, value_name = "NS", allow_negative_numbers = true, value_parser = parse::max_cost)]
     max_cost: Option<u64>,
+    /// Have the service manager keep clients' memory, so that a restart costs no answer: needs
+    /// FileDescriptorStoreMax= in the unit (FACTORD_FD_STORE=true)
+    #[arg(long)]
+    fd_store: bool,
     /// How the worker waits: noop, spin, yield or backoff (FACTORD_IDLE; default: spin, or yield
     /// on a single CPU)
     #[arg(long, value_name = "NAME", value_parser = parse::idle)]
@@ -109,6 +113,7 @@ pub fn run(args: &ServeArgs, globals: &Globals) -> Result<(), Failure> {
         core: args.core.clone(),
         heavy_core: args.heavy_core.clone(),
         max_cost: args.max_cost,
+        fd_store: args.fd_store.then_some(true),
         idle: args.idle,
         channels_per_uid: args.channels_per_uid,
         bytes_per_uid: args.bytes_per_uid,

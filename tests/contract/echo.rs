@@ -2,7 +2,7 @@
 
 use crate::data::{self, Random};
 use crate::harness::{Engine, eventually};
-use crate::wire::Channel;
+use crate::wire::{Channel, REGRESSION};
 use factord_core::abi::{self, request, response};
 use factord_core::region::View;
 use factord_core::ring::Geometry;
@@ -15,7 +15,7 @@ fn an_answer_is_for_the_words_its_echo_names() {
     let engine = Engine::start();
     let channel = Channel::open(&engine, 3, 4);
     let lines = Geometry::new(3, 4).unwrap().resp_lines();
-    let resp = View::open("RESP", &channel.descriptors[3], lines).unwrap();
+    let resp = View::open("RESP", &channel.descriptors[2], lines).unwrap();
     let model = &data::embedded()[0];
     let mut random = Random(21);
     let mut echoes = std::collections::BTreeSet::new();
@@ -26,7 +26,8 @@ fn an_answer_is_for_the_words_its_echo_names() {
             let word = channel.word(sequence, request::FEATURES + place);
             word.store(value.to_bits(), Ordering::Relaxed);
         }
-        channel.word(sequence, request::META).store(0, Ordering::Relaxed);
+        channel.word(sequence, request::META).store(REGRESSION, Ordering::Relaxed);
+        channel.word(sequence, request::KEY).store(sequence / 2, Ordering::Relaxed);
         // SYNC(test.request): the daemon's look is the other side.
         channel.word(sequence, request::SEQUENCE).store(sequence, Ordering::Release);
         let slot = (abi::RING_HEADER_LINES + sequence as usize % 4) * abi::LINE_WORDS;
@@ -36,7 +37,7 @@ fn an_answer_is_for_the_words_its_echo_names() {
         // SYNC(test.response): the daemon's push is the other side.
         fence(Ordering::Acquire);
         let bits = x.iter().map(|value| value.to_bits());
-        assert_eq!(word(response::ECHO), abi::echo(sequence, 0, bits));
+        assert_eq!(word(response::ECHO), abi::echo(sequence, REGRESSION, sequence / 2, bits));
         assert_eq!(word(response::Y), eval(model, &x).y.to_bits());
         echoes.insert(word(response::ECHO));
     }

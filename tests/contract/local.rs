@@ -3,7 +3,7 @@
 use crate::data::{self, Random, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
 use factord_core::abi::req_header::LOCAL_BY_STATUS;
-use factord_core::channel;
+use factord_core::channel::{self, Shape};
 use factord_core::client::PredictError;
 use factord_core::counters::LocalCounters;
 use factord_core::ring::Geometry;
@@ -96,7 +96,7 @@ fn a_client_that_claims_too_much_is_believed_one_evaluation_a_nanosecond() {
     let start = std::time::Instant::now();
     let engine = Engine::start();
     let shape = Geometry::new(3, 8).unwrap();
-    let attached = channel::attach(engine.socket(), shape, "boaster").unwrap();
+    let attached = channel::attach(engine.socket(), Shape::light(shape), "boaster").unwrap();
     let words = &attached.req.words()[LOCAL_BY_STATUS..][..4];
     words[0].store(u64::MAX, Ordering::Relaxed);
     let believed = || Some(engine.snapshot().local.ok).filter(|&ok| ok > 0);

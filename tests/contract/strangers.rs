@@ -1,7 +1,7 @@
 //! A client in front of a daemon that answers wrongly.
 
 use factord_core::abi::{self, request, response, status};
-use factord_core::channel::{MESSAGE_LEN, Message, Welcome};
+use factord_core::channel::{Hello, MESSAGE_LEN, Message, Welcome};
 use factord_core::client::{AttachOptions, Client, PredictError};
 use factord_core::region::{Mapping, View};
 use factord_core::ring::Geometry;
@@ -18,17 +18,19 @@ const SECOND: Duration = Duration::from_secs(1);
 fn greeted(listener: &OwnedFd) -> (OwnedFd, Welcome) {
     assert!(socket::wait_readable(listener.as_fd(), 5 * SECOND).unwrap());
     let peer = socket::accept(listener.as_fd()).unwrap().unwrap();
-    let Message::Hello { feature_count, slot_count, nonce, .. } = heard(&peer) else {
-        panic!("no greeting");
-    };
+    let Message::Hello(hello) = heard(&peer) else { panic!("no greeting") };
+    let Hello { feature_count, slot_count, nonce, output_count, class, .. } = hello;
     let welcome = Welcome {
         abi: abi::ABI_WORD,
-        layout_hash: abi::LAYOUT_HASH,
+        layout_hash: abi::RINGS_HASH,
         epoch: 1,
         client_id: 2,
         feature_count,
         slot_count,
         nonce,
+        output_count,
+        class,
+        rights: abi::right::ATTACH | abi::right::LOCAL,
     };
     (peer, welcome)
 }
@@ -50,21 +52,24 @@ fn regions(welcome: &Welcome) -> Vec<OwnedFd> {
     let shape = Geometry::new(3, 64).unwrap();
     let lines = [
         abi::status_region::LINES,
-        abi::models_region::LINES,
         shape.req_lines(),
         shape.resp_lines(),
+        abi::models_region::LINES,
     ];
     // The words that every header but that of REQ begins with.
-    let opening = [abi::MAGIC, welcome.abi, welcome.layout_hash];
+    let opening = |hash: u64| vec![abi::MAGIC, welcome.abi, hash];
+    let granted = [
+        welcome.client_id,
+        welcome.feature_count,
+        welcome.slot_count,
+        welcome.output_count,
+        welcome.class,
+    ];
     let headers = [
-        opening.to_vec(),
-        [&opening[..], &[abi::MODEL_COUNT_MAX as u64]].concat(),
+        opening(abi::STATUS_HASH),
         Vec::new(),
-        [
-            &opening[..],
-            &[welcome.epoch, welcome.client_id, welcome.feature_count, welcome.slot_count],
-        ]
-        .concat(),
+        [&opening(abi::RINGS_HASH)[..], &granted].concat(),
+        [&opening(abi::MODELS_HASH)[..], &[abi::MODEL_COUNT_MAX as u64]].concat(),
     ];
     let make = |(lines, header): (usize, Vec<u64>)| {
         let file = memory::create("stranger", (lines * abi::LINE_LEN) as u64).unwrap();
@@ -79,8 +84,8 @@ fn regions(welcome: &Welcome) -> Vec<OwnedFd> {
 /// Answers requests 1 to `count` with y = sequence; the echo of each is spoilt by `spoil`.
 fn answer_requests(peer: &OwnedFd, files: &[OwnedFd], count: u64, spoil: fn(u64) -> u64) {
     let shape = Geometry::new(3, 64).unwrap();
-    let req = View::open("REQ", &files[2], shape.req_lines()).unwrap();
-    let resp = Mapping::open("RESP", &files[3], shape.resp_lines()).unwrap();
+    let req = View::open("REQ", &files[1], shape.req_lines()).unwrap();
+    let resp = Mapping::open("RESP", &files[2], shape.resp_lines()).unwrap();
     say(peer, &Message::Ready, &[]);
     let end = Instant::now() + 10 * SECOND;
     for sequence in 1..=count {
@@ -93,7 +98,8 @@ fn answer_requests(peer: &OwnedFd, files: &[OwnedFd], count: u64, spoil: fn(u64)
         // SYNC(test.request): the client's push is the other side.
         fence(Ordering::Acquire);
         let bits = (0..3).map(|index| asked(request::FEATURES + index));
-        let echo = abi::echo(sequence, asked(request::META), bits) ^ spoil(sequence);
+        let echo =
+            abi::echo(sequence, asked(request::META), asked(request::KEY), bits) ^ spoil(sequence);
         let tell = |word: usize, value: u64, ordering: Ordering| {
             resp.words()[slot + word].store(value, ordering);
         };

@@ -199,7 +199,7 @@ fn a_bad_file_never_replaces_a_good_model() {
         let prediction = assert_exact(&model, &x, &client.predict(row.id, &x, SECOND));
         assert_eq!(prediction.generation, 1);
         assert_eq!(client.model("good"), Some(row.clone()));
-        assert_eq!(channel::fetch_artifact(engine.socket(), row.id).unwrap(), good);
+        assert_eq!(channel::fetch_artifact(engine.socket(), row.fingerprint()).unwrap(), good);
     }
     assert!(refused >= 40, "{refused}");
     std::fs::remove_file(&file).unwrap();

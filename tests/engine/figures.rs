@@ -68,7 +68,7 @@ fn the_heart_stands_still_for_50_ms_at_most_while_the_widest_models_are_read_aga
     fs::create_dir(&models).unwrap();
     save_models(&models, 0);
     let engine = setup.with(&["--models", models.to_str().unwrap()]).start();
-    let status = channel::observe(engine.socket()).unwrap();
+    let (status, _) = channel::observe(engine.socket()).unwrap();
     let mut gaps_ns = Vec::new();
     // Beside other programs a thread may miss any deadline: one round of five has to be free of
     // them. What the reload itself holds up stands still in each.

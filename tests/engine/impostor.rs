@@ -2,7 +2,7 @@
 
 use crate::harness::{Watchdog, eventually};
 use factord_core::abi;
-use factord_core::channel::{AttachError, MESSAGE_LEN, Message, Refusal, Welcome};
+use factord_core::channel::{AttachError, Hello, MESSAGE_LEN, Message, Refusal, Welcome};
 use factord_core::client::{AttachOptions, Client};
 use factord_core::counters::Observer;
 use factord_core::region::Region;
@@ -28,15 +28,10 @@ fn attach_to(lie: impl FnOnce(Welcome) -> Lie + Send) -> AttachError {
             assert!(socket::wait_readable(peer.as_fd(), SECOND).unwrap());
             let mut buffer = [0; MESSAGE_LEN];
             let len = socket::receive(peer.as_fd(), &mut buffer).unwrap().len;
-            let Some(Message::Hello { abi, feature_count, slot_count, nonce, .. }) =
-                Message::decode(&buffer[..len])
-            else {
+            let Some(Message::Hello(hello)) = Message::decode(&buffer[..len]) else {
                 panic!("no greeting");
             };
-            let layout_hash = abi::LAYOUT_HASH;
-            let (epoch, client_id) = (1, 2);
-            let truth =
-                Welcome { abi, layout_hash, epoch, client_id, feature_count, slot_count, nonce };
+            let truth = granted(&hello);
             if let Some((bytes, files)) = lie(truth) {
                 let files: Vec<_> = files.iter().map(AsFd::as_fd).collect();
                 socket::send(peer.as_fd(), &bytes, &files).unwrap();
@@ -54,11 +49,28 @@ fn attach_to(lie: impl FnOnce(Welcome) -> Lie + Send) -> AttachError {
     })
 }
 
+/// What a daemon grants that lets its client do everything.
+pub(crate) fn granted(hello: &Hello) -> Welcome {
+    let &Hello { abi, feature_count, slot_count, nonce, output_count, class, .. } = hello;
+    Welcome {
+        abi,
+        layout_hash: abi::RINGS_HASH,
+        epoch: 1,
+        client_id: 2,
+        feature_count,
+        slot_count,
+        nonce,
+        output_count,
+        class,
+        rights: 31,
+    }
+}
+
 /// The four regions of a channel of 3 features and 64 slots, sealed as they must be.
 fn regions() -> Vec<OwnedFd> {
     let ring = Geometry::new(3, 64).unwrap();
     let lines =
-        [abi::status_region::LINES, abi::models_region::LINES, ring.req_lines(), ring.resp_lines()];
+        [abi::status_region::LINES, ring.req_lines(), ring.resp_lines(), abi::models_region::LINES];
     let file = |lines| Region::create("false", lines).unwrap();
     lines.map(|lines| file(lines).fd().try_clone_to_owned().unwrap()).into()
 }
@@ -83,7 +95,11 @@ fn a_daemon_of_another_abi_is_refused_and_both_versions_are_named() {
 
 #[test]
 fn a_welcome_that_is_not_for_this_greeting_is_refused() {
-    let lies: [fn(Welcome) -> Welcome; 3] = [
+    let lies: [fn(Welcome) -> Welcome; 6] = [
+        |truth| Welcome { output_count: 3, ..truth },
+        |truth| Welcome { class: 1, ..truth },
+        // Four descriptors come all the same.
+        |truth| Welcome { rights: 1, ..truth },
         |truth| Welcome { nonce: truth.nonce ^ 1, ..truth },
         |truth| Welcome { slot_count: 128, ..truth },
         |truth| Welcome { feature_count: 4, ..truth },
@@ -106,7 +122,7 @@ fn regions_that_are_not_what_was_said_are_refused() {
         assert!(matches!(error, AttachError::Protocol { .. }), "{missing}: {error}");
     }
     for wrong in 0..4 {
-        let name = ["STATUS", "MODELS", "REQ", "RESP"][wrong];
+        let name = ["STATUS", "REQ", "RESP", "MODELS"][wrong];
         let error = attach_to(move |truth| {
             let mut files = regions();
             let len = memory::len(files[wrong].as_fd()).unwrap();

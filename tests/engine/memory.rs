@@ -4,7 +4,7 @@
 use crate::actor::Actor;
 use crate::data::{self, Random, assert_exact};
 use crate::harness::{Engine, Watchdog, eventually};
-use crate::wire::{Channel, Wire};
+use crate::wire::{Channel, REGRESSION, Wire};
 use factord_core::abi::{self, request};
 use factord_core::channel::{Message, Refusal};
 use factord_core::sync::Ordering;
@@ -80,7 +80,7 @@ fn nobody_but_the_daemon_writes_to_status_and_models() {
     let (_, descriptors) = wire.welcomed(3, 64);
     let mut tried = 0;
     for round in ["before mapped", "after ready"] {
-        for (name, file) in ["STATUS", "MODELS"].into_iter().zip(&descriptors) {
+        for (name, file) in [("STATUS", &descriptors[0]), ("MODELS", &descriptors[3])] {
             let (broken, count) = attack(name, file);
             assert!(broken.is_empty(), "{round}: {broken:?}");
             assert!(fcntl_add_seals(file, SealFlags::WRITE).is_err(), "{round}: {name}");
@@ -101,7 +101,7 @@ fn after_ready_the_memory_of_a_channel_cannot_be_taken_away_or_mapped_for_writin
     let engine = Engine::start();
     let mut client = engine.attach(3, 8);
     let channel = Channel::open(&engine, 3, 64);
-    for (name, file) in [("REQ", &channel.descriptors[2]), ("RESP", &channel.descriptors[3])] {
+    for (name, file) in [("REQ", &channel.descriptors[1]), ("RESP", &channel.descriptors[2])] {
         let (broken, tried) = attack(name, file);
         assert!(broken.is_empty() && tried >= 8, "{tried}: {broken:?}");
         let own = MmapOptions::new().map_raw_read_only(file).unwrap();
@@ -109,6 +109,7 @@ fn after_ready_the_memory_of_a_channel_cannot_be_taken_away_or_mapped_for_writin
         assert!(fcntl_add_seals(file, SealFlags::WRITE).is_err(), "{name}");
     }
     // The mapping made before goes on working.
+    channel.word(1, request::META).store(REGRESSION, Ordering::Relaxed);
     channel.word(1, request::FEATURES).store(0.5f64.to_bits(), Ordering::Relaxed);
     channel.word(1, request::SEQUENCE).store(1, Ordering::Relaxed);
     let x = [0.5, 0.2, 0.3];
@@ -122,7 +123,7 @@ fn holes_punched_before_ready_do_no_harm() {
     let mut client = engine.attach(3, 8);
     let wire = Wire::open(engine.socket());
     let (_, descriptors) = wire.welcomed(3, 64);
-    for ring in &descriptors[2..] {
+    for ring in &descriptors[1..3] {
         assert!(ftruncate(ring, 0).is_err());
         punch(ring).unwrap();
     }
@@ -136,7 +137,7 @@ fn holes_punched_before_ready_do_no_harm() {
 fn a_client_that_seals_its_memory_first_is_refused() {
     let engine = Engine::start();
     let base = engine.holdings();
-    for ring in [2, 3] {
+    for ring in [1, 2] {
         let wire = Wire::open(engine.socket());
         let (_, descriptors) = wire.welcomed(3, 64);
         fcntl_add_seals(&descriptors[ring], SealFlags::SEAL).unwrap();
@@ -221,7 +222,9 @@ fn scribble(channel: &Channel, seed: u64, end: Instant) {
             answers[random.bits() as usize % answers.len()].store(random.bits(), Ordering::Relaxed);
         }
         for _ in 0..8 {
-            channel.word(position, request::META).store(random.bits() & 3, Ordering::Relaxed);
+            channel
+                .word(position, request::META)
+                .store(REGRESSION | random.bits() & 3, Ordering::Relaxed);
             channel.word(position, request::SEQUENCE).store(position, Ordering::Release);
             position += 1;
         }

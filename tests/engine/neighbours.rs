@@ -3,9 +3,9 @@
 use crate::actor::{Actor, Tale};
 use crate::data;
 use crate::harness::{Engine, Setup, Watchdog};
-use factord_core::abi::{RING_HEADER_LINES, request, request_stride_lines, response};
-use factord_core::channel::{self, Channel};
-use factord_core::client::Client;
+use factord_core::abi::{self, RING_HEADER_LINES, request, request_stride_lines, response};
+use factord_core::channel::{self, Channel, Shape};
+use factord_core::counters::Observer;
 use factord_core::ring::Geometry;
 use factord_core::sync::{Line, Ordering};
 use std::path::Path;
@@ -19,17 +19,18 @@ const SLOTS: usize = 32;
 const CHANNELS: usize = 120;
 
 /// Keeps the rings of many wide channels full by their sequences alone.
-pub(crate) fn crowd(client: &Client, socket: &Path, ended: &AtomicBool) -> Tale {
-    let id = client.model("wide").unwrap().id;
+pub(crate) fn crowd(socket: &Path, ended: &AtomicBool) -> Tale {
+    let row = Observer::attach(Some(socket)).unwrap().find("wide").unwrap().unwrap();
+    let meta = abi::meta(row.id, row.check);
     let geometry = Geometry::new(WIDTH, SLOTS).unwrap();
-    let attach = |_| channel::attach(socket, geometry, "crowd").unwrap();
+    let attach = |_| channel::attach(socket, Shape::light(geometry), "crowd").unwrap();
     let channels: Vec<Channel> = (0..CHANNELS).map(attach).collect();
     let mut tale = Tale::default();
     println!("\ncrowded");
     while !ended.load(Ordering::Relaxed) {
         for channel in &channels {
             for slot in 0..SLOTS {
-                tale.sent += u64::from(ask_again(channel, slot, u64::from(id)));
+                tale.sent += u64::from(ask_again(channel, slot, meta));
             }
         }
         // What waits in the rings takes the worker longer; the CPU is left to the others.

@@ -3,7 +3,7 @@
 use crate::actor::{ROLE, SEED, SOCKET, Tale, begin};
 use crate::data::{self, Random, is_exact};
 use crate::{forks, identity, neighbours};
-use factord_core::channel;
+use factord_core::channel::{self, CommandError, Shape};
 use factord_core::client::{Answer, AttachOptions, Client, PredictError};
 use factord_core::idle::IdleStrategy;
 use factord_core::ring::Geometry;
@@ -39,7 +39,7 @@ fn an_actor_plays_its_role() {
         "hasty" => predict(&mut client, seed, Duration::from_millis(10)),
         "pipeline" => pipeline(&mut client, seed),
         "outcast" => outcast(&mut client),
-        "crowd" => neighbours::crowd(&client, &socket, &begin()),
+        "crowd" => neighbours::crowd(&socket, &begin()),
         "reload" => reload(&mut client, &socket, seed),
         "bound pipeline" => identity::pipeline(&mut client, seed),
         "bound batches" => identity::batches(&mut client, seed),
@@ -52,7 +52,8 @@ fn an_actor_plays_its_role() {
 /// Holds a channel whose socket a child of its own holds as well.
 #[expect(clippy::zombie_processes, reason = "the test ends the child after this process")]
 fn fork(socket: &Path) {
-    let attached = channel::attach(socket, Geometry::new(3, 8).unwrap(), "fork").unwrap();
+    let attached =
+        channel::attach(socket, Shape::light(Geometry::new(3, 8).unwrap()), "fork").unwrap();
     rustix::io::fcntl_setfd(attached.connection.fd(), rustix::io::FdFlags::empty()).unwrap();
     let child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
     let ended = begin();
@@ -182,8 +183,11 @@ pub(crate) fn alternating(generation: u32) -> Model {
 
 /// Requests to a model that changes all the time: each answer is that of the generation it names.
 fn reload(client: &mut Client, socket: &Path, seed: u64) -> Tale {
-    let id = client.model("alternating").unwrap().id;
-    assert!(channel::fetch_artifact(socket, id).is_ok());
+    let row = client.model("alternating").unwrap();
+    let id = row.id;
+    // It may have been replaced since.
+    let fetched = channel::fetch_artifact(socket, row.fingerprint());
+    assert!(matches!(fetched, Ok(_) | Err(CommandError::Failed(_))));
     let models: HashMap<u32, Model> = (0..2).map(|g| (g, alternating(g))).collect();
     let mut random = Random(seed);
     let mut tale = Tale::default();

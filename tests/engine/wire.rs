@@ -2,7 +2,7 @@
 
 use crate::harness::{Engine, eventually};
 use factord_core::abi;
-use factord_core::channel::{MESSAGE_LEN, Message, NAME_LEN, Refusal, Welcome};
+use factord_core::channel::{Hello, MESSAGE_LEN, Message, NAME_LEN, Refusal, Welcome};
 use factord_core::region::Mapping;
 use factord_core::ring::Geometry;
 use factord_core::sys::socket;
@@ -95,13 +95,25 @@ impl Wire {
 }
 
 pub(crate) fn hello(abi: u64, feature_count: u64, slot_count: u64) -> Message {
-    Message::Hello { abi, feature_count, slot_count, nonce: 7, name: [b'h'; NAME_LEN] }
+    Message::Hello(Hello {
+        abi,
+        feature_count,
+        slot_count,
+        nonce: 7,
+        name: [b'h'; NAME_LEN],
+        output_count: if slot_count == 0 { 0 } else { 2 },
+        class: abi::class::LIGHT,
+    })
 }
+
+/// What a request for `regression` carries, where it stands first.
+// printf regression | sha256sum
+pub(crate) const REGRESSION: u64 = 0x7a53_74f2 << abi::request::CHECK_SHIFT;
 
 /// A channel whose descriptors and request words are in the test's own hands.
 pub(crate) struct Channel {
     pub(crate) wire: Wire,
-    /// STATUS, MODELS, REQ, RESP.
+    /// STATUS, REQ, RESP, MODELS.
     pub(crate) descriptors: [OwnedFd; 4],
     pub(crate) req: Mapping,
     pub(crate) resp: Mapping,
@@ -113,7 +125,7 @@ impl Channel {
         let wire = Wire::open(engine.socket());
         let (_, descriptors) = wire.welcomed(features as u64, slots as u64);
         let geometry = Geometry::new(features, slots).unwrap();
-        let [.., req, resp] = &descriptors;
+        let [_, req, resp, _] = &descriptors;
         let req = Mapping::open("REQ", req, geometry.req_lines()).unwrap();
         let resp = Mapping::open("RESP", resp, geometry.resp_lines()).unwrap();
         wire.say(&Message::Mapped.encode(), &[]);

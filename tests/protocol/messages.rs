@@ -1,7 +1,7 @@
 //! Messages of the control socket.
 
 use factord_core::abi::{ABI_WORD, MAGIC};
-use factord_core::channel::{MESSAGE_LEN, Message, NAME_LEN, Refusal, Verb, Welcome};
+use factord_core::channel::{Hello, MESSAGE_LEN, Message, NAME_LEN, Refusal, Verb, Welcome};
 use proptest::prelude::*;
 
 fn refusals() -> impl Strategy<Value = Refusal> {
@@ -15,13 +15,16 @@ fn refusals() -> impl Strategy<Value = Refusal> {
         6 => Refusal::NotAllowed { uid: a },
         7 => Refusal::Sealed,
         8 => Refusal::Busy,
+        9 => Refusal::NoSuchClass { class: a },
+        10 => Refusal::Outputs { output_count: a, slot_count: b },
         other => Refusal::Other(other + 1000),
     })
 }
 
 fn messages() -> impl Strategy<Value = Message> {
-    let welcome = any::<[u64; 7]>().prop_map(|w| {
-        let [abi, layout_hash, epoch, client_id, feature_count, slot_count, nonce] = w;
+    let welcome = any::<[u64; 10]>().prop_map(|w| {
+        let [abi, layout_hash, epoch, client_id, feature_count, slot_count, nonce, ..] = w;
+        let [.., output_count, class, rights] = w;
         Message::Welcome(Welcome {
             abi,
             layout_hash,
@@ -30,11 +33,15 @@ fn messages() -> impl Strategy<Value = Message> {
             feature_count,
             slot_count,
             nonce,
+            output_count,
+            class,
+            rights,
         })
     });
-    let hello = (any::<[u64; 4]>(), any::<[u8; NAME_LEN]>()).prop_map(|(w, name)| {
-        let [abi, feature_count, slot_count, nonce] = w;
-        Message::Hello { abi, feature_count, slot_count, nonce, name }
+    let hello = (any::<[u64; 6]>(), any::<[u8; NAME_LEN]>()).prop_map(|(w, name)| {
+        let [abi, feature_count, slot_count, nonce, output_count, class] = w;
+        let greeting = Hello { abi, feature_count, slot_count, nonce, name, output_count, class };
+        Message::Hello(greeting)
     });
     let command = any::<[u64; 3]>().prop_map(|[abi, verb, argument]| Message::Command {
         abi,
@@ -95,8 +102,10 @@ proptest! {
 #[test]
 fn the_layout_of_a_greeting_stands() {
     let name = *b"somebody\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-    let bytes =
-        Message::Hello { abi: ABI_WORD, feature_count: 3, slot_count: 64, nonce: 9, name }.encode();
+    let (feature_count, slot_count, output_count, class) = (3, 64, 2, 1);
+    let greeting =
+        Hello { abi: ABI_WORD, feature_count, slot_count, nonce: 9, name, output_count, class };
+    let bytes = Message::Hello(greeting).encode();
     let mut expected = [0u8; MESSAGE_LEN];
     expected[..8].copy_from_slice(b"FACTORD\x01");
     let words = [1, ABI_WORD, 3, 64, 9];
@@ -104,13 +113,15 @@ fn the_layout_of_a_greeting_stands() {
         expected[8 * index + 8..8 * index + 16].copy_from_slice(&u64::to_le_bytes(word));
     }
     expected[48..56].copy_from_slice(b"somebody");
+    expected[80..88].copy_from_slice(&u64::to_le_bytes(2));
+    expected[88..96].copy_from_slice(&u64::to_le_bytes(1));
     assert_eq!(bytes, expected);
 }
 
 #[test]
 fn every_verb_has_a_code_of_its_own() {
-    for verb in [Verb::Reload, Verb::Artifact] {
+    for verb in [Verb::Reload, Verb::Artifact, Verb::Image] {
         assert_eq!(Verb::from_code(verb as u64), Some(verb));
     }
-    assert!([0, 3, 99, u64::MAX].iter().all(|&code| Verb::from_code(code).is_none()));
+    assert!([0, 4, 99, u64::MAX].iter().all(|&code| Verb::from_code(code).is_none()));
 }

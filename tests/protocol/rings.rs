@@ -37,27 +37,27 @@ fn channel(features: usize, slots: usize) -> Channel {
     Channel {
         requests: RequestProducer::new(req.clone(), geometry),
         answers: ResponseConsumer::new(resp.clone(), geometry),
-        looked_at: RequestConsumer::new(req.clone(), geometry),
-        responses: ResponseProducer::new(resp, geometry),
+        looked_at: RequestConsumer::new(req.clone(), geometry, 1),
+        responses: ResponseProducer::new(resp, geometry, 1),
         req,
     }
 }
 
 fn response(position: u64, echo: u64) -> Response {
     let verdict = abi::verdict(2, 3, 4);
-    Response { y: position, second: 1, verdict, echo, epoch: 5, t_received: 6, t_done: 7 }
+    Response { y: position, second: 1, verdict, echo, fingerprint: 5, t_received: 6, t_done: 7 }
 }
 
 proptest! {
     #[test]
     fn requests_and_answers_keep_their_order_and_contents(
-        features in prop_oneof![Just(1usize), Just(3), Just(6), Just(7), Just(64)],
+        features in prop_oneof![Just(1usize), Just(3), Just(5), Just(6), Just(64)],
         slot_bits in 0u32..5,
         steps in prop::collection::vec((0u8..3, any::<u64>()), 1..200),
     ) {
         let slots = 1usize << slot_bits;
         let mut channel = channel(features, slots);
-        let mut waiting: VecDeque<(u64, Vec<f64>)> = VecDeque::new();
+        let mut waiting: VecDeque<(u64, u64, Vec<f64>)> = VecDeque::new();
         let mut answered: VecDeque<u64> = VecDeque::new();
         let (mut sent, mut taken) = (0u64, 0u64);
         for (step, word) in steps {
@@ -66,18 +66,18 @@ proptest! {
                     let x: Vec<f64> =
                         (0..features).map(|i| (word ^ i as u64) as f64 / 3.0).collect();
                     sent += 1;
-                    prop_assert_eq!(channel.requests.push(word & 0xFFFF, &x), sent);
-                    waiting.push_back((word & 0xFFFF, x));
+                    prop_assert_eq!(channel.requests.push(word & 0xFFFF, !word, &x), sent);
+                    waiting.push_back((word & 0xFFFF, !word, x));
                 }
                 1 => match waiting.pop_front() {
                     None => prop_assert_eq!(channel.looked_at.look(), Look::Empty),
-                    Some((meta, x)) => {
+                    Some((meta, key, x)) => {
                         prop_assert_eq!(channel.looked_at.look(), Look::Ready);
                         let position = channel.looked_at.position();
                         let mut read = vec![0.0; features];
-                        prop_assert_eq!(channel.looked_at.read(&mut read), meta);
+                        prop_assert_eq!(channel.looked_at.read(&mut read), (meta, key));
                         prop_assert_eq!(&read, &x);
-                        let echo = abi::echo(position, meta, read.iter().map(|v| v.to_bits()));
+                        let echo = abi::echo(position, meta, key, read.iter().map(|v| v.to_bits()));
                         channel.looked_at.advance(1);
                         channel.responses.push(position, &response(position, echo));
                         answered.push_back(position);
@@ -138,39 +138,44 @@ proptest! {
         sequence in any::<u64>(), meta in any::<u64>(), x in prop::collection::vec(any::<u64>(), 3),
         bit in 0u32..64, place in 0usize..3,
     ) {
-        let echo = |sequence, meta, x: &[u64]| abi::echo(sequence, meta, x.iter().copied());
-        let first = echo(sequence, meta, &x);
+        let key = meta.rotate_left(9);
+        let echo =
+            |sequence, meta, key, x: &[u64]| abi::echo(sequence, meta, key, x.iter().copied());
+        let first = echo(sequence, meta, key, &x);
         let mut other = x.clone();
         other[place] ^= 1 << bit;
-        prop_assert_ne!(first, echo(sequence, meta, &other));
-        prop_assert_ne!(first, echo(sequence, meta ^ 1 << bit, &x));
-        prop_assert_ne!(first, echo(sequence.wrapping_add(1), meta, &x));
+        prop_assert_ne!(first, echo(sequence, meta, key, &other));
+        prop_assert_ne!(first, echo(sequence, meta, key ^ 1 << bit, &x));
+        prop_assert_ne!(first, echo(sequence, meta ^ 1 << bit, key, &x));
+        prop_assert_ne!(first, echo(sequence.wrapping_add(1), meta, key, &x));
     }
 }
 
 #[test]
 fn swapped_features_change_the_echo() {
     let (a, b) = (0.2f64.to_bits(), 0.3f64.to_bits());
-    assert_ne!(abi::echo(1, 0, [a, b, a].into_iter()), abi::echo(1, 0, [b, a, a].into_iter()));
+    let echo = |key, x: [u64; 3]| abi::echo(1, 0, key, x.into_iter());
+    assert_ne!(echo(0, [a, b, a]), echo(0, [b, a, a]));
+    assert_ne!(echo(a, [b, a, a]), echo(b, [a, a, a]));
 }
 
 #[test]
 fn memory_shorter_than_its_geometry_is_an_empty_ring() {
     let geometry = Geometry::new(3, 64).unwrap();
     for lines in [0, 1, 2, 3] {
-        let looked_at = RequestConsumer::new(memory(lines), geometry);
+        let looked_at = RequestConsumer::new(memory(lines), geometry, 1);
         assert_eq!(looked_at.look(), Look::Empty);
         let mut answers = ResponseConsumer::new(memory(lines), geometry);
         assert_eq!(answers.pop(), None);
         let mut requests = RequestProducer::new(memory(lines), geometry);
-        assert_eq!(requests.push(0, &[1.0; 3]), 1);
-        ResponseProducer::new(memory(lines), geometry).push(1, &response(1, 0));
+        assert_eq!(requests.push(0, 0, &[1.0; 3]), 1);
+        ResponseProducer::new(memory(lines), geometry, 1).push(1, &response(1, 0));
     }
 }
 
 #[test]
 fn only_shapes_that_fit_a_region_are_rings() {
-    for (features, slots) in [(1, 1), (3, 4096), (1024, 512), (14, 4096)] {
+    for (features, slots) in [(1, 1), (3, 4096), (1024, 512), (13, 4096)] {
         let geometry = Geometry::new(features, slots).unwrap();
         assert!(geometry.req_lines() * abi::LINE_LEN <= abi::REGION_LEN_MAX);
         assert_eq!(geometry.resp_lines(), 2 + slots);
@@ -199,4 +204,26 @@ fn the_worker_sees_a_violation_only_beyond_its_position() {
     }
     assert_eq!(channel.looked_at.position(), 5);
     assert_eq!(channel.looked_at.look(), Look::Empty, "the old one is still there");
+}
+
+#[test]
+fn responses_with_more_outputs_have_lines_of_their_own() {
+    let geometry = Geometry::new(3, 4).unwrap();
+    assert_eq!(geometry.with_outputs(2), Some(geometry));
+    for (outputs, lines) in [(3, 2), (10, 2), (11, 3), (64, 9)] {
+        let wide = geometry.with_outputs(outputs).unwrap();
+        assert_eq!((wide.output_count(), wide.resp_lines()), (outputs, 2 + 4 * lines));
+        assert_eq!(wide.req_lines(), geometry.req_lines());
+        let resp = memory(wide.resp_lines());
+        let mut responses = ResponseProducer::new(resp.clone(), wide, 1);
+        let mut answers = ResponseConsumer::new(resp, wide);
+        for position in 1..=9 {
+            responses.push(position, &response(position, position));
+            assert_eq!(answers.pop(), Some(response(position, position)));
+        }
+    }
+    for outputs in [0, 1, 65, usize::MAX] {
+        assert_eq!(geometry.with_outputs(outputs), None, "{outputs} outputs");
+    }
+    assert_eq!(Geometry::new(3, 4096).unwrap().with_outputs(64).map(|_| ()), Some(()));
 }

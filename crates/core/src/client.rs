@@ -24,9 +24,11 @@
 mod answer;
 mod attachment;
 mod batch;
+mod each;
 mod images;
 mod local;
 mod names;
+mod neighbour;
 mod watch;
 
 pub use answer::{Answer, AttachOptions, PinError, PredictError, Prediction};
@@ -129,6 +131,9 @@ impl Client {
         let geometry = shape.geometry;
         let attachment = Attachment::new(channel, geometry);
         attachment.table().map_err(|Unsettled| AttachError::Unsettled)?;
+        if !options.quiet {
+            neighbour::mention(&attachment.observer().worker_cores());
+        }
         Ok(Client {
             options: options.clone(),
             path,
@@ -194,7 +199,6 @@ impl Client {
     #[cold]
     fn predict_late(&mut self, model: u16, key: u64, x: &[f64], deadline: Duration) -> Answer {
         let end_ns = clock::end_of(deadline);
-        let mut idle = Idle::new(self.options.idle);
         loop {
             match self.submit_keyed(model, key, x) {
                 Ok(ticket) => {
@@ -204,6 +208,15 @@ impl Client {
                 Err(PredictError::BackPressure | PredictError::NotConnected) => {}
                 Err(other) => return Err(other),
             }
+            self.make_room_until(end_ns)?;
+        }
+    }
+
+    /// Waits for room in the ring, or for an engine.
+    #[cold]
+    fn make_room_until(&mut self, end_ns: u64) -> Result<(), PredictError> {
+        let mut idle = Idle::new(self.options.idle);
+        while !self.connected || !self.has_room() {
             // Only answers that nobody waits for may be dropped to make room.
             if let Some(entry) = self.take_next() {
                 self.early.push_back(entry);
@@ -218,11 +231,16 @@ impl Client {
             self.look_after_engine();
             idle.wait();
         }
+        Ok(())
     }
 
     fn wait_for(&mut self, ticket: u64, deadline: Duration) -> Answer {
+        self.wait_until(ticket, deadline, &mut 0)
+    }
+
+    /// Waits for the answer to `ticket` until `end_ns`, which is `deadline` from now where it is 0.
+    fn wait_until(&mut self, ticket: u64, deadline: Duration, end_ns: &mut u64) -> Answer {
         let mut idle = Idle::new(self.options.idle);
-        let mut end_ns = 0;
         let mut looks = 0u32;
         loop {
             if let Some((taken, answer)) = self.take_next() {
@@ -235,11 +253,11 @@ impl Client {
             looks += 1;
             if looks & self.clock_mask == 0 {
                 let now_ns = clock::monotonic_ns();
-                if end_ns == 0 {
+                if *end_ns == 0 {
                     // The first reading comes about a microsecond after the start.
-                    end_ns = now_ns.saturating_add(clock::nanoseconds(deadline));
+                    *end_ns = now_ns.saturating_add(clock::nanoseconds(deadline));
                 }
-                if now_ns >= end_ns {
+                if now_ns >= *end_ns {
                     self.abandoned.push_back(ticket);
                     return Err(if self.connected {
                         PredictError::Deadline
@@ -351,6 +369,31 @@ impl Client {
         if self.connected { Ok(None) } else { Err(PredictError::NotConnected) }
     }
 
+    /// Takes the answers that are there, in the order of submission, without waiting: as many as
+    /// `taken` has places. Returns how many; what stands behind them is left as it was.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::poll`], when there is none.
+    pub fn poll_many(&mut self, taken: &mut [(u64, Answer)]) -> Result<usize, PredictError> {
+        let mut count = 0;
+        while let Some(place) = taken.get_mut(count) {
+            match self.early.pop_front().or_else(|| self.take_next()) {
+                Some(entry) => *place = entry,
+                None => break,
+            }
+            count += 1;
+        }
+        if count == 0
+            && let Some(place) = taken.first_mut()
+            && let Some(entry) = self.poll()?
+        {
+            *place = entry;
+            count = 1;
+        }
+        Ok(count)
+    }
+
     #[inline]
     fn has_room(&self) -> bool {
         self.attachment.in_flight() + self.early.len() < self.geometry.slot_count()
@@ -431,7 +474,7 @@ impl Client {
         self.models().into_iter().find(|row| row.name == name)
     }
 
-    /// The epoch of the engine this channel is attached to.
+    /// The epoch of the engine that serves this channel now.
     pub fn epoch(&self) -> u64 {
         self.attachment.epoch()
     }

@@ -17,7 +17,7 @@ pub use snapshot::{
 
 use crate::abi::{self, status_region as at};
 use crate::region::Region;
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, Ordering, fence, read_only};
 use std::sync::Arc;
 
 /// Adds to a word that only this thread writes.
@@ -77,6 +77,28 @@ impl StatusWriter {
     /// A word of the region, by an index of [`crate::abi::status_region`].
     pub fn word(&self, index: usize) -> &AtomicU64 {
         &self.region.mapping().words()[index]
+    }
+
+    /// Rows that ever held a name.
+    pub fn row_count(&self) -> u16 {
+        get(self.word(at::ROW_COUNT)).min(abi::MODEL_COUNT_MAX as u64) as u16
+    }
+
+    /// The rows as an engine before this one left them: those that are whole.
+    pub fn rows(&self) -> Vec<ModelRow> {
+        let words = read_only(self.region.mapping().words());
+        let word = |index: usize| words[index].load_relaxed();
+        let sequence = |number: u16| word(at::ROWS + usize::from(number) * at::ROW_WORDS);
+        let is_whole = |number: &u16| sequence(*number).is_multiple_of(2);
+        let whole = (0..self.row_count()).filter(is_whole);
+        whole.filter_map(|number| observer::row(&word, number)).collect()
+    }
+
+    /// Makes the counters of all workers zero.
+    pub fn clear_workers(&self) {
+        for index in 0..abi::WORKER_COUNT_MAX * at::WORKER_WORDS {
+            set(self.word(at::WORKERS + index), 0);
+        }
     }
 
     /// Turns of a worker since the start, which move as long as it does.

@@ -241,6 +241,16 @@ impl Region {
         Ok(Region { fd, mapping })
     }
 
+    /// Takes over a region that an earlier process of this daemon made.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] when it has another size, is not sealed, or cannot be mapped for writing.
+    pub fn adopt(name: &'static str, fd: OwnedFd, line_count: usize) -> Result<Region, OpenError> {
+        let mapping = Mapping::open(name, &fd, line_count)?;
+        Ok(Region { fd, mapping })
+    }
+
     /// Refuses all writers but the mappings that exist.
     ///
     /// # Errors

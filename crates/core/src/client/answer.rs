@@ -44,6 +44,9 @@ pub struct AttachOptions {
     /// How long [`Client::attach`](crate::client::Client::attach) keeps trying while there is no
     /// daemon, or a busy or silent one; 0 for one attempt.
     pub wait: Duration,
+    /// Says nothing on stderr; otherwise a client whose thread can only run where a worker polls
+    /// says so once. The environment variable FACTORD_QUIET does the same.
+    pub quiet: bool,
     /// The user id of a daemon to trust below /tmp, /var/tmp and /dev/shm, besides root and this
     /// process's own user; `None` takes it from the environment variable FACTORD_DAEMON_UID.
     pub daemon_uid: Option<u32>,
@@ -65,6 +68,7 @@ impl Default for AttachOptions {
             heavy: false,
             idle: IdleStrategy::Spin,
             wait: Duration::ZERO,
+            quiet: false,
             daemon_uid: None,
         }
     }

@@ -17,7 +17,6 @@ pub(super) struct Attachment {
     observer: Observer,
     local: Local,
     connection: Connection,
-    epoch: u64,
 }
 
 /// An answer as it was taken.
@@ -42,7 +41,6 @@ impl Attachment {
             observer: Observer::new(channel.status),
             local: Local::new(channel.models),
             connection: channel.connection,
-            epoch: channel.welcome.epoch,
         }
     }
 
@@ -167,7 +165,8 @@ impl Attachment {
         self.observer.names_sequence()
     }
 
+    #[inline(always)]
     pub(super) fn epoch(&self) -> u64 {
-        self.epoch
+        self.observer.epoch()
     }
 }

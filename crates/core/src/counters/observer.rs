@@ -62,6 +62,12 @@ impl Observer {
         sequence
     }
 
+    /// The epoch of the engine that serves now.
+    #[inline]
+    pub fn epoch(&self) -> u64 {
+        self.word(at::EPOCH)
+    }
+
     /// The CPUs that the workers are pinned to, in their order.
     pub fn worker_cores(&self) -> Vec<Option<usize>> {
         let core = |index: usize| self.word(at::WORKERS + index * at::WORKER_WORDS + at::CORE);
@@ -135,7 +141,7 @@ impl Observer {
         // SYNC(status.rows): pairs with the Release store in `StatusWriter::write_row`. The load is
         // Relaxed with a fence, since the mapping is read-only.
         fence(Ordering::Acquire);
-        let row = self.row(number);
+        let row = row(&|index| self.word(index), number);
         // SYNC(status.row): pairs with the Release fence in `StatusWriter::write_row`.
         fence(Ordering::Acquire);
         let is_whole =
@@ -168,39 +174,6 @@ impl Observer {
             }
         }
         if unsettled { Err(Unsettled) } else { Ok(None) }
-    }
-
-    fn row(&self, id: u16) -> Option<ModelRow> {
-        let start = at::ROWS + usize::from(id) * at::ROW_WORDS;
-        let (shape, served) = (self.word(start + at::ROW_SHAPE), self.word(start + at::ROW_SERVED));
-        let (generation, width) = (served as u32, abi::bits(shape, 32, 16) as usize);
-        if generation == 0 || !(1..=abi::FEATURE_COUNT_MAX).contains(&width) {
-            return None;
-        }
-        let bytes = |offset: usize, words: usize| {
-            (0..words).flat_map(move |index| self.word(start + offset + index).to_le_bytes())
-        };
-        let mut sha256 = [0; 32];
-        for (target, byte) in sha256.iter_mut().zip(bytes(at::ROW_SHA256, 4)) {
-            *target = byte;
-        }
-        Some(ModelRow {
-            id,
-            check: self.word(start + at::ROW_CHECK) as u32,
-            name: text(bytes(at::ROW_NAME, at::ROW_NAME_LEN / 8)),
-            kind: KindCode(shape as u32),
-            width,
-            output_count: abi::bits(shape, 48, 16) as usize,
-            generation,
-            arm_count: abi::bits(served, 32, 16) as u16,
-            class: abi::bits(served, 48, 16) as u16,
-            cost_ns: self.word(start + at::ROW_COST_NS),
-            sha256,
-            arm_fingerprints: core::array::from_fn(|arm| {
-                self.word(start + at::ROW_ARM_FINGERPRINTS + arm)
-            }),
-            split: self.word(start + at::ROW_SPLIT),
-        })
     }
 
     fn worker(&self, index: usize, tsc_hz: Option<u64>) -> WorkerCounters {
@@ -274,4 +247,36 @@ impl Observer {
 pub(super) fn text(bytes: impl Iterator<Item = u8>) -> String {
     let bytes: Vec<u8> = bytes.take_while(|&byte| byte != 0).collect();
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The row at a number, by the words of STATUS as they are now.
+pub(super) fn row(word: &dyn Fn(usize) -> u64, id: u16) -> Option<ModelRow> {
+    let start = at::ROWS + usize::from(id) * at::ROW_WORDS;
+    let (shape, served) = (word(start + at::ROW_SHAPE), word(start + at::ROW_SERVED));
+    let (generation, width) = (served as u32, abi::bits(shape, 32, 16) as usize);
+    if generation == 0 || !(1..=abi::FEATURE_COUNT_MAX).contains(&width) {
+        return None;
+    }
+    let bytes = |offset: usize, words: usize| {
+        (0..words).flat_map(move |index| word(start + offset + index).to_le_bytes())
+    };
+    let mut sha256 = [0; 32];
+    for (target, byte) in sha256.iter_mut().zip(bytes(at::ROW_SHA256, 4)) {
+        *target = byte;
+    }
+    Some(ModelRow {
+        id,
+        check: word(start + at::ROW_CHECK) as u32,
+        name: text(bytes(at::ROW_NAME, at::ROW_NAME_LEN / 8)),
+        kind: KindCode(shape as u32),
+        width,
+        output_count: abi::bits(shape, 48, 16) as usize,
+        generation,
+        arm_count: abi::bits(served, 32, 16) as u16,
+        class: abi::bits(served, 48, 16) as u16,
+        cost_ns: word(start + at::ROW_COST_NS),
+        sha256,
+        arm_fingerprints: core::array::from_fn(|arm| word(start + at::ROW_ARM_FINGERPRINTS + arm)),
+        split: word(start + at::ROW_SPLIT),
+    })
 }

@@ -37,13 +37,17 @@ fn channel(
         RequestProducer::new(req.clone(), geometry),
         ResponseConsumer::new(resp.clone(), geometry),
     );
-    let worker = (RequestConsumer::new(req, geometry), ResponseProducer::new(resp, geometry));
+    let worker = (RequestConsumer::new(req, geometry, 1), ResponseProducer::new(resp, geometry, 1));
     (client, worker)
 }
 
 /// Words that differ in every position.
 fn meta(position: u64) -> u64 {
     100 + position
+}
+
+fn key(position: u64) -> u64 {
+    200 + position
 }
 
 fn feature(position: u64) -> f64 {
@@ -61,7 +65,7 @@ fn response(position: u64) -> Response {
         second: 10 * position + 1,
         verdict: 10 * position + 2,
         echo: 10 * position + 3,
-        epoch: 10 * position + 4,
+        fingerprint: 10 * position + 4,
         t_received: 10 * position + 5,
         t_done: 10 * position + 6,
     }
@@ -77,7 +81,7 @@ fn take_request(requests: &mut RequestConsumer<Memory>) -> u64 {
         }
     }
     let mut x = [0.0];
-    assert_eq!((requests.read(&mut x), x[0]), (meta(position), feature(position)));
+    assert_eq!((requests.read(&mut x), x[0]), ((meta(position), key(position)), feature(position)));
     requests.advance(1);
     position
 }
@@ -88,7 +92,10 @@ fn a_request_that_is_seen_is_whole() {
         let ((mut requests, _), (mut looked_at, _)) = channel(1, 2);
         let client = thread::spawn(move || {
             for position in 1..=2 {
-                assert_eq!(requests.push(meta(position), &[feature(position)]), position);
+                assert_eq!(
+                    requests.push(meta(position), key(position), &[feature(position)]),
+                    position
+                );
             }
         });
         for position in 1..=2 {
@@ -104,7 +111,7 @@ fn triples_counted_ahead_are_whole() {
         let ((mut requests, _), (mut looked_at, _)) = channel(3, 2);
         let client = thread::spawn(move || {
             for position in 1..=2 {
-                requests.push(meta(position), &triple(position));
+                requests.push(meta(position), key(position), &triple(position));
             }
         });
         while looked_at.look() != Look::Ready {
@@ -112,8 +119,8 @@ fn triples_counted_ahead_are_whole() {
         }
         for _ in 0..=looked_at.ready_behind(1) {
             let position = looked_at.position();
-            let (found, x) = looked_at.read_triple(0);
-            assert_eq!((found, x), (meta(position), triple(position).map(f64::to_bits)));
+            let expected = (meta(position), key(position), triple(position).map(f64::to_bits));
+            assert_eq!(looked_at.read_triple(0), expected);
             looked_at.advance(1);
         }
         client.join().unwrap();
@@ -150,7 +157,7 @@ fn round_trips(slot_count: usize, count: u64) {
         let (mut sent, mut taken) = (0, 0);
         while taken < count {
             while sent < count && sent - taken < slot_count as u64 {
-                sent = requests.push(meta(sent + 1), &[feature(sent + 1)]);
+                sent = requests.push(meta(sent + 1), key(sent + 1), &[feature(sent + 1)]);
             }
             match answers.pop() {
                 Some(answer) => {
@@ -172,4 +179,26 @@ fn a_slot_is_used_again_only_after_its_answer_was_taken() {
 #[test]
 fn two_slots_wrap_around_without_a_lost_or_doubled_answer() {
     round_trips(2, 3);
+}
+
+#[test]
+fn an_answer_is_told_from_those_of_the_engine_before() {
+    loom::model(|| {
+        let ((_, mut answers), (_, mut responses)) = channel(1, 2);
+        let memory = answers.memory().clone();
+        begin_epoch(memory.as_ref(), 7, 1);
+        responses.push(1, &response(1));
+        // An engine of epoch 8 takes over while the client takes what both answered.
+        let engine = thread::spawn(move || {
+            begin_epoch(memory.as_ref(), 8, 2);
+            responses.push(2, &response(2));
+        });
+        for position in 1..=2 {
+            while answers.pop().is_none() {
+                thread::yield_now();
+            }
+            assert_eq!(answers.epoch_of(position), 6 + position);
+        }
+        engine.join().unwrap();
+    });
 }

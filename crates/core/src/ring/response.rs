@@ -86,6 +86,20 @@ impl<M: AsRef<[Line]>> ResponseProducer<M> {
     }
 }
 
+/// The position behind the last answer in a response ring, from 1: where an engine goes on that
+/// takes the ring over. A claim, since the client may write there as well: one that is false leads
+/// to requests that are answered again, or never come.
+pub fn position_behind(memory: &[Line], geometry: Geometry) -> u64 {
+    let stride = abi::response_stride_lines(geometry.output_count);
+    let last = (0..geometry.slot_count as u64).map(|slot| {
+        let line = memory.get(first_line(slot, geometry.mask(), stride));
+        // Relaxed: the engine that wrote it is gone.
+        let sequence = line.map_or(0, |line| line[response::SEQUENCE].load(Ordering::Relaxed));
+        if sequence & geometry.mask() == slot { sequence } else { 0 }
+    });
+    last.max().unwrap_or(0).saturating_add(1)
+}
+
 /// Says in the header of a response ring that the engine of `epoch` answers from position `since`
 /// on; the engine before it answered what came earlier.
 pub fn begin_epoch(memory: &[Line], epoch: u64, since: u64) {
@@ -173,6 +187,11 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
             self.epochs = epochs;
         }
         self.epochs.of(position)
+    }
+
+    #[cfg(loom)]
+    pub(super) fn memory(&self) -> &M {
+        &self.memory
     }
 
     /// The position that the next pop expects.

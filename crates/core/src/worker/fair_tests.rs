@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::abi::status_region;
-use crate::model::cell::{Publisher, cell};
 use crate::region::{Mapping, Region};
 use crate::ring::{Geometry, RequestProducer, ResponseConsumer};
 use factord_eval::Model;
+use factord_eval::evaluator::Evaluator;
 use std::sync::Arc;
 
 const SLOTS: usize = 32;
@@ -22,7 +22,7 @@ impl Client {
     fn submit(&mut self) {
         // The models stand at the ids of their widths' places.
         let id = WIDTHS.iter().position(|&width| width == self.x.len()).unwrap();
-        self.requests.push(id as u64, &self.x);
+        self.requests.push(id as u64, 0, &self.x);
         self.in_flight += 1;
     }
 
@@ -44,14 +44,13 @@ impl Client {
     }
 }
 
-const WIDTHS: [usize; 5] = [3, 6, 7, 64, FEATURE_COUNT_MAX];
+const WIDTHS: [usize; 5] = [3, 5, 6, 64, FEATURE_COUNT_MAX];
 
 /// A worker that is turned by hand.
 struct Rig {
     worker: Worker,
     handle: Handle,
     clients: Vec<Client>,
-    _publisher: Publisher<ModelSet>,
 }
 
 fn mapped(name: &'static str, lines: usize) -> (Mapping, Mapping) {
@@ -63,17 +62,16 @@ fn mapped(name: &'static str, lines: usize) -> (Mapping, Mapping) {
 impl Rig {
     fn new() -> Rig {
         let status = Region::create("status", status_region::LINES).unwrap();
-        let mut models = ModelSet::default();
+        let mut rows = Rows::default();
         for (id, width) in WIDTHS.into_iter().enumerate() {
             let part = vec![0.5; width];
             let model = Model::logistic(part.clone(), 0.25, part.clone(), part).unwrap();
-            models.insert(id, 1, &model);
+            Swap::new(id as u16, Row::new(0, 1, (7, Evaluator::new(&model)))).exchange(&mut rows);
         }
-        let (publisher, reader) = cell(models);
         let (handle, mailbox) = mailbox(1024);
         let tally = Tally::new(Arc::new(status), 0);
-        let worker = Worker::new(1024, mailbox, reader, tally, 1);
-        Rig { worker, handle, clients: Vec::new(), _publisher: publisher }
+        let worker = Worker::new(1024, mailbox, rows, tally);
+        Rig { worker, handle, clients: Vec::new() }
     }
 
     /// Attaches a client and returns its place; its lane's number is that plus one.
@@ -81,7 +79,8 @@ impl Rig {
         let geometry = Geometry::new(width, SLOTS).unwrap();
         let (req, worker_req) = mapped("req", geometry.req_lines());
         let (worker_resp, resp) = mapped("resp", geometry.resp_lines());
-        let lane = Lane::new(self.clients.len() as u64 + 1, geometry, worker_req, worker_resp);
+        let rings = (worker_req, worker_resp);
+        let lane = Lane::new(self.clients.len() as u64 + 1, geometry, rings, 1);
         assert!(self.handle.attach(lane));
         self.worker.take_changes();
         self.clients.push(Client {
@@ -103,9 +102,9 @@ impl Rig {
 
 #[test]
 fn a_narrow_lane_is_answered_in_every_turn_however_full_wide_lanes_are() {
-    for width in [7, 64, FEATURE_COUNT_MAX] {
+    for width in [6, 64, FEATURE_COUNT_MAX] {
         let mut rig = Rig::new();
-        let victims = [rig.attach(3), rig.attach(6)];
+        let victims = [rig.attach(3), rig.attach(5)];
         (0..250).for_each(|_| _ = rig.attach(width));
         for turn in 0..300 {
             victims.into_iter().for_each(|victim| rig.clients[victim].submit());
