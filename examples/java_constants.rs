@@ -128,6 +128,7 @@ fn regions() -> Vec<(&'static str, usize)> {
         ("STATUS_MAGIC", status_region::MAGIC),
         ("STATUS_ABI", status_region::ABI),
         ("STATUS_LAYOUT_HASH", status_region::LAYOUT_HASH),
+        ("STATUS_EPOCH", status_region::EPOCH),
         ("STATUS_WORKER_COUNT", status_region::WORKER_COUNT),
         ("STATUS_HEARTBEAT_COUNT", status_region::HEARTBEAT_COUNT),
         ("STATUS_HEARTBEAT_NS", status_region::HEARTBEAT_NS),

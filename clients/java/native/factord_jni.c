@@ -292,12 +292,26 @@ JNIEXPORT jint JNICALL Java_factord_Native_processId(JNIEnv *env, jclass type) {
     return (jint)getpid();
 }
 
-/* The CPU that this thread runs on at the moment. */
-JNIEXPORT jint JNICALL Java_factord_Native_currentCpu(JNIEnv *env, jclass type) {
-    (void)env;
+/* The CPUs that this thread may run on, a bit each from the first word on; -ENOSPC when the array is short. */
+JNIEXPORT jint JNICALL Java_factord_Native_allowedCpus(JNIEnv *env, jclass type, jlongArray mask) {
     (void)type;
-    int cpu = sched_getcpu();
-    return cpu < 0 ? -errno : cpu;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) {
+        return -errno;
+    }
+    jlong words[sizeof set / sizeof(jlong)] = {0};
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, &set)) {
+            words[cpu / 64] |= (jlong)(UINT64_C(1) << cpu % 64);
+        }
+    }
+    jsize count = sizeof words / sizeof words[0];
+    if ((*env)->GetArrayLength(env, mask) < count) {
+        return -ENOSPC;
+    }
+    (*env)->SetLongArrayRegion(env, mask, 0, count, words);
+    return 0;
 }
 
 /* The clock by which the daemon's heart beats; never before it has begun. */

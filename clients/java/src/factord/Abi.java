@@ -70,6 +70,7 @@ final class Abi {
     static final int STATUS_MAGIC = 0;
     static final int STATUS_ABI = 1;
     static final int STATUS_LAYOUT_HASH = 2;
+    static final int STATUS_EPOCH = 3;
     static final int STATUS_WORKER_COUNT = 7;
     static final int STATUS_HEARTBEAT_COUNT = 8;
     static final int STATUS_HEARTBEAT_NS = 9;

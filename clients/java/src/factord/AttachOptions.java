@@ -28,8 +28,8 @@ import java.nio.file.Path;
  * @param daemonUid the user who runs the daemon, where the socket is below {@code /tmp}, {@code
  *     /var/tmp} or {@code /dev/shm} and that user is neither root nor this process's; null takes
  *     it from {@code FACTORD_DAEMON_UID}, if that is there
- * @param quiet whether to keep silent on stderr where the thread that attaches runs on a worker's
- *     CPU; {@code FACTORD_QUIET=1} in the environment does the same
+ * @param quiet whether to keep silent on stderr; otherwise a client whose thread can only run where
+ *     a worker polls says so once. {@code FACTORD_QUIET} in the environment does the same
  */
 public record AttachOptions(
         Path socket,

@@ -139,6 +139,9 @@ final class Batch {
 
     private Status giveUp() {
         Status why = client.missing();
+        if (why == Status.DEADLINE && submitted == 0) {
+            why = Status.BACK_PRESSURE;
+        }
         if (each != null) {
             for (int row = taken; row < count; row++) {
                 each[row].fail(why);

@@ -378,10 +378,11 @@ public final class Client implements AutoCloseable {
      * @param rows row after row, each of the channel's number of features
      * @param into receives one answer a row, in order
      * @param deadlineNs the longest wait for the whole call, nanoseconds
-     * @return {@link Status#OK} when every row has its answer; {@link Status#DEADLINE} or {@link
-     *     Status#NOT_CONNECTED} when some have not, which then say so too; {@link
-     *     Status#WIDTH_MISMATCH} when there are no whole rows or more of them than there is room
-     *     for, and {@link Status#UNKNOWN_MODEL} when no model can have the id: nothing was sent
+     * @return {@link Status#OK} when every row has its answer; {@link Status#DEADLINE}, {@link
+     *     Status#NOT_CONNECTED} or, when there never was room, {@link Status#BACK_PRESSURE} when
+     *     some have not, which then say so too; {@link Status#WIDTH_MISMATCH} when there are no
+     *     whole rows or more of them than there is room for, and {@link Status#UNKNOWN_MODEL} when
+     *     no model can have the id: nothing was sent
      */
     public Status predictBatch(int model, double[] rows, Predictions into, long deadlineNs) {
         checkUse();
@@ -396,10 +397,11 @@ public final class Client implements AutoCloseable {
      * @param deadlineNs the longest wait for the whole call, nanoseconds
      * @param into receives one answer a model, in their order
      * @return {@link Status#OK} when every model has answered, if only by a refusal, which its
-     *     answer says; {@link Status#DEADLINE} or {@link Status#NOT_CONNECTED} when some have not,
-     *     whose answers then say so too; {@link Status#WIDTH_MISMATCH} when {@code x} has not the
-     *     channel's number of features or there are more models than places for answers, and
-     *     {@link Status#UNKNOWN_MODEL} when no model can have one of the ids: nothing was sent
+     *     answer says; {@link Status#DEADLINE}, {@link Status#NOT_CONNECTED} or, when there never
+     *     was room, {@link Status#BACK_PRESSURE} when some have not, whose answers then say so too;
+     *     {@link Status#WIDTH_MISMATCH} when {@code x} has not the channel's number of features or
+     *     there are more models than places for answers, and {@link Status#UNKNOWN_MODEL} when no
+     *     model can have one of the ids: nothing was sent
      */
     public Status predictEach(int[] models, double[] x, long deadlineNs, Prediction[] into) {
         checkUse();
@@ -633,13 +635,13 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * The epoch of the engine this channel is attached to.
+     * The epoch of the engine that serves this channel now.
      *
      * @return nanoseconds since 1970 at the engine's start
      */
     public long epoch() {
         checkUse();
-        return engine.session().epoch();
+        return engine.session().vitals().epoch();
     }
 
     /**

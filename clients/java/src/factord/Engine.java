@@ -62,20 +62,8 @@ final class Engine {
         this.options = options;
         place = Place.find(options);
         adopt(attach());
-        if (!options.quiet() && !"1".equals(System.getenv("FACTORD_QUIET"))) {
-            warnOfWorkers();
-        }
-    }
-
-    /** A thread that spins on a worker's CPU takes turns with it. */
-    private void warnOfWorkers() {
-        int cpu = Native.currentCpu();
-        for (int core : session.vitals().workerCores()) {
-            if (core >= 0 && core == cpu) {
-                System.err.println("factord: this thread runs on CPU " + cpu
-                        + ", which a worker polls: they take turns; pin it elsewhere");
-                return;
-            }
+        if (!options.quiet()) {
+            Neighbour.mention(session.vitals().workerCores());
         }
     }
 

@@ -9,6 +9,7 @@ final class Images {
     private static final int COUNT_MAX = 256;
 
     private final Connection connection;
+    private final Vitals vitals;
     private final long[] fingerprints = new long[COUNT_MAX];
     /** Null for what is of a kind or form that this version does not know, or is served no more. */
     private final Evaluator[] evaluators = new Evaluator[COUNT_MAX];
@@ -17,9 +18,12 @@ final class Images {
     private int next;
     private boolean asked;
     private long askedFor;
+    /** The epoch of the engine that was asked. */
+    private long askedOf;
 
-    Images(Connection connection) {
+    Images(Connection connection, Vitals vitals) {
         this.connection = connection;
+        this.vitals = vitals;
     }
 
     /**
@@ -36,6 +40,7 @@ final class Images {
         if (!asked && connection.ask(Abi.VERB_IMAGE, fingerprint)) {
             asked = true;
             askedFor = fingerprint;
+            askedOf = vitals.epoch();
         }
         return null;
     }
@@ -49,6 +54,8 @@ final class Images {
         try {
             byte[] bytes = connection.takeReply(Image.LEN_MAX);
             if (bytes == null) {
+                // An engine that took the channel over may not know of the question.
+                asked = askedOf == vitals.epoch();
                 return;
             }
             evaluator = Image.read(bytes, askedFor);

@@ -17,7 +17,7 @@ final class Local {
     /** Null for a user that may not evaluate locally. */
     private final ByteBuffer models;
     private final Images images;
-    private final long epoch;
+    private final Vitals vitals;
     /** By the client's numbers; null where none was asked for. */
     private Copy[] copies = {};
 
@@ -39,10 +39,10 @@ final class Local {
         }
     }
 
-    Local(ByteBuffer models, Connection connection, long epoch) {
+    Local(ByteBuffer models, Connection connection, Vitals vitals) {
         this.models = models;
-        this.epoch = epoch;
-        images = new Images(connection);
+        this.vitals = vitals;
+        images = new Images(connection, vitals);
     }
 
     /**
@@ -55,7 +55,7 @@ final class Local {
         }
         into.setTicket(0);
         if (!Names.isServed(meta)) {
-            into.refuse(Abi.STATUS_UNKNOWN_MODEL, 0, 0, epoch);
+            into.refuse(Abi.STATUS_UNKNOWN_MODEL, 0, 0, vitals.epoch());
             return Abi.STATUS_UNKNOWN_MODEL;
         }
         int status = ELSEWHERE;
@@ -72,7 +72,7 @@ final class Local {
     private int answer(Copy copy, long key, double[] x, Prediction into) {
         Deployment deployment = copy.deployment;
         if (deployment == null) {
-            into.refuse(Abi.STATUS_UNKNOWN_MODEL, 0, 0, epoch);
+            into.refuse(Abi.STATUS_UNKNOWN_MODEL, 0, 0, vitals.epoch());
             return Abi.STATUS_UNKNOWN_MODEL;
         }
         int arm = deployment.arm(key, x);
@@ -85,7 +85,8 @@ final class Local {
             }
             copy.arms[arm] = evaluator;
         }
-        return evaluator.answer(x, deployment.verdict(arm), fingerprint, epoch, into);
+        long verdict = deployment.verdict(arm);
+        return evaluator.answer(x, verdict, fingerprint, vitals.epoch(), into);
     }
 
     /** The copy of a number, as fresh as what is published. */

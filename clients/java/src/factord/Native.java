@@ -57,8 +57,8 @@ final class Native {
 
     static native int processId();
 
-    /** The CPU that this thread runs on at the moment. */
-    static native int currentCpu();
+    /** The CPUs that this thread may run on, a bit each from the first word on; 0 when it is whole. */
+    static native int allowedCpus(long[] mask);
 
     /** The clock by which the daemon's heart beats. */
     static native long monotonicNs();

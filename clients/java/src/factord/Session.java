@@ -29,7 +29,6 @@ final class Session implements AutoCloseable {
     private final LongBuffer reqWords;
     private final LongBuffer respWords;
     private final Local local;
-    private final long epoch;
     private final int featureCount;
     private final int stride;
     private final int responseStride;
@@ -105,7 +104,7 @@ final class Session implements AutoCloseable {
                 checkModels(regions[MODELS], welcome);
             }
             check(regions, welcome, options);
-            Session session = new Session(connection, regions, welcome.epoch(), options);
+            Session session = new Session(connection, regions, options);
             sound = true;
             return session;
         } finally {
@@ -141,15 +140,14 @@ final class Session implements AutoCloseable {
         models.expect("MODELS", "entries", Abi.MODELS_MODEL_COUNT, Abi.MODEL_COUNT_MAX);
     }
 
-    private Session(Connection connection, Region[] regions, long epoch, AttachOptions options) {
+    private Session(Connection connection, Region[] regions, AttachOptions options) {
         this.connection = connection;
         this.regions = regions;
-        this.epoch = epoch;
         ByteBuffer status = regions[STATUS].buffer();
         vitals = new Vitals(status);
         table = new ModelTable(status);
         Region models = regions[MODELS];
-        local = new Local(models == null ? null : models.buffer(), connection, epoch);
+        local = new Local(models == null ? null : models.buffer(), connection, vitals);
         req = regions[REQ].buffer();
         resp = regions[RESP].buffer();
         reqWords = regions[REQ].words();
@@ -345,10 +343,6 @@ final class Session implements AutoCloseable {
 
     ModelTable table() {
         return table;
-    }
-
-    long epoch() {
-        return epoch;
     }
 
     @Override

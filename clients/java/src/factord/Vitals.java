@@ -25,6 +25,11 @@ final class Vitals {
         return Long.compareUnsigned(now, beat) > 0 ? now - beat : 0;
     }
 
+    /** Of the engine that serves now: it may have taken the channel over from another one. */
+    long epoch() {
+        return Words.load(status, Abi.STATUS_EPOCH);
+    }
+
     /** The CPUs that the workers are pinned to, -1 for one that is not. */
     int[] workerCores() {
         long claimed = Words.load(status, Abi.STATUS_WORKER_COUNT);

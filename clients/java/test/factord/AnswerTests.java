@@ -226,6 +226,10 @@ final class AnswerTests {
             status = client.predictEach(models, row, 20_000_000, answers);
             Check.equal(status, Status.DEADLINE);
             Check.equal(answers[199].status(), Status.DEADLINE);
+            // Nobody takes what was abandoned while the engine stands still.
+            status = client.predictEach(models, row, 20_000_000, answers);
+            Check.equal(status, Status.BACK_PRESSURE);
+            Check.equal(answers[0].status(), Status.BACK_PRESSURE);
             daemon.resume();
             Check.equal(client.predictEach(models, row, LONG_NS, answers), Status.OK);
             Check.that(!client.poll(earlier), earlier);
@@ -274,7 +278,7 @@ final class AnswerTests {
         }
     }
 
-    /** The daemon's worker has a CPU of its own, on which the example is made to start. */
+    /** The daemon's worker has a CPU of its own, on which alone the example is made to run. */
     private void told() throws Exception {
         int core;
         try (Client client = daemon.attach()) {
@@ -283,7 +287,7 @@ final class AnswerTests {
             core = cores[0];
             Check.that(core >= 0, core);
         }
-        String told = "factord: this thread runs on CPU " + core
+        String told = "factord: this thread can only run on CPU " + core
                 + ", which a worker polls: they take turns; pin it elsewhere";
         String answer = "0.500053855850386 by generation 1";
         Check.equal(example(core, ""), told + "\n" + answer);

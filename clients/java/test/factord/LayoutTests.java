@@ -168,7 +168,7 @@ final class LayoutTests {
     }
 
     private void notAllowed() {
-        Local local = new Local(null, null, 1);
+        Local local = new Local(null, null, new Vitals(region(1)));
         Prediction answer = new Prediction();
         Check.equal(local.answer(0, 5, 0, new double[3], answer), Local.ELSEWHERE);
         Check.equal(local.fetch(0, 5), Status.NOT_FETCHED);
