@@ -35,8 +35,11 @@ public final class Client implements AutoCloseable {
     private static final int STILL_CALLS_MASK = 15;
     /** After this long without a heartbeat, local calls answer no more. */
     private static final long LOCAL_STALE_NS = 1_000_000_000;
-    /** How long a local call waits for the ring, when what it needs is not in this process. */
-    private static final long RING_DEADLINE_NS = 10_000_000;
+    /**
+     * How long a local call waits, when what it needs is not in this process: for the ring or, where
+     * the channel has another width, for the model to come.
+     */
+    private static final long ELSEWHERE_NS = 10_000_000;
     /** Between two looks for an image. */
     private static final long FETCH_PAUSE_NS = 50_000;
 
@@ -416,8 +419,8 @@ public final class Client implements AutoCloseable {
      *
      * <p>The parameters of models of more than eight features and of further arms come to this
      * process when they are first asked for. Until they are here, or where this user may not
-     * evaluate locally, the call goes through the ring, if the channel has the model's width, and
-     * waits there for 10 ms at most: see {@link #fetch}.
+     * evaluate locally, the call goes through the ring if {@code x} has the channel's width, and
+     * waits for them otherwise; either takes at most 10 ms. {@link #fetch} does so before it counts.
      *
      * @param model the model's id, from {@link #model}
      * @param x as many numbers as the model has features, whatever the channel's number
@@ -450,8 +453,8 @@ public final class Client implements AutoCloseable {
      * @param into receives the answer
      * @return {@link Status#OK}, {@link Status#BAD_INPUT}, {@link Status#UNKNOWN_MODEL}, {@link
      *     Status#WIDTH_MISMATCH} or {@link Status#OTHER_VERSION}; {@link Status#NOT_CONNECTED} a
-     *     second after the engine's last heartbeat, {@link Status#NOT_FETCHED} when the model is
-     *     not in this process and the ring has another width; those of {@link
+     *     second after the engine's last heartbeat, {@link Status#NOT_FETCHED} when the model's
+     *     parameters did not come in time; those of {@link
      *     #predict(int, double[], long, Prediction)} when it went through the ring
      */
     public Status predictLocal(int model, double[] x, Prediction into) {
@@ -476,9 +479,14 @@ public final class Client implements AutoCloseable {
         }
         int status = engine.answerLocal(model, key, x, into);
         if (status == Local.ELSEWHERE) {
-            return x.length == options.featureCount()
-                    ? predictInRing(model, key, x, RING_DEADLINE_NS, into)
-                    : into.fail(Status.NOT_FETCHED);
+            if (x.length == options.featureCount()) {
+                return predictInRing(model, key, x, ELSEWHERE_NS, into);
+            }
+            Status fetched = fetch(model, ELSEWHERE_NS);
+            status = engine.answerLocal(model, key, x, into);
+            if (status == Local.ELSEWHERE) {
+                return into.fail(fetched == Status.OK ? Status.NOT_FETCHED : fetched);
+            }
         }
         if (engine.session().countLocal(status) % LOCAL_CALLS_PER_LOOK == 0) {
             lookAfterEngine(Engine.PATIENCE_NS);
