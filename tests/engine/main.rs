@@ -27,5 +27,6 @@ mod system;
 mod trace;
 mod tracee;
 mod users;
+mod versions;
 mod wire;
 mod workers;
