@@ -64,7 +64,15 @@ final class AnswerTests {
                 long fingerprint = served.fingerprint();
                 for (double[] row : Rows.wild(5000, 7)) {
                     Status status = client.predict(model, row, LONG_NS, ring);
-                    Check.equal(client.predictLocal(model, row, local), status);
+                    // On a busy machine a heart may miss its beats for a second.
+                    long start = System.nanoTime();
+                    Status found = client.predictLocal(model, row, local);
+                    while (found == Status.NOT_CONNECTED) {
+                        Check.that(System.nanoTime() - start < LONG_NS, "no heartbeat");
+                        Thread.yield();
+                        found = client.predictLocal(model, row, local);
+                    }
+                    Check.equal(found, status);
                     Check.sameBits(local.y(), ring.y());
                     Check.sameBits(local.second(), ring.second());
                     Check.equal(local.generation(), ring.generation());
