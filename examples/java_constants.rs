@@ -6,9 +6,11 @@
 //!
 //! Run as a test it compares that file with what it would write.
 
-use factord_core::abi::{self, models_region, req_header, request, resp_header, response};
-use factord_core::abi::{state, status, status_region};
-use factord_core::channel::{MESSAGE_LEN, Message, NAME_LEN, Refusal, Welcome};
+use factord_core::abi::{
+    self, class, image_region, models_region, req_header, request, resp_header,
+};
+use factord_core::abi::{response, right, status, status_region};
+use factord_core::channel::{Hello, MESSAGE_LEN, Message, NAME_LEN, Refusal, Verb, Welcome};
 use factord_eval::{Kind, exp};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -23,7 +25,7 @@ fn main() -> std::io::Result<()> {
 /// The whole file.
 fn constants() -> String {
     let mut text = String::from(
-        "// Generated from abi.rs and channel/message.rs of crates/core/src and exp.rs of crates/eval/src by\n\
+        "// Generated from abi.rs, abi/ and channel/message.rs of crates/core/src and exp.rs of crates/eval/src by\n\
          // `make constants`; a test of the daemon fails when it is not fresh.\n\
          package factord;\n\n\
          /** The layout of shared memory and the messages of the control socket. */\n\
@@ -31,13 +33,21 @@ fn constants() -> String {
     );
     long(&mut text, "MAGIC", abi::MAGIC);
     long(&mut text, "ABI_WORD", abi::ABI_WORD);
-    long(&mut text, "LAYOUT_HASH", abi::LAYOUT_HASH);
+    long(&mut text, "RINGS_HASH", abi::RINGS_HASH);
+    long(&mut text, "STATUS_HASH", abi::STATUS_HASH);
+    long(&mut text, "MODELS_HASH", abi::MODELS_HASH);
+    long(&mut text, "IMAGE_HASH", abi::IMAGE_HASH);
     long(&mut text, "FLAG_STAMP", request::FLAG_STAMP);
     long(&mut text, "MODEL_MASK", request::MODEL_MASK);
-    long(&mut text, "ECHO_MULTIPLIER", abi::echo(1, 0, std::iter::empty()));
-    long(&mut text, "STATE_STARTING", state::STARTING);
-    long(&mut text, "STATE_SERVING", state::SERVING);
-    long(&mut text, "STATE_STOPPING", state::STOPPING);
+    long(&mut text, "MODEL_NONE", request::MODEL_NONE);
+    long(&mut text, "ECHO_MULTIPLIER", abi::ECHO_MULTIPLIER);
+    long(&mut text, "ARM_FIRST_MULTIPLIER", abi::ARM_FIRST_MULTIPLIER);
+    long(&mut text, "ARM_SECOND_MULTIPLIER", abi::ARM_SECOND_MULTIPLIER);
+    long(&mut text, "UNDIVIDED", abi::split([256; 3]));
+    long(&mut text, "CLASS_LIGHT", class::LIGHT);
+    long(&mut text, "CLASS_HEAVY", class::HEAVY);
+    long(&mut text, "RIGHT_LOCAL", right::LOCAL);
+    long(&mut text, "VERB_IMAGE", Verb::Image as u64);
     for (name, value) in limits().into_iter().chain(words()).chain(regions()).chain(messages()) {
         int(&mut text, name, value);
     }
@@ -56,24 +66,27 @@ fn int(text: &mut String, name: &str, value: usize) {
 }
 
 fn limits() -> Vec<(&'static str, usize)> {
-    // A feature turns by the exponent of the echo of 1: 7 for the first, 18 for the second.
-    let turn = |features: &[u64]| abi::echo(0, 0, features.iter().copied()).trailing_zeros();
-    let (first, second) = (turn(&[1]), turn(&[0, 1]));
     vec![
         ("LINE_LEN", abi::LINE_LEN),
         ("RING_HEADER_LINES", abi::RING_HEADER_LINES),
         ("SLOT_COUNT_MAX", abi::SLOT_COUNT_MAX),
         ("REGION_LEN_MAX", abi::REGION_LEN_MAX),
         ("FEATURE_COUNT_MAX", abi::FEATURE_COUNT_MAX),
+        ("INLINE_FEATURE_COUNT_MAX", abi::INLINE_FEATURE_COUNT_MAX),
+        ("OUTPUT_COUNT_MAX", abi::OUTPUT_COUNT_MAX),
         ("MODEL_COUNT_MAX", abi::MODEL_COUNT_MAX),
-        ("ECHO_TURN_FIRST", first as usize),
-        ("ECHO_TURN_STEP", (second - first) as usize),
+        ("ARM_COUNT_MAX", abi::ARM_COUNT_MAX),
+        ("WORKER_COUNT_MAX", abi::WORKER_COUNT_MAX),
+        ("ECHO_FIRST_ROTATION", abi::ECHO_FIRST_ROTATION as usize),
+        ("ECHO_ROTATION_STEP", abi::ECHO_ROTATION_STEP as usize),
+        ("CHECK_SHIFT", request::CHECK_SHIFT as usize),
         ("KIND_LINEAR", Kind::Linear as usize),
         ("KIND_LOGISTIC", Kind::Logistic as usize),
         ("STATUS_OK", status::OK.into()),
         ("STATUS_BAD_INPUT", status::BAD_INPUT.into()),
         ("STATUS_UNKNOWN_MODEL", status::UNKNOWN_MODEL.into()),
         ("STATUS_WIDTH_MISMATCH", status::WIDTH_MISMATCH.into()),
+        ("STATUS_WRONG_CLASS", status::WRONG_CLASS.into()),
     ]
 }
 
@@ -82,27 +95,33 @@ fn words() -> Vec<(&'static str, usize)> {
     vec![
         ("REQUEST_SEQUENCE", request::SEQUENCE),
         ("REQUEST_META", request::META),
+        ("REQUEST_KEY", request::KEY),
         ("REQUEST_FEATURES", request::FEATURES),
         ("RESPONSE_SEQUENCE", response::SEQUENCE),
         ("RESPONSE_Y", response::Y),
         ("RESPONSE_SECOND", response::SECOND),
         ("RESPONSE_VERDICT", response::VERDICT),
         ("RESPONSE_ECHO", response::ECHO),
-        ("RESPONSE_EPOCH", response::EPOCH),
+        ("RESPONSE_FINGERPRINT", response::FINGERPRINT),
         ("RESPONSE_T_RECEIVED", response::T_RECEIVED),
         ("RESPONSE_T_DONE", response::T_DONE),
         ("REQ_LOCAL_BY_STATUS", req_header::LOCAL_BY_STATUS),
         ("RESP_MAGIC", resp_header::MAGIC),
         ("RESP_ABI", resp_header::ABI),
         ("RESP_LAYOUT_HASH", resp_header::LAYOUT_HASH),
-        ("RESP_EPOCH", resp_header::EPOCH),
         ("RESP_CLIENT_ID", resp_header::CLIENT_ID),
         ("RESP_FEATURE_COUNT", resp_header::FEATURE_COUNT),
         ("RESP_SLOT_COUNT", resp_header::SLOT_COUNT),
+        ("RESP_OUTPUT_COUNT", resp_header::OUTPUT_COUNT),
+        ("RESP_CLASS", resp_header::CLASS),
+        ("RESP_EPOCH_SEQUENCE", resp_header::EPOCH_SEQUENCE),
+        ("RESP_EPOCH", resp_header::EPOCH),
+        ("RESP_EPOCH_SINCE", resp_header::EPOCH_SINCE),
+        ("RESP_EPOCH_BEFORE", resp_header::EPOCH_BEFORE),
     ]
 }
 
-/// Words of STATUS and MODELS.
+/// Words of STATUS, of MODELS and of an image.
 fn regions() -> Vec<(&'static str, usize)> {
     vec![
         ("STATUS_LINES", status_region::LINES),
@@ -110,16 +129,26 @@ fn regions() -> Vec<(&'static str, usize)> {
         ("STATUS_ABI", status_region::ABI),
         ("STATUS_LAYOUT_HASH", status_region::LAYOUT_HASH),
         ("STATUS_EPOCH", status_region::EPOCH),
-        ("STATUS_STATE", status_region::STATE),
+        ("STATUS_WORKER_COUNT", status_region::WORKER_COUNT),
         ("STATUS_HEARTBEAT_COUNT", status_region::HEARTBEAT_COUNT),
-        ("STATUS_MODELS_SEQUENCE", status_region::MODELS_SEQUENCE),
+        ("STATUS_HEARTBEAT_NS", status_region::HEARTBEAT_NS),
+        ("STATUS_TSC_HZ", status_region::TSC_HZ),
+        ("STATUS_ROWS_SEQUENCE", status_region::ROWS_SEQUENCE),
+        ("STATUS_NAMES_SEQUENCE", status_region::NAMES_SEQUENCE),
+        ("STATUS_ROW_COUNT", status_region::ROW_COUNT),
         ("STATUS_ROWS", status_region::ROWS),
         ("ROW_WORDS", status_region::ROW_WORDS),
+        ("ROW_SEQUENCE", status_region::ROW_SEQUENCE),
+        ("ROW_SHAPE", status_region::ROW_SHAPE),
+        ("ROW_SERVED", status_region::ROW_SERVED),
+        ("ROW_COST_NS", status_region::ROW_COST_NS),
         ("ROW_NAME", status_region::ROW_NAME),
         ("ROW_NAME_LEN", status_region::ROW_NAME_LEN),
-        ("ROW_SHAPE", status_region::ROW_SHAPE),
-        ("ROW_GENERATION", status_region::ROW_GENERATION),
         ("ROW_SHA256", status_region::ROW_SHA256),
+        ("ROW_CHECK", status_region::ROW_CHECK),
+        ("STATUS_WORKERS", status_region::WORKERS),
+        ("WORKER_WORDS", status_region::WORKER_WORDS),
+        ("WORKER_CORE", status_region::CORE),
         ("MODELS_LINES", models_region::LINES),
         ("MODELS_MAGIC", models_region::MAGIC),
         ("MODELS_ABI", models_region::ABI),
@@ -133,22 +162,41 @@ fn regions() -> Vec<(&'static str, usize)> {
         ("SLOT_WORDS", models_region::SLOT_WORDS),
         ("SLOT_GENERATION", models_region::SLOT_GENERATION),
         ("SLOT_SHAPE", models_region::SLOT_SHAPE),
+        ("SLOT_NAME", models_region::SLOT_NAME),
+        ("SLOT_SPLIT", models_region::SLOT_SPLIT),
+        ("SLOT_SALT", models_region::SLOT_SALT),
+        ("SLOT_FINGERPRINTS", models_region::SLOT_FINGERPRINTS),
         ("SLOT_INTERCEPT", models_region::SLOT_INTERCEPT),
         ("SLOT_WEIGHTS", models_region::SLOT_WEIGHTS),
         ("SLOT_MEAN", models_region::SLOT_MEAN),
         ("SLOT_SCALE", models_region::SLOT_SCALE),
+        ("IMAGE_MAGIC", image_region::MAGIC),
+        ("IMAGE_ABI", image_region::ABI),
+        ("IMAGE_LAYOUT_HASH", image_region::LAYOUT_HASH),
+        ("IMAGE_FINGERPRINT", image_region::FINGERPRINT),
+        ("IMAGE_SHAPE", image_region::SHAPE),
+        ("IMAGE_WORD_COUNT", image_region::WORD_COUNT),
+        ("IMAGE_FORM", image_region::FORM),
+        ("IMAGE_PARAMETERS", image_region::PARAMETERS),
     ]
 }
 
 /// Kinds and words of the messages, found by writing a mark into each field in turn.
 fn messages() -> Vec<(&'static str, usize)> {
-    let name = [0; NAME_LEN];
-    let hello = |abi, feature_count, slot_count, nonce| Message::Hello {
-        abi,
-        feature_count,
-        slot_count,
-        nonce,
-        name,
+    // The mark stands in one of the words, or in the name for the sixth of them.
+    let hello = |marked: usize| {
+        let word = |index: usize| if index == marked { MARK } else { 0 };
+        let mut name = [0; NAME_LEN];
+        name[..8].copy_from_slice(&word(6).to_le_bytes());
+        Message::Hello(Hello {
+            abi: word(0),
+            feature_count: word(1),
+            slot_count: word(2),
+            nonce: word(3),
+            name,
+            output_count: word(4),
+            class: word(5),
+        })
     };
     let blank = Welcome {
         abi: 0,
@@ -158,23 +206,27 @@ fn messages() -> Vec<(&'static str, usize)> {
         feature_count: 0,
         slot_count: 0,
         nonce: 0,
+        output_count: 0,
+        class: 0,
+        rights: 0,
     };
-    let mut marked = [0; NAME_LEN];
-    marked[..8].copy_from_slice(&MARK.to_le_bytes());
-    let named = Message::Hello { abi: 0, feature_count: 0, slot_count: 0, nonce: 0, name: marked };
     let refused =
         |abi, used, limit| Message::Refused { abi, refusal: Refusal::ChannelQuota { used, limit } };
     let refusal = Message::Refused { abi: 0, refusal: Refusal::Other(MARK) };
+    let command = |abi, verb, argument| Message::Command { abi, verb, argument };
+    let reply = Message::Reply { code: MARK };
     let welcome = Message::Welcome;
     vec![
         ("MESSAGE_LEN", MESSAGE_LEN),
         ("NAME_LEN", NAME_LEN),
-        ("HELLO", kind(&hello(0, 0, 0, 0))),
-        ("HELLO_ABI", place(&hello(MARK, 0, 0, 0))),
-        ("HELLO_FEATURE_COUNT", place(&hello(0, MARK, 0, 0))),
-        ("HELLO_SLOT_COUNT", place(&hello(0, 0, MARK, 0))),
-        ("HELLO_NONCE", place(&hello(0, 0, 0, MARK))),
-        ("HELLO_NAME", place(&named)),
+        ("HELLO", kind(&hello(0))),
+        ("HELLO_ABI", place(&hello(0))),
+        ("HELLO_FEATURE_COUNT", place(&hello(1))),
+        ("HELLO_SLOT_COUNT", place(&hello(2))),
+        ("HELLO_NONCE", place(&hello(3))),
+        ("HELLO_OUTPUT_COUNT", place(&hello(4))),
+        ("HELLO_CLASS", place(&hello(5))),
+        ("HELLO_NAME", place(&hello(6))),
         ("WELCOME", kind(&welcome(blank))),
         ("WELCOME_ABI", place(&welcome(Welcome { abi: MARK, ..blank }))),
         ("WELCOME_LAYOUT_HASH", place(&welcome(Welcome { layout_hash: MARK, ..blank }))),
@@ -183,6 +235,9 @@ fn messages() -> Vec<(&'static str, usize)> {
         ("WELCOME_FEATURE_COUNT", place(&welcome(Welcome { feature_count: MARK, ..blank }))),
         ("WELCOME_SLOT_COUNT", place(&welcome(Welcome { slot_count: MARK, ..blank }))),
         ("WELCOME_NONCE", place(&welcome(Welcome { nonce: MARK, ..blank }))),
+        ("WELCOME_OUTPUT_COUNT", place(&welcome(Welcome { output_count: MARK, ..blank }))),
+        ("WELCOME_CLASS", place(&welcome(Welcome { class: MARK, ..blank }))),
+        ("WELCOME_RIGHTS", place(&welcome(Welcome { rights: MARK, ..blank }))),
         ("MAPPED", kind(&Message::Mapped)),
         ("READY", kind(&Message::Ready)),
         ("REFUSED", kind(&refusal)),
@@ -190,6 +245,12 @@ fn messages() -> Vec<(&'static str, usize)> {
         ("REFUSED_CODE", place(&refusal)),
         ("REFUSED_A", place(&refused(0, MARK, 0))),
         ("REFUSED_B", place(&refused(0, 0, MARK))),
+        ("COMMAND", kind(&command(0, 0, 0))),
+        ("COMMAND_ABI", place(&command(MARK, 0, 0))),
+        ("COMMAND_VERB", place(&command(0, MARK, 0))),
+        ("COMMAND_ARGUMENT", place(&command(0, 0, MARK))),
+        ("REPLY", kind(&reply)),
+        ("REPLY_CODE", place(&reply)),
     ]
 }
 

@@ -46,7 +46,7 @@ final class AttachCases {
             is(error, Reason.ABI, impostor);
             if (!impostor.equals("layout")) {
                 names(error, "7.3");
-                names(error, "1.0");
+                names(error, "2.0");
             }
         }
     }

@@ -73,8 +73,10 @@ final class Identity {
         return right(row, client.predict(model, row(row).x(), PLENTY_NS, answer));
     }
 
+    /** False also when the engine's last heartbeat is a second ago. */
     private boolean askedLocally(int row) throws Fault {
-        return right(row, client.predictLocal(model, row(row).x(), answer));
+        Status status = client.predictLocal(model, row(row).x(), answer);
+        return status != Status.NOT_CONNECTED && right(row, status);
     }
 
     /** How many rows of a batch have a prediction; the others have no model. */

@@ -66,7 +66,7 @@ final class Stage {
     /** The cores are shared with the daemon and with whatever else runs: clients back off. */
     static AttachOptions options(String socket) {
         return AttachOptions.DEFAULT.withSocket(Path.of(socket)).withName("conformance")
-                .withSlotCount(SLOTS).withIdle(Idle.BACKOFF);
+                .withSlotCount(SLOTS).withIdle(Idle.BACKOFF).withQuiet(true);
     }
 
     Client channel() throws AttachException {

@@ -1,7 +1,7 @@
 /*
  * The system calls of attaching, which Java has no words for: sequenced-packet sockets, descriptors
  * that come with a message, seals, and mappings. Nothing here knows the protocol, and nothing here
- * runs while predictions are made.
+ * runs while predictions are made, but for the parameters of models that are fetched.
  *
  * Every function answers with a number: what was asked for, or a negated errno.
  */
@@ -15,6 +15,7 @@
 #include <jni.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -191,6 +192,29 @@ JNIEXPORT jlong JNICALL Java_factord_Native_length(JNIEnv *env, jclass type, jin
     return fstat(fd, &found) != 0 ? -errno : (jlong)found.st_size;
 }
 
+/* Reads as many bytes from the start of a file as the array takes; 0, or -ENODATA when it is shorter. */
+JNIEXPORT jint JNICALL Java_factord_Native_read(JNIEnv *env, jclass type, jint fd,
+                                                jbyteArray bytes) {
+    (void)type;
+    jbyte part[4096];
+    jsize len = (*env)->GetArrayLength(env, bytes);
+    for (jsize at = 0; at < len;) {
+        size_t wanted = (size_t)(len - at) < sizeof part ? (size_t)(len - at) : sizeof part;
+        ssize_t got = pread(fd, part, wanted, at);
+        if (got < 0 && errno != EINTR) {
+            return -errno;
+        }
+        if (got == 0) {
+            return -ENODATA;
+        }
+        if (got > 0) {
+            (*env)->SetByteArrayRegion(env, bytes, at, (jsize)got, part);
+            at += (jsize)got;
+        }
+    }
+    return 0;
+}
+
 /* 1 when a memory file can neither shrink nor grow, 0 when it can. */
 JNIEXPORT jint JNICALL Java_factord_Native_sizeSealed(JNIEnv *env, jclass type, jint fd) {
     (void)env;
@@ -266,6 +290,37 @@ JNIEXPORT jint JNICALL Java_factord_Native_processId(JNIEnv *env, jclass type) {
     (void)env;
     (void)type;
     return (jint)getpid();
+}
+
+/* The CPUs that this thread may run on, a bit each from the first word on; -ENOSPC when the array is short. */
+JNIEXPORT jint JNICALL Java_factord_Native_allowedCpus(JNIEnv *env, jclass type, jlongArray mask) {
+    (void)type;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) {
+        return -errno;
+    }
+    jlong words[sizeof set / sizeof(jlong)] = {0};
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, &set)) {
+            words[cpu / 64] |= (jlong)(UINT64_C(1) << cpu % 64);
+        }
+    }
+    jsize count = sizeof words / sizeof words[0];
+    if ((*env)->GetArrayLength(env, mask) < count) {
+        return -ENOSPC;
+    }
+    (*env)->SetLongArrayRegion(env, mask, 0, count, words);
+    return 0;
+}
+
+/* The clock by which the daemon's heart beats; never before it has begun. */
+JNIEXPORT jlong JNICALL Java_factord_Native_monotonicNs(JNIEnv *env, jclass type) {
+    (void)env;
+    (void)type;
+    struct timespec now = {0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (jlong)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 /* What an errno means, in words. */

@@ -17,6 +17,10 @@ import java.nio.file.Path;
  * @param featureCount features of every request of this channel, 1 to 1,024
  * @param slotCount slots in each ring, the most requests under way: a power of two up to 4,096. Few
  *     make a single round trip faster, many make a batch faster
+ * @param outputCount outputs that a response has room for, 2 to 64: as many as the widest of the
+ *     models gives
+ * @param heavy whether to ask for a channel to the workers of costly models, which answer nothing
+ *     else
  * @param idle what a waiting call does between two looks
  * @param waitNs how long {@link Client#attach} tries again while there is no daemon, or it is busy
  *     or does not answer, nanoseconds; 0 for one try, which takes some seconds at most. A thread
@@ -24,21 +28,26 @@ import java.nio.file.Path;
  * @param daemonUid the user who runs the daemon, where the socket is below {@code /tmp}, {@code
  *     /var/tmp} or {@code /dev/shm} and that user is neither root nor this process's; null takes
  *     it from {@code FACTORD_DAEMON_UID}, if that is there
+ * @param quiet whether to keep silent on stderr; otherwise a client whose thread can only run where
+ *     a worker polls says so once. {@code FACTORD_QUIET} in the environment does the same
  */
 public record AttachOptions(
         Path socket,
         String name,
         int featureCount,
         int slotCount,
+        int outputCount,
+        boolean heavy,
         Idle idle,
         long waitNs,
-        Long daemonUid) {
-    /** Three features, eight slots, spinning, one try. */
+        Long daemonUid,
+        boolean quiet) {
+    /** Three features, eight slots, two outputs, spinning, one try. */
     public static final AttachOptions DEFAULT =
             new AttachOptions(null, "client", 3, 8, Idle.SPIN);
 
     /**
-     * One try, and no user told.
+     * Two outputs, one try, and no user told.
      *
      * @param socket the control socket, or null
      * @param name shown to operators
@@ -47,7 +56,7 @@ public record AttachOptions(
      * @param idle what a waiting call does between two looks
      */
     public AttachOptions(Path socket, String name, int featureCount, int slotCount, Idle idle) {
-        this(socket, name, featureCount, slotCount, idle, 0, null);
+        this(socket, name, featureCount, slotCount, 2, false, idle, 0, null, false);
     }
 
     /**
@@ -58,7 +67,8 @@ public record AttachOptions(
      */
     public AttachOptions withSocket(Path socket) {
         return new AttachOptions(
-                socket, name, featureCount, slotCount, idle, waitNs, daemonUid);
+                socket, name, featureCount, slotCount, outputCount, heavy, idle, waitNs, daemonUid,
+                quiet);
     }
 
     /**
@@ -69,7 +79,8 @@ public record AttachOptions(
      */
     public AttachOptions withName(String name) {
         return new AttachOptions(
-                socket, name, featureCount, slotCount, idle, waitNs, daemonUid);
+                socket, name, featureCount, slotCount, outputCount, heavy, idle, waitNs, daemonUid,
+                quiet);
     }
 
     /**
@@ -80,7 +91,8 @@ public record AttachOptions(
      */
     public AttachOptions withFeatureCount(int featureCount) {
         return new AttachOptions(
-                socket, name, featureCount, slotCount, idle, waitNs, daemonUid);
+                socket, name, featureCount, slotCount, outputCount, heavy, idle, waitNs, daemonUid,
+                quiet);
     }
 
     /**
@@ -91,7 +103,32 @@ public record AttachOptions(
      */
     public AttachOptions withSlotCount(int slotCount) {
         return new AttachOptions(
-                socket, name, featureCount, slotCount, idle, waitNs, daemonUid);
+                socket, name, featureCount, slotCount, outputCount, heavy, idle, waitNs, daemonUid,
+                quiet);
+    }
+
+    /**
+     * Attaches for models of more outputs.
+     *
+     * @param outputCount outputs that a response has room for
+     * @return a copy of these options
+     */
+    public AttachOptions withOutputCount(int outputCount) {
+        return new AttachOptions(
+                socket, name, featureCount, slotCount, outputCount, heavy, idle, waitNs, daemonUid,
+                quiet);
+    }
+
+    /**
+     * Attaches for costly models, or for the others.
+     *
+     * @param heavy whether the models are costly ones
+     * @return a copy of these options
+     */
+    public AttachOptions withHeavy(boolean heavy) {
+        return new AttachOptions(
+                socket, name, featureCount, slotCount, outputCount, heavy, idle, waitNs, daemonUid,
+                quiet);
     }
 
     /**
@@ -102,7 +139,8 @@ public record AttachOptions(
      */
     public AttachOptions withIdle(Idle idle) {
         return new AttachOptions(
-                socket, name, featureCount, slotCount, idle, waitNs, daemonUid);
+                socket, name, featureCount, slotCount, outputCount, heavy, idle, waitNs, daemonUid,
+                quiet);
     }
 
     /**
@@ -113,7 +151,8 @@ public record AttachOptions(
      */
     public AttachOptions withWaitNs(long waitNs) {
         return new AttachOptions(
-                socket, name, featureCount, slotCount, idle, waitNs, daemonUid);
+                socket, name, featureCount, slotCount, outputCount, heavy, idle, waitNs, daemonUid,
+                quiet);
     }
 
     /**
@@ -124,6 +163,24 @@ public record AttachOptions(
      */
     public AttachOptions withDaemonUid(long daemonUid) {
         return new AttachOptions(
-                socket, name, featureCount, slotCount, idle, waitNs, daemonUid);
+                socket, name, featureCount, slotCount, outputCount, heavy, idle, waitNs, daemonUid,
+                quiet);
+    }
+
+    /**
+     * Attaches without a word on stderr, or with one.
+     *
+     * @param quiet whether to keep silent
+     * @return a copy of these options
+     */
+    public AttachOptions withQuiet(boolean quiet) {
+        return new AttachOptions(
+                socket, name, featureCount, slotCount, outputCount, heavy, idle, waitNs, daemonUid,
+                quiet);
+    }
+
+    /** The code of the class that is asked for. */
+    long classCode() {
+        return heavy ? Abi.CLASS_HEAVY : Abi.CLASS_LIGHT;
     }
 }

@@ -3,6 +3,7 @@ package factord;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * A channel to the daemon: predictions through shared memory.
@@ -29,6 +30,18 @@ public final class Client implements AutoCloseable {
     private static final int QUICK_LOOKS = 64;
     // 4,096: at some 5 ns each, every 20 us.
     private static final long LOCAL_CALLS_PER_LOOK = 4096;
+    // 16 local calls between two readings of the clock while the heart does not beat: the daemon
+    // beats every 10 ms, so that most calls of a quick caller see no new beat.
+    private static final int STILL_CALLS_MASK = 15;
+    /** After this long without a heartbeat, local calls answer no more. */
+    private static final long LOCAL_STALE_NS = 1_000_000_000;
+    /**
+     * How long a local call waits, when what it needs is not in this process: for the ring or, where
+     * the channel has another width, for the model to come.
+     */
+    private static final long ELSEWHERE_NS = 10_000_000;
+    /** Between two looks for an image. */
+    private static final long FETCH_PAUSE_NS = 50_000;
 
     private final AttachOptions options;
     private final Engine engine;
@@ -46,6 +59,9 @@ public final class Client implements AutoCloseable {
     private Thread owner = Thread.currentThread();
     private long flags;
     private int emptyLooks;
+    /** The heartbeat at the last local call, and the local calls since it moved. */
+    private long localBeat;
+    private int stillCalls;
 
     private Client(AttachOptions options) throws AttachException {
         Objects.requireNonNull(options.name(), "name");
@@ -89,7 +105,21 @@ public final class Client implements AutoCloseable {
      * @throws PredictException when there is none
      */
     public Prediction predict(int model, double[] x, long deadlineNs) {
-        return valid(predict(model, x, deadlineNs, own));
+        return predict(model, 0, x, deadlineNs);
+    }
+
+    /**
+     * Predicts one row of a unit: see {@link #submit(int, long, double[])}.
+     *
+     * @param model the model's id, from {@link #model}
+     * @param key the unit's key; 0 for none
+     * @param x one number a feature
+     * @param deadlineNs the longest wait, nanoseconds
+     * @return the answer; the same object each time, good until the next call that returns one
+     * @throws PredictException when there is none
+     */
+    public Prediction predict(int model, long key, double[] x, long deadlineNs) {
+        return valid(predict(model, key, x, deadlineNs, own));
     }
 
     /**
@@ -103,16 +133,35 @@ public final class Client implements AutoCloseable {
      *     the engine is gone, past the deadline
      */
     public Status predict(int model, double[] x, long deadlineNs, Prediction into) {
+        return predict(model, 0, x, deadlineNs, into);
+    }
+
+    /**
+     * Predicts one row of a unit: see {@link #submit(int, long, double[])}; never throws for want
+     * of an answer.
+     *
+     * @param model the model's id, from {@link #model}
+     * @param key the unit's key; 0 for none
+     * @param x one number a feature
+     * @param deadlineNs the longest wait, nanoseconds
+     * @param into receives the answer
+     * @return the answer's status, as of {@link #predict(int, double[], long, Prediction)}
+     */
+    public Status predict(int model, long key, double[] x, long deadlineNs, Prediction into) {
         checkUse();
-        long ticket = publish(model, x);
+        return predictInRing(model, key, x, deadlineNs, into);
+    }
+
+    private Status predictInRing(
+            int model, long key, double[] x, long deadlineNs, Prediction into) {
+        long ticket = publish(model, key, x);
         if (ticket < 0) {
-            return predictLate(model, x, deadlineNs, ticket, into);
+            return predictLate(model, key, x, deadlineNs, ticket, into);
         }
-        Session session = engine.session();
         // With nothing else under way the next answer is this one's and needs no sorting.
-        if (session.inFlight() == 1) {
+        if (engine.session().inFlight() == 1) {
             for (int look = 0; look < QUICK_LOOKS; look++) {
-                if (session.pop(into)) {
+                if (engine.pop(into)) {
                     into.setTicket(ticket);
                     return into.status();
                 }
@@ -124,7 +173,7 @@ public final class Client implements AutoCloseable {
 
     /** Waits for room in the ring, then predicts. */
     private Status predictLate(
-            int model, double[] x, long deadlineNs, long refused, Prediction into) {
+            int model, long key, double[] x, long deadlineNs, long refused, Prediction into) {
         long start = System.nanoTime();
         long ticket = refused;
         waiting.reset();
@@ -135,7 +184,7 @@ public final class Client implements AutoCloseable {
             }
             lookAfterEngine(0);
             waiting.once();
-            ticket = publish(model, x);
+            ticket = publish(model, key, x);
         }
         if (ticket < 0) {
             return into.fail(Status.ofTicket(ticket));
@@ -202,17 +251,30 @@ public final class Client implements AutoCloseable {
      *     Status#UNKNOWN_MODEL} when no model can have the id
      */
     public long submit(int model, double[] x) {
+        return submit(model, 0, x);
+    }
+
+    /**
+     * Publishes a request for a unit, such as a symbol, an order or a strategy, without waiting:
+     * all requests of one key go to the same version where several share a name.
+     *
+     * @param model the model's id, from {@link #model}
+     * @param key the unit's key; 0 for none, where the features choose the version
+     * @param x one number a feature
+     * @return the request's ticket, or a negative number, as of {@link #submit(int, double[])}
+     */
+    public long submit(int model, long key, double[] x) {
         checkUse();
-        long ticket = publish(model, x);
+        long ticket = publish(model, key, x);
         if (ticket == -Status.NOT_CONNECTED.code()) {
             lookAfterEngine(Engine.PATIENCE_NS);
-            ticket = publish(model, x);
+            ticket = publish(model, key, x);
         }
         return ticket;
     }
 
     /** As {@link #submit}, without looking for the engine. */
-    private long publish(int model, double[] x) {
+    private long publish(int model, long key, double[] x) {
         if (x.length != options.featureCount()) {
             return -Status.WIDTH_MISMATCH.code();
         }
@@ -225,7 +287,8 @@ public final class Client implements AutoCloseable {
         if (!engine.connected()) {
             return -Status.NOT_CONNECTED.code();
         }
-        return engine.base() + engine.session().push(engine.ofEngine(model) | flags, x, 0);
+        long meta = engine.meta(model) | flags;
+        return engine.base() + engine.session().push(model, meta, key, x, 0);
     }
 
     /** Takes what nobody waits for any more out of the ring; tells whether there is room then. */
@@ -265,6 +328,25 @@ public final class Client implements AutoCloseable {
      */
     public boolean poll(Prediction into) {
         checkUse();
+        return pollOnce(into);
+    }
+
+    /**
+     * Takes the answers that are there, in the order of submission, without waiting.
+     *
+     * @param into receives one answer after the other, as many as it has places
+     * @return how many there were
+     */
+    public int pollMany(Prediction[] into) {
+        checkUse();
+        int count = 0;
+        while (count < into.length && pollOnce(into[count])) {
+            count++;
+        }
+        return count;
+    }
+
+    private boolean pollOnce(Prediction into) {
         if (early.size() > 0) {
             early.take(into);
             return true;
@@ -281,9 +363,8 @@ public final class Client implements AutoCloseable {
 
     /** Takes the next answer that somebody waits for. */
     boolean takeNext(Prediction into) {
-        Session session = engine.session();
-        while (session.pop(into)) {
-            long ticket = engine.base() + session.nextAnswer() - 1;
+        while (engine.pop(into)) {
+            long ticket = engine.base() + engine.session().nextAnswer() - 1;
             if (!abandoned.removeFirst(ticket)) {
                 into.setTicket(ticket);
                 return true;
@@ -300,10 +381,11 @@ public final class Client implements AutoCloseable {
      * @param rows row after row, each of the channel's number of features
      * @param into receives one answer a row, in order
      * @param deadlineNs the longest wait for the whole call, nanoseconds
-     * @return {@link Status#OK} when every row has its answer; {@link Status#DEADLINE} or {@link
-     *     Status#NOT_CONNECTED} when some have not, which then say so too; {@link
-     *     Status#WIDTH_MISMATCH} when there are no whole rows or more of them than there is room
-     *     for, and {@link Status#UNKNOWN_MODEL} when no model can have the id: nothing was sent
+     * @return {@link Status#OK} when every row has its answer; {@link Status#DEADLINE}, {@link
+     *     Status#NOT_CONNECTED} or, when there never was room, {@link Status#BACK_PRESSURE} when
+     *     some have not, which then say so too; {@link Status#WIDTH_MISMATCH} when there are no
+     *     whole rows or more of them than there is room for, and {@link Status#UNKNOWN_MODEL} when
+     *     no model can have the id: nothing was sent
      */
     public Status predictBatch(int model, double[] rows, Predictions into, long deadlineNs) {
         checkUse();
@@ -311,10 +393,34 @@ public final class Client implements AutoCloseable {
     }
 
     /**
+     * Asks several models about one row: one request each, published together.
+     *
+     * @param models the models' ids, from {@link #model}
+     * @param x one number a feature
+     * @param deadlineNs the longest wait for the whole call, nanoseconds
+     * @param into receives one answer a model, in their order
+     * @return {@link Status#OK} when every model has answered, if only by a refusal, which its
+     *     answer says; {@link Status#DEADLINE}, {@link Status#NOT_CONNECTED} or, when there never
+     *     was room, {@link Status#BACK_PRESSURE} when some have not, whose answers then say so too;
+     *     {@link Status#WIDTH_MISMATCH} when {@code x} has not the channel's number of features or
+     *     there are more models than places for answers, and {@link Status#UNKNOWN_MODEL} when no
+     *     model can have one of the ids: nothing was sent
+     */
+    public Status predictEach(int[] models, double[] x, long deadlineNs, Prediction[] into) {
+        checkUse();
+        return batch.predictEach(models, x, into, deadlineNs);
+    }
+
+    /**
      * Evaluates the daemon's active model in this process: the same bits as through the ring,
-     * without moving a cache line. Hot swaps are seen at once, answers name generation and epoch,
-     * and the daemon learns how many there were. The engine still owns the models: while it is
-     * gone, the last ones it published go on answering under its epoch.
+     * without moving a cache line. Hot swaps are seen at once, answers name version and epoch, and
+     * the daemon learns how many there were. The engine still owns the models: a second after its
+     * last heartbeat, local calls answer no more.
+     *
+     * <p>The parameters of models of more than eight features and of further arms come to this
+     * process when they are first asked for. Until they are here, or where this user may not
+     * evaluate locally, the call goes through the ring if {@code x} has the channel's width, and
+     * waits for them otherwise; either takes at most 10 ms. {@link #fetch} does so before it counts.
      *
      * @param model the model's id, from {@link #model}
      * @param x as many numbers as the model has features, whatever the channel's number
@@ -322,7 +428,20 @@ public final class Client implements AutoCloseable {
      * @throws PredictException when there is none
      */
     public Prediction predictLocal(int model, double[] x) {
-        return valid(predictLocal(model, x, own));
+        return predictLocal(model, 0, x);
+    }
+
+    /**
+     * Evaluates in this process for a unit: see {@link #submit(int, long, double[])}.
+     *
+     * @param model the model's id, from {@link #model}
+     * @param key the unit's key; 0 for none
+     * @param x as many numbers as the model has features, whatever the channel's number
+     * @return the answer; the same object each time, good until the next call that returns one
+     * @throws PredictException when there is none
+     */
+    public Prediction predictLocal(int model, long key, double[] x) {
+        return valid(predictLocal(model, key, x, own));
     }
 
     /**
@@ -332,16 +451,84 @@ public final class Client implements AutoCloseable {
      * @param model the model's id, from {@link #model}
      * @param x as many numbers as the model has features
      * @param into receives the answer
-     * @return {@link Status#OK}, {@link Status#BAD_INPUT}, {@link Status#UNKNOWN_MODEL} or {@link
-     *     Status#WIDTH_MISMATCH}
+     * @return {@link Status#OK}, {@link Status#BAD_INPUT}, {@link Status#UNKNOWN_MODEL}, {@link
+     *     Status#WIDTH_MISMATCH} or {@link Status#OTHER_VERSION}; {@link Status#NOT_CONNECTED} a
+     *     second after the engine's last heartbeat, {@link Status#NOT_FETCHED} when the model's
+     *     parameters did not come in time; those of {@link
+     *     #predict(int, double[], long, Prediction)} when it went through the ring
      */
     public Status predictLocal(int model, double[] x, Prediction into) {
+        return predictLocal(model, 0, x, into);
+    }
+
+    /**
+     * Evaluates in this process for a unit: see {@link #submit(int, long, double[])}; never throws
+     * for want of an answer.
+     *
+     * @param model the model's id, from {@link #model}
+     * @param key the unit's key; 0 for none
+     * @param x as many numbers as the model has features
+     * @param into receives the answer
+     * @return as of {@link #predictLocal(int, double[], Prediction)}
+     */
+    public Status predictLocal(int model, long key, double[] x, Prediction into) {
         checkUse();
-        long count = engine.session().answerLocal(engine.ofEngine(model), x, into);
-        if (count % LOCAL_CALLS_PER_LOOK == 0) {
+        if (isStale()) {
+            lookAfterEngine(Engine.PATIENCE_NS);
+            return into.fail(Status.NOT_CONNECTED);
+        }
+        int status = engine.answerLocal(model, key, x, into);
+        if (status == Local.ELSEWHERE) {
+            if (x.length == options.featureCount()) {
+                return predictInRing(model, key, x, ELSEWHERE_NS, into);
+            }
+            Status fetched = fetch(model, ELSEWHERE_NS);
+            status = engine.answerLocal(model, key, x, into);
+            if (status == Local.ELSEWHERE) {
+                return into.fail(fetched == Status.OK ? Status.NOT_FETCHED : fetched);
+            }
+        }
+        if (engine.session().countLocal(status) % LOCAL_CALLS_PER_LOOK == 0) {
             lookAfterEngine(Engine.PATIENCE_NS);
         }
         return into.status();
+    }
+
+    /** Tells whether the engine's last heartbeat is too old for an answer in its name. */
+    private boolean isStale() {
+        Vitals vitals = engine.session().vitals();
+        long beat = vitals.heartbeatCount();
+        if (beat != localBeat) {
+            localBeat = beat;
+            stillCalls = 0;
+        }
+        boolean look = (stillCalls & STILL_CALLS_MASK) == 0;
+        if (look && vitals.heartbeatAgeNs() > LOCAL_STALE_NS) {
+            return true;
+        }
+        stillCalls++;
+        return false;
+    }
+
+    /**
+     * Brings a model's parameters into this process, if they are not there yet: those of models of
+     * more than eight features and of further arms come as files of their own.
+     *
+     * @param model the model's id, from {@link #model}
+     * @param deadlineNs the longest wait, nanoseconds
+     * @return {@link Status#OK} once they are there; {@link Status#UNKNOWN_MODEL}, or {@link
+     *     Status#NOT_FETCHED} past the deadline or when this user may not evaluate locally
+     */
+    public Status fetch(int model, long deadlineNs) {
+        checkUse();
+        long start = System.nanoTime();
+        Status status = engine.fetch(model);
+        while (status == Status.NOT_FETCHED && System.nanoTime() - start < deadlineNs) {
+            lookAfterEngine(Engine.PATIENCE_NS);
+            LockSupport.parkNanos(FETCH_PAUSE_NS);
+            status = engine.fetch(model);
+        }
+        return status;
     }
 
     private Prediction valid(Status status) {
@@ -378,14 +565,43 @@ public final class Client implements AutoCloseable {
      * @return empty when the daemon serves none of that name
      */
     public Optional<Model> model(String name) {
-        return models().stream().filter(row -> row.name().equals(name)).findFirst();
+        checkUse();
+        return Optional.ofNullable(engine.model(name));
+    }
+
+    /**
+     * This client's number of a model, which its name keeps for the client's life. For a name that
+     * is known it costs some loads, and reads the daemon's table only when names have come or gone.
+     *
+     * @param name its name
+     * @return the model's id; -1 when the daemon serves none of that name
+     */
+    public int number(String name) {
+        checkUse();
+        int number = engine.number(name);
+        return number == Names.NONE ? -1 : number;
+    }
+
+    /**
+     * A number of its own for a name that only one artifact may answer: where another one serves
+     * the name, requests fail with {@link Status#OTHER_VERSION}.
+     *
+     * @param name the model's name
+     * @param sha256 SHA-256 of the artifact, 64 hexadecimal digits, as {@link Model#sha256} has it
+     * @return the id to ask with
+     * @throws PinException when the name is not served, or by several versions
+     * @throws IllegalArgumentException when {@code sha256} is none
+     */
+    public int pin(String name, String sha256) {
+        checkUse();
+        return engine.pin(name, Model.fingerprint(sha256));
     }
 
     /**
      * A number that changes whenever the model table does, also by a restart of the engine; it costs
      * one load.
      *
-     * @return the table's sequence, odd while the daemon writes it
+     * @return the table's sequence
      */
     public long modelsSequence() {
         checkUse();
@@ -393,13 +609,47 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * The epoch of the engine this channel is attached to.
+     * Requests whose answers were not taken yet.
+     *
+     * @return 0 to {@link #slotCount}
+     */
+    public int inFlight() {
+        checkUse();
+        return engine.session().inFlight();
+    }
+
+    /**
+     * The CPUs that the daemon's workers are pinned to, in their order; a thread that spins on one
+     * of them takes turns with the worker.
+     *
+     * @return one number a worker, -1 for one that is not pinned
+     */
+    public int[] workerCores() {
+        checkUse();
+        return engine.session().vitals().workerCores();
+    }
+
+    /**
+     * Nanoseconds between two time stamps of answers.
+     *
+     * @param earlier ticks of the time stamp counter
+     * @param later the same
+     * @return negative when they stand the other way round; NaN before the daemon knows its rate
+     */
+    public double ticksToNs(long earlier, long later) {
+        checkUse();
+        long hz = engine.session().vitals().tscHz();
+        return hz == 0 ? Double.NaN : (later - earlier) * 1e9 / hz;
+    }
+
+    /**
+     * The epoch of the engine that serves this channel now.
      *
      * @return nanoseconds since 1970 at the engine's start
      */
     public long epoch() {
         checkUse();
-        return engine.session().epoch();
+        return engine.session().vitals().epoch();
     }
 
     /**

@@ -11,12 +11,13 @@ import java.util.Arrays;
  * and the news that the daemon is gone. Closing it frees the channel on the daemon's side.
  */
 final class Connection implements AutoCloseable {
-    /** The descriptors of a welcome: STATUS, MODELS, REQ, RESP. */
+    /** The most descriptors of a message: STATUS, REQ, RESP and MODELS, with a welcome. */
     private static final int DESCRIPTOR_COUNT = 4;
     /** The second word of each message tells its kind; the first is the magic. */
     private static final int KIND = 1;
     private static final int EINTR = 4;
     private static final int EAGAIN = 11;
+    private static final int EPIPE = 32;
     private static final int EMSGSIZE = 90;
     private static final int ECONNRESET = 104;
 
@@ -51,7 +52,7 @@ final class Connection implements AutoCloseable {
     }
 
     /** What a daemon granted: the words of its welcome, and the descriptors that came with it. */
-    record Welcome(long abi, long epoch, long clientId, int[] descriptors) {}
+    record Welcome(long abi, long epoch, long clientId, boolean mayEvaluate, int[] descriptors) {}
 
     /** Greets the daemon. */
     void greet(AttachOptions options) {
@@ -63,6 +64,8 @@ final class Connection implements AutoCloseable {
         put(Abi.HELLO_NONCE, nonce);
         byte[] text = options.name().getBytes(StandardCharsets.UTF_8);
         message.put(Abi.HELLO_NAME * 8, text, 0, Math.min(text.length, Abi.NAME_LEN - 1));
+        put(Abi.HELLO_OUTPUT_COUNT, options.outputCount());
+        put(Abi.HELLO_CLASS, options.classCode());
         send();
     }
 
@@ -73,19 +76,26 @@ final class Connection implements AutoCloseable {
         }
         long abi = get(Abi.WELCOME_ABI);
         long hash = get(Abi.WELCOME_LAYOUT_HASH);
-        if (abi >>> 16 != Abi.ABI_WORD >>> 16 || hash != Abi.LAYOUT_HASH) {
-            throw incompatible(layout(abi, hash), layout(Abi.ABI_WORD, Abi.LAYOUT_HASH));
+        if (abi >>> 16 != Abi.ABI_WORD >>> 16 || hash != Abi.RINGS_HASH) {
+            throw incompatible(layout(abi, hash), layout(Abi.ABI_WORD, Abi.RINGS_HASH));
         }
         if (get(Abi.WELCOME_NONCE) != nonce
                 || get(Abi.WELCOME_FEATURE_COUNT) != options.featureCount()
-                || get(Abi.WELCOME_SLOT_COUNT) != options.slotCount()) {
+                || get(Abi.WELCOME_SLOT_COUNT) != options.slotCount()
+                || get(Abi.WELCOME_OUTPUT_COUNT) != options.outputCount()
+                || get(Abi.WELCOME_CLASS) != options.classCode()) {
             throw protocol("the welcome is for a different greeting");
         }
-        if (descriptorCount() != DESCRIPTOR_COUNT) {
-            throw protocol("expected four descriptors");
+        boolean mayEvaluate = (get(Abi.WELCOME_RIGHTS) & Abi.RIGHT_LOCAL) != 0;
+        if (descriptorCount() != (mayEvaluate ? DESCRIPTOR_COUNT : DESCRIPTOR_COUNT - 1)) {
+            throw protocol("expected three descriptors, or four");
         }
         return new Welcome(
-                abi, get(Abi.WELCOME_EPOCH), get(Abi.WELCOME_CLIENT_ID), descriptors);
+                abi,
+                get(Abi.WELCOME_EPOCH),
+                get(Abi.WELCOME_CLIENT_ID),
+                mayEvaluate,
+                descriptors);
     }
 
     /** Says that the regions are mapped. */
@@ -103,6 +113,42 @@ final class Connection implements AutoCloseable {
             throw protocol("expected ready");
         }
         return true;
+    }
+
+    /** Asks for a control verb, if that can be done at once; tells whether a reply will come. */
+    boolean ask(long verb, long argument) {
+        start(Abi.COMMAND);
+        put(Abi.COMMAND_ABI, Abi.ABI_WORD);
+        put(Abi.COMMAND_VERB, verb);
+        put(Abi.COMMAND_ARGUMENT, argument);
+        int error = -send();
+        // A daemon that is gone answers by that.
+        return error == 0 || error == EPIPE || error == ECONNRESET;
+    }
+
+    /**
+     * Takes the reply to what was asked: null when it is not there yet, and no bytes when the
+     * daemon does not have it or it is longer than can be used.
+     */
+    byte[] takeReply(int lenMax) throws AttachException {
+        String step = "expected a reply with its bytes";
+        try {
+            if (!receive(Abi.REPLY, step)) {
+                return null;
+            }
+            if (descriptorCount() != 1) {
+                throw protocol(step);
+            }
+            // A peer says how long the file is.
+            long len = Native.length(descriptors[0]);
+            if (get(Abi.REPLY_CODE) != 0 || len < 0 || len > lenMax) {
+                return new byte[0];
+            }
+            byte[] file = new byte[(int) len];
+            return Native.read(descriptors[0], file) == 0 ? file : new byte[0];
+        } finally {
+            drop();
+        }
     }
 
     /** Closes the descriptors that came with the last message. */
@@ -139,8 +185,8 @@ final class Connection implements AutoCloseable {
     }
 
     /** A send that fails says nothing: the daemon may have refused already, as is read next. */
-    private void send() {
-        Native.send(fd, bytes);
+    private int send() {
+        return Native.send(fd, bytes);
     }
 
     /** Takes the next message, which must be of one kind; false when there is none yet. */

@@ -1,5 +1,6 @@
 package factord;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 
@@ -51,11 +52,19 @@ final class Engine {
                             + Refusal.text(
                                     Refusal.GEOMETRY, options.featureCount(), options.slotCount()));
         }
+        if (!Session.hasRoom(options.outputCount(), options.slotCount())) {
+            throw new AttachException(
+                    AttachException.Reason.REFUSED,
+                    "attach refused: "
+                            + Refusal.text(
+                                    Refusal.OUTPUTS, options.outputCount(), options.slotCount()));
+        }
         this.options = options;
         place = Place.find(options);
-        Session first = attach();
-        names.move(first.table().rows());
-        adopt(first);
+        adopt(attach());
+        if (!options.quiet()) {
+            Neighbour.mention(session.vitals().workerCores());
+        }
     }
 
     /** Attaches for the first time, which may wait; one try, or as many as the time is for. */
@@ -98,27 +107,91 @@ final class Engine {
         askedAtNs = movedAtNs;
     }
 
-    /** The number that the engine knows a model by, or {@link Names#NONE}. */
-    int ofEngine(int model) {
-        int number = names.ofEngine(model);
-        return number == Names.NONE ? lookUp(model) : number;
+    /** What a request for a model carries, without flags. */
+    long meta(int model) {
+        return names.meta(model, session.table());
     }
 
-    /** A model that was not there may have come by a reload. */
-    private int lookUp(int model) {
-        ModelTable table = session.table();
-        if (names.isGiven(model) && table.changed() && table.read(1)) {
-            names.enter(table.rows());
+    /** Takes the next answer if it is there; see {@link Session#pop}. */
+    boolean pop(Prediction into) {
+        if (!session.pop(into)) {
+            return false;
         }
-        return names.ofEngine(model);
+        if (names.arePinned()) {
+            names.judge(session.lastModel(), into);
+        }
+        return true;
+    }
+
+    /** Evaluates in this process; see {@link Local#answer}. */
+    int answerLocal(int model, long key, double[] x, Prediction into) {
+        int status = session.local().answer(model, meta(model), key, x, into);
+        if (names.arePinned() && status != Local.ELSEWHERE) {
+            names.judge(model, into);
+        }
+        return status;
+    }
+
+    /** One step of bringing all versions of a model here; see {@link Local#fetch}. */
+    Status fetch(int model) {
+        return session.local().fetch(model, meta(model));
     }
 
     /** The engine's models, by this client's numbers. */
     List<Model> models() {
         ModelTable table = session.table();
         table.read(TABLE_TRIES);
-        names.enter(table.rows());
-        return names.own(table.rows());
+        List<Model> models = new ArrayList<>();
+        for (ModelTable.Row row : table.rows()) {
+            Model model = row.model();
+            int number = names.number(model.name());
+            if (number != Names.NONE) {
+                models.add(model.withId(number));
+            }
+        }
+        return models;
+    }
+
+    /** The row of a model by its name and this client's number; null when it is not served. */
+    Model model(String name) {
+        Model row = find(name);
+        int number = row == null ? Names.NONE : names.number(name);
+        return number == Names.NONE ? null : row.withId(number);
+    }
+
+    private Model find(String name) {
+        ModelTable table = session.table();
+        ModelTable.Row row = table.find(name);
+        for (int attempt = 1; row == ModelTable.UNSETTLED && attempt < TABLE_TRIES; attempt++) {
+            Thread.yield();
+            row = table.find(name);
+        }
+        return row == null ? null : row.model();
+    }
+
+    /** This client's number of a name that is served now; {@link Names#NONE} for any other. */
+    int number(String name) {
+        int known = names.known(name);
+        if (known != Names.NONE) {
+            return Names.isServed(meta(known)) ? known : Names.NONE;
+        }
+        return find(name) == null ? Names.NONE : names.number(name);
+    }
+
+    /** A number for a name that only one artifact may answer. */
+    int pin(String name, long fingerprint) {
+        Model row = find(name);
+        if (row == null) {
+            throw new PinException(name, PinException.Reason.NOT_SERVED);
+        }
+        if (row.armCount() > 1) {
+            throw new PinException(name, PinException.Reason.DIVIDED);
+        }
+        int number = names.number(name, fingerprint);
+        if (number == Names.NONE) {
+            throw new PinException(name, PinException.Reason.TOO_MANY_NAMES);
+        }
+        return number;
     }
 
     Session session() {
@@ -145,7 +218,7 @@ final class Engine {
     void lookAfter(long patienceNs) {
         long now = System.nanoTime();
         if (connected) {
-            long count = session.heartbeatCount();
+            long count = session.vitals().heartbeatCount();
             if (count != heartbeat) {
                 heartbeat = count;
                 movedAtNs = now;
@@ -206,15 +279,16 @@ final class Engine {
 
     private void goOver(Session next) {
         Session last = session;
-        // The next even number, where the new table begins.
-        sequenceBase = (modelsSequence() + 2 & ~1L) - next.table().readAt();
+        sequenceBase = modelsSequence() + 1 - next.table().sequence();
         long first = base + last.nextAnswer();
-        last.publishAgain(next, names.move(next.table().rows()));
+        names.forget();
+        last.publishAgain(next, names);
         base = first - next.nextAnswer();
         adopt(next);
         last.close();
     }
 
+    /** Changes with every change of the table, also by another engine. */
     long modelsSequence() {
         return sequenceBase + session.table().sequence();
     }

@@ -1,124 +1,112 @@
 package factord;
 
-import java.lang.invoke.VarHandle;
-import java.nio.ByteBuffer;
-
 /**
- * A private copy of one active model, and its evaluation in the order of crates/eval/src/eval.rs: terms
+ * A private copy of one version, and its evaluation in the order of crates/eval/src/eval.rs: terms
  * from left to right, the intercept last, each product and sum rounded on its own. Java never
  * fuses them by itself.
  */
 final class Evaluator {
-    /** The word that names slot and generation, as it was when the copy was made. */
-    private long published;
-    private boolean present;
-    private boolean logistic;
-    private int generation;
-    private int width;
-    private double intercept;
-    private double[] weights = {};
-    private double[] mean = {};
-    private double[] scale = {};
+    private final boolean logistic;
+    private final double intercept;
+    private final double[] weights;
+    private final double[] mean;
+    private final double[] scale;
 
-    /** Tells whether the copy is of the model that `published` names. */
-    boolean fresh(long published) {
-        return present && this.published == published;
+    private Evaluator(boolean logistic, double intercept, double[][] vectors) {
+        this.logistic = logistic;
+        this.intercept = intercept;
+        weights = vectors[0];
+        mean = vectors[1];
+        scale = vectors[2];
     }
 
     /**
-     * Copies the model that a slot held while `published` named it; tells whether it was not
-     * overtaken. What it read otherwise is not used.
+     * Reads what words of a private copy hold, from those places on; null for a kind that this
+     * version does not know, and for numbers that make no model.
      */
-    boolean copy(ByteBuffer models, int slot, long published) {
-        this.published = published;
-        present = false;
-        generation = (int) (published >>> 32);
-        long shape = Words.load(models, slot + Abi.SLOT_SHAPE);
+    static Evaluator read(long[] words, long shape, int intercept, int[] vectors) {
         int kind = (int) shape;
-        long claimed = shape >>> 32;
+        int width = width(shape);
+        double last = Double.longBitsToDouble(words[intercept]);
         boolean known = kind == Kind.LINEAR || kind == Kind.LOGISTIC;
-        boolean sound = known && claimed >= 1 && claimed <= Abi.FEATURE_COUNT_MAX;
-        if (sound) {
-            resize((int) claimed);
-            logistic = kind == Kind.LOGISTIC;
-            intercept = Double.longBitsToDouble(Words.load(models, slot + Abi.SLOT_INTERCEPT));
-            sound = Double.isFinite(intercept) && read(models, slot + Abi.SLOT_WEIGHTS, weights);
-            if (logistic) {
-                sound = sound
-                        && read(models, slot + Abi.SLOT_MEAN, mean)
-                        && read(models, slot + Abi.SLOT_SCALE, scale)
-                        && noneIsZero(scale);
+        if (!known || width < 1 || width > Abi.FEATURE_COUNT_MAX || !Double.isFinite(last)) {
+            return null;
+        }
+        double[][] read = new double[3][];
+        int count = vectorCount(kind);
+        for (int vector = 0; vector < count; vector++) {
+            read[vector] = vector(words, vectors[vector], width);
+            if (read[vector] == null) {
+                return null;
             }
         }
-        // Pairs with the Release fence that follows the zero in the daemon's `publish`.
-        VarHandle.acquireFence();
-        if (Words.load(models, slot + Abi.SLOT_GENERATION) != published >>> 32) {
-            return false;
+        return count > 1 && holdsZero(read[2])
+                ? null
+                : new Evaluator(kind == Kind.LOGISTIC, last, read);
+    }
+
+    /** Features of a shape, as it claims. */
+    static int width(long shape) {
+        return (int) (shape >>> 32) & 0xFFFF;
+    }
+
+    /** Vectors of a kind that is known: weights and, for logistic models, means and scales. */
+    static int vectorCount(int kind) {
+        return kind == Kind.LOGISTIC ? 3 : 1;
+    }
+
+    /** Null when one of the numbers is not finite, or beyond the words. */
+    private static double[] vector(long[] words, int start, int width) {
+        if (start + width > words.length) {
+            return null;
         }
-        present = sound;
-        return true;
-    }
-
-    /** Forgets the model. */
-    void clear() {
-        present = false;
-    }
-
-    private void resize(int claimed) {
-        if (claimed != width) {
-            width = claimed;
-            weights = new double[claimed];
-            mean = new double[claimed];
-            scale = new double[claimed];
+        double[] values = new double[width];
+        for (int i = 0; i < width; i++) {
+            values[i] = Double.longBitsToDouble(words[start + i]);
+            if (!Double.isFinite(values[i])) {
+                return null;
+            }
         }
+        return values;
     }
 
-    private static boolean read(ByteBuffer models, int start, double[] values) {
-        boolean finite = true;
-        for (int i = 0; i < values.length; i++) {
-            values[i] = Double.longBitsToDouble(Words.load(models, start + i));
-            finite &= Double.isFinite(values[i]);
-        }
-        return finite;
-    }
-
-    private static boolean noneIsZero(double[] values) {
+    private static boolean holdsZero(double[] values) {
         for (double value : values) {
             if (value == 0.0) {
-                return false;
+                return true;
             }
         }
-        return true;
+        return false;
     }
 
-    /** Answers with the copy; its status code. */
-    int answer(double[] x, long epoch, Prediction into) {
-        if (!present) {
-            into.refuse(Abi.STATUS_UNKNOWN_MODEL, 0, epoch);
-        } else if (x.length != width) {
-            into.refuse(Abi.STATUS_WIDTH_MISMATCH, generation, epoch);
-        } else if (logistic) {
+    /** Answers as a version of a deployment, whose verdict and fingerprint these are; its status. */
+    int answer(double[] x, long verdict, long fingerprint, long epoch, Prediction into) {
+        boolean ok;
+        double y;
+        double second;
+        if (x.length != weights.length) {
+            into.refuse(Abi.STATUS_WIDTH_MISMATCH, (int) (verdict >>> 32), fingerprint, epoch);
+            return Abi.STATUS_WIDTH_MISMATCH;
+        }
+        if (logistic) {
             double decision = logisticDecision(x);
-            double y = 1.0 / (1.0 + Exp.exp(-decision));
-            double second = decision > 0.0 ? 1.0 : 0.0;
+            y = 1.0 / (1.0 + Exp.exp(-decision));
+            second = decision > 0.0 ? 1.0 : 0.0;
             // Finite features may overflow a decision whose probability is 0 or 1 all the same.
-            boolean ok = Double.isFinite(decision) || allFinite(x) && Double.isFinite(y);
-            accept(ok, y, second, epoch, into);
+            ok = Double.isFinite(decision) || allFinite(x) && Double.isFinite(y);
         } else {
             // A feature that is not finite makes the sum infinite or NaN, whatever its weight.
-            double decision = linearDecision(x);
-            accept(Double.isFinite(decision), decision, 0.0, epoch, into);
+            y = linearDecision(x);
+            second = 0.0;
+            ok = Double.isFinite(y);
         }
-        return into.code();
-    }
-
-    private void accept(boolean ok, double y, double second, long epoch, Prediction into) {
         if (ok) {
-            into.answer(y, second, (long) generation << 32, epoch);
+            into.answer(y, second, verdict, fingerprint, epoch);
             into.stamps(0, 0);
-        } else {
-            into.refuse(Abi.STATUS_BAD_INPUT, generation, epoch);
+            return Abi.STATUS_OK;
         }
+        into.refuse(Abi.STATUS_BAD_INPUT, (int) (verdict >>> 32), fingerprint, epoch);
+        return Abi.STATUS_BAD_INPUT;
     }
 
     private double linearDecision(double[] x) {

@@ -41,6 +41,9 @@ final class Native {
 
     static native int sizeSealed(int fd);
 
+    /** Reads as many bytes from the start of a file as the array takes; 0 when they were there. */
+    static native int read(int fd, byte[] bytes);
+
     static native long map(int fd, long len, boolean writable);
 
     static native ByteBuffer buffer(long start, long len);
@@ -53,6 +56,12 @@ final class Native {
     static native int userId();
 
     static native int processId();
+
+    /** The CPUs that this thread may run on, a bit each from the first word on; 0 when it is whole. */
+    static native int allowedCpus(long[] mask);
+
+    /** The clock by which the daemon's heart beats. */
+    static native long monotonicNs();
 
     static native String message(int error);
 

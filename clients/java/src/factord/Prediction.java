@@ -11,6 +11,7 @@ public final class Prediction {
     private double second = Double.NaN;
     private int generation;
     private int arm;
+    private long fingerprint;
     private long epoch;
     private long tReceived;
     private long tDone;
@@ -64,21 +65,30 @@ public final class Prediction {
     }
 
     /**
-     * The generation of the model that answered.
+     * The generation of what serves the name: it grows with every change.
      *
-     * @return from 1; 0 when no model did
+     * @return from 1; 0 when no model answered
      */
     public int generation() {
         return generation;
     }
 
     /**
-     * The arm of an experiment.
+     * Which of the versions that share the name's requests answered.
      *
-     * @return 0 when there is none
+     * @return 0 for the champion, up to 3
      */
     public int arm() {
         return arm;
+    }
+
+    /**
+     * Which artifact answered: compare it with {@link Model#fingerprint}.
+     *
+     * @return the first eight bytes of its SHA-256, little-endian; 0 when none did
+     */
+    public long fingerprint() {
+        return fingerprint;
     }
 
     /**
@@ -120,12 +130,13 @@ public final class Prediction {
     }
 
     /** An answer of the engine that has a prediction. */
-    void answer(double y, double second, long verdict, long epoch) {
+    void answer(double y, double second, long verdict, long fingerprint, long epoch) {
         this.y = y;
         this.second = second;
         this.status = Abi.STATUS_OK;
         this.arm = (int) (verdict >>> 16) & 0xFFFF;
         this.generation = (int) (verdict >>> 32);
+        this.fingerprint = fingerprint;
         this.epoch = epoch;
     }
 
@@ -135,9 +146,10 @@ public final class Prediction {
     }
 
     /** An answer without a prediction. */
-    void refuse(int status, int generation, long epoch) {
+    void refuse(int status, int generation, long fingerprint, long epoch) {
         this.status = status;
         this.generation = generation;
+        this.fingerprint = fingerprint;
         this.epoch = epoch;
         y = Double.NaN;
         second = Double.NaN;
@@ -149,8 +161,13 @@ public final class Prediction {
     /** The client's own word that there is no answer. */
     Status fail(Status why) {
         ticket = 0;
-        refuse(why.code(), 0, 0);
+        refuse(why.code(), 0, 0, 0);
         return why;
+    }
+
+    /** An answer whose prediction does not count; who gave it is still said. */
+    void disown(Status why) {
+        refuse(why.code(), generation, fingerprint, epoch);
     }
 
     void copy(Prediction other) {
@@ -160,6 +177,7 @@ public final class Prediction {
         second = other.second;
         generation = other.generation;
         arm = other.arm;
+        fingerprint = other.fingerprint;
         epoch = other.epoch;
         tReceived = other.tReceived;
         tDone = other.tDone;

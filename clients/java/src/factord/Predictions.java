@@ -12,6 +12,7 @@ public final class Predictions {
     private final double[] second;
     private final byte[] status;
     private final int[] generation;
+    private final long[] fingerprint;
     private final long[] epoch;
     private int size;
 
@@ -25,6 +26,7 @@ public final class Predictions {
         second = new double[capacity];
         status = new byte[capacity];
         generation = new int[capacity];
+        fingerprint = new long[capacity];
         epoch = new long[capacity];
     }
 
@@ -77,13 +79,23 @@ public final class Predictions {
     }
 
     /**
-     * The generation of the model that answered a row.
+     * The generation of what served the name when a row was answered.
      *
      * @param row from 0
-     * @return from 1; 0 when no model did
+     * @return from 1; 0 when no model answered
      */
     public int generation(int row) {
         return generation[checked(row)];
+    }
+
+    /**
+     * Which artifact answered a row: see {@link Prediction#fingerprint}.
+     *
+     * @param row from 0
+     * @return the first eight bytes of its SHA-256, little-endian; 0 when none did
+     */
+    public long fingerprint(int row) {
+        return fingerprint[checked(row)];
     }
 
     /**
@@ -109,6 +121,7 @@ public final class Predictions {
         second[row] = answer.second();
         status[row] = (byte) answer.code();
         generation[row] = answer.generation();
+        fingerprint[row] = answer.fingerprint();
         epoch[row] = answer.epoch();
     }
 
@@ -118,6 +131,7 @@ public final class Predictions {
         Arrays.fill(second, from, size, Double.NaN);
         Arrays.fill(status, from, size, (byte) why.code());
         Arrays.fill(generation, from, size, 0);
+        Arrays.fill(fingerprint, from, size, 0);
         Arrays.fill(epoch, from, size, 0);
     }
 }

@@ -11,6 +11,8 @@ final class Refusal {
     static final int BUSY = 9;
     /** Nor this: the user's own connections, which end in a moment, are too many. */
     static final int TOO_MANY = 11;
+    /** No response has so many outputs. */
+    static final int OUTPUTS = 13;
 
     private Refusal() {}
 
@@ -33,6 +35,11 @@ final class Refusal {
                     + " user and operator_uids may";
             case TOO_MANY -> "user has " + a + " of " + b
                     + " connections or requests in progress: end one, or try again";
+            case 12 -> "the daemon has no worker for class " + a
+                    + ": start it with --heavy-core, or attach to class 0";
+            case OUTPUTS -> "a response cannot have " + a + " outputs and " + b
+                    + " slots: use 2 to " + Abi.OUTPUT_COUNT_MAX + " outputs, with at most "
+                    + (Abi.REGION_LEN_MAX >> 20) + " MiB per region";
             default -> "refused with code " + code + ": the daemon is newer than this client";
         };
     }

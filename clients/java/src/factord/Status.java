@@ -10,12 +10,22 @@ public enum Status {
     UNKNOWN_MODEL("the daemon serves no such model"),
     /** The request's width is not the model's, or not the channel's. */
     WIDTH_MISMATCH("the number of features is not the model's"),
+    /** The model is served to channels of the other class: see {@link AttachOptions#heavy}. */
+    WRONG_CLASS(
+            "the model is served on channels of the other class: attach one with the option"
+                    + " `heavy`, or without"),
     /** The ring is full: take answers first. */
     BACK_PRESSURE("the ring is full: take answers before submitting more"),
     /** The deadline passed before the answer came. Should it come later, it is dropped. */
     DEADLINE("no answer before the deadline"),
     /** The engine is gone and has not come back yet. */
     NOT_CONNECTED("not connected to a daemon"),
+    /** The name is pinned to an artifact, and another one serves it: see {@link Client#pin}. */
+    OTHER_VERSION("another version serves the name than the one it is pinned to"),
+    /** The model's parameters are not in this process yet: see {@link Client#fetch}. */
+    NOT_FETCHED(
+            "the model's parameters are still on their way to this process: try again, or fetch"
+                    + " them first"),
     /** The answer is for other words than those submitted: the memory was overwritten. */
     ECHO_MISMATCH("the answer is for different features than those submitted");
 

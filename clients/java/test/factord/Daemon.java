@@ -22,13 +22,14 @@ final class Daemon implements AutoCloseable {
         this(null);
     }
 
-    /** One that serves the models of a folder. */
-    Daemon(Path models) throws IOException {
+    /** One that serves the models of a folder, with further options. */
+    Daemon(Path models, String... further) throws IOException {
         arguments.addAll(List.of(program(), "--socket", socket(), "serve", "--no-http"));
         arguments.addAll(List.of("--idle", "backoff"));
         if (models != null) {
             arguments.addAll(List.of("--models", models.toString()));
         }
+        arguments.addAll(List.of(further));
         // A run that is ended from outside leaves no engine behind.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> process.destroyForcibly()));
         start();
@@ -116,7 +117,7 @@ final class Daemon implements AutoCloseable {
 
     AttachOptions options() {
         return AttachOptions.DEFAULT.withSocket(socket).withName("java test")
-                .withSlotCount(64).withIdle(Idle.BACKOFF);
+                .withSlotCount(64).withIdle(Idle.BACKOFF).withQuiet(true);
     }
 
     /** Waits while it is busy with what a test before has left behind. */

@@ -140,6 +140,14 @@ final class FailureTests {
             attachFails(daemon.options().withFeatureCount(features));
         }
         attachFails(daemon.options().withFeatureCount(1024).withSlotCount(4096));
+        for (int outputs : new int[] {1, 65, Integer.MIN_VALUE}) {
+            AttachException error = attachFails(daemon.options().withOutputCount(outputs));
+            Check.equal(error.reason(), Reason.REFUSED);
+            Check.that(error.getMessage().contains(outputs + " outputs"), error.getMessage());
+        }
+        AttachException error = attachFails(daemon.options().withHeavy(true));
+        Check.equal(error.reason(), Reason.REFUSED);
+        Check.that(error.getMessage().contains("--heavy-core"), error.getMessage());
     }
 
     private static AttachException attachFails(AttachOptions options) {
@@ -160,6 +168,13 @@ final class FailureTests {
             client::models,
             client::modelsSequence,
             client::epoch,
+            client::inFlight,
+            client::workerCores,
+            () -> client.number("regression"),
+            () -> client.fetch(0, LONG_NS),
+            () -> client.ticksToNs(0, 1),
+            () -> client.pollMany(new Prediction[0]),
+            () -> client.predictEach(new int[1], ROW, LONG_NS, new Prediction[1]),
             client::connected,
             () -> client.stamp(true),
         };

@@ -11,6 +11,7 @@ import java.util.concurrent.TimeUnit;
 /** Engines and clients that come and go. */
 final class LifeTests {
     private static final double[] ROW = {0.5, 0.2, 0.3};
+    private static final long SECOND_NS = 1_000_000_000;
 
     private final Daemon daemon;
 
@@ -22,7 +23,7 @@ final class LifeTests {
         return Map.of(
                 "a_killed_engine_that_comes_back_answers_what_was_left", this::killed,
                 "a_batch_across_a_kill_loses_nothing", this::batchAcrossKill,
-                "local_evaluation_outlives_the_engine", this::localOutlives,
+                "local_evaluation_outlives_the_engine_by_a_second", this::localOutlives,
                 "clients_that_close_leave_nothing_behind", this::leavesNothing,
                 "the_examples_run", this::examples);
     }
@@ -103,13 +104,29 @@ final class LifeTests {
             long epoch = client.epoch();
             double y = client.predict(1, ROW, LONG_NS).y();
             daemon.kill();
-            // Often enough that the client looks for the engine meanwhile.
-            for (int round = 0; round < 20_000; round++) {
-                Check.equal(client.predictLocal(1, ROW, local), Status.OK);
+            long start = System.nanoTime();
+            Status status = client.predictLocal(1, ROW, local);
+            Check.equal(status, Status.OK);
+            while (status == Status.OK) {
                 Check.sameBits(local.y(), y);
                 Check.equal(local.epoch(), epoch);
+                status = client.predictLocal(1, ROW, local);
+            }
+            long tookNs = System.nanoTime() - start;
+            Check.equal(status, Status.NOT_CONNECTED);
+            Check.that(Double.isNaN(local.y()), local);
+            Check.that(tookNs > SECOND_NS / 2 && tookNs < 2 * SECOND_NS, tookNs + " ns");
+            for (int round = 0; round < 1000; round++) {
+                status = client.predictLocal(1, ROW, local);
+                Check.equal(status, Status.NOT_CONNECTED);
             }
             daemon.start();
+            while (client.predictLocal(1, ROW, local) != Status.OK) {
+                Check.that(System.nanoTime() - start < LONG_NS, local);
+                Thread.yield();
+            }
+            Check.sameBits(local.y(), y);
+            Check.that(local.epoch() > epoch, "of the engine that died");
         }
     }
 
@@ -147,6 +164,7 @@ final class LifeTests {
         ProcessBuilder builder = new ProcessBuilder(
                 java, "-cp", System.getProperty("java.class.path"), example);
         builder.environment().put("FACTORD_SOCKET", daemon.socket());
+        builder.environment().put("FACTORD_QUIET", "1");
         Process process = builder.redirectErrorStream(true).start();
         String text = new String(
                 process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

@@ -9,10 +9,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** A linear model of three features, made for a test, and what it must answer. */
-record Linear(String name, float a, float b, float c, float intercept) {
+/** A linear model of up to 127 features, made for a test, and what it must answer. */
+record Linear(String name, float intercept, float... weights) {
     double answer(double[] x) {
-        return x[0] * a + x[1] * b + x[2] * c + intercept;
+        double total = x[0] * weights[0];
+        for (int i = 1; i < weights.length; i++) {
+            total += x[i] * weights[i];
+        }
+        return total + intercept;
     }
 
     private Path file(Path models) {
@@ -34,13 +38,13 @@ record Linear(String name, float a, float b, float c, float intercept) {
 
     /** The fields of an ONNX model with one LinearRegressor, by the numbers of onnx.proto. */
     private byte[] onnx() {
-        byte[] shape = join(field(1, text(2, "N")), field(1, number(1, 3)));
+        byte[] shape = join(field(1, text(2, "N")), field(1, number(1, weights.length)));
         byte[] tensor = field(1, join(number(1, 1), field(2, shape)));
         byte[] input = join(text(1, "x"), field(2, tensor));
         byte[] output = text(1, "y");
-        byte[] weights = attribute("coefficients", a, b, c);
+        byte[] coefficients = attribute("coefficients", weights);
         byte[] node = join(text(1, "x"), text(2, "y"), text(4, "LinearRegressor"),
-                field(5, weights), field(5, attribute("intercepts", intercept)),
+                field(5, coefficients), field(5, attribute("intercepts", intercept)),
                 text(7, "ai.onnx.ml"));
         byte[] graph = join(field(1, node), field(11, input), field(12, output));
         byte[] opset = join(text(1, "ai.onnx.ml"), number(2, 1));

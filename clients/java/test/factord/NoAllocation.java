@@ -2,6 +2,7 @@ package factord;
 
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
+import java.util.List;
 
 /**
  * Counts the bytes that a million calls of each shape allocate, by the virtual machine's own
@@ -11,6 +12,7 @@ public final class NoAllocation {
     private static final int CALL_COUNT = 1_000_000;
     private static final int BATCH_ROWS = 1000;
     private static final long LONG_NS = Check.LONG_NS;
+    private static final double[] WIDE_ROW = new double[9];
     private static final ThreadMXBean THREADS =
             (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
@@ -20,6 +22,10 @@ public final class NoAllocation {
     private final double[][] rows = Rows.wild(BATCH_ROWS, 40);
     private final double[] flat = Rows.flat(rows);
     private final double[] bad = {0.5, Double.NaN, 0.3};
+    private final int[] models = {0, 1, 0, 1};
+    private final Prediction[] each = {
+        new Prediction(), new Prediction(), new Prediction(), new Prediction()
+    };
 
     private NoAllocation(Client client) {
         this.client = client;
@@ -44,8 +50,19 @@ public final class NoAllocation {
             allocating += proof.allocates("submit and poll", proof::pipeline);
             allocating += proof.allocates("predictBatch", proof::batch);
             allocating += proof.allocates("predictLocal", proof::local);
+            allocating += proof.allocates("keyed calls", proof::keyed);
+            allocating += proof.allocates("predictEach and pollMany", proof::many);
             allocating += proof.allocates("refused requests", proof::refusals);
         }
+        int[] fetched = new int[1];
+        Linear wide = new Linear("wide", 1, 1, 2, 3, 4, 5, 6, 7, 8, 9);
+        IdentityTests.with(List.of(wide), (daemon, folder) -> {
+            AttachOptions options = daemon.options().withIdle(Idle.SPIN).withFeatureCount(9);
+            try (Client client = Client.attach(options)) {
+                fetched[0] = new NoAllocation(client).wideModel();
+            }
+        });
+        allocating += fetched[0];
         System.exit(allocating == 0 ? 0 : 1);
     }
 
@@ -93,6 +110,49 @@ public final class NoAllocation {
     private void local() {
         for (int call = 0; call < CALL_COUNT; call++) {
             expect(client.predictLocal(call & 1, rows[call % BATCH_ROWS], answer), Status.OK);
+        }
+    }
+
+    private void keyed() {
+        for (int call = 0; call < CALL_COUNT; call += 2) {
+            double[] row = rows[call % BATCH_ROWS];
+            expect(client.predict(call & 1, call, row, LONG_NS, answer), Status.OK);
+            expect(client.predictLocal(call & 1, call, row, answer), Status.OK);
+        }
+    }
+
+    private void many() {
+        for (int call = 0; call < CALL_COUNT; call += 2 * each.length) {
+            double[] row = rows[call % BATCH_ROWS];
+            expect(client.predictEach(models, row, LONG_NS, each), Status.OK);
+            for (int model : models) {
+                client.submit(model, row);
+            }
+            for (int taken = 0; taken < each.length; ) {
+                taken += client.pollMany(each);
+            }
+        }
+    }
+
+    /** A model whose parameters are in a file of their own, by its name and by a pin. */
+    private int wideModel() {
+        int wide = client.number("wide");
+        int pin = client.pin("wide", client.model("wide").orElseThrow().sha256());
+        expect(client.fetch(wide, LONG_NS), Status.OK);
+        int allocating = allocates("predictLocal of a fetched model", () -> local(wide));
+        return allocating + allocates("calls of a pinned name", () -> pinned(pin));
+    }
+
+    private void local(int wide) {
+        for (int call = 0; call < CALL_COUNT; call++) {
+            expect(client.predictLocal(wide, WIDE_ROW, answer), Status.OK);
+        }
+    }
+
+    private void pinned(int pin) {
+        for (int call = 0; call < CALL_COUNT; call += 2) {
+            expect(client.predictLocal(pin, WIDE_ROW, answer), Status.OK);
+            expect(client.predict(pin, WIDE_ROW, LONG_NS, answer), Status.OK);
         }
     }
 

@@ -22,6 +22,8 @@ public final class Tests {
             tests.putAll(new FailureTests(daemon).tests());
             tests.putAll(new LifeTests(daemon).tests());
             tests.putAll(new IdentityTests().tests());
+            tests.putAll(new LayoutTests().tests());
+            tests.putAll(new VersionTests().tests());
             tests.putAll(new TrustTests(daemon).tests());
             tests.putAll(new WaitingTests(daemon).tests());
             for (Map.Entry<String, Check.Body> test : tests.entrySet()) {
