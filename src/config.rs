@@ -206,22 +206,12 @@ impl ServeConfig {
         let (http, origin) = sources.find(&source::HTTP, flags.http, file.http)?;
         let http = http.unwrap_or(true);
         note("http", json!(http), origin);
-        let (dir, origin) = sources.find(&source::MODELS, flags.models, file.models.clone())?;
+        let (dir, origin) = sources.find(&source::MODELS, flags.models.clone(), file.models.clone())?;
         note("models", json!(dir.as_deref().map(shown)), origin.clone());
         let models = model_source(dir, origin)?;
-        let (cores, origin) = sources.find(&source::CORE, flags.core, file.core.clone())?;
-        note("core", shown_cores(cores.as_ref()), origin);
-        let (heavy_cores, origin) =
-            sources.find(&source::HEAVY_CORE, flags.heavy_core, file.heavy_core.clone())?;
-        note("heavy_core", shown_cores(heavy_cores.as_ref()), origin);
-        let (max_cost, origin) = sources.find(&source::MAX_COST, flags.max_cost, file.max_cost)?;
-        let max_cost_ns = max_cost.unwrap_or(MAX_COST_NS);
-        note("max_cost", json!(max_cost_ns), origin);
-        let (fd_store, origin) = sources.find(&source::FD_STORE, flags.fd_store, file.fd_store)?;
-        let fd_store = fd_store.unwrap_or(false);
-        note("fd_store", json!(fd_store), origin);
-        let (idle, origin) = sources.find(&source::IDLE, flags.idle, file.idle)?;
-        note("idle", json!(idle.map(IdleStrategy::name)), origin);
+        let (workers, said) = Workers::resolve(&flags, sources)?;
+        said.into_iter().for_each(|Effective { key, value, origin }| note(key, value, origin));
+        let Workers { cores, heavy_cores, max_cost_ns, fd_store, idle } = workers;
         let (channels, origin) =
             sources.find(&source::CHANNELS, flags.channels_per_uid, file.channels_per_uid)?;
         let channels_per_uid = channels.unwrap_or(CHANNELS_PER_UID);
@@ -266,6 +256,40 @@ impl ServeConfig {
             config_file: sources.path().map(PathBuf::from),
         };
         Ok((config, seen))
+    }
+}
+
+/// Where the workers run, and how.
+struct Workers {
+    cores: Option<CoreList>,
+    heavy_cores: Option<CoreList>,
+    max_cost_ns: u64,
+    fd_store: bool,
+    idle: Option<IdleStrategy>,
+}
+
+impl Workers {
+    fn resolve(
+        flags: &Settings,
+        sources: &Sources<'_>,
+    ) -> Result<(Workers, Vec<Effective>), ConfigError> {
+        let file = sources.file();
+        let mut seen = Vec::new();
+        let mut note = |key, value, origin| seen.push(Effective { key, value, origin });
+        let (cores, origin) = sources.find(&source::CORE, flags.core.clone(), file.core.clone())?;
+        note("core", shown_cores(cores.as_ref()), origin);
+        let (heavy_cores, origin) =
+            sources.find(&source::HEAVY_CORE, flags.heavy_core.clone(), file.heavy_core.clone())?;
+        note("heavy_core", shown_cores(heavy_cores.as_ref()), origin);
+        let (max_cost, origin) = sources.find(&source::MAX_COST, flags.max_cost, file.max_cost)?;
+        let max_cost_ns = max_cost.unwrap_or(MAX_COST_NS);
+        note("max_cost", json!(max_cost_ns), origin);
+        let (fd_store, origin) = sources.find(&source::FD_STORE, flags.fd_store, file.fd_store)?;
+        let fd_store = fd_store.unwrap_or(false);
+        note("fd_store", json!(fd_store), origin);
+        let (idle, origin) = sources.find(&source::IDLE, flags.idle, file.idle)?;
+        note("idle", json!(idle.map(IdleStrategy::name)), origin);
+        Ok((Workers { cores, heavy_cores, max_cost_ns, fd_store, idle }, seen))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Channels of the engine before: checked anew, since their clients could write meanwhile, and served
-//! from behind their last answer.
+//! Channels of the engine before: checked anew, since their clients could write meanwhile, and
+//! served from behind their last answer.
 
 use super::channel_rows::ChannelRow;
 use super::claims::Claims;

@@ -207,8 +207,8 @@ impl Control {
         if !self.parts.keeper.keeps() {
             return ring.seal_write().map_err(|_| Refusal::Sealed);
         }
-        // NB: the next engine has to map it for writing, so that it stays open to the two users that
-        // can have it.
+        // NB: the next engine has to map it for writing, so that it stays open to the two users
+        // that can have it.
         match memory::seals(ring.fd()) {
             Ok(seals) if !seals.write && !seals.closed => Ok(()),
             _ => Err(Refusal::Sealed),

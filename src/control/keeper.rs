@@ -1,5 +1,5 @@
-//! What the service manager keeps for the next engine: descriptors go into its store, and come out of
-//! it when their channel ends (sd_notify(3), FDSTORE).
+//! What the service manager keeps for the next engine: descriptors go into its store, and come out
+//! of it when their channel ends (sd_notify(3), FDSTORE).
 //!
 //! Nothing here waits: when the manager's queue is full, the rest is sent at a later tick.
 

@@ -1,5 +1,5 @@
-//! The loader: a thread that reads models, decodes, hashes, checks and compiles them, while those that are
-//! served stay. Whatever it waits for, nobody else does.
+//! The loader: a thread that reads models, decodes, hashes, checks and compiles them, while those
+//! that are served stay. Whatever it waits for, nobody else does.
 
 use super::ReloadError;
 use super::ready::ReadyModel;

@@ -16,7 +16,7 @@ pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 6] = [
         &[
             &["abi", "sync", "idle"],
             &["sys"],
-            &["region", "ring", "model"],
+            &["region", "ring", "row", "model"],
             &["counters"],
             &["channel"],
             &["client", "worker"],
@@ -66,7 +66,6 @@ const UNSAFE: &[&str] = &[
     // One cast, from words to read-only words.
     "crates/core/src/sync.rs",
     "crates/core/src/region.rs",
-    "crates/core/src/model/cell.rs",
     // Vector instructions can only be called so, once the processor is known to have them.
     "crates/eval/src/vectors.rs",
     "crates/eval/src/simd.rs",

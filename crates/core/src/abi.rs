@@ -9,7 +9,8 @@
 //!                   meta: bits 0..16 model number, 16..32 flags, 32..64 check of the name
 //!
 //! RESP     daemon writes, client reads; both map it writable
-//!   0      magic | abi | layout_hash | client_id | feature_count | slot_count | output_count | class
+//!   0      magic | abi | layout_hash | client_id | feature_count | slot_count | output_count
+//!          | class
 //!   64     epoch_sequence | epoch | epoch_since | epoch_before | reserved
 //!   128    slot 0 | slot 1 | ...                          response_stride bytes each
 //!
@@ -25,7 +26,8 @@
 //!   256    local evaluations by status, eight words
 //!   4096   model rows, 4,096 x 192 bytes, by number:
 //!          sequence | kind u32, width u16, outputs u16 | generation u32, arms u16, class u16
-//!          | cost_ns | name 64 bytes | sha256 32 bytes | fingerprints of arms 1 to 3 | split | 0 ...
+//!          | cost_ns | name 64 bytes | sha256 32 bytes | fingerprints of arms 1 to 3
+//!          | split | check | 0 ...
 //!   790528 worker blocks, 4,096 bytes each:
 //!          0    turn_count, alone on two lines
 //!          128  core | idle | class | violations | detached | sample_count | sample_sum_ticks
@@ -35,7 +37,7 @@
 //! CHANNELS daemon writes, observers read-only
 //!   0      magic | abi | layout_hash | row_count
 //!   4096   rows, 1,024 x 128 bytes:
-//!          sequence | client_id | uid u32, pid u32 | features u16, slots u16, outputs u16, class u16
+//!          sequence | client_id | uid u32, pid u32 | features, slots, outputs, class, u16 each
 //!          | name 32 bytes | worker u32, rights u32 | attached_unix_ns | local | answered | 0 ...
 //!
 //! MODELS   daemon writes, those who may evaluate locally read-only

@@ -27,8 +27,10 @@ mod batch;
 mod each;
 mod images;
 mod local;
+mod models;
 mod names;
 mod neighbour;
+mod waiting;
 mod watch;
 
 pub use answer::{Answer, AttachOptions, PinError, PredictError, Prediction};
@@ -37,14 +39,14 @@ pub use factord_eval::{Kind, KindCode};
 
 use crate::abi::{self, request};
 use crate::channel::{self, Attempt, Shape};
-use crate::counters::{Unsettled, fingerprint};
-use crate::idle::{Idle, IdleStrategy};
+use crate::counters::Unsettled;
+use crate::idle::IdleStrategy;
 use crate::ring::Geometry;
 use crate::sys::clock;
 use answer::answer;
 use attachment::{Attachment, Taken};
 use core::cell::RefCell;
-use core::time::Duration;
+use local::Pulse;
 use names::Names;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -62,10 +64,6 @@ fn clock_mask(strategy: IdleStrategy) -> u32 {
         IdleStrategy::Yield | IdleStrategy::Backoff => 0,
     }
 }
-
-/// Looks for an answer before a waiting call turns to clocks and back-off.
-// 64: some 1 us, ten round trips of a quiet machine.
-const QUICK_LOOKS: u32 = 64;
 
 /// A channel to the daemon, for one thread at a time: it is `Send` but not `Sync`.
 #[derive(Debug)]
@@ -88,9 +86,7 @@ pub struct Client {
     empty_looks: u32,
     clock_mask: u32,
     beat: Beat,
-    /// The heartbeat at the last local call, and the local calls since it moved.
-    local_beat: u64,
-    still_calls: u32,
+    pulse: Pulse,
     /// The way back to an engine.
     attempt: Option<Attempt>,
     retry_at_ns: u64,
@@ -149,8 +145,7 @@ impl Client {
             empty_looks: 0,
             clock_mask: clock_mask(options.idle),
             beat: Beat::new(clock::monotonic_ns()),
-            local_beat: 0,
-            still_calls: 0,
+            pulse: Pulse::default(),
             attempt: None,
             retry_at_ns: 0,
             retry_pause_ns: RETRY_NS.start,
@@ -160,115 +155,6 @@ impl Client {
     /// Turns the engine's time stamps on or off for later requests.
     pub fn stamp(&mut self, wanted: bool) {
         self.flags = if wanted { request::FLAG_STAMP } else { 0 };
-    }
-
-    /// Predicts one row and waits for the answer, for `deadline` from now at most.
-    ///
-    /// # Errors
-    ///
-    /// [`PredictError`]; after the deadline `Deadline` or, when the engine is gone, `NotConnected`.
-    #[inline(always)]
-    pub fn predict(&mut self, model: u16, x: &[f64], deadline: Duration) -> Answer {
-        self.predict_keyed(model, 0, x, deadline)
-    }
-
-    /// The same for a unit: see [`Client::submit_keyed`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`Client::predict`].
-    #[inline(always)]
-    pub fn predict_keyed(&mut self, model: u16, key: u64, x: &[f64], deadline: Duration) -> Answer {
-        if !self.connected || !self.has_room() {
-            return self.predict_late(model, key, x, deadline);
-        }
-        let ticket = self.submit_keyed(model, key, x)?;
-        // With nothing else under way the next answer is this one's and needs no sorting.
-        if self.attachment.in_flight() == 1 {
-            for _ in 0..QUICK_LOOKS {
-                if let Some(taken) = self.attachment.pop() {
-                    return self.accept(&taken);
-                }
-                core::hint::spin_loop();
-            }
-        }
-        self.wait_for(ticket, deadline)
-    }
-
-    /// Waits for room in the ring, then predicts.
-    #[cold]
-    fn predict_late(&mut self, model: u16, key: u64, x: &[f64], deadline: Duration) -> Answer {
-        let end_ns = clock::end_of(deadline);
-        loop {
-            match self.submit_keyed(model, key, x) {
-                Ok(ticket) => {
-                    let left_ns = end_ns.saturating_sub(clock::monotonic_ns());
-                    return self.wait_for(ticket, Duration::from_nanos(left_ns));
-                }
-                Err(PredictError::BackPressure | PredictError::NotConnected) => {}
-                Err(other) => return Err(other),
-            }
-            self.make_room_until(end_ns)?;
-        }
-    }
-
-    /// Waits for room in the ring, or for an engine.
-    #[cold]
-    fn make_room_until(&mut self, end_ns: u64) -> Result<(), PredictError> {
-        let mut idle = Idle::new(self.options.idle);
-        while !self.connected || !self.has_room() {
-            // Only answers that nobody waits for may be dropped to make room.
-            if let Some(entry) = self.take_next() {
-                self.early.push_back(entry);
-            }
-            if clock::monotonic_ns() >= end_ns {
-                return Err(if self.connected {
-                    PredictError::BackPressure
-                } else {
-                    PredictError::NotConnected
-                });
-            }
-            self.look_after_engine();
-            idle.wait();
-        }
-        Ok(())
-    }
-
-    fn wait_for(&mut self, ticket: u64, deadline: Duration) -> Answer {
-        self.wait_until(ticket, deadline, &mut 0)
-    }
-
-    /// Waits for the answer to `ticket` until `end_ns`, which is `deadline` from now where it is 0.
-    fn wait_until(&mut self, ticket: u64, deadline: Duration, end_ns: &mut u64) -> Answer {
-        let mut idle = Idle::new(self.options.idle);
-        let mut looks = 0u32;
-        loop {
-            if let Some((taken, answer)) = self.take_next() {
-                if taken == ticket {
-                    return answer;
-                }
-                self.early.push_back((taken, answer));
-                continue;
-            }
-            looks += 1;
-            if looks & self.clock_mask == 0 {
-                let now_ns = clock::monotonic_ns();
-                if *end_ns == 0 {
-                    // The first reading comes about a microsecond after the start.
-                    *end_ns = now_ns.saturating_add(clock::nanoseconds(deadline));
-                }
-                if now_ns >= *end_ns {
-                    self.abandoned.push_back(ticket);
-                    return Err(if self.connected {
-                        PredictError::Deadline
-                    } else {
-                        PredictError::NotConnected
-                    });
-                }
-                self.look_after_engine();
-            }
-            idle.wait();
-        }
     }
 
     /// Publishes a request without waiting and returns its ticket; tickets count up from 1.
@@ -413,65 +299,6 @@ impl Client {
             return Some((ticket, self.accept(&taken)));
         }
         None
-    }
-
-    /// The daemon's model table as it is now, with the client's own numbers as ids; empty when the
-    /// daemon died in the middle of an update, until the next engine is there.
-    ///
-    /// A number is a handle: it belongs to a name for the client's life, and stays valid over
-    /// reloads and restarts. `regression` is 0 and `classification` 1; the others follow in the
-    /// order in which they are first seen.
-    pub fn models(&self) -> Vec<ModelRow> {
-        let Ok(table) = self.attachment.table() else { return Vec::new() };
-        let mut names = self.names.borrow_mut();
-        let numbered = |row: ModelRow| {
-            let id = names.number(&row.name, None)?;
-            Some(ModelRow { id, ..row })
-        };
-        table.rows.into_iter().filter_map(numbered).collect()
-    }
-
-    /// The client's number for a model by name; `None` when the engine does not serve it now, or
-    /// when all 65,535 numbers are given. Costs one load and one comparison per name, and reads the
-    /// table only when it has changed.
-    #[inline]
-    pub fn number(&self, name: &str) -> Option<u16> {
-        let mut names = self.names.borrow_mut();
-        let sequence = self.attachment.names_sequence();
-        let observer = self.attachment.observer();
-        let is_served = |meta: u64| meta & request::MODEL_MASK != request::MODEL_NONE;
-        if let Some(number) = names.known(name) {
-            let meta = names.meta(number, sequence);
-            let meta = meta.unwrap_or_else(|| names.look_up(number, observer));
-            return is_served(meta).then_some(number);
-        }
-        observer.find(name).ok()??;
-        names.number(name, None)
-    }
-
-    /// A number for a name that only one artifact may answer: where another one serves the name,
-    /// requests fail with [`PredictError::OtherVersion`].
-    ///
-    /// # Errors
-    ///
-    /// [`PinError`].
-    pub fn pin(&self, name: &str, sha256: &[u8; 32]) -> Result<u16, PinError> {
-        let row = self.attachment.observer().find(name).ok().flatten();
-        if row.ok_or(PinError::NotServed)?.arm_count > 1 {
-            return Err(PinError::Divided);
-        }
-        let pin = Some(fingerprint(sha256));
-        self.names.borrow_mut().number(name, pin).ok_or(PinError::TooManyNames)
-    }
-
-    /// Changes with every change of the model table; costs one load.
-    pub fn rows_sequence(&self) -> u64 {
-        self.attachment.observer().rows_sequence()
-    }
-
-    /// The row of one model by name.
-    pub fn model(&self, name: &str) -> Option<ModelRow> {
-        self.models().into_iter().find(|row| row.name == name)
     }
 
     /// The epoch of the engine that serves this channel now.

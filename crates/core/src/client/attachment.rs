@@ -1,7 +1,7 @@
 //! One attachment to one engine: its channel, with both client ends made.
 
 use super::local::{Local, Reached};
-use crate::abi::status;
+use crate::abi::{self, status};
 use crate::channel::{Channel, Connection};
 use crate::counters::{ModelTable, Observer, Unsettled};
 use crate::region::Mapping;
@@ -96,8 +96,14 @@ impl Attachment {
         for position in self.responses.position()..self.requests.position() {
             let (old, key) = self.requests.read_back(position, &mut features);
             let number = self.number(position);
+            let bits = features.iter().map(|value| value.to_bits());
+            let is_own = abi::echo(position, old, key, bits) == self.requests.echo(position);
             let meta = meta(next, number, old);
-            next.push(number, meta, key, &features);
+            let again = next.push(number, meta, key, &features);
+            if !is_own {
+                // Whoever wrote over it: the answer is not for what the caller submitted.
+                next.requests.disown(again);
+            }
         }
     }
 
@@ -120,13 +126,14 @@ impl Attachment {
         key: u64,
         x: &[f64],
     ) -> Reached {
-        self.local.evaluate(&self.connection, number, meta, key, x)
+        let engine = (&self.connection, self.observer.epoch());
+        self.local.evaluate(engine, number, meta, key, x)
     }
 
     /// Whether a name's champion and arms are in this process, after a step towards it; `None` when
     /// nothing is served under it.
     pub(super) fn fetch(&mut self, number: u16, meta: u64) -> Option<bool> {
-        self.local.fetch(&self.connection, number, meta)
+        self.local.fetch((&self.connection, self.observer.epoch()), number, meta)
     }
 
     /// Counts one evaluation in this process, in the header that this client owns; returns that

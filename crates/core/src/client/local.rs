@@ -113,7 +113,7 @@ impl Local {
     /// none.
     pub(super) fn fetch(
         &mut self,
-        connection: &Connection,
+        (connection, epoch): (&Connection, u64),
         number: u16,
         meta: u64,
     ) -> Option<bool> {
@@ -126,14 +126,14 @@ impl Local {
         let first = usize::from(deployment.champion.is_some());
         let missing = deployment.fingerprints.iter().skip(first).filter(|&&f| f != 0);
         Some(missing.fold(true, |all, &fingerprint| {
-            self.images.evaluator(connection, fingerprint).is_some() && all
+            self.images.evaluator(connection, epoch, fingerprint).is_some() && all
         }))
     }
 
     /// Evaluates the version that is active now.
     pub(super) fn evaluate(
         &mut self,
-        connection: &Connection,
+        engine: (&Connection, u64),
         number: u16,
         meta: u64,
         key: u64,
@@ -148,7 +148,7 @@ impl Local {
         for _ in 0..SWAPS_MAX {
             let copy = Local::fresh(&mut self.copies, models, number, meta);
             let published = copy.published;
-            reached = copy.evaluate(&mut self.images, connection, key, x);
+            reached = copy.evaluate(&mut self.images, engine, key, x);
             if Local::published(models, meta) == published {
                 break;
             }
@@ -177,7 +177,7 @@ impl Copy {
     fn evaluate(
         &mut self,
         images: &mut Images,
-        connection: &Connection,
+        (connection, epoch): (&Connection, u64),
         key: u64,
         x: &[f64],
     ) -> Reached {
@@ -195,7 +195,7 @@ impl Copy {
         let evaluation = match (&self.evaluator, &deployment.champion) {
             (Some(evaluator), _) => evaluator.evaluate(x),
             (None, Some(model)) if arm == 0 => Evaluator::new(model).evaluate(x),
-            _ => match images.evaluator(connection, fingerprint) {
+            _ => match images.evaluator(connection, epoch, fingerprint) {
                 Some(evaluator) => {
                     let evaluation = evaluator.evaluate(x);
                     if deployment.split == UNDIVIDED {
@@ -214,12 +214,49 @@ impl Copy {
 // 4,096: at some 5 ns each, every 20 us.
 const LOCAL_CALLS_PER_LOOK: u64 = 4096;
 
-/// Local evaluations between two readings of the clock while the heart does not beat, less one.
-// 16: the daemon beats every 10 ms, so that most calls of a quick caller see no new beat.
-const STILL_CALLS_MASK: u32 = 15;
+/// The most local evaluations between two readings of the clock while the heart does not beat.
+// 63: the daemon beats every 10 ms, so that most calls of a quick caller see no new beat.
+const STILL_CALLS_MAX: u32 = 63;
 
 /// After this long without a heartbeat, local calls answer no more.
 const LOCAL_STALE_NS: u64 = 1_000_000_000;
+
+/// When local calls read the clock to learn how old the last heartbeat is: at the first one after a
+/// new beat, and then after twice as many calls as the time before, and one. So a caller that asks
+/// once a second reads it each time, and a quick one seldom.
+#[derive(Debug, Default)]
+pub(super) struct Pulse {
+    beat: u64,
+    /// Calls before the next reading, and how many there were from the last one.
+    left: u32,
+    granted: u32,
+}
+
+impl Pulse {
+    /// Counts one call, which saw this heartbeat; whether it need not read the clock.
+    #[inline(always)]
+    fn passes(&mut self, beat: u64) -> bool {
+        if beat != self.beat {
+            (self.beat, self.left, self.granted) = (beat, 0, 0);
+        }
+        if self.left == 0 {
+            return false;
+        }
+        self.left -= 1;
+        true
+    }
+
+    /// Whether a call that did not pass has to read the clock.
+    fn is_due(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Grants calls after a reading that found the heart alive.
+    fn was_read(&mut self) {
+        self.granted = (2 * self.granted + 1).min(STILL_CALLS_MAX);
+        self.left = self.granted;
+    }
+}
 
 /// How long a local call waits when what it needs is not in this process: for the ring ...
 const RING_DEADLINE: Duration = Duration::from_millis(10);
@@ -264,16 +301,12 @@ impl Client {
 
     #[inline(always)]
     fn predict_in_default(&mut self, model: u16, key: u64, x: &[f64]) -> Answer {
-        let beat = self.attachment.heartbeat_count();
-        if beat != self.local_beat {
-            self.local_beat = beat;
-            self.still_calls = 0;
-        }
         let meta = self.meta_of(model);
-        if self.still_calls & STILL_CALLS_MASK == 0 || self.names.get_mut().are_pinned() {
+        if !self.pulse.passes(self.attachment.heartbeat_count())
+            || self.names.get_mut().are_pinned()
+        {
             return self.predict_local_any(model, meta, key, x);
         }
-        self.still_calls = self.still_calls.wrapping_add(1);
         if let Some((y, generation, fingerprint)) =
             self.attachment.with_local(model, meta, |evaluator| evaluator.linear(x))
         {
@@ -289,13 +322,12 @@ impl Client {
     // Out of line, so that the linear form stays small where it is called.
     #[inline(never)]
     fn predict_local_any(&mut self, model: u16, meta: u64, key: u64, x: &[f64]) -> Answer {
-        if self.still_calls & STILL_CALLS_MASK == 0 {
-            let age_ns = self.attachment.observer().heartbeat_age_ns();
-            if age_ns > LOCAL_STALE_NS {
+        if self.pulse.is_due() {
+            if self.attachment.observer().heartbeat_age_ns() > LOCAL_STALE_NS {
                 self.look_after_engine();
                 return Err(PredictError::NotConnected);
             }
-            self.still_calls = self.still_calls.wrapping_add(1);
+            self.pulse.was_read();
         }
         if !self.names.get_mut().are_pinned()
             && let Some((output, generation, fingerprint)) =

@@ -14,7 +14,7 @@ const NUMBER_COUNT_MAX: usize = MODEL_NONE as usize;
 /// The `meta` of a request for a name that is not served: the engine refuses it in its turn.
 const NOTHING: u64 = MODEL_NONE;
 
-/// The engine's sequence of names that no engine has, of a number that was never looked up.
+/// No engine's sequence of names: of a number that was never looked up.
 const NEVER: u64 = u64::MAX;
 
 /// One name, and what its requests carry.

@@ -123,6 +123,13 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
         self.echoes.get((position & self.mask) as usize).copied().unwrap_or(0)
     }
 
+    /// Lets no answer to the request of `position` have the echo that it must carry.
+    pub fn disown(&mut self, position: u64) {
+        if let Some(echo) = self.echoes.get_mut((position & self.mask) as usize) {
+            *echo = !*echo;
+        }
+    }
+
     /// Counts one evaluation in the client's own process by its status; the daemon does not trust
     /// these counts. Returns the new count.
     #[inline]
