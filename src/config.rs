@@ -199,6 +199,7 @@ impl ServeConfig {
         let mut seen = Vec::new();
         let mut note = |key, value, origin| seen.push(Effective { key, value, origin });
 
+        let (workers, said) = Workers::resolve(&flags, sources)?;
         let (socket, origin) = sources.socket(flags.socket)?;
         note("socket", json!(socket.as_deref().map(shown)), origin);
         let (listen, origin) = sources.listen(flags.listen)?;
@@ -206,10 +207,9 @@ impl ServeConfig {
         let (http, origin) = sources.find(&source::HTTP, flags.http, file.http)?;
         let http = http.unwrap_or(true);
         note("http", json!(http), origin);
-        let (dir, origin) = sources.find(&source::MODELS, flags.models.clone(), file.models.clone())?;
+        let (dir, origin) = sources.find(&source::MODELS, flags.models, file.models.clone())?;
         note("models", json!(dir.as_deref().map(shown)), origin.clone());
         let models = model_source(dir, origin)?;
-        let (workers, said) = Workers::resolve(&flags, sources)?;
         said.into_iter().for_each(|Effective { key, value, origin }| note(key, value, origin));
         let Workers { cores, heavy_cores, max_cost_ns, fd_store, idle } = workers;
         let (channels, origin) =
