@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import threading
 import time
 from pathlib import Path
@@ -30,6 +31,26 @@ def hold(shelf: Path, models: Path, **files: str) -> None:
         old.unlink()
     for name, source in files.items():
         shutil.copy(models / source, shelf / f"{name}.fmodel")
+
+
+def test_the_table_s_sequence_changes_with_its_rows(
+    tmp_path: Path, shelf: Path, models: Path
+) -> None:
+    hold(shelf, models, regression="regression.fmodel")
+    engine = Engine(tmp_path, "--models", str(shelf))
+    engine.start()
+    try:
+        with factord.Client(engine.socket) as client:
+            before = client.rows_sequence
+            assert [row.name for row in client.models()] == ["regression"]
+            assert client.rows_sequence == before
+            both = {name: f"{name}.fmodel" for name in ("regression", "classification")}
+            hold(shelf, models, **both)
+            engine.send(signal.SIGHUP)
+            wait_until("the rows change", lambda: client.rows_sequence != before)
+            wait_until("a name comes", lambda: len(client.models()) == 2)
+    finally:
+        engine.kill()
 
 
 def test_a_batch_across_a_restart_is_one_name_s(
