@@ -57,10 +57,9 @@ impl Sheet {
     fn version(self, fingerprint: u64, words: &[u64]) -> Sheet {
         let region = format!("IMAGE {fingerprint:016x}");
         let words: Vec<(usize, u64)> = words.iter().copied().enumerate().collect();
-        self.say(&region, "zero").say(&region, &format!("len {}", words.len() * 8)).words(
-            &region,
-            words.into_iter().filter(|&(_, word)| word != 0),
-        )
+        self.say(&region, "zero")
+            .say(&region, &format!("len {}", words.len() * 8))
+            .words(&region, words.into_iter().filter(|&(_, word)| word != 0))
     }
 
     fn say(mut self, region: &str, what: &str) -> Sheet {
@@ -363,15 +362,15 @@ fn wild_status() -> Sheet {
         (abi::shape(1, 3, outputs), served(0, 1)),
         (abi::shape(1, 3, outputs), u64::MAX << 32),
     ];
-    let mut sheet =
-        Sheet::like_good(about).word("STATUS", s::ROW_COUNT, rows.len() as u64 + 1);
+    let mut sheet = Sheet::like_good(about).word("STATUS", s::ROW_COUNT, rows.len() as u64 + 1);
     for (id, (shape, served)) in rows.into_iter().enumerate() {
         // Names without an end.
         let name = (s::ROW_NAME..s::ROW_SHA256).map(|index| (row(id) + index, u64::MAX));
-        sheet = sheet
-            .words("STATUS", name)
-            .word("STATUS", row(id) + s::ROW_SHAPE, shape)
-            .word("STATUS", row(id) + s::ROW_SERVED, served);
+        sheet = sheet.words("STATUS", name).word("STATUS", row(id) + s::ROW_SHAPE, shape).word(
+            "STATUS",
+            row(id) + s::ROW_SERVED,
+            served,
+        );
     }
     sheet.words("STATUS", plain_row(rows.len(), abi::shape(9, 3, outputs)))
 }
@@ -415,8 +414,11 @@ fn false_regions() -> Vec<(&'static str, Sheet)> {
         ),
         (
             "four-descriptors",
-            Sheet::like_good("MODELS comes along, though the welcome does not grant it.")
-                .word("WELCOME", WELCOME_RIGHTS, abi::right::ATTACH),
+            Sheet::like_good("MODELS comes along, though the welcome does not grant it.").word(
+                "WELCOME",
+                WELCOME_RIGHTS,
+                abi::right::ATTACH,
+            ),
         ),
         ("pipe", Sheet::like_good("A pipe where STATUS should be.").say("STATUS", "pipe")),
         ("status-magic", false_word("Another magic.", "STATUS", status_region::MAGIC, 1)),
@@ -466,8 +468,11 @@ fn lies() -> Vec<(&'static str, Sheet)> {
         ),
         (
             "epoch-odd",
-            Sheet::like_good("Who answers is for ever being written.")
-                .word("RESP", resp_header::EPOCH_SEQUENCE, 5),
+            Sheet::like_good("Who answers is for ever being written.").word(
+                "RESP",
+                resp_header::EPOCH_SEQUENCE,
+                5,
+            ),
         ),
         ("models-wild", wild_models()),
         (
@@ -477,8 +482,11 @@ fn lies() -> Vec<(&'static str, Sheet)> {
         ),
         (
             "models-check",
-            Sheet::like_good("An entry of another name than the row with its number.")
-                .word("MODELS", first_name, slot_name(check("swing"), 1)),
+            Sheet::like_good("An entry of another name than the row with its number.").word(
+                "MODELS",
+                first_name,
+                slot_name(check("swing"), 1),
+            ),
         ),
         ("status-wild", wild_status()),
         (

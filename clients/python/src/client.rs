@@ -277,8 +277,7 @@ impl Client {
         let channel = &mut unclosed(py, &mut open)?.channel;
         // No more than the ring has slots can be there.
         let mut taken = vec![(0, MISSING); limit.min(self.slot_count)];
-        let count =
-            channel.poll_many(&mut taken).map_err(|gone| error::of_predict(py, gone))?;
+        let count = channel.poll_many(&mut taken).map_err(|gone| error::of_predict(py, gone))?;
         taken.truncate(count);
         let (tickets, answers): (Vec<u64>, Vec<Answer>) = taken.into_iter().unzip();
         Ok((PyArray1::from_vec(py, tickets), Columns::of(answers)?.into_python(py)?))

@@ -39,8 +39,7 @@ pub(super) fn golden_image(suite: &Suite) -> Result<(), Fault> {
     ensure(spent_ns == Some(10.0), || format!("20 ticks are {spent_ns:?} ns"))?;
     let rows = suite.rows("image")?;
     ensure(rows.len() == 2 * IMAGE_ROWS, || format!("{} rows", rows.len()))?;
-    let versions =
-        [fingerprint(&client, "regression")?, fingerprint(&client, "classification")?];
+    let versions = [fingerprint(&client, "regression")?, fingerprint(&client, "classification")?];
     for (index, row) in rows.iter().enumerate() {
         let model = index / IMAGE_ROWS;
         let ring = exact(row, client.predict(model as u16, &row.x, PLENTY)).during("predict")?;
