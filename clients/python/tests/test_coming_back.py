@@ -107,6 +107,7 @@ def test_calls_that_do_not_wait_return_at_once_while_the_engine_is_silent(
 ) -> None:
     with factord.Client(own_engine.socket) as client:
         expected = client.predict(*ROW, deadline=SECONDS).y
+        killed = time.monotonic()
         own_engine.kill()
         own_engine.start()
         own_engine.stop()
@@ -124,8 +125,15 @@ def test_calls_that_do_not_wait_return_at_once_while_the_engine_is_silent(
                     pass
                 late.append(time.monotonic() - start)
             start = time.monotonic()
-            assert client.predict_local(*ROW).y == expected
+            try:
+                assert client.predict_local(*ROW).y == expected
+            except factord.NotConnectedError:
+                # Not before a second after the last heartbeat, which came a little earlier.
+                assert start - killed > 0.5
             late.append(time.monotonic() - start)
+        wait_until("the heartbeat is old", lambda: time.monotonic() > killed + 1.5)
+        with pytest.raises(factord.NotConnectedError):
+            client.predict_local(*ROW)
         assert min(late) >= 0.0 and max(late) < 0.5, max(late)
         own_engine.go_on()
 
