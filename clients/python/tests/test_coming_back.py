@@ -132,8 +132,10 @@ def test_calls_that_do_not_wait_return_at_once_while_the_engine_is_silent(
                 assert start - killed > 0.5
             late.append(time.monotonic() - start)
         wait_until("the heartbeat is old", lambda: time.monotonic() > killed + 1.5)
+        # Not every call reads the clock.
         with pytest.raises(factord.NotConnectedError):
-            client.predict_local(*ROW)
+            for _ in range(100):
+                client.predict_local(*ROW)
         assert min(late) >= 0.0 and max(late) < 0.5, max(late)
         own_engine.go_on()
 
