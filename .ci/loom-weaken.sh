@@ -18,7 +18,7 @@ run() {
 variants=0
 unnoticed=0
 core=crates/core/src
-for file in $core/ring/request.rs $core/ring/response.rs $core/model/cell.rs $core/model/shared.rs; do
+for file in $core/ring/request.rs $core/ring/response.rs $core/row.rs $core/model/shared.rs; do
   case $file in
     */ring/*) filter=ring::loom_tests ;;
     *) filter=$(basename "$file" .rs)::loom_tests ;;

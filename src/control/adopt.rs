@@ -25,10 +25,15 @@ impl Control {
         let (mut adopted, count) = (0, kept.len());
         for channel in kept {
             let id = channel.id;
+            let socket = channel.socket.try_clone();
             self.next_key = self.next_key.max(id.saturating_add(2));
             match self.adopt_channel(channel) {
                 Ok(()) => adopted += 1,
                 Err(why) => {
+                    // The manager holds it until it is told: its client learns it now.
+                    if let Ok(socket) = socket {
+                        socket::end(socket.as_fd());
+                    }
                     self.accounts.close(id);
                     self.parts.keeper.forget_channel(id);
                     warn!("client {id} has to attach again: {why}");

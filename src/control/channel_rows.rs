@@ -4,7 +4,8 @@ use factord_core::abi::{self, channels_region as at};
 use factord_core::channel::Shape;
 use factord_core::counters::set;
 use factord_core::region::Region;
-use factord_core::sync::{AtomicU64, Ordering, fence};
+use factord_core::row;
+use factord_core::sync::{AtomicU64, Ordering};
 use factord_core::sys::clock;
 use factord_core::sys::socket::Credentials;
 use std::collections::HashMap;
@@ -100,18 +101,6 @@ impl ChannelRows {
     }
 
     fn write(&self, place: usize, words: &[u64; at::ROW_WORDS]) {
-        let row = self.row(place);
-        // Relaxed: this thread is the only writer.
-        let sequence = row[at::ROW_SEQUENCE].load(Ordering::Relaxed) | 1;
-        set(&row[at::ROW_SEQUENCE], sequence);
-        // SYNC(channels.row): pairs with the Acquire fence in `ChannelsObserver::rows`; the odd
-        // sequence is seen before any word of the row changes.
-        fence(Ordering::Release);
-        for (word, &value) in row.iter().zip(words).skip(at::ROW_SEQUENCE + 1) {
-            set(word, value);
-        }
-        // SYNC(channels.rows): pairs with the Acquire fence in `ChannelsObserver::rows`; publishes
-        // the row.
-        row[at::ROW_SEQUENCE].store(sequence.wrapping_add(1), Ordering::Release);
+        row::write(self.row(place), words);
     }
 }

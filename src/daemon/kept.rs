@@ -9,7 +9,7 @@ use factord_core::sync::Ordering;
 use factord_core::sys::socket;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use tracing::warn;
 
 /// The regions that all clients share.
@@ -54,9 +54,7 @@ pub(super) fn inherit() -> Result<Inherited, ServeError> {
     let mut stored = BTreeMap::new();
     for (fd, name) in fds {
         if is_of_store(&name) {
-            // SAFETY: descriptors of LISTEN_FDS are open, belong to this process and are named
-            // there once.
-            stored.insert(name, unsafe { OwnedFd::from_raw_fd(fd) });
+            stored.insert(name, socket::passed(fd));
         } else {
             sockets.push(fd);
         }
@@ -69,6 +67,8 @@ pub(super) fn inherit() -> Result<Inherited, ServeError> {
     if inherited.objects.is_some() {
         inherited.channels = channels(&mut stored);
     }
+    // The manager holds them until it is told: their clients learn it now.
+    stored.values().for_each(|descriptor| socket::end(descriptor.as_fd()));
     inherited.useless = stored.into_keys().collect();
     Ok(inherited)
 }

@@ -228,6 +228,7 @@ fn encode_workers(
                 ("bad_input", worker.bad_input),
                 ("unknown_model", worker.unknown_model),
                 ("width_mismatch", worker.width_mismatch),
+                ("wrong_class", worker.wrong_class),
             ]
             .map(|(status, count)| {
                 (vec![label(index), ("status", status.to_owned())], ConstCounter::new(count))

@@ -1,7 +1,10 @@
 //! `factord stat`: the counters of a running daemon, read from its shared memory.
 
 use super::{Failure, Globals, print};
-use factord_core::counters::{Histogram, ModelRow, Observer, Snapshot, WorkerCounters};
+use factord_core::abi::class;
+use factord_core::counters::{
+    ChannelInfo, ChannelsObserver, Histogram, ModelRow, Observer, Snapshot, WorkerCounters,
+};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::Duration;
@@ -41,7 +44,14 @@ pub fn run(args: &StatArgs, globals: &Globals) -> Result<(), Failure> {
     loop {
         // Attached anew each time, so that a daemon that was started again is found.
         let snapshot = Observer::attach(socket.as_deref())?.snapshot();
-        print(if args.json { format!("{}\n", as_json(&snapshot)) } else { as_text(&snapshot) })?;
+        // `None` for a user that may not see who else has a channel.
+        let channels =
+            ChannelsObserver::attach(socket.as_deref())?.map(|observer| observer.channels());
+        print(if args.json {
+            format!("{}\n", as_json(&snapshot, channels.as_deref()))
+        } else {
+            as_text(&snapshot, channels.as_deref())
+        })?;
         let Some(seconds) = args.watch else { return Ok(()) };
         if !args.json {
             print("\n")?;
@@ -54,17 +64,32 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn as_json(snapshot: &Snapshot) -> Value {
+fn class_name(code: u64) -> &'static str {
+    if code == class::HEAVY { "heavy" } else { "light" }
+}
+
+fn client_json(channel: &ChannelInfo) -> Value {
+    json!({
+        "id": channel.client_id, "name": channel.name, "uid": channel.uid, "pid": channel.pid,
+        "features": channel.feature_count, "slots": channel.slot_count,
+        "class": class_name(channel.class.into()), "worker": channel.worker,
+        "attached_unix_ns": channel.attached_unix_ns, "local": channel.local,
+    })
+}
+
+fn as_json(snapshot: &Snapshot, channels: Option<&[ChannelInfo]>) -> Value {
     let model = |row: &ModelRow| {
         json!({
             "id": row.id, "name": row.name, "kind": row.kind.to_string(), "width": row.width,
-            "generation": row.generation, "sha256": hex(&row.sha256),
+            "generation": row.generation, "sha256": hex(&row.sha256), "arms": row.arm_count,
+            "class": class_name(row.class.into()), "cost_ns": row.cost_ns,
         })
     };
     // `null` when the table cannot be read.
     let models = snapshot.models.as_ref().ok();
     let models: Option<Vec<Value>> = models.map(|rows| rows.iter().map(model).collect());
     json!({
+        "version": snapshot.program_version,
         "abi": format!("{}.{}", snapshot.abi.0, snapshot.abi.1),
         "epoch": snapshot.epoch,
         "state": snapshot.state.name(),
@@ -86,6 +111,7 @@ fn as_json(snapshot: &Snapshot) -> Value {
         },
         "tsc_hz": snapshot.tsc_hz,
         "models": models,
+        "clients": channels.map(|channels| channels.iter().map(client_json).collect::<Vec<_>>()),
         "workers": snapshot.workers.iter().map(worker_json).collect::<Vec<_>>(),
     })
 }
@@ -93,6 +119,7 @@ fn as_json(snapshot: &Snapshot) -> Value {
 fn worker_json(worker: &WorkerCounters) -> Value {
     json!({
         "core": worker.core,
+        "class": class_name(worker.class),
         "idle": worker.idle.name(),
         "sweeps": worker.sweeps,
         "requests": worker.requests,
@@ -100,6 +127,7 @@ fn worker_json(worker: &WorkerCounters) -> Value {
         "bad_input": worker.bad_input,
         "unknown_model": worker.unknown_model,
         "width_mismatch": worker.width_mismatch,
+        "wrong_class": worker.wrong_class,
         "violations": worker.violations,
         "detached": worker.detached,
         "latency_ns": latency_json(&worker.latency),
@@ -116,7 +144,7 @@ fn latency_json(latency: &Histogram) -> Value {
     object
 }
 
-fn as_text(snapshot: &Snapshot) -> String {
+fn as_text(snapshot: &Snapshot, channels: Option<&[ChannelInfo]>) -> String {
     let mut text = String::new();
     // Writing into a String cannot fail.
     let mut line = |name: &str, value: String| {
@@ -149,9 +177,12 @@ fn as_text(snapshot: &Snapshot) -> String {
     let local = &snapshot.local;
     line(
         "in clients",
-        statuses(local.ok, local.bad_input, local.unknown_model, local.width_mismatch),
+        statuses(local.ok, local.bad_input, local.unknown_model, local.width_mismatch, 0),
     );
-    line("abi", format!("{}.{}", snapshot.abi.0, snapshot.abi.1));
+    line(
+        "version",
+        format!("{}, ABI {}.{}", snapshot.program_version, snapshot.abi.0, snapshot.abi.1),
+    );
     if let Err(error) = snapshot.models {
         line("models", error.to_string());
     }
@@ -161,8 +192,27 @@ fn as_text(snapshot: &Snapshot) -> String {
         line(
             &format!("model {}", row.id),
             format!(
-                "{}, {kind}, {} features, generation {}, sha256 {hash}",
-                row.name, row.width, row.generation
+                "{}, {kind}, {} features, generation {}, sha256 {hash}, {} ns, {}",
+                row.name,
+                row.width,
+                row.generation,
+                row.cost_ns,
+                class_name(row.class.into())
+            ),
+        );
+    }
+    for channel in channels.into_iter().flatten() {
+        line(
+            &format!("client {}", channel.client_id),
+            format!(
+                "{}, process {} of user {}, {} features, {} slots, worker {}, {} local",
+                channel.name,
+                channel.pid,
+                channel.uid,
+                channel.feature_count,
+                channel.slot_count,
+                channel.worker,
+                channel.local
             ),
         );
     }
@@ -170,11 +220,22 @@ fn as_text(snapshot: &Snapshot) -> String {
         let core = worker.core.map_or("not pinned".to_owned(), |core| format!("core {core}"));
         line(
             &format!("worker {index}"),
-            format!("{core}, idle {}, {} sweeps", worker.idle, worker.sweeps),
+            format!(
+                "{core}, {}, idle {}, {} sweeps",
+                class_name(worker.class),
+                worker.idle,
+                worker.sweeps
+            ),
         );
         line(
             "  requests",
-            statuses(worker.ok, worker.bad_input, worker.unknown_model, worker.width_mismatch),
+            statuses(
+                worker.ok,
+                worker.bad_input,
+                worker.unknown_model,
+                worker.width_mismatch,
+                worker.wrong_class,
+            ),
         );
         line(
             "  violations",
@@ -185,12 +246,19 @@ fn as_text(snapshot: &Snapshot) -> String {
     text
 }
 
-fn statuses(ok: u64, bad_input: u64, unknown_model: u64, width_mismatch: u64) -> String {
-    let all = ok + bad_input + unknown_model + width_mismatch;
-    format!(
+fn statuses(
+    ok: u64,
+    bad_input: u64,
+    unknown_model: u64,
+    width_mismatch: u64,
+    wrong_class: u64,
+) -> String {
+    let all = ok + bad_input + unknown_model + width_mismatch + wrong_class;
+    let text = format!(
         "{all}: {ok} ok, {bad_input} bad input, {unknown_model} unknown model, {width_mismatch} \
          width mismatch"
-    )
+    );
+    if wrong_class == 0 { text } else { format!("{text}, {wrong_class} wrong class") }
 }
 
 fn latency_text(latency: &Histogram) -> String {

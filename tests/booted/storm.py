@@ -15,7 +15,7 @@ import sys
 import time
 
 MAGIC = int.from_bytes(b"FACTORD\x01", "little")
-ABI = 1 << 16
+ABI = 2 << 16
 # 1,000 features and 1,024 slots: a request ring just under the limit of 8 MiB.
 WIDEST = (1000, 1024)
 
@@ -25,7 +25,8 @@ def message(*words):
     return struct.pack("<32Q", MAGIC, *words, *[0] * (31 - len(words)))
 
 
-HELLO = message(1, ABI, *WIDEST, 7)
+# Name, outputs and class follow the nonce.
+HELLO = message(1, ABI, *WIDEST, 7, 0, 0, 0, 0, 2, 0)
 RELOAD = message(6, ABI, 1, 0)
 
 

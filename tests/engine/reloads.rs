@@ -3,6 +3,7 @@
 use crate::data::{self, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
 use factord_core::channel;
+use factord_core::client::PredictError;
 use factord_eval::Model;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,8 +27,13 @@ fn of(name: &str) -> Model {
     data::model(3, false, name.bytes().map(u64::from).sum())
 }
 
+/// The name at a place in a round; in the first one `m00` to `m39`.
+fn name_of(round: usize, index: usize) -> String {
+    if round == 0 { format!("m{index:02}") } else { format!("m{index:02}.of-round-{round}") }
+}
+
 fn numbered(count: usize) -> Vec<String> {
-    (0..count).map(|index| format!("m{index:02}")).collect()
+    (0..count).map(|index| name_of(0, index)).collect()
 }
 
 fn reload(engine: &Engine) -> Result<String, String> {
@@ -84,26 +90,45 @@ fn a_reload_says_which_models_it_withdraws() {
 }
 
 #[test]
-fn fourteen_models_fit_beside_the_two_of_old_and_a_fifteenth_is_refused_with_the_way_out() {
-    let _watchdog = Watchdog::start("many models", 60);
-    let (full, models) = setup(&numbered(15));
-    let (code, _, log) = full.run_to_end();
-    assert_eq!(code, Some(65), "{log}");
-    let rule = "15 models besides `regression` and `classification`; at most 14 can be served";
-    assert!(log.contains(rule) && log.contains("remove 1"), "{log}");
-    let program = env!("CARGO_BIN_EXE_factord");
-    let mut check = std::process::Command::new(program);
-    let check = check.arg("check").arg("--models").arg(&models).output().unwrap();
-    let said = String::from_utf8_lossy(&check.stderr).into_owned();
-    assert!(check.status.code() == Some(65) && said.contains(rule), "{said}");
-    remove(&models, "m14");
-    data::save(&models, "regression", &of("regression"));
+fn names_come_and_go_without_end_and_their_numbers_serve_again() {
+    let _watchdog = Watchdog::start("many names", 120);
+    let (full, models) = setup(&numbered(40));
     let engine = full.start();
-    assert_eq!(engine.attach(3, 8).models().len(), 15);
-    // The names of one run are used up: it is said which ones, and what helps.
-    remove(&models, "m03");
-    data::save(&models, "late", &of("late"));
+    let mut client = engine.attach(3, 8);
+    let old = client.number("m00").unwrap();
+    for round in 0..10 {
+        for index in 0..40 {
+            remove(&models, &name_of(round, index));
+            let name = name_of(round + 1, index);
+            data::save(&models, &name, &of(&name));
+        }
+        reload(&engine).unwrap();
+        let rows = engine.snapshot().models.unwrap();
+        assert_eq!(rows.len(), 40);
+        assert!(rows.iter().all(|row| row.id < 40), "numbers of names that went are given again");
+        let x = [0.25, 0.5, 0.75];
+        for row in &rows {
+            let number = client.number(&row.name).unwrap();
+            assert_exact(&of(&row.name), &x, &client.predict(number, &x, SECOND));
+        }
+        assert_eq!(client.predict(old, &x, SECOND), Err(PredictError::UnknownModel));
+        assert_eq!(client.number("m00"), None);
+    }
+}
+
+#[test]
+fn two_names_with_one_check_are_not_served_together() {
+    let _watchdog = Watchdog::start("two names with one check", 60);
+    // Found by trying names: the first four bytes of their SHA-256 are the same.
+    let (first, second) = ("n18622", "n41826");
+    let (engine, models) = setup(&[first.to_owned()]);
+    let engine = engine.start();
+    data::save(&models, second, &of(second));
     let said = reload(&engine).unwrap_err();
-    assert!(said.contains("`late`") && said.contains("no longer served: m03"), "{said}");
-    assert!(said.contains("restart the daemon"), "{said}");
+    assert!(said.contains(first) && said.contains(second) && said.contains("same check"), "{said}");
+    let mut client = engine.attach(3, 8);
+    assert_eq!(client.number(second), None);
+    let x = [0.25, 0.5, 0.75];
+    let number = client.number(first).unwrap();
+    assert_exact(&of(first), &x, &client.predict(number, &x, SECOND));
 }

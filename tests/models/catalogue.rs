@@ -116,29 +116,16 @@ fn an_empty_or_missing_directory_is_refused() {
 }
 
 #[test]
-fn more_than_sixteen_models_are_refused() {
+fn more_models_than_an_engine_has_rows_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
-    for index in 0..14 {
-        save(path, &format!("{index}.fmodel"), &format!("m{index}"), false);
+    save(path, "0.fmodel", "m", false);
+    for index in 1..=catalogue::MODEL_COUNT_MAX + 5 {
+        std::fs::hard_link(path.join("0.fmodel"), path.join(format!("{index}.fmodel"))).unwrap();
     }
-    save(path, "first.fmodel", "regression", false);
-    save(path, "second.fmodel", "classification", true);
-    assert_eq!(catalogue::load_dir(path).unwrap().len(), 16);
-    for index in 14..20 {
-        save(path, &format!("{index}.fmodel"), &format!("m{index}"), false);
-    }
-    assert!(refusal(path).contains("holds 22 models"), "{}", refusal(path));
-    assert!(refusal(path).ends_with("remove 6"), "{}", refusal(path));
-    for index in 15..20 {
-        std::fs::remove_file(path.join(format!("{index}.fmodel"))).unwrap();
-    }
-    std::fs::remove_file(path.join("first.fmodel")).unwrap();
     let said = refusal(path);
-    assert!(
-        said.contains("15 models besides `regression`") && said.ends_with("remove 1"),
-        "{said}"
-    );
+    assert!(said.contains("holds 4102 models: at most 4096"), "{said}");
+    assert!(said.ends_with("remove 6"), "{said}");
 }
 
 #[test]

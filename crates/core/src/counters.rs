@@ -17,7 +17,8 @@ pub use snapshot::{
 
 use crate::abi::{self, status_region as at};
 use crate::region::Region;
-use crate::sync::{AtomicU64, Ordering, fence, read_only};
+use crate::row;
+use crate::sync::{AtomicU64, Ordering, read_only};
 use std::sync::Arc;
 
 /// Adds to a word that only this thread writes.
@@ -87,11 +88,8 @@ impl StatusWriter {
     /// The rows as an engine before this one left them: those that are whole.
     pub fn rows(&self) -> Vec<ModelRow> {
         let words = read_only(self.region.mapping().words());
-        let word = |index: usize| words[index].load_relaxed();
-        let sequence = |number: u16| word(at::ROWS + usize::from(number) * at::ROW_WORDS);
-        let is_whole = |number: &u16| sequence(*number).is_multiple_of(2);
-        let whole = (0..self.row_count()).filter(is_whole);
-        whole.filter_map(|number| observer::row(&word, number)).collect()
+        let numbers = 0..self.row_count();
+        numbers.filter_map(|number| observer::row(words, number).ok().flatten()).collect()
     }
 
     /// Makes the counters of all workers zero.
@@ -123,22 +121,10 @@ impl StatusWriter {
     }
 
     /// Writes the row at `number`, or clears it; readers that look meanwhile retry.
-    pub fn write_row(&self, number: u16, row: Option<&ModelRow>) {
+    pub fn write_row(&self, number: u16, model: Option<&ModelRow>) {
         let start = at::ROWS + usize::from(number) * at::ROW_WORDS;
-        // An engine that died in here left an odd number.
-        let sequence = get(self.word(start + at::ROW_SEQUENCE)) | 1;
-        set(self.word(start + at::ROW_SEQUENCE), sequence);
-        // SYNC(status.row): pairs with the Acquire fence in `Observer::row_now`; the odd sequence
-        // is seen before any word of the row changes.
-        fence(Ordering::Release);
-        let words = row.map_or([0; at::ROW_WORDS], row_words);
-        for (offset, word) in words.into_iter().enumerate().skip(at::ROW_SEQUENCE + 1) {
-            set(self.word(start + offset), word);
-        }
-        // SYNC(status.rows): pairs with the Acquire fence in `Observer::row_now`; publishes the
-        // row.
-        let sequence = sequence.wrapping_add(1);
-        self.word(start + at::ROW_SEQUENCE).store(sequence, Ordering::Release);
+        let words = model.map_or([0; at::ROW_WORDS], row_words);
+        row::write(&self.region.mapping().words()[start..start + at::ROW_WORDS], &words);
         let count = self.word(at::ROW_COUNT);
         set(count, get(count).max(u64::from(number) + 1));
     }

@@ -7,7 +7,7 @@
 //! ```text
 //!              client process                              engine process
 //!   +----------------------------------+      +--------------------------------------+
-//!   | push  sequence|meta|x0|x1|x2     | REQ  |  look, read, evaluate                |
+//!   | push  sequence|meta|key|x0|x1|.. | REQ  |  look, read, evaluate                |
 //!   |       ---------------------------+----->|  (worker: no lock, no syscall,       |
 //!   | pop   sequence|y|second|status|..| RESP |   no allocation, no clock)           |
 //!   |       <--------------------------+------+  push                                |
@@ -20,7 +20,7 @@
 //! is delivered once, or its request fails by the caller's own deadline.
 //!
 //! Clients start at [`client::Client`]. A module names only lower floors, from the ground: [`abi`],
-//! [`sync`], [`idle`]; [`sys`]; [`region`], [`ring`], [`model`];
+//! [`sync`], [`idle`]; [`sys`]; [`region`], [`ring`], [`row`], [`model`];
 //! [`counters`]; [`channel`]; [`client`], [`worker`].
 
 #![cfg_attr(loom, allow(dead_code))]
@@ -28,6 +28,7 @@
 pub mod abi;
 pub mod model;
 pub mod ring;
+pub mod row;
 pub mod sync;
 
 #[cfg(not(loom))]

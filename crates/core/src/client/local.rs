@@ -221,8 +221,10 @@ const STILL_CALLS_MASK: u32 = 15;
 /// After this long without a heartbeat, local calls answer no more.
 const LOCAL_STALE_NS: u64 = 1_000_000_000;
 
-/// How long a local call waits for the ring, when what it needs is not in this process.
+/// How long a local call waits when what it needs is not in this process: for the ring ...
 const RING_DEADLINE: Duration = Duration::from_millis(10);
+/// ... or, where the channel has another width, for the model to come.
+const FETCH_DEADLINE: Duration = Duration::from_millis(10);
 
 impl Client {
     /// Evaluates the daemon's active model in this process: the same bits as through the ring,
@@ -231,8 +233,8 @@ impl Client {
     /// last heartbeat, local calls answer no more.
     ///
     /// `x` may have any width: the model's counts, not the channel's. What is not in this process
-    /// yet, or may not be, goes through the ring, where the channel's width counts, and waits there
-    /// for at most 10 ms; see [`Client::fetch`].
+    /// yet, or may not be, goes through the ring where `x` has the channel's width, and is fetched
+    /// otherwise; either takes at most 10 ms. [`Client::fetch`] does so before it counts.
     ///
     /// On x86-64 and AArch64 the bits do not depend on the rounding, FTZ, DAZ or traps that the
     /// program, or a library in it, has set in this thread; these stand again afterwards. On other
@@ -241,7 +243,7 @@ impl Client {
     /// # Errors
     ///
     /// `BadInput`, `UnknownModel`, `WidthMismatch`, `OtherVersion`, `NotConnected`; `NotFetched`
-    /// when the ring cannot help either, since the channel has another width.
+    /// when the model's parameters did not come in time; from the ring as [`Client::predict`].
     #[inline(always)]
     pub fn predict_local(&mut self, model: u16, x: &[f64]) -> Answer {
         self.predict_local_keyed(model, 0, x)
@@ -310,7 +312,13 @@ impl Client {
             Reached::Elsewhere if x.len() == self.geometry.feature_count() => {
                 return self.predict_keyed(model, key, x, RING_DEADLINE);
             }
-            Reached::Elsewhere => return Err(PredictError::NotFetched),
+            Reached::Elsewhere => {
+                self.fetch(model, FETCH_DEADLINE)?;
+                match self.attachment.evaluate_local(model, meta, key, x) {
+                    Reached::Answered(evaluation, version) => (evaluation, version),
+                    Reached::Elsewhere => return Err(PredictError::NotFetched),
+                }
+            }
         };
         let count = self.attachment.count_local(evaluation.status);
         let (y, second) = (f64::from_bits(evaluation.y), f64::from_bits(evaluation.second));

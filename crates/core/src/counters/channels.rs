@@ -3,7 +3,7 @@
 use super::observer::text;
 use crate::abi::{self, channels_region as at};
 use crate::region::View;
-use crate::sync::{Ordering, ReadOnlyWord, fence};
+use crate::row;
 
 /// One channel, as the daemon shows it to observers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,34 +53,27 @@ impl ChannelsObserver {
 
     fn channel(&self, place: usize) -> Option<ChannelInfo> {
         let start = at::ROWS + place * at::ROW_WORDS;
-        // Relaxed: ordered by the fences.
-        let word = |offset: usize| {
-            self.view.words().get(start + offset).map_or(0, ReadOnlyWord::load_relaxed)
-        };
-        let sequence = word(at::ROW_SEQUENCE);
-        // SYNC(channels.rows): pairs with the Release store in `ChannelRows::write`.
-        fence(Ordering::Acquire);
-        let (client_id, peer, shape, seat) =
-            (word(at::ROW_CLIENT_ID), word(at::ROW_PEER), word(at::ROW_SHAPE), word(at::ROW_PLACE));
-        let field = |from: u32| abi::bits(shape, from, 16) as u16;
-        let name = (0..at::ROW_NAME_LEN / 8).flat_map(|i| word(at::ROW_NAME + i).to_le_bytes());
-        let channel = ChannelInfo {
-            client_id,
-            name: text(name),
-            uid: peer as u32,
-            pid: (peer >> 32) as u32,
-            feature_count: field(0),
-            slot_count: field(16),
-            output_count: field(32),
-            class: field(48),
-            worker: seat as u32,
-            rights: (seat >> 32) as u32,
-            attached_unix_ns: word(at::ROW_ATTACHED_UNIX_NS),
-            local: word(at::ROW_LOCAL),
-        };
-        // SYNC(channels.row): pairs with the Release fence in `ChannelRows::write`.
-        fence(Ordering::Acquire);
-        let is_whole = sequence.is_multiple_of(2) && word(at::ROW_SEQUENCE) == sequence;
-        (is_whole && client_id != 0).then_some(channel)
+        let words = self.view.words().get(start..start + at::ROW_WORDS)?;
+        row::read(words, channel_info).filter(|channel| channel.client_id != 0)
+    }
+}
+
+fn channel_info(word: &dyn Fn(usize) -> u64) -> ChannelInfo {
+    let (peer, shape, place) = (word(at::ROW_PEER), word(at::ROW_SHAPE), word(at::ROW_PLACE));
+    let field = |from: u32| abi::bits(shape, from, 16) as u16;
+    let name = (0..at::ROW_NAME_LEN / 8).flat_map(|i| word(at::ROW_NAME + i).to_le_bytes());
+    ChannelInfo {
+        client_id: word(at::ROW_CLIENT_ID),
+        name: text(name),
+        uid: peer as u32,
+        pid: (peer >> 32) as u32,
+        feature_count: field(0),
+        slot_count: field(16),
+        output_count: field(32),
+        class: field(48),
+        worker: place as u32,
+        rights: (place >> 32) as u32,
+        attached_unix_ns: word(at::ROW_ATTACHED_UNIX_NS),
+        local: word(at::ROW_LOCAL),
     }
 }

@@ -6,6 +6,7 @@ use super::snapshot::{
 use crate::abi::{self, status_region as at};
 use crate::idle::IdleStrategy;
 use crate::region::View;
+use crate::row;
 use crate::sync::{Ordering, ReadOnlyWord, fence};
 use crate::sys::clock;
 use factord_eval::KindCode;
@@ -136,17 +137,7 @@ impl Observer {
     ///
     /// [`Unsettled`] while it is being written.
     pub fn row_now(&self, number: u16) -> Result<Option<ModelRow>, Unsettled> {
-        let start = at::ROWS + usize::from(number) * at::ROW_WORDS;
-        let sequence = self.word(start + at::ROW_SEQUENCE);
-        // SYNC(status.rows): pairs with the Release store in `StatusWriter::write_row`. The load is
-        // Relaxed with a fence, since the mapping is read-only.
-        fence(Ordering::Acquire);
-        let row = row(&|index| self.word(index), number);
-        // SYNC(status.row): pairs with the Release fence in `StatusWriter::write_row`.
-        fence(Ordering::Acquire);
-        let is_whole =
-            sequence.is_multiple_of(2) && self.word(start + at::ROW_SEQUENCE) == sequence;
-        if is_whole { Ok(row) } else { Err(Unsettled) }
+        row(self.view.words(), number)
     }
 
     /// The number of a name that is served now.
@@ -249,16 +240,25 @@ pub(super) fn text(bytes: impl Iterator<Item = u8>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The row at a number, by the words of STATUS as they are now.
-pub(super) fn row(word: &dyn Fn(usize) -> u64, id: u16) -> Option<ModelRow> {
-    let start = at::ROWS + usize::from(id) * at::ROW_WORDS;
-    let (shape, served) = (word(start + at::ROW_SHAPE), word(start + at::ROW_SERVED));
+/// The row at a number, by the words of STATUS; `None` where nothing is served.
+///
+/// # Errors
+///
+/// [`Unsettled`] while it is being written.
+pub(super) fn row(words: &[ReadOnlyWord], number: u16) -> Result<Option<ModelRow>, Unsettled> {
+    let start = at::ROWS + usize::from(number) * at::ROW_WORDS;
+    let words = words.get(start..start + at::ROW_WORDS).unwrap_or_default();
+    row::read(words, |word| model_row(word, number)).ok_or(Unsettled)
+}
+
+fn model_row(word: &dyn Fn(usize) -> u64, id: u16) -> Option<ModelRow> {
+    let (shape, served) = (word(at::ROW_SHAPE), word(at::ROW_SERVED));
     let (generation, width) = (served as u32, abi::bits(shape, 32, 16) as usize);
     if generation == 0 || !(1..=abi::FEATURE_COUNT_MAX).contains(&width) {
         return None;
     }
     let bytes = |offset: usize, words: usize| {
-        (0..words).flat_map(move |index| word(start + offset + index).to_le_bytes())
+        (0..words).flat_map(move |index| word(offset + index).to_le_bytes())
     };
     let mut sha256 = [0; 32];
     for (target, byte) in sha256.iter_mut().zip(bytes(at::ROW_SHA256, 4)) {
@@ -266,7 +266,7 @@ pub(super) fn row(word: &dyn Fn(usize) -> u64, id: u16) -> Option<ModelRow> {
     }
     Some(ModelRow {
         id,
-        check: word(start + at::ROW_CHECK) as u32,
+        check: word(at::ROW_CHECK) as u32,
         name: text(bytes(at::ROW_NAME, at::ROW_NAME_LEN / 8)),
         kind: KindCode(shape as u32),
         width,
@@ -274,9 +274,9 @@ pub(super) fn row(word: &dyn Fn(usize) -> u64, id: u16) -> Option<ModelRow> {
         generation,
         arm_count: abi::bits(served, 32, 16) as u16,
         class: abi::bits(served, 48, 16) as u16,
-        cost_ns: word(start + at::ROW_COST_NS),
+        cost_ns: word(at::ROW_COST_NS),
         sha256,
-        arm_fingerprints: core::array::from_fn(|arm| word(start + at::ROW_ARM_FINGERPRINTS + arm)),
-        split: word(start + at::ROW_SPLIT),
+        arm_fingerprints: core::array::from_fn(|arm| word(at::ROW_ARM_FINGERPRINTS + arm)),
+        split: word(at::ROW_SPLIT),
     })
 }

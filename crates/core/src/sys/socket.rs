@@ -270,15 +270,20 @@ pub fn hung_up(socket: BorrowedFd<'_>) -> bool {
     }
 }
 
+/// Takes over a descriptor that the service manager passed.
+pub fn passed(fd: RawFd) -> OwnedFd {
+    // SAFETY: the caller got the number from LISTEN_FDS, whose descriptors are open, belong to this
+    // process and are named there once.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
 /// Takes over a listening socket that the service manager passed, and makes it non-blocking.
 ///
 /// # Errors
 ///
 /// What the descriptor is instead.
 pub fn adopt(fd: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: the caller got the number from LISTEN_FDS, whose descriptors are open, belong to this
-    // process and are named there once.
-    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    let socket = passed(fd);
     let refuse = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     match sockopt::socket_domain(&socket) {
         Ok(AddressFamily::UNIX) => {}
