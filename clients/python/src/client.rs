@@ -285,11 +285,12 @@ impl Client {
 
     /// Evaluates the daemon's active model in this process: the same bits as through the ring, and
     /// swaps are seen at once, but no cache line moves. What is not in this process yet goes
-    /// through the ring, for at most 10 ms: see `fetch`.
+    /// through the ring where the row has the channel's width, and is fetched otherwise; either
+    /// takes at most 10 ms. `fetch` does so before it counts.
     ///
     /// Raises BadInputError, UnknownModelError, WidthMismatchError, OtherVersionError,
-    /// NotConnectedError a second after the engine's last heartbeat, and NotFetchedError when the
-    /// ring cannot help, as the channel has another width.
+    /// NotConnectedError a second after the engine's last heartbeat, NotFetchedError when the
+    /// parameters did not come in time, and from the ring what `predict` raises.
     ///
     /// >>> with factord.Client() as client:
     /// ...     client.predict_local(0.5, 0.2, 0.3) == client.predict(0.5, 0.2, 0.3)

@@ -77,7 +77,8 @@
 //!
 //! [`Client::predict_local`] evaluates the daemon's active model here: the same bits, and no cache
 //! line moves. Swaps of the model are seen at once. Parameters of more than eight features come as
-//! a file of their own; [`Client::fetch`] waits for it, and until it is there the ring answers.
+//! a file of their own; [`Client::fetch`] waits for it. A second after the engine's last heartbeat
+//! local calls answer no more.
 //!
 //! ```no_run
 //! # use factord_client::{AttachOptions, Client};

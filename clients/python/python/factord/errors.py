@@ -82,7 +82,7 @@ class OtherVersionError(PredictError):
 
 
 class NotFetchedError(PredictError):
-    """The model's parameters are not in this process, and the ring cannot help: `fetch` first."""
+    """The model's parameters are still on their way to this process: `fetch` waits for them."""
 
 
 class EchoMismatchError(PredictError):
