@@ -1,5 +1,6 @@
 //! The golden files: what they hold, and how they are written and read.
 
+use crate::divided::{self, Request};
 use crate::fault::{During, Fault, ensure, fail};
 use crate::golden_rows::{GoldenRow, answered, image_rows, narrow_inputs};
 use crate::images;
@@ -43,6 +44,16 @@ fn text(rows: &[GoldenRow]) -> String {
     text
 }
 
+fn divided_text(requests: &[Request]) -> String {
+    let mut text = String::new();
+    for Request { key, row, arm, fingerprint } in requests {
+        let x = row.x.iter().map(|value| value.to_bits());
+        let tail = [row.y, row.second, u64::from(*arm), *fingerprint];
+        words(&mut text, [*key].into_iter().chain(x).chain(tail));
+    }
+    text
+}
+
 /// Every golden file by its name, as it must be.
 fn files() -> Result<Vec<(String, String)>, Fault> {
     let [regression, classification] = models::built_in();
@@ -68,6 +79,7 @@ fn files() -> Result<Vec<(String, String)>, Fault> {
         words(&mut bad, x.into_iter().map(f64::to_bits));
     }
     files.push(("bad.golden".to_owned(), bad));
+    files.push(("divided.golden".to_owned(), divided_text(&divided::requests()?)));
     for (name, text) in images::texts()? {
         files.push((format!("images/{name}.image"), text));
     }
@@ -101,7 +113,10 @@ pub(crate) fn write_spoilt(folder: &Path) -> Result<(), Fault> {
     for x in read_bad(folder)?.into_iter().skip(1).chain([vec![0.5; 3]]) {
         words(&mut bad, x.into_iter().map(f64::to_bits));
     }
-    fs::write(folder.join("bad.golden"), bad).during("bad")
+    fs::write(folder.join("bad.golden"), bad).during("bad")?;
+    let mut requests = read_divided(folder)?;
+    requests.iter_mut().for_each(|request| request.row.y ^= 1);
+    fs::write(folder.join("divided.golden"), divided_text(&requests)).during("divided")
 }
 
 fn lines(folder: &Path, name: &str) -> Result<Vec<Vec<u64>>, Fault> {
@@ -125,6 +140,20 @@ pub(crate) fn read(folder: &Path, name: &str) -> Result<Vec<GoldenRow>, Fault> {
         _ => fail(format!("{name}.golden: a row of {} words", words.len())),
     };
     lines(folder, name)?.into_iter().map(row).collect()
+}
+
+/// Reads the requests for the divided name.
+pub(crate) fn read_divided(folder: &Path) -> Result<Vec<Request>, Fault> {
+    let request = |words: Vec<u64>| match words.as_slice() {
+        [key, x @ .., y, second, arm, fingerprint] if !x.is_empty() => {
+            let x = x.iter().map(|&bits| f64::from_bits(bits)).collect();
+            let row = GoldenRow { x, y: *y, second: *second };
+            let arm = u16::try_from(*arm).during("divided.golden: an arm")?;
+            Ok(Request { key: *key, row, arm, fingerprint: *fingerprint })
+        }
+        _ => fail(format!("divided.golden: a row of {} words", words.len())),
+    };
+    lines(folder, "divided")?.into_iter().map(request).collect()
 }
 
 /// Reads the rows that have no answer.

@@ -24,7 +24,7 @@ pub(crate) struct GoldenRow {
 
 impl GoldenRow {
     fn of(model: &Model, x: Vec<f64>) -> Result<GoldenRow, Fault> {
-        let answer = Evaluator::new(1, model).evaluate(&x);
+        let answer = Evaluator::new(model).evaluate(&x);
         ensure(answer.status == status::OK, || format!("{x:?} has no answer"))?;
         Ok(GoldenRow { x, y: answer.y, second: answer.second })
     }

@@ -1,4 +1,5 @@
-//! Region images: what the four regions of a channel of 3 features and 64 slots hold, as text.
+//! Region images: what the four regions of a channel of 3 features and 64 slots hold, as text; and
+//! what is said with them.
 //!
 //! A line names a region and what is true of it; words that no line names are zero:
 //!
@@ -11,26 +12,38 @@
 //! RESP unsealed
 //! RESP absent                          no descriptor is sent for it
 //! STATUS pipe                          the end of a pipe is sent instead
+//! STATUS 00048 soon                    a minute from now, by CLOCK_MONOTONIC in nanoseconds
+//! WELCOME 00058 0000000000000001       this word of the welcome, instead of the true one
+//! IMAGE 0123456789abcdef len 256       bytes of the image of the version with this fingerprint
+//! IMAGE 0123456789abcdef 00028 0000000000000020
 //! ```
 
 use crate::fault::{During, Fault, fail};
 use factord_core::abi::{self, models_region, status_region};
+use factord_core::channel::{Message, Welcome};
 use factord_core::ring::Geometry;
-use factord_core::sys::memory;
+use factord_core::sys::{clock, memory};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// The names of the regions, in the order of their descriptors.
-const NAMES: [&str; 4] = ["STATUS", "MODELS", "REQ", "RESP"];
+const NAMES: [&str; 4] = ["STATUS", "REQ", "RESP", "MODELS"];
 /// Features of every image's channel.
 pub(crate) const FEATURES: usize = 3;
 /// Slots of its rings.
 pub(crate) const SLOTS: usize = 64;
 /// The epoch of the golden image.
 pub(crate) const EPOCH: u64 = 42;
+/// The first of its answers that is of this epoch; those before it are of the epoch before.
+pub(crate) const EPOCH_SINCE: u64 = 5;
+/// Ticks a second that it names: two a nanosecond.
+pub(crate) const TSC_HZ: u64 = 2_000_000_000;
+/// The CPU of its worker.
+pub(crate) const WORKER_CPU: u64 = 2;
 /// The client it was made for.
 pub(crate) const CLIENT_ID: u64 = 5;
 /// Generations of its two models.
@@ -53,23 +66,22 @@ struct Part {
     words: BTreeMap<u64, u64>,
 }
 
-/// All four.
+/// All four, what the welcome says otherwise, and the images of versions by their fingerprints.
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
     parts: [Part; 4],
+    welcome: BTreeMap<u64, u64>,
+    versions: BTreeMap<u64, Part>,
 }
 
 impl Image {
     fn empty() -> Result<Image, Fault> {
         let Some(ring) = Geometry::new(FEATURES, SLOTS) else { return fail("no such ring") };
         let lines =
-            [status_region::LINES, models_region::LINES, ring.req_lines(), ring.resp_lines()];
-        let part = |lines: usize| Part {
-            form: Form::Sealed,
-            len: (lines * abi::LINE_LEN) as u64,
-            words: BTreeMap::new(),
-        };
-        Ok(Image { parts: lines.map(part) })
+            [status_region::LINES, ring.req_lines(), ring.resp_lines(), models_region::LINES];
+        let part = |lines: usize| Part::empty((lines * abi::LINE_LEN) as u64);
+        let (welcome, versions) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Image { parts: lines.map(part), welcome, versions })
     }
 
     /// Reads the image of a name from the golden folder.
@@ -78,15 +90,23 @@ impl Image {
         let text = fs::read_to_string(&path).during(path.display())?;
         let mut image = Image::empty()?;
         for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let during = || format!("{}: {line}", path.display());
             match line.split(' ').collect::<Vec<_>>().as_slice() {
                 ["like", other] => image = Image::read(golden, other)?,
+                ["WELCOME", offset, word] => {
+                    let word = number(word).during(during())?;
+                    image.welcome.insert(number(offset).during(during())?, word);
+                }
+                ["IMAGE", fingerprint, what @ ..] => {
+                    let fingerprint = number(fingerprint).during(during())?;
+                    let version = image.versions.entry(fingerprint);
+                    version.or_insert_with(|| Part::empty(0)).change(what).during(during())?;
+                }
                 [region, what @ ..] => {
                     let Some(index) = NAMES.iter().position(|name| name == region) else {
                         return fail(format!("{}: no region {region}", path.display()));
                     };
-                    image.parts[index]
-                        .change(what)
-                        .during(format!("{}: {line}", path.display()))?;
+                    image.parts[index].change(what).during(during())?;
                 }
                 [] => {}
             }
@@ -103,9 +123,37 @@ impl Image {
         }
         Ok(files)
     }
+
+    /// What the daemon says instead of its true welcome.
+    pub(crate) fn welcome(&self, truth: Welcome) -> Vec<u8> {
+        let mut bytes = Message::Welcome(truth).encode();
+        for (&offset, word) in &self.welcome {
+            if let Some(place) = bytes.get_mut(offset as usize..offset as usize + 8) {
+                place.copy_from_slice(&word.to_le_bytes());
+            }
+        }
+        bytes.to_vec()
+    }
+
+    /// The image of a version; `None` when there is none.
+    pub(crate) fn version(&self, fingerprint: u64) -> Result<Option<OwnedFd>, Fault> {
+        match self.versions.get(&fingerprint) {
+            Some(part) => part.file(false).during("an image"),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Reads hexadecimal digits.
+fn number(digits: &str) -> Result<u64, Fault> {
+    u64::from_str_radix(digits, 16).during(digits)
 }
 
 impl Part {
+    fn empty(len: u64) -> Part {
+        Part { form: Form::Sealed, len, words: BTreeMap::new() }
+    }
+
     fn change(&mut self, what: &[&str]) -> Result<(), Fault> {
         match what {
             ["zero"] => self.words.clear(),
@@ -113,8 +161,11 @@ impl Part {
             ["unsealed"] => self.form = Form::Unsealed,
             ["absent"] => self.form = Form::Absent,
             ["pipe"] => self.form = Form::Pipe,
+            // The clock is read with the image, which is read for each false daemon anew.
+            [offset, "soon"] => {
+                self.words.insert(number(offset)?, clock::end_of(Duration::from_secs(60)));
+            }
             [offset, word] => {
-                let number = |digits: &str| u64::from_str_radix(digits, 16).during(digits);
                 self.words.insert(number(offset)?, number(word)?);
             }
             _ => return fail("not a line of an image"),

@@ -3,10 +3,12 @@
 use crate::fault::{During, Fault};
 use crate::image::{CLIENT_ID, EPOCH, Image};
 use factord_core::abi;
-use factord_core::channel::{MESSAGE_LEN, Message, Refusal, Welcome};
-use factord_core::sys::socket;
-use std::fs;
+use factord_core::channel::{MESSAGE_LEN, Message, Refusal, Verb, Welcome};
+use factord_core::sys::{memory, socket};
+use std::fs::{self, File};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
@@ -18,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(20);
 /// The version of those that speak another one: 7.3.
 const ANOTHER_ABI: u64 = 7 << 16 | 3;
+/// The version of those from before names were known by what they are: 1.0.
+const FIRST_ABI: u64 = 1 << 16;
 /// The user whom `stranger` refuses.
 const STRANGER_UID: u64 = 4711;
 
@@ -67,17 +71,19 @@ fn conduct(name: &str, golden: &Path) -> Result<Conduct, Fault> {
         "hang-up" => Conduct::HangUp,
         "babble" => Conduct::Say(|_| vec![7; MESSAGE_LEN]),
         "abi-refused" => Conduct::Say(|_| refusal(ANOTHER_ABI, Refusal::Abi)),
-        "abi-welcomed" => Conduct::Say(|truth| {
-            Message::Welcome(Welcome { abi: ANOTHER_ABI, ..truth }).encode().to_vec()
-        }),
-        "layout" => Conduct::Say(|truth| {
-            Message::Welcome(Welcome { layout_hash: 1, ..truth }).encode().to_vec()
-        }),
+        "abi-welcomed" => Conduct::Say(|truth| welcome(Welcome { abi: ANOTHER_ABI, ..truth })),
+        "abi-1-refused" => Conduct::Say(|_| refusal(FIRST_ABI, Refusal::Abi)),
+        "abi-1-welcomed" => Conduct::Say(|truth| welcome(Welcome { abi: FIRST_ABI, ..truth })),
+        "layout" => Conduct::Say(|truth| welcome(Welcome { layout_hash: 1, ..truth })),
         "stranger" => {
             Conduct::Say(|_| refusal(abi::ABI_WORD, Refusal::NotAllowed { uid: STRANGER_UID }))
         }
         image => Conduct::Serve(Image::read(golden, image)?),
     })
+}
+
+fn welcome(welcome: Welcome) -> Vec<u8> {
+    Message::Welcome(welcome).encode().to_vec()
 }
 
 fn refusal(abi: u64, refusal: Refusal) -> Vec<u8> {
@@ -104,26 +110,56 @@ fn listen(listener: &OwnedFd, conduct: &Conduct, ended: &Receiver<()>) {
 }
 
 fn receive(peer: &OwnedFd, conduct: Conduct) -> Result<(), Fault> {
-    let Some(Message::Hello { feature_count, slot_count, nonce, .. }) = hear(peer)? else {
+    let Some(Message::Hello(hello)) = hear(peer)? else {
         return Ok(());
     };
-    let (abi, layout_hash) = (abi::ABI_WORD, abi::LAYOUT_HASH);
-    let (epoch, client_id) = (EPOCH, CLIENT_ID);
-    let truth = Welcome { abi, layout_hash, epoch, client_id, feature_count, slot_count, nonce };
+    let truth = Welcome {
+        abi: abi::ABI_WORD,
+        layout_hash: abi::RINGS_HASH,
+        epoch: EPOCH,
+        client_id: CLIENT_ID,
+        feature_count: hello.feature_count,
+        slot_count: hello.slot_count,
+        nonce: hello.nonce,
+        output_count: hello.output_count,
+        class: hello.class,
+        rights: abi::right::ATTACH | abi::right::LOCAL,
+    };
     match conduct {
         Conduct::HangUp => return Ok(()),
         Conduct::Silent => {}
         Conduct::Say(answer) => say(peer, &answer(truth), &[])?,
         Conduct::Serve(image) => {
-            say(peer, &Message::Welcome(truth).encode(), &image.files()?)?;
+            say(peer, &image.welcome(truth), &image.files()?)?;
             if hear(peer)? == Some(Message::Mapped) {
                 say(peer, &Message::Ready.encode(), &[])?;
+                serve_versions(peer, &image)?;
             }
         }
     }
     // Stays until the client leaves, so that what it judges is not a hung-up socket.
     let _ = hear(peer);
     Ok(())
+}
+
+/// Sends the images of versions that a client asks for, until it says something else or leaves.
+fn serve_versions(peer: &OwnedFd, image: &Image) -> Result<(), Fault> {
+    while let Some(Message::Command { verb, argument, .. }) = hear(peer)? {
+        let version = if verb == Verb::Image as u64 { image.version(argument)? } else { None };
+        let (code, file) = match version {
+            Some(file) => (0, file),
+            None => (1, text("not served").during("a reply")?),
+        };
+        say(peer, &Message::Reply { code }.encode(), &[file])?;
+    }
+    Ok(())
+}
+
+/// A memory file with the text of a reply.
+fn text(text: &str) -> io::Result<OwnedFd> {
+    let file = File::from(memory::create("reply", text.len() as u64)?);
+    file.write_all_at(text.as_bytes(), 0)?;
+    Ok(file.into())
 }
 
 fn say(peer: &OwnedFd, bytes: &[u8], files: &[OwnedFd]) -> Result<(), Fault> {

@@ -3,6 +3,7 @@
 //! `README.md` beside it says what a runner in any language is and does.
 
 mod conductor;
+mod divided;
 mod drive;
 mod engine;
 mod fault;

@@ -71,7 +71,8 @@ pub(crate) fn built_in() -> [Artifact; 2] {
     [next(), next()]
 }
 
-fn artifact(name: &str, model: Result<Model, ModelError>) -> Result<Artifact, Fault> {
+/// A version of a name.
+pub(crate) fn artifact(name: &str, model: Result<Model, ModelError>) -> Result<Artifact, Fault> {
     let model = model.during(name)?;
     let feature_names = (0..model.width()).map(|index| format!("x{index}")).collect();
     let details = Details {

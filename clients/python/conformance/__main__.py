@@ -15,6 +15,7 @@ import attaching
 import binding
 import factord
 import living
+import versions
 from suite import PLENTY, Fault, Suite
 
 CASES: dict[str, Callable[[Suite], None]] = {
@@ -45,6 +46,8 @@ CASES: dict[str, Callable[[Suite], None]] = {
     "backlog-full": binding.backlog_full,
     "reaped": binding.reaped,
     "attach-wait": binding.attach_wait,
+    "pinned": versions.pinned,
+    "unit-keys": versions.unit_keys,
 }
 
 GROUP = 16

@@ -117,11 +117,15 @@ def batch_golden(suite: Suite) -> None:
 def local_equals_ring(suite: Suite) -> None:
     with suite.channel() as client:
         for model in ("regression", "classification"):
+            version = next(row.fingerprint for row in client.models() if row.name == model)
             for row in suite.rows(model):
                 a, b, c = row.x
                 ring = exact(row, client.predict(a, b, c, model, PLENTY))
                 local = exact(row, client.predict_local(a, b, c, model))
                 ensure(ring.generation == local.generation, f"{ring}, {local}")
+                for prediction in (ring, local):
+                    who = (prediction.arm, prediction.fingerprint)
+                    ensure(who == (0, version), f"{prediction}, not of {version}")
             for x in suite.bad_rows():
                 refused(factord.BadInputError, client.predict_local_row, x, model)
         refused(factord.UnknownModelError, client.predict_local_row, GOOD, NO_MODEL)
@@ -131,9 +135,11 @@ def wide(suite: Suite) -> None:
     with suite.channel(feature_count=1000, slot_count=16) as client:
         for model in ("wide", "wide-logistic"):
             rows = suite.rows(model)
+            client.fetch(model, PLENTY)
             for row in rows:
-                exact(row, client.predict_row(row.x, model, PLENTY))
-                exact(row, client.predict_local_row(np.array(row.x), model))
+                ring = exact(row, client.predict_row(row.x, model, PLENTY))
+                local = exact(row, client.predict_local_row(np.array(row.x), model))
+                ensure(ring.fingerprint == local.fingerprint != 0, f"{ring}, {local}")
             # Columns in a row, too: a thousand of them.
             inputs = np.asfortranarray([row.x for row in rows])
             for answers in (
@@ -143,3 +149,11 @@ def wide(suite: Suite) -> None:
                 for row, prediction in zip(rows, answers, strict=True):
                     exact(row, prediction)
         refused(factord.WidthMismatchError, client.predict_row, [0.5] * 1000, "regression", PLENTY)
+    with suite.channel() as client:
+        for model in ("wide", "wide-logistic"):
+            row = suite.rows(model)[0]
+            try:
+                exact(row, client.predict_local_row(row.x, model))
+            except factord.NotFetchedError:
+                client.fetch(model, PLENTY)
+            exact(row, client.predict_local_row(row.x, model))

@@ -4,7 +4,18 @@ import time
 from pathlib import Path
 
 import factord
-from suite import GOOD, NO_MODEL, PLENTY, SLOTS, Suite, ensure, exact, refused, took
+from suite import (
+    GOOD,
+    NO_MODEL,
+    PLENTY,
+    SLOTS,
+    Suite,
+    ensure,
+    exact,
+    of_request,
+    refused,
+    took,
+)
 
 CHANNELS = 16
 """Channels that the daemon lets one user have."""
@@ -37,7 +48,10 @@ def attach(suite: Suite) -> None:
 
 def wrong_abi(suite: Suite) -> None:
     for impostor in ("abi-refused", "abi-welcomed"):
-        _names(suite.fails(impostor, factord.AbiError), "7.3", "1.0")
+        _names(suite.fails(impostor, factord.AbiError), "7.3", "2.0")
+    for impostor in ("abi-1-refused", "abi-1-welcomed"):
+        error = suite.fails(impostor, factord.AbiError)
+        _names(error, "daemon speaks ABI 1.0", "this client 2.0", "rebuild the client")
     suite.fails("layout", factord.AbiError)
 
 
@@ -78,13 +92,21 @@ def golden_image(suite: Suite) -> None:
         table = [(r.id, r.name, r.kind, r.width, r.generation) for r in client.models()]
         expected = [(0, "regression", "linear", 3, 7), (1, "classification", "logistic", 3, 8)]
         ensure(table == expected, f"the model table is {table}")
+        ensure(client.worker_cores() == [2], f"the workers' CPUs are {client.worker_cores()}")
+        ensure(client.ticks_to_ns(10, 30) == 10.0, "20 ticks are not 10 ns")
+        versions = [r.fingerprint for r in client.models()]
         for index, row in enumerate(rows):
             model = index // IMAGE_ROWS
             ring = exact(row, client.predict_row(row.x, model, PLENTY))
             local = exact(row, client.predict_local_row(row.x, model))
-            for prediction in (ring, local):
-                ensure(prediction.generation == 7 + model, prediction)
-            ensure(ring.epoch == 42, ring)
+            for prediction, epoch in ((ring, 41 if index < 4 else 42), (local, 42)):
+                who = (prediction.generation, prediction.arm, prediction.fingerprint)
+                ensure(who == (7 + model, 0, versions[model]), prediction)
+                ensure(prediction.epoch == epoch, f"{prediction}, not of {epoch}")
+    with suite.channel(suite.impostor("unentitled")) as client:
+        refused(factord.NotFetchedError, client.fetch, 0, 0.1)
+        for row in rows[:IMAGE_ROWS]:
+            exact(row, client.predict_local_row(row.x, 0))
 
 
 def half_made_region(suite: Suite) -> None:
@@ -94,9 +116,9 @@ def half_made_region(suite: Suite) -> None:
 
 def hostile_regions(suite: Suite) -> None:
     impostors = (
-        "unsealed-req unsealed-resp short-resp long-resp short-status three-descriptors pipe "
-        "status-magic status-layout models-layout models-count resp-abi resp-shape resp-slots "
-        "resp-client"
+        "unsealed-req unsealed-resp short-resp long-resp short-status three-descriptors "
+        "four-descriptors pipe status-magic status-layout models-layout models-count resp-abi "
+        "resp-shape resp-slots resp-outputs resp-class resp-client"
     )
     for impostor in impostors.split():
         suite.fails(impostor)
@@ -116,19 +138,34 @@ def hostile_answers(suite: Suite) -> None:
         start = time.monotonic()
         refused(factord.DeadlineError, client.predict_row, GOOD, 0, 0.1)
         took(start, 0.1, PLENTY)
+    with channel("epoch-odd") as client:
+        start = time.monotonic()
+        exact(row, client.predict_row(row.x, 0, PLENTY))
+        took(start, 0.0, 5.0)
     with channel("models-wild") as client:
         ensure(len(client.models()) == 10, "models-wild: not ten models")
         for model in range(10):
-            refused(factord.UnknownModelError, client.predict_local_row, GOOD, model)
+            refused(factord.PredictError, client.predict_local_row, GOOD, model)
         refused(factord.UnknownModelError, client.predict_local_row, GOOD, NO_MODEL)
     with channel("models-torn") as client:
         start = time.monotonic()
         refused(factord.PredictError, client.predict_local_row, GOOD, 0)
         took(start, 0.0, 5.0)
+    with channel("models-check") as client:
+        refused(factord.UnknownModelError, client.predict_local_row, GOOD, 0)
     with channel("status-wild") as client:
         listed = [(row.id, row.name, row.kind, row.width, row.generation) for row in client.models()]
-        ensure(listed == [(2, "i", "kind 9", 3, 1)], f"status-wild: {client.models()}")
-        refused(factord.UnknownModelError, client.predict_local_row, GOOD, 2)
+        ensure(listed == [(2, "h", "kind 9", 3, 1)], f"status-wild: {client.models()}")
+        refused(factord.PredictError, client.predict_local_row, GOOD, 2)
     start = time.monotonic()
     suite.fails("status-odd")
     took(start, 0.0, 5.0)
+    request = suite.requests()[0]
+    for impostor in (
+        "image-short image-long image-other image-kind image-width image-form image-layout image-nan"
+    ).split():
+        with channel(impostor) as client:
+            refused(factord.NotFetchedError, client.fetch, 0, 0.1)
+            of_request(
+                request, client.predict_local_row(request.row.x, 0, key=request.key)
+            )

@@ -34,6 +34,16 @@ class Row:
     second: bytes
 
 
+@dataclass(frozen=True)
+class Request:
+    """A request of the divided name, and what answers it."""
+
+    key: int
+    row: Row
+    arm: int
+    fingerprint: int
+
+
 def double(word: str) -> float:
     """The double of these bits."""
     value: float = struct.unpack(">d", bytes.fromhex(word))[0]
@@ -59,6 +69,13 @@ def exact(row: Row, prediction: factord.Prediction) -> factord.Prediction:
         f"{found[0].hex()} {found[1].hex()} instead of {row.y.hex()} {row.second.hex()}",
     )
     return prediction
+
+
+def of_request(request: Request, prediction: factord.Prediction) -> None:
+    """Fails unless the prediction has the bits of a request, and is of its version."""
+    exact(request.row, prediction)
+    who = (prediction.arm, prediction.fingerprint, prediction.generation)
+    ensure(who == (request.arm, request.fingerprint, 7), f"{prediction} is not of {request}")
 
 
 def refused(error: type[Exception], call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
@@ -137,14 +154,22 @@ class Suite:
 
     def rows(self, name: str) -> list[Row]:
         """Golden rows by the name of their file."""
+        return [_row(words) for words in self._lines(name)]
+
+    def requests(self) -> list[Request]:
+        """The requests of the divided name."""
         return [
-            Row([double(word) for word in words[:-2]], *(bytes.fromhex(w) for w in words[-2:]))
-            for words in self._lines(name)
+            Request(int(key, 16), _row(row), int(arm, 16), int(fingerprint, 16))
+            for key, *row, arm, fingerprint in self._lines("divided")
         ]
 
     def bad_rows(self) -> list[list[float]]:
         """Rows that no model answers."""
         return [[double(word) for word in words] for words in self._lines("bad")]
+
+
+def _row(words: list[str]) -> Row:
+    return Row([double(word) for word in words[:-2]], *(bytes.fromhex(w) for w in words[-2:]))
 
 
 def still_answers(suite: Suite, client: factord.Client) -> None:

@@ -1,12 +1,12 @@
 //! The client class: a channel to the daemon behind a lock that nobody waits for.
 
 use crate::open::{ModelKey, ModelRow, Open};
-use crate::prediction::{Prediction, one};
+use crate::prediction::{Columns, MISSING, Prediction, one};
 use crate::rows::{self, Segment};
 use crate::{error, fork, slices, stream};
-use factord_core::client::AttachOptions;
+use factord_core::client::{Answer, AttachOptions};
 use factord_core::idle::IdleStrategy;
-use numpy::PyReadonlyArray1;
+use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -20,11 +20,15 @@ use std::time::Duration;
 /// ($FACTORD_SOCKET, $XDG_RUNTIME_DIR/factord/, /run/factord/ or /tmp/factord-UID/).
 /// name: what operators see. feature_count: features of every request, 1 to 1,024.
 /// slot_count: requests under way at most, a power of two up to 4,096.
+/// output_count: outputs that an answer has room for, 2 to 64.
+/// heavy: a channel to the workers of costly models, which answer nothing else.
 /// idle: what a waiting call does: "spin", "noop", "yield" or "backoff".
 /// stamp: ask for the engine's time stamps with every request.
 /// wait: seconds to try again for while no daemon is there, or it is busy or silent.
 /// daemon_uid: a user trusted as the daemon below /tmp, beside root and this process's own;
 /// without one $FACTORD_DAEMON_UID.
+/// quiet: without the word on stderr for a thread that can only run where a worker polls; so does
+/// $FACTORD_QUIET.
 ///
 /// Raises AttachError. One thread at a time: a call meets InUseError while another thread is
 /// inside this client. A forked child makes a client of its own.
@@ -45,7 +49,7 @@ impl Client {
     #[new]
     #[pyo3(signature = (
         socket=None, *, name="python", feature_count=3, slot_count=256, idle="spin", stamp=false,
-        wait=0.0, daemon_uid=None
+        wait=0.0, daemon_uid=None, output_count=2, heavy=false, quiet=false
     ))]
     #[allow(clippy::too_many_arguments, reason = "a keyword each, as Python calls it")]
     fn new(
@@ -58,14 +62,27 @@ impl Client {
         stamp: bool,
         wait: f64,
         daemon_uid: Option<u32>,
+        output_count: usize,
+        heavy: bool,
+        quiet: bool,
     ) -> PyResult<Client> {
         let idle: IdleStrategy =
             idle.parse().map_err(|error| PyValueError::new_err(format!("{error}")))?;
         let name = name.to_owned();
         let limit = error::seconds("wait", wait)?;
         let wait = Duration::ZERO;
-        let options =
-            AttachOptions { socket, name, feature_count, slot_count, idle, wait, daemon_uid };
+        let options = AttachOptions {
+            socket,
+            name,
+            feature_count,
+            slot_count,
+            output_count,
+            heavy,
+            idle,
+            wait,
+            quiet,
+            daemon_uid,
+        };
         let mut channel = slices::attach(py, options, limit)?;
         channel.stamp(stamp);
         let open = Mutex::new(Some(Open::new(channel)));
@@ -74,18 +91,25 @@ impl Client {
 
     /// Predicts one row and waits for the answer, at most `deadline` seconds.
     ///
-    /// Raises PredictError: BadInputError, UnknownModelError, WidthMismatchError, and past the
-    /// deadline DeadlineError, BackPressureError or NotConnectedError.
+    /// `key` is a unit, such as a symbol, an order or a strategy, from 1: all requests of one unit
+    /// go to the same arm of a name that several versions serve. 0 is none; the features choose.
+    ///
+    /// Raises PredictError: BadInputError, UnknownModelError, WidthMismatchError, WrongClassError,
+    /// OtherVersionError for a pinned number, and past the deadline DeadlineError,
+    /// BackPressureError or NotConnectedError.
     ///
     /// >>> with factord.Client() as client:
     /// ...     client.predict(0.5, 0.2, 0.3, model="classification").second
     /// 0.0
     #[pyo3(
         signature = (
-            buy_rate, large_buy, large_sell, model=ModelKey::Name("regression"), deadline=0.1
+            buy_rate, large_buy, large_sell, model=ModelKey::Name("regression"), deadline=0.1, *,
+            key=0
         ),
-        text_signature = "($self, buy_rate, large_buy, large_sell, model='regression', deadline=0.1)"
+        text_signature = "($self, buy_rate, large_buy, large_sell, model='regression', \
+            deadline=0.1, *, key=0)"
     )]
+    #[allow(clippy::too_many_arguments, reason = "a keyword each, as Python calls it")]
     fn predict(
         &self,
         py: Python<'_>,
@@ -94,22 +118,54 @@ impl Client {
         large_sell: f64,
         model: ModelKey<'_>,
         deadline: f64,
+        key: u64,
     ) -> PyResult<Prediction> {
-        self.predict_one(py, &[buy_rate, large_buy, large_sell], &model, deadline)
+        self.predict_one(py, &[buy_rate, large_buy, large_sell], &model, deadline, key)
     }
 
     /// Predicts one row of as many features as the channel has: see `predict`.
     #[pyo3(
-        signature = (features, model=ModelKey::Name("regression"), deadline=0.1),
-        text_signature = "($self, features, model='regression', deadline=0.1)"
+        signature = (features, model=ModelKey::Name("regression"), deadline=0.1, *, key=0),
+        text_signature = "($self, features, model='regression', deadline=0.1, *, key=0)"
     )]
     fn predict_row(
         &self,
         features: &Bound<'_, PyAny>,
         model: ModelKey<'_>,
         deadline: f64,
+        key: u64,
     ) -> PyResult<Prediction> {
-        self.predict_one(features.py(), &row(features)?, &model, deadline)
+        self.predict_one(features.py(), &row(features)?, &model, deadline, key)
+    }
+
+    /// Asks several models about one row: their requests are published together. One answer a
+    /// model, in their order; what one model refuses has a status, as in `predict_many`.
+    ///
+    /// `deadline` is in seconds and for the whole call; Ctrl-C is heard when it ends.
+    ///
+    /// >>> with factord.Client() as client:
+    /// ...     client.predict_each([0.5, 0.2, 0.3], ["regression", "classification"]).ok
+    /// array([ True,  True])
+    #[pyo3(signature = (features, models, deadline=0.1))]
+    fn predict_each<'py>(
+        &self,
+        features: &Bound<'py, PyAny>,
+        models: Vec<Bound<'py, PyAny>>,
+        deadline: f64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = features.py();
+        let deadline = error::seconds("deadline", deadline)?;
+        let x = row(features)?;
+        let mut open = self.lock(py)?;
+        let open = unclosed(py, &mut open)?;
+        let ids: Vec<u16> =
+            models.iter().map(|model| open.id(py, &model.extract()?)).collect::<PyResult<_>>()?;
+        let mut answers = vec![MISSING; ids.len()];
+        let channel = &mut open.channel;
+        py.detach(|| channel.predict_each(&ids, &x, deadline, &mut answers))
+            .map_err(|ended| error::of_predict(py, ended))?;
+        py.check_signals()?;
+        Columns::of(answers)?.into_python(py)
     }
 
     /// Predicts each row of an array of shape (n, feature_count), a data frame or an Arrow table,
@@ -118,19 +174,21 @@ impl Client {
     /// The answers are NumPy arrays that nothing was copied into. The interpreter is let go
     /// meanwhile, and Ctrl-C ends the wait. A row that is refused is no error of the call: it reads
     /// NaN and has a status. Past the deadline the call raises, and no answer is lost or mixed up.
+    /// `key` is the unit of all rows.
     ///
     /// >>> with factord.Client() as client:
     /// ...     client.predict_many(np.array([[0.5, 0.2, 0.3], [np.inf, 0.0, 0.0]])).status
     /// array([0, 1], dtype=uint8)
     #[pyo3(
-        signature = (rows, model=ModelKey::Name("regression"), deadline=10.0),
-        text_signature = "($self, rows, model='regression', deadline=10.0)"
+        signature = (rows, model=ModelKey::Name("regression"), deadline=10.0, *, key=0),
+        text_signature = "($self, rows, model='regression', deadline=10.0, *, key=0)"
     )]
     fn predict_many<'py>(
         &self,
         rows: &Bound<'py, PyAny>,
         model: ModelKey<'_>,
         deadline: f64,
+        key: u64,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = rows.py();
         let deadline = error::seconds("deadline", deadline)?;
@@ -138,7 +196,7 @@ impl Client {
         let mut open = self.lock(py)?;
         let open = unclosed(py, &mut open)?;
         let id = open.id(py, &model)?;
-        stream::through_ring(py, &mut open.channel, id, &segments, deadline)?.into_python(py)
+        stream::through_ring(py, &mut open.channel, (id, key), &segments, deadline)?.into_python(py)
     }
 
     /// Publishes a request without waiting and returns its ticket; tickets count up from 1.
@@ -152,8 +210,8 @@ impl Client {
     /// >>> answered[0] == ticket, answered[1].y
     /// (True, 0.500053855850386)
     #[pyo3(
-        signature = (buy_rate, large_buy, large_sell, model=ModelKey::Name("regression")),
-        text_signature = "($self, buy_rate, large_buy, large_sell, model='regression')"
+        signature = (buy_rate, large_buy, large_sell, model=ModelKey::Name("regression"), *, key=0),
+        text_signature = "($self, buy_rate, large_buy, large_sell, model='regression', *, key=0)"
     )]
     fn submit(
         &self,
@@ -162,17 +220,23 @@ impl Client {
         large_buy: f64,
         large_sell: f64,
         model: ModelKey<'_>,
+        key: u64,
     ) -> PyResult<u64> {
-        self.submit_one(py, &[buy_rate, large_buy, large_sell], &model)
+        self.submit_one(py, &[buy_rate, large_buy, large_sell], &model, key)
     }
 
     /// Publishes a request of as many features as the channel has: see `submit`.
     #[pyo3(
-        signature = (features, model=ModelKey::Name("regression")),
-        text_signature = "($self, features, model='regression')"
+        signature = (features, model=ModelKey::Name("regression"), *, key=0),
+        text_signature = "($self, features, model='regression', *, key=0)"
     )]
-    fn submit_row(&self, features: &Bound<'_, PyAny>, model: ModelKey<'_>) -> PyResult<u64> {
-        self.submit_one(features.py(), &row(features)?, &model)
+    fn submit_row(
+        &self,
+        features: &Bound<'_, PyAny>,
+        model: ModelKey<'_>,
+        key: u64,
+    ) -> PyResult<u64> {
+        self.submit_one(features.py(), &row(features)?, &model, key)
     }
 
     /// Takes the next answer, in the order of submission, as (ticket, prediction), without
@@ -191,17 +255,49 @@ impl Client {
         }
     }
 
-    /// Evaluates the daemon's active model in this process: the same bits as through the ring, and
-    /// swaps are seen at once, but no cache line moves.
+    /// Takes the answers that are there, at most `limit`, without waiting: their tickets, in the
+    /// order of submission, and their predictions. A request that was refused reads NaN and has a
+    /// status.
     ///
-    /// Raises BadInputError, UnknownModelError or WidthMismatchError.
+    /// Raises NotConnectedError, as `poll` does, when there is none and the engine is gone.
+    ///
+    /// >>> with factord.Client() as client:
+    /// ...     ticket = client.submit(0.5, 0.2, 0.3)
+    /// ...     while not len((answered := client.poll_many())[0]):
+    /// ...         pass
+    /// >>> answered[0].tolist() == [ticket], answered[1].y
+    /// (True, array([0.50005386]))
+    #[pyo3(signature = (limit=256))]
+    fn poll_many<'py>(
+        &self,
+        py: Python<'py>,
+        limit: usize,
+    ) -> PyResult<(Bound<'py, PyArray1<u64>>, Bound<'py, PyAny>)> {
+        let mut open = self.lock(py)?;
+        let channel = &mut unclosed(py, &mut open)?.channel;
+        // No more than the ring has slots can be there.
+        let mut taken = vec![(0, MISSING); limit.min(self.slot_count)];
+        let count = channel.poll_many(&mut taken).map_err(|gone| error::of_predict(py, gone))?;
+        taken.truncate(count);
+        let (tickets, answers): (Vec<u64>, Vec<Answer>) = taken.into_iter().unzip();
+        Ok((PyArray1::from_vec(py, tickets), Columns::of(answers)?.into_python(py)?))
+    }
+
+    /// Evaluates the daemon's active model in this process: the same bits as through the ring, and
+    /// swaps are seen at once, but no cache line moves. What is not in this process yet goes
+    /// through the ring where the row has the channel's width, and is fetched otherwise; either
+    /// takes at most 10 ms. `fetch` does so before it counts.
+    ///
+    /// Raises BadInputError, UnknownModelError, WidthMismatchError, OtherVersionError,
+    /// NotConnectedError a second after the engine's last heartbeat, NotFetchedError when the
+    /// parameters did not come in time, and from the ring what `predict` raises.
     ///
     /// >>> with factord.Client() as client:
     /// ...     client.predict_local(0.5, 0.2, 0.3) == client.predict(0.5, 0.2, 0.3)
     /// True
     #[pyo3(
-        signature = (buy_rate, large_buy, large_sell, model=ModelKey::Name("regression")),
-        text_signature = "($self, buy_rate, large_buy, large_sell, model='regression')"
+        signature = (buy_rate, large_buy, large_sell, model=ModelKey::Name("regression"), *, key=0),
+        text_signature = "($self, buy_rate, large_buy, large_sell, model='regression', *, key=0)"
     )]
     fn predict_local(
         &self,
@@ -210,33 +306,36 @@ impl Client {
         large_buy: f64,
         large_sell: f64,
         model: ModelKey<'_>,
+        key: u64,
     ) -> PyResult<Prediction> {
-        self.evaluate_one(py, &[buy_rate, large_buy, large_sell], &model)
+        self.evaluate_one(py, &[buy_rate, large_buy, large_sell], &model, key)
     }
 
     /// Evaluates one row of any width in this process: see `predict_local`.
     #[pyo3(
-        signature = (features, model=ModelKey::Name("regression")),
-        text_signature = "($self, features, model='regression')"
+        signature = (features, model=ModelKey::Name("regression"), *, key=0),
+        text_signature = "($self, features, model='regression', *, key=0)"
     )]
     fn predict_local_row(
         &self,
         features: &Bound<'_, PyAny>,
         model: ModelKey<'_>,
+        key: u64,
     ) -> PyResult<Prediction> {
-        self.evaluate_one(features.py(), &row(features)?, &model)
+        self.evaluate_one(features.py(), &row(features)?, &model, key)
     }
 
     /// Evaluates many rows, of the channel's number of features, in this process: see
     /// `predict_local` and `predict_many`.
     #[pyo3(
-        signature = (rows, model=ModelKey::Name("regression")),
-        text_signature = "($self, rows, model='regression')"
+        signature = (rows, model=ModelKey::Name("regression"), *, key=0),
+        text_signature = "($self, rows, model='regression', *, key=0)"
     )]
     fn predict_local_many<'py>(
         &self,
         rows: &Bound<'py, PyAny>,
         model: ModelKey<'_>,
+        key: u64,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = rows.py();
         let segments = self.segments(rows)?;
@@ -246,10 +345,60 @@ impl Client {
         let columns = stream::in_process(py, &segments, |blocks, columns| {
             let first = columns.lay_out(blocks.count());
             for (row, x) in blocks.rows().chunks_exact(blocks.width()).enumerate() {
-                columns.set(first + row, open.channel.predict_local(id, x));
+                columns.set(first + row, open.channel.predict_local_keyed(id, key, x));
             }
         });
         columns?.into_python(py)
+    }
+
+    /// Brings the parameters of a model into this process, if they are not there: those of models
+    /// of more than eight features, and of further versions of a name, come as files of their own.
+    ///
+    /// Raises UnknownModelError, and NotFetchedError after `deadline` seconds or for a user who may
+    /// not evaluate locally.
+    #[pyo3(
+        signature = (model=ModelKey::Name("regression"), deadline=1.0),
+        text_signature = "($self, model='regression', deadline=1.0)"
+    )]
+    fn fetch(&self, py: Python<'_>, model: ModelKey<'_>, deadline: f64) -> PyResult<()> {
+        let deadline = error::seconds("deadline", deadline)?;
+        let mut open = self.lock(py)?;
+        let open = unclosed(py, &mut open)?;
+        let id = open.id(py, &model)?;
+        let channel = &mut open.channel;
+        slices::run(py, deadline, |limit| channel.fetch(id, limit))
+    }
+
+    /// A number for a name that one artifact alone may answer, by its SHA-256 in hexadecimal, as
+    /// `ModelRow` and `Model` have it. Where another artifact serves the name, requests for this
+    /// number raise OtherVersionError.
+    ///
+    /// Raises UnknownModelError, and PinError where several versions share the name's requests.
+    ///
+    /// >>> model = factord.Model.load("models/regression.fmodel")
+    /// >>> with factord.Client() as client:
+    /// ...     pinned = client.pin("regression", model.sha256)
+    /// ...     client.predict(0.5, 0.2, 0.3, model=pinned).y
+    /// 0.500053855850386
+    fn pin(&self, py: Python<'_>, name: &str, sha256: &str) -> PyResult<u16> {
+        let hash = hash(sha256).ok_or_else(|| {
+            PyValueError::new_err(format!("sha256 is {sha256:?}: give 64 hexadecimal digits"))
+        })?;
+        let mut open = self.lock(py)?;
+        unclosed(py, &mut open)?.pin(py, name, &hash)
+    }
+
+    /// The CPUs that the daemon's workers are pinned to, in their order; None for one that is not.
+    fn worker_cores(&self, py: Python<'_>) -> PyResult<Vec<Option<usize>>> {
+        let mut open = self.lock(py)?;
+        Ok(unclosed(py, &mut open)?.channel.worker_cores())
+    }
+
+    /// Nanoseconds from one time stamp of an answer to a later one; None before the daemon knows
+    /// the rate of its counter.
+    fn ticks_to_ns(&self, py: Python<'_>, earlier: u64, later: u64) -> PyResult<Option<f64>> {
+        let mut open = self.lock(py)?;
+        Ok(unclosed(py, &mut open)?.channel.ticks_to_ns(earlier, later))
     }
 
     /// The daemon's model table, as it is now.
@@ -285,7 +434,21 @@ impl Client {
         self.close(py)
     }
 
-    /// The epoch of the engine this channel is attached to.
+    /// Changes with every change of the model table; costs one load.
+    #[getter]
+    fn rows_sequence(&self, py: Python<'_>) -> PyResult<u64> {
+        let mut open = self.lock(py)?;
+        Ok(unclosed(py, &mut open)?.channel.rows_sequence())
+    }
+
+    /// Requests whose answers were not taken yet.
+    #[getter]
+    fn in_flight(&self, py: Python<'_>) -> PyResult<usize> {
+        let mut open = self.lock(py)?;
+        Ok(unclosed(py, &mut open)?.channel.in_flight())
+    }
+
+    /// The epoch of the engine that serves this channel now.
     #[getter]
     fn epoch(&self, py: Python<'_>) -> PyResult<u64> {
         let mut open = self.lock(py)?;
@@ -350,10 +513,11 @@ impl Client {
         x: &[f64],
         model: &ModelKey<'_>,
         deadline: f64,
+        key: u64,
     ) -> PyResult<Prediction> {
         let deadline = error::seconds("deadline", deadline)?;
         let mut open = self.lock(py)?;
-        unclosed(py, &mut open)?.predict(py, model, x, deadline)
+        unclosed(py, &mut open)?.predict(py, model, key, x, deadline)
     }
 
     fn evaluate_one(
@@ -361,23 +525,44 @@ impl Client {
         py: Python<'_>,
         x: &[f64],
         model: &ModelKey<'_>,
+        key: u64,
     ) -> PyResult<Prediction> {
         let mut open = self.lock(py)?;
         let open = unclosed(py, &mut open)?;
         let id = open.id(py, model)?;
-        one(py, open.channel.predict_local(id, x))
+        one(py, open.channel.predict_local_keyed(id, key, x))
     }
 
-    fn submit_one(&self, py: Python<'_>, x: &[f64], model: &ModelKey<'_>) -> PyResult<u64> {
+    fn submit_one(
+        &self,
+        py: Python<'_>,
+        x: &[f64],
+        model: &ModelKey<'_>,
+        key: u64,
+    ) -> PyResult<u64> {
         let mut open = self.lock(py)?;
         let open = unclosed(py, &mut open)?;
         let id = open.id(py, model)?;
-        open.channel.submit(id, x).map_err(|refused| error::of_predict(py, refused))
+        open.channel.submit_keyed(id, key, x).map_err(|refused| error::of_predict(py, refused))
     }
 }
 
 fn unclosed<'a>(py: Python<'_>, open: &'a mut Option<Open>) -> PyResult<&'a mut Open> {
     open.as_mut().ok_or_else(|| error::raise(py, "ClosedError", "this client is closed".to_owned()))
+}
+
+/// Reads a SHA-256 in hexadecimal.
+fn hash(text: &str) -> Option<[u8; 32]> {
+    let mut hash = [0; 32];
+    let digits = text.as_bytes().as_chunks::<2>();
+    if !digits.1.is_empty() || digits.0.len() != hash.len() {
+        return None;
+    }
+    for (byte, pair) in hash.iter_mut().zip(digits.0) {
+        let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
+        *byte = u8::try_from(high? << 4 | low?).ok()?;
+    }
+    Some(hash)
 }
 
 /// The features of one row: an array of doubles, or any sequence of numbers.

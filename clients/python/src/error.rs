@@ -25,6 +25,9 @@ fn class_of(error: PredictError) -> &'static str {
         PredictError::BackPressure => "BackPressureError",
         PredictError::Deadline => "DeadlineError",
         PredictError::NotConnected => "NotConnectedError",
+        PredictError::WrongClass => "WrongClassError",
+        PredictError::OtherVersion => "OtherVersionError",
+        PredictError::NotFetched => "NotFetchedError",
         PredictError::EchoMismatch => "EchoMismatchError",
     }
 }

@@ -4,6 +4,7 @@
 use crate::prediction::Columns;
 use crate::rows::{self, Blocks};
 use crate::{error, stream};
+use factord_core::counters;
 use factord_eval::evaluator::Evaluator;
 use factord_eval::simd::VECTOR_LEN;
 use factord_eval::vectors::Level;
@@ -25,6 +26,7 @@ pub(crate) struct Model {
     artifact: Artifact,
     evaluator: Evaluator,
     level: Level,
+    fingerprint: u64,
     sha256: String,
 }
 
@@ -37,10 +39,11 @@ impl Model {
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Model> {
         let artifact =
             py.detach(|| Artifact::load(&path)).map_err(|error| error::of_artifact(py, error))?;
-        // 0: generations are a daemon's.
-        let evaluator = Evaluator::new(0, artifact.model());
-        let sha256 = artifact.sha256().map(|byte| format!("{byte:02x}")).concat();
-        Ok(Model { artifact, evaluator, level: Level::best(), sha256 })
+        let evaluator = Evaluator::new(artifact.model());
+        let hash = artifact.sha256();
+        let (fingerprint, sha256) =
+            (counters::fingerprint(&hash), hash.map(|byte| format!("{byte:02x}")).concat());
+        Ok(Model { artifact, evaluator, level: Level::best(), fingerprint, sha256 })
     }
 
     /// Predicts each row of an array of shape (n, width), a data frame or an Arrow table.
@@ -86,6 +89,12 @@ impl Model {
         &self.sha256
     }
 
+    /// The first eight bytes of the SHA-256, little-endian: what answers carry.
+    #[getter]
+    fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
     fn __repr__(&self) -> String {
         let (name, kind, width) = (self.name(), self.kind(), self.width());
         format!("<factord.Model {name}: {kind}, {width} features, sha256 {:.8}>", self.sha256)
@@ -106,13 +115,13 @@ impl Model {
                     core::array::from_fn(|at| group[3 * at + feature])
                 });
                 for evaluation in &self.evaluator.evaluate_vector(self.level, &x) {
-                    columns.set_evaluated(row, evaluation);
+                    columns.set_evaluated(row, evaluation, self.fingerprint);
                     row += 1;
                 }
             }
         }
         for x in rest.chunks_exact(width) {
-            columns.set_evaluated(row, &self.evaluator.evaluate(x));
+            columns.set_evaluated(row, &self.evaluator.evaluate(x), self.fingerprint);
             row += 1;
         }
     }

@@ -1,8 +1,9 @@
 //! An open channel: its models by name, and predictions of one row.
 
-use crate::prediction::{Prediction, one};
+use crate::prediction::{MISSING, Prediction, one};
 use crate::{error, slices};
-use factord_core::client::{Batch, Client as Channel, PredictError};
+use factord_core::abi::class;
+use factord_core::client::{Batch, Client as Channel, PinError, PredictError};
 use pyo3::prelude::*;
 use std::time::Duration;
 
@@ -24,8 +25,18 @@ pub(crate) struct ModelRow {
     width: usize,
     /// Counts the publications of this model in this epoch, from 1.
     generation: u32,
-    /// SHA-256 of the artifact, in hexadecimal.
+    /// SHA-256 of the artifact, in hexadecimal; the champion's, where several versions serve it.
     sha256: String,
+    /// The first eight bytes of the SHA-256, little-endian: what answers carry.
+    fingerprint: u64,
+    /// Its number of outputs.
+    output_count: usize,
+    /// Versions that share the name's requests.
+    arm_count: u16,
+    /// Whether it is served to channels of the heavy class alone.
+    heavy: bool,
+    /// Nanoseconds of one evaluation, as measured when it was loaded.
+    cost_ns: u64,
 }
 
 #[pymethods]
@@ -70,10 +81,15 @@ impl Open {
     pub(crate) fn models(&self) -> Vec<ModelRow> {
         let row = |row: factord_core::client::ModelRow| ModelRow {
             id: row.id,
+            fingerprint: row.fingerprint(),
             name: row.name,
             kind: row.kind.to_string(),
             width: row.width,
             generation: row.generation,
+            output_count: row.output_count,
+            arm_count: row.arm_count,
+            heavy: u64::from(row.class) == class::HEAVY,
+            cost_ns: row.cost_ns,
             sha256: row.sha256.map(|byte| format!("{byte:02x}")).concat(),
         };
         self.channel.models().into_iter().map(row).collect()
@@ -84,6 +100,7 @@ impl Open {
         &mut self,
         py: Python<'_>,
         model: &ModelKey<'_>,
+        key: u64,
         x: &[f64],
         deadline: Duration,
     ) -> PyResult<Prediction> {
@@ -92,8 +109,8 @@ impl Open {
             return Err(error::of_predict(py, PredictError::WidthMismatch));
         }
         let channel = &mut self.channel;
-        let mut batch = Batch::default();
-        let mut answer = Err(PredictError::Deadline);
+        let mut batch = Batch::of_unit(key);
+        let mut answer = MISSING;
         let mut wait =
             |limit| channel.advance_batch(&mut batch, id, x, |_, taken| answer = taken, limit);
         let waited = match wait(GRACE.min(deadline)) {
@@ -120,6 +137,16 @@ impl Open {
                 self.channel.number(name).ok_or_else(|| self.not_served(py, name))
             }
         }
+    }
+
+    /// A number for a name and an artifact.
+    pub(crate) fn pin(&self, py: Python<'_>, name: &str, sha256: &[u8; 32]) -> PyResult<u16> {
+        self.channel.pin(name, sha256).map_err(|error| match error {
+            PinError::NotServed => self.not_served(py, name),
+            PinError::Divided | PinError::TooManyNames => {
+                error::raise(py, "PinError", format!("`{name}`: {error}"))
+            }
+        })
     }
 
     #[cold]

@@ -1,6 +1,7 @@
 //! What Python gets: one prediction, or columns of many.
 
 use crate::error;
+use factord_core::abi::status;
 use factord_core::client::{Answer, PredictError};
 use factord_eval::evaluator::Evaluation;
 use numpy::PyArray1;
@@ -24,9 +25,12 @@ pub(crate) struct Prediction {
     /// The generation of the model that answered.
     #[pyo3(get)]
     generation: u32,
-    /// The arm of an experiment; 0 when there is none.
+    /// The arm that answered; 0 for the champion.
     #[pyo3(get)]
     arm: u16,
+    /// The first eight bytes of the SHA-256 of the artifact that answered, little-endian.
+    #[pyo3(get)]
+    fingerprint: u64,
     /// The epoch of the engine that answered; 0 offline.
     #[pyo3(get)]
     epoch: u64,
@@ -42,24 +46,27 @@ pub(crate) struct Prediction {
 impl Prediction {
     #[new]
     #[pyo3(signature = (
-        y, second=0.0, generation=0, arm=0, epoch=0, t_received=0, t_done=0
+        y, second=0.0, generation=0, arm=0, fingerprint=0, epoch=0, t_received=0, t_done=0
     ))]
+    #[allow(clippy::too_many_arguments, reason = "a keyword each, as Python calls it")]
     fn new(
         y: f64,
         second: f64,
         generation: u32,
         arm: u16,
+        fingerprint: u64,
         epoch: u64,
         t_received: u64,
         t_done: u64,
     ) -> Prediction {
-        Prediction { y, second, generation, arm, epoch, t_received, t_done }
+        Prediction { y, second, generation, arm, fingerprint, epoch, t_received, t_done }
     }
 
     /// What makes it again, for pickle and copy.
-    fn __getnewargs__(&self) -> (f64, f64, u32, u16, u64, u64, u64) {
-        let Prediction { y, second, generation, arm, epoch, t_received, t_done } = *self;
-        (y, second, generation, arm, epoch, t_received, t_done)
+    fn __getnewargs__(&self) -> (f64, f64, u32, u16, u64, u64, u64, u64) {
+        let Prediction { y, second, generation, arm, fingerprint, epoch, t_received, t_done } =
+            *self;
+        (y, second, generation, arm, fingerprint, epoch, t_received, t_done)
     }
 
     fn __float__(&self) -> f64 {
@@ -81,6 +88,7 @@ impl From<factord_core::client::Prediction> for Prediction {
             second: from.second,
             generation: from.generation,
             arm: from.arm,
+            fingerprint: from.fingerprint,
             epoch: from.epoch,
             t_received: from.t_received,
             t_done: from.t_done,
@@ -98,6 +106,8 @@ pub(crate) struct Columns {
     second: Vec<f64>,
     status: Vec<u8>,
     generation: Vec<u32>,
+    arm: Vec<u16>,
+    fingerprint: Vec<u64>,
     epoch: Vec<u64>,
 }
 
@@ -113,8 +123,24 @@ impl Columns {
             second: room(count)?,
             status: room(count)?,
             generation: room(count)?,
+            arm: room(count)?,
+            fingerprint: room(count)?,
             epoch: room(count)?,
         })
+    }
+
+    /// The answers to some rows.
+    ///
+    /// # Errors
+    ///
+    /// MemoryError.
+    pub(crate) fn of(answers: Vec<Answer>) -> PyResult<Columns> {
+        let mut columns = Columns::with_room(answers.len())?;
+        columns.lay_out(answers.len());
+        for (row, answer) in answers.into_iter().enumerate() {
+            columns.set(row, answer);
+        }
+        Ok(columns)
     }
 
     /// Lays out the next `count` rows, and returns the number of the first.
@@ -124,6 +150,8 @@ impl Columns {
         self.second.resize(first + count, f64::NAN);
         self.status.resize(first + count, 0);
         self.generation.resize(first + count, 0);
+        self.arm.resize(first + count, 0);
+        self.fingerprint.resize(first + count, 0);
         self.epoch.resize(first + count, 0);
         first
     }
@@ -136,19 +164,22 @@ impl Columns {
                 self.y[row] = answer.y;
                 self.second[row] = answer.second;
                 self.generation[row] = answer.generation;
+                self.arm[row] = answer.arm;
+                self.fingerprint[row] = answer.fingerprint;
                 self.epoch[row] = answer.epoch;
             }
             Err(error) => self.status[row] = status_of(error),
         }
     }
 
-    /// Sets what was evaluated here, by no engine.
+    /// Sets what was evaluated here, by no engine, of the artifact with `fingerprint`.
     #[inline]
-    pub(crate) fn set_evaluated(&mut self, row: usize, evaluation: &Evaluation) {
+    pub(crate) fn set_evaluated(&mut self, row: usize, evaluation: &Evaluation, fingerprint: u64) {
         self.y[row] = f64::from_bits(evaluation.y);
         self.second[row] = f64::from_bits(evaluation.second);
-        // The daemon's codes are below 4.
+        // The daemon's codes are below 8.
         self.status[row] = evaluation.status as u8;
+        self.fingerprint[row] = if evaluation.status == status::OK { fingerprint } else { 0 };
     }
 
     /// Gives the columns to Python, without a copy, as `factord.Predictions`.
@@ -158,6 +189,8 @@ impl Columns {
             PyArray1::from_vec(py, self.second),
             PyArray1::from_vec(py, self.status),
             PyArray1::from_vec(py, self.generation),
+            PyArray1::from_vec(py, self.arm),
+            PyArray1::from_vec(py, self.fingerprint),
             PyArray1::from_vec(py, self.epoch),
         );
         py.import("factord._predictions")?.getattr("Predictions")?.call1(columns)
@@ -172,17 +205,24 @@ fn room<T>(count: usize) -> PyResult<Vec<T>> {
     Ok(column)
 }
 
-/// The codes of `factord.Status`: the daemon's, and 4 for an answer to other words.
+/// The codes of `factord.Status`: the daemon's, and from 16 on those of this side.
 fn status_of(error: PredictError) -> u8 {
     match error {
         PredictError::BadInput => 1,
         PredictError::UnknownModel => 2,
         PredictError::WidthMismatch => 3,
-        PredictError::EchoMismatch => 4,
-        // Whole calls end so, never single rows.
-        PredictError::BackPressure | PredictError::Deadline | PredictError::NotConnected => 5,
+        PredictError::WrongClass => 4,
+        PredictError::EchoMismatch => 16,
+        PredictError::OtherVersion => 17,
+        PredictError::NotFetched => 18,
+        PredictError::BackPressure => 19,
+        PredictError::Deadline => 20,
+        PredictError::NotConnected => 21,
     }
 }
+
+/// The place of an answer that has not come.
+pub(crate) const MISSING: Answer = Err(PredictError::Deadline);
 
 /// One answer as Python's.
 pub(crate) fn one(py: Python<'_>, answer: Answer) -> PyResult<Prediction> {

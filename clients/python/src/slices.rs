@@ -56,6 +56,9 @@ pub(crate) fn attach(
 pub(crate) fn goes_on(error: PredictError) -> bool {
     matches!(
         error,
-        PredictError::Deadline | PredictError::BackPressure | PredictError::NotConnected
+        PredictError::Deadline
+            | PredictError::BackPressure
+            | PredictError::NotConnected
+            | PredictError::NotFetched
     )
 }

@@ -8,7 +8,8 @@ use factord_eval::fenv;
 use pyo3::prelude::*;
 use std::time::{Duration, Instant};
 
-/// Predicts all rows through the ring, by `deadline` from now.
+/// Predicts all rows through the ring, by `deadline` from now; all of them are for one model and
+/// one unit.
 ///
 /// # Errors
 ///
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 pub(crate) fn through_ring(
     py: Python<'_>,
     channel: &mut Channel,
-    model: u16,
+    (model, key): (u16, u64),
     segments: &[Segment<'_>],
     deadline: Duration,
 ) -> PyResult<Columns> {
@@ -25,7 +26,8 @@ pub(crate) fn through_ring(
     let start = Instant::now();
     for segment in segments {
         let left = deadline.saturating_sub(start.elapsed());
-        let mut ring = Ring { blocks: segment.blocks(), batch: Batch::default(), first: None };
+        let (blocks, batch) = (segment.blocks(), Batch::of_unit(key));
+        let mut ring = Ring { blocks, key, batch, first: None };
         let step = |limit| ring.advance(channel, model, &mut columns, limit);
         if let Err(ended) = slices::run(py, left, step) {
             channel.abandon_batch(ring.batch);
@@ -66,6 +68,7 @@ pub(crate) fn in_process(
 /// Rows on their way through the ring.
 struct Ring<'a> {
     blocks: Blocks<'a>,
+    key: u64,
     batch: Batch,
     /// The number of the block's first answer, once its answers are laid out.
     first: Option<usize>,
@@ -87,7 +90,7 @@ impl Ring<'_> {
             let first = *self.first.get_or_insert_with(|| columns.lay_out(count));
             let take = |row, answer| columns.set(first + row, answer);
             channel.advance_batch(&mut self.batch, model, self.blocks.rows(), take, left)?;
-            (self.batch, self.first) = (Batch::default(), None);
+            (self.batch, self.first) = (Batch::of_unit(self.key), None);
             self.blocks.next();
             if start.elapsed() > limit && !self.blocks.rows().is_empty() {
                 return Err(PredictError::Deadline);

@@ -1,6 +1,8 @@
 """What a client gets for what it asks."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -46,6 +48,10 @@ def test_stamps_come_when_asked_for(engine: Engine) -> None:
     with factord.Client(engine.socket, stamp=True) as client:
         prediction = client.predict(*ROW, deadline=SECONDS)
         assert 0 < prediction.t_received <= prediction.t_done
+        spent_ns = client.ticks_to_ns(prediction.t_received, prediction.t_done)
+        assert spent_ns is not None
+        assert 0.0 <= spent_ns < SECONDS * 1e9
+        assert client.ticks_to_ns(prediction.t_done, prediction.t_received) == -spent_ns
 
 
 def test_the_model_table_names_what_is_served(engine: Engine, models: Path) -> None:
@@ -56,7 +62,10 @@ def test_the_model_table_names_what_is_served(engine: Engine, models: Path) -> N
         (1, "classification", "logistic", 3, 1),
     ]
     for row in rows:
-        assert row.sha256 == factord.Model.load(models / f"{row.name}.fmodel").sha256
+        model = factord.Model.load(models / f"{row.name}.fmodel")
+        assert (row.sha256, row.fingerprint) == (model.sha256, model.fingerprint)
+        assert (row.output_count, row.arm_count, row.heavy) == (2, 1, False)
+        assert row.cost_ns > 0
 
 
 def test_refusals_are_exceptions_of_their_own(engine: Engine) -> None:
@@ -218,8 +227,153 @@ def test_evaluation_here_gives_the_bits_of_the_ring(engine: Engine) -> None:
         for model in ("regression", "classification"):
             ring = client.predict_many(rows, model, SECONDS)
             local = client.predict_local_many(rows, model)
-            for column in ("y", "second", "status", "generation", "epoch"):
+            for column in (
+                *("y", "second", "status"),
+                *("generation", "arm", "fingerprint", "epoch"),
+            ):
                 assert getattr(ring, column).tobytes() == getattr(local, column).tobytes()
             one = client.predict_local_row(rows[7], model)
             assert one == ring[7]
             assert one == client.predict_row(rows[7], model, SECONDS)
+
+
+def test_an_answer_names_the_artifact_and_any_unit_of_an_undivided_name_gets_it(
+    engine: Engine,
+) -> None:
+    with factord.Client(engine.socket) as client:
+        version = client.models()[0].fingerprint
+        expected = client.predict(*ROW, deadline=SECONDS)
+        assert (expected.fingerprint, expected.arm) == (version, 0)
+        for key in (0, 1, 2**64 - 1):
+            assert client.predict(*ROW, deadline=SECONDS, key=key) == expected
+            assert client.predict_row(ROW, deadline=SECONDS, key=key) == expected
+            assert client.predict_local(*ROW, key=key) == expected
+            assert client.predict_local_row(ROW, key=key) == expected
+            many = client.predict_many(np.array([ROW, ROW]), deadline=SECONDS, key=key)
+            assert list(many) == [expected, expected]
+            assert list(client.predict_local_many(np.array([ROW]), key=key)) == [expected]
+            tickets = [client.submit(*ROW, key=key), client.submit_row(ROW, key=key)]
+            assert [answered(client) for _ in tickets] == [(t, expected) for t in tickets]
+        for key in (-1, 2**64):
+            with pytest.raises(OverflowError):
+                client.predict(*ROW, key=key)
+
+
+def test_a_pinned_number_takes_the_answers_of_its_artifact_alone(engine: Engine) -> None:
+    with factord.Client(engine.socket) as client:
+        row = client.models()[0]
+        pinned = client.pin("regression", row.sha256)
+        assert pinned == client.pin("regression", row.sha256.upper()) != row.id
+        expected = client.predict(*ROW, deadline=SECONDS)
+        assert client.predict(*ROW, model=pinned, deadline=SECONDS) == expected
+        assert client.predict_local(*ROW, model=pinned) == expected
+        other = client.pin("regression", "07" * 32)
+        with pytest.raises(factord.OtherVersionError):
+            client.predict(*ROW, model=other, deadline=SECONDS)
+        with pytest.raises(factord.OtherVersionError):
+            client.predict_local(*ROW, model=other)
+        for many in (
+            client.predict_many(np.array([ROW]), other, SECONDS),
+            client.predict_local_many(np.array([ROW]), other),
+        ):
+            assert many.status[0] == factord.Status.OTHER_VERSION
+            with pytest.raises(factord.OtherVersionError):
+                many[0]
+        # The name itself takes any.
+        assert client.predict(*ROW, deadline=SECONDS) == expected
+        with pytest.raises(factord.UnknownModelError, match="moon"):
+            client.pin("moon", row.sha256)
+        for wrong in ("", "07", "0g" * 32, "07" * 33, row.sha256[:-1]):
+            with pytest.raises(ValueError, match="64 hexadecimal digits"):
+                client.pin("regression", wrong)
+
+
+def test_one_row_goes_to_several_models_at_once(engine: Engine) -> None:
+    with factord.Client(engine.socket) as client:
+        names = ["regression", "classification"]
+        expected = [client.predict(*ROW, model=name, deadline=SECONDS) for name in names]
+        assert list(client.predict_each(ROW, names, SECONDS)) == expected
+        mixed = client.predict_each(np.array(ROW), [1, 15, "regression"], SECONDS)
+        assert mixed.status.tolist() == [0, factord.Status.UNKNOWN_MODEL, 0]
+        assert (mixed[0], mixed[2]) == (expected[1], expected[0])
+        assert len(client.predict_each(ROW, [])) == 0
+        with pytest.raises(factord.UnknownModelError, match="moon"):
+            client.predict_each(ROW, ["moon"])
+        with pytest.raises(factord.WidthMismatchError):
+            client.predict_each(ROW[:2], names)
+        with pytest.raises(TypeError):
+            client.predict_each(ROW, [None])  # type: ignore[list-item]
+
+
+def test_many_answers_are_taken_at_once(own_engine: Engine) -> None:
+    with factord.Client(own_engine.socket, slot_count=16) as client:
+        own_engine.stop()
+        assert client.in_flight == 0
+        bad = (float("nan"), 0.2, 0.3)
+        tickets = [client.submit(*row) for row in (ROW, bad, ROW)]
+        assert client.in_flight == 3
+        assert [len(part) for part in client.poll_many()] == [0, 0]
+        own_engine.go_on()
+        taken: list[int] = []
+        status: list[int] = []
+        end = time.monotonic() + SECONDS
+        while len(taken) < 3 and time.monotonic() < end:
+            found, predictions = client.poll_many(2)
+            assert len(found) == len(predictions) <= 2
+            taken += found.tolist()
+            status += predictions.status.tolist()
+        assert taken == tickets
+        assert status == [factord.Status.OK, factord.Status.BAD_INPUT, factord.Status.OK]
+        assert client.in_flight == 0
+        assert [len(part) for part in client.poll_many(0)] == [0, 0]
+
+
+def test_parameters_are_fetched_or_it_says_that_they_are_not(engine: Engine) -> None:
+    with factord.Client(engine.socket) as client:
+        client.fetch(deadline=SECONDS)
+        client.fetch("classification", SECONDS)
+        with pytest.raises(factord.UnknownModelError):
+            client.fetch(15, SECONDS)
+        with pytest.raises(factord.UnknownModelError, match="moon"):
+            client.fetch("moon")
+
+
+def test_a_channel_has_a_class_and_room_for_outputs(engine: Engine) -> None:
+    with factord.Client(engine.socket, output_count=64) as client:
+        assert client.predict(*ROW, deadline=SECONDS).y == 0.500053855850386
+    for outputs in (1, 65):
+        with pytest.raises(factord.RefusedError, match=f"{outputs} outputs"):
+            factord.Client(engine.socket, output_count=outputs)
+    with pytest.raises(factord.RefusedError, match="heavy-core"):
+        factord.Client(engine.socket, heavy=True)
+
+
+def test_a_client_on_a_workers_cpu_says_so_once_unless_it_is_quiet(tmp_path: Path) -> None:
+    cpu = min(os.sched_getaffinity(0))
+    shared = Engine(tmp_path, "--core", str(cpu))
+    shared.start()
+    try:
+        with factord.Client(shared.socket) as client:
+            assert client.worker_cores() == [cpu]
+        program = (
+            "import os, sys, factord\n"
+            f"os.sched_setaffinity(0, {{{cpu}}})\n"
+            "quiet = sys.argv[1] == 'quiet'\n"
+            f"two = [factord.Client({str(shared.socket)!r}, idle='backoff', quiet=quiet, wait=5)"
+            " for _ in range(2)]\n"
+        )
+
+        def said(word: str, environment: dict[str, str]) -> str:
+            return subprocess.run(
+                [sys.executable, "-c", program, word],
+                env={**os.environ, **environment},
+                stderr=subprocess.PIPE,
+                text=True,
+                check=True,
+            ).stderr
+
+        assert said("loud", {}).count(f"can only run on CPU {cpu}, which a worker polls") == 1
+        assert said("quiet", {}) == ""
+        assert said("loud", {"FACTORD_QUIET": "1"}) == ""
+    finally:
+        shared.kill()

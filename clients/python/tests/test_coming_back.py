@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import threading
 import time
 from pathlib import Path
@@ -30,6 +31,26 @@ def hold(shelf: Path, models: Path, **files: str) -> None:
         old.unlink()
     for name, source in files.items():
         shutil.copy(models / source, shelf / f"{name}.fmodel")
+
+
+def test_the_table_s_sequence_changes_with_its_rows(
+    tmp_path: Path, shelf: Path, models: Path
+) -> None:
+    hold(shelf, models, regression="regression.fmodel")
+    engine = Engine(tmp_path, "--models", str(shelf))
+    engine.start()
+    try:
+        with factord.Client(engine.socket) as client:
+            before = client.rows_sequence
+            assert [row.name for row in client.models()] == ["regression"]
+            assert client.rows_sequence == before
+            both = {name: f"{name}.fmodel" for name in ("regression", "classification")}
+            hold(shelf, models, **both)
+            engine.send(signal.SIGHUP)
+            wait_until("the rows change", lambda: client.rows_sequence != before)
+            wait_until("a name comes", lambda: len(client.models()) == 2)
+    finally:
+        engine.kill()
 
 
 def test_a_batch_across_a_restart_is_one_name_s(
@@ -86,6 +107,7 @@ def test_calls_that_do_not_wait_return_at_once_while_the_engine_is_silent(
 ) -> None:
     with factord.Client(own_engine.socket) as client:
         expected = client.predict(*ROW, deadline=SECONDS).y
+        killed = time.monotonic()
         own_engine.kill()
         own_engine.start()
         own_engine.stop()
@@ -103,8 +125,17 @@ def test_calls_that_do_not_wait_return_at_once_while_the_engine_is_silent(
                     pass
                 late.append(time.monotonic() - start)
             start = time.monotonic()
-            assert client.predict_local(*ROW).y == expected
+            try:
+                assert client.predict_local(*ROW).y == expected
+            except factord.NotConnectedError:
+                # Not before a second after the last heartbeat, which came a little earlier.
+                assert start - killed > 0.5
             late.append(time.monotonic() - start)
+        wait_until("the heartbeat is old", lambda: time.monotonic() > killed + 1.5)
+        # Not every call reads the clock.
+        with pytest.raises(factord.NotConnectedError):
+            for _ in range(100):
+                client.predict_local(*ROW)
         assert min(late) >= 0.0 and max(late) < 0.5, max(late)
         own_engine.go_on()
 

@@ -18,6 +18,7 @@ def test_an_artifact_tells_what_it_is(models: Path) -> None:
     assert (model.name, model.kind, model.width) == ("classification", "logistic", 3)
     assert model.feature_names[0] == "S_LI_INITIATIVEBUYRATE"
     assert model.sha256[:8] in repr(model)
+    assert model.fingerprint == int.from_bytes(bytes.fromhex(model.sha256)[:8], "little")
 
 
 def test_a_model_offline_has_the_bits_of_the_daemon(engine: Engine, models: Path) -> None:
@@ -38,6 +39,8 @@ def test_a_model_offline_has_the_bits_of_the_daemon(engine: Engine, models: Path
             assert np.array_equal(offline.status, ring.status)
             assert offline.y[offline.ok].tobytes() == ring.y[ring.ok].tobytes()
             assert offline.second[offline.ok].tobytes() == ring.second[ring.ok].tobytes()
+            assert np.array_equal(offline.fingerprint, ring.fingerprint)
+            assert not offline.fingerprint[~offline.ok].any()
             assert np.isnan(offline.y[~offline.ok]).all()
             assert 200 < (~offline.ok).sum() < 10_000
 

@@ -1,7 +1,7 @@
 //! The Rust client of `factord`: predictions through shared memory.
 //!
 //! A [`Client`] is a channel to the daemon. After [`Client::attach`] a call makes no system call,
-//! takes no lock and allocates nothing while the engine answers. There are four ways to ask.
+//! takes no lock and allocates nothing while the engine answers. There are five ways to ask.
 //!
 //! # One row, waiting
 //!
@@ -37,6 +37,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`Client::poll_many`] takes all that are there at once.
+//!
 //! # Many rows
 //!
 //! [`Client::predict_batch`] keeps the ring full, and a ring of many slots makes it fast. A bad row
@@ -55,10 +57,28 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Several models
+//!
+//! [`Client::predict_each`] asks several models about one row, whose requests travel together.
+//!
+//! ```no_run
+//! # use factord_client::{AttachOptions, Client, PredictError};
+//! # use std::time::Duration;
+//! # let mut client = Client::attach(&AttachOptions::default())?;
+//! let number = |name| client.number(name).ok_or("not served");
+//! let models = [number("regression")?, number("classification")?];
+//! let mut answers = [Err(PredictError::Deadline); 2];
+//! client.predict_each(&models, &[0.5, 0.2, 0.3], Duration::from_millis(10), &mut answers)?;
+//! println!("{} {}", answers[0]?.y, answers[1]?.y);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # In this process
 //!
 //! [`Client::predict_local`] evaluates the daemon's active model here: the same bits, and no cache
-//! line moves. Swaps of the model are seen at once.
+//! line moves. Swaps of the model are seen at once. Parameters of more than eight features come as
+//! a file of their own; [`Client::fetch`] waits for it. A second after the engine's last heartbeat
+//! local calls answer no more.
 //!
 //! ```no_run
 //! # use factord_client::{AttachOptions, Client};
@@ -69,6 +89,28 @@
 //! let ring = client.predict(model, &x, Duration::from_millis(10))?;
 //! let local = client.predict_local(model, &x)?;
 //! assert_eq!(local.y.to_bits(), ring.y.to_bits());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Which version answers
+//!
+//! A name can be served by several versions: a deployment divides its requests among them. A unit
+//! key (of a symbol, an order, a strategy) keeps all requests of one unit with one version:
+//! [`Client::predict_keyed`] and its like take one. Each answer names the artifact that gave it, by
+//! [`Prediction::fingerprint`]. A number that is pinned to an artifact accepts its answers alone:
+//!
+//! ```no_run
+//! # use factord_client::{AttachOptions, Client, PredictError};
+//! # use std::time::Duration;
+//! # let mut client = Client::attach(&AttachOptions::default())?;
+//! # let deadline = Duration::from_millis(10);
+//! let row = client.model("regression").ok_or("not served")?;
+//! let answer = client.predict_keyed(row.id, 4711, &[0.5, 0.2, 0.3], deadline)?;
+//! assert_eq!(answer.fingerprint, row.fingerprint());
+//! let pinned = client.pin("regression", &row.sha256)?;
+//! if client.predict(pinned, &[0.5, 0.2, 0.3], deadline) == Err(PredictError::OtherVersion) {
+//!     println!("somebody has deployed another one");
+//! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -126,7 +168,7 @@
 
 pub use factord_core::channel::{AttachError, Refusal, socket_path};
 pub use factord_core::client::{
-    Answer, AttachOptions, Client, Kind, ModelRow, PredictError, Prediction,
+    Answer, AttachOptions, Client, Kind, ModelRow, PinError, PredictError, Prediction,
 };
 pub use factord_core::counters::{Observer, Snapshot};
 pub use factord_core::idle::IdleStrategy;

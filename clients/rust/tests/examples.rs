@@ -68,12 +68,16 @@ fn every_example_runs_from_the_outside() {
     let (ended_well, text) = run("factors", &socket);
     assert!(ended_well && text.starts_with("100000 trades, 83 windows, 0."), "{text}");
     assert!(text.contains("in this process the same bits"), "{text}");
+    let (ended_well, text) = run("versions", &socket);
+    assert!(ended_well && text.starts_with("0.500053855850386 by "), "{text}");
+    assert!(text.contains(", arm 0\n0.500053855850386 and 0."), "{text}");
+    assert!(text.ends_with("in this process the same version\n"), "{text}");
 }
 
 #[test]
 fn without_a_daemon_every_example_fails_and_names_the_socket() {
     let socket = Path::new("/nowhere/factord.sock");
-    for name in ["basic", "ping", "batch", "factors"] {
+    for name in ["basic", "ping", "batch", "factors", "versions"] {
         let (ended_well, text) = run(name, socket);
         assert!(!ended_well && text.contains("/nowhere/factord.sock"), "{name}: {text}");
     }

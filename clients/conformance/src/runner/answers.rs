@@ -1,6 +1,6 @@
 //! Cases about answers of a daemon that lives.
 
-use super::{NO_MODEL, PLENTY, SLOTS, Suite, exact, id, options, patiently, refused};
+use super::{NO_MODEL, PLENTY, SLOTS, Suite, exact, fingerprint, id, options, patiently, refused};
 use crate::fault::{During, Fault, ensure, fail};
 use factord_client::{Answer, AttachOptions, Client, PredictError};
 use std::time::{Duration, Instant};
@@ -155,10 +155,15 @@ pub(super) fn local_equals_ring(suite: &Suite) -> Result<(), Fault> {
     let mut client = suite.channel()?;
     for name in ["regression", "classification"] {
         let model = id(&client, name)?;
+        let version = fingerprint(&client, name)?;
         for row in suite.rows(name)? {
             let ring = exact(&row, client.predict(model, &row.x, PLENTY)).during("predict")?;
             let local = exact(&row, client.predict_local(model, &row.x)).during("predict_local")?;
-            ensure(ring.generation == local.generation, || format!("{ring:?}, {local:?}"))?;
+            let who = (ring.generation, 0, version);
+            for answer in [ring, local] {
+                let found = (answer.generation, answer.arm, answer.fingerprint);
+                ensure(found == who, || format!("{answer:?} is not of {who:?}"))?;
+            }
         }
         for x in suite.bad_rows()? {
             refused(client.predict_local(model, &x), PredictError::BadInput).during(name)?;
@@ -173,12 +178,30 @@ pub(super) fn wide(suite: &Suite) -> Result<(), Fault> {
     let mut client = patiently(&wide)?;
     for name in ["wide", "wide-logistic"] {
         let model = id(&client, name)?;
+        let version = fingerprint(&client, name)?;
+        client.fetch(model, PLENTY).during("fetch")?;
         for row in suite.rows(name)? {
-            let check = |answer, call| exact(&row, answer).during(call);
+            let check = |answer, call| {
+                let prediction = exact(&row, answer).during(call)?;
+                ensure(prediction.fingerprint == version, || format!("{call}: {prediction:?}"))
+            };
             check(client.predict(model, &row.x, PLENTY), "predict")?;
             check(client.predict_local(model, &row.x), "predict_local")?;
         }
     }
     let model = id(&client, "regression")?;
-    refused(client.predict(model, &[0.5; 1000], PLENTY), PredictError::WidthMismatch)
+    refused(client.predict(model, &[0.5; 1000], PLENTY), PredictError::WidthMismatch)?;
+    let mut client = suite.channel()?;
+    for name in ["wide", "wide-logistic"] {
+        let model = id(&client, name)?;
+        let rows = suite.rows(name)?;
+        let Some(row) = rows.first() else { return fail("no rows") };
+        match client.predict_local(model, &row.x) {
+            Err(PredictError::NotFetched) => {}
+            answer => drop(exact(row, answer).during("predict_local of 1,000 features")?),
+        }
+        client.fetch(model, PLENTY).during("fetch")?;
+        exact(row, client.predict_local(model, &row.x)).during("predict_local of what is here")?;
+    }
+    Ok(())
 }

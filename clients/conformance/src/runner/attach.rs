@@ -58,12 +58,18 @@ pub(super) fn attach(suite: &Suite) -> Result<(), Fault> {
 }
 
 pub(super) fn wrong_abi(suite: &Suite) -> Result<(), Fault> {
-    for impostor in ["abi-refused", "abi-welcomed", "layout"] {
+    let first = ["daemon speaks ABI 1.0", "this client 2.0", "rebuild the client"];
+    let impostors: [(&str, &[&str]); 5] = [
+        ("abi-refused", &["7.3", "2.0"]),
+        ("abi-welcomed", &["7.3", "2.0"]),
+        ("abi-1-refused", &first),
+        ("abi-1-welcomed", &first),
+        ("layout", &[]),
+    ];
+    for (impostor, words) in impostors {
         let error = fails(suite, impostor)?;
         ensure(matches!(error, AttachError::Abi { .. }), || format!("{impostor}: {error:?}"))?;
-        if impostor != "layout" {
-            names(&error, &["7.3", "1.0"])?;
-        }
+        names(&error, words).during(impostor)?;
     }
     Ok(())
 }

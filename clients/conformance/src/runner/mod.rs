@@ -7,8 +7,10 @@ mod engine;
 mod hostile;
 mod identity;
 mod ping;
+mod versions;
 mod waiting;
 
+use crate::divided::Request;
 use crate::fault::{During, Fault, ensure, fail};
 use crate::golden;
 use crate::golden_rows::GoldenRow;
@@ -30,7 +32,7 @@ const NO_MODEL: u16 = 15;
 
 type Case = fn(&Suite) -> Result<(), Fault>;
 
-const CASES: [(&str, Case); 27] = [
+const CASES: [(&str, Case); 29] = [
     ("attach", attach::attach),
     ("wrong-abi", attach::wrong_abi),
     ("golden-regression", answers::golden_regression),
@@ -58,10 +60,12 @@ const CASES: [(&str, Case); 27] = [
     ("backlog-full", waiting::backlog_full),
     ("reaped", waiting::reaped),
     ("attach-wait", waiting::attach_wait),
+    ("pinned", versions::pinned),
+    ("unit-keys", versions::unit_keys),
 ];
 
 /// The names of the cases, in order.
-pub(crate) fn names() -> [&'static str; 27] {
+pub(crate) fn names() -> [&'static str; 29] {
     CASES.map(|(name, _)| name)
 }
 
@@ -108,6 +112,10 @@ impl Suite {
         golden::read(&self.golden, name)
     }
 
+    fn requests(&self) -> Result<Vec<Request>, Fault> {
+        golden::read_divided(&self.golden)
+    }
+
     fn bad_rows(&self) -> Result<Vec<Vec<f64>>, Fault> {
         golden::read_bad(&self.golden)
     }
@@ -149,6 +157,12 @@ fn patiently(options: &AttachOptions) -> Result<Client, Fault> {
 fn id(client: &Client, name: &str) -> Result<u16, Fault> {
     let row = client.model(name).ok_or("no such model in the table").during(name)?;
     Ok(row.id)
+}
+
+/// The fingerprint of the artifact that the model table names.
+fn fingerprint(client: &Client, name: &str) -> Result<u64, Fault> {
+    let row = client.model(name).ok_or("no such model in the table").during(name)?;
+    Ok(row.fingerprint())
 }
 
 /// The answer, which must have the bits of a row.

@@ -44,8 +44,12 @@ fn calls_return(client: &mut Client, model: u16, rows: &[GoldenRow]) -> Result<(
         took(start, LIMIT, SOON).during("predict")?;
         ensure(answer.is_err(), || format!("predict: {answer:?}"))?;
         let start = Instant::now();
-        exact(row, client.predict_local(model, &row.x)).during("predict_local")?;
+        let answer = client.predict_local(model, &row.x);
         took(start, Duration::ZERO, SOON).during("predict_local")?;
+        // A second after the last heartbeat the models are nobody's.
+        if answer != Err(PredictError::NotConnected) {
+            exact(row, answer).during("predict_local")?;
+        }
     }
     Ok(())
 }

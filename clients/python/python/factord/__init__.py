@@ -26,6 +26,9 @@ from factord.errors import (
     ForkedError,
     InUseError,
     NotConnectedError,
+    NotFetchedError,
+    OtherVersionError,
+    PinError,
     PredictError,
     ProtocolError,
     RefusedError,
@@ -35,6 +38,7 @@ from factord.errors import (
     UnreachableError,
     UntrustedError,
     WidthMismatchError,
+    WrongClassError,
 )
 
 __all__ = [
@@ -58,6 +62,9 @@ __all__ = [
     "Model",
     "ModelRow",
     "NotConnectedError",
+    "NotFetchedError",
+    "OtherVersionError",
+    "PinError",
     "PredictError",
     "Prediction",
     "Predictions",
@@ -70,4 +77,5 @@ __all__ = [
     "UnreachableError",
     "UntrustedError",
     "WidthMismatchError",
+    "WrongClassError",
 ]

@@ -19,6 +19,7 @@ class Prediction:
         second: float = 0.0,
         generation: int = 0,
         arm: int = 0,
+        fingerprint: int = 0,
         epoch: int = 0,
         t_received: int = 0,
         t_done: int = 0,
@@ -32,12 +33,14 @@ class Prediction:
     @property
     def arm(self) -> int: ...
     @property
+    def fingerprint(self) -> int: ...
+    @property
     def epoch(self) -> int: ...
     @property
     def t_received(self) -> int: ...
     @property
     def t_done(self) -> int: ...
-    def __getnewargs__(self) -> tuple[float, float, int, int, int, int, int]: ...
+    def __getnewargs__(self) -> tuple[float, float, int, int, int, int, int, int]: ...
     def __float__(self) -> float: ...
 
 @final
@@ -54,6 +57,16 @@ class ModelRow:
     def generation(self) -> int: ...
     @property
     def sha256(self) -> str: ...
+    @property
+    def fingerprint(self) -> int: ...
+    @property
+    def output_count(self) -> int: ...
+    @property
+    def arm_count(self) -> int: ...
+    @property
+    def heavy(self) -> bool: ...
+    @property
+    def cost_ns(self) -> int: ...
 
 @final
 class Client:
@@ -68,6 +81,9 @@ class Client:
         stamp: bool = False,
         wait: float = 0.0,
         daemon_uid: int | None = None,
+        output_count: int = 2,
+        heavy: bool = False,
+        quiet: bool = False,
     ) -> Client: ...
     def predict(
         self,
@@ -76,16 +92,31 @@ class Client:
         large_sell: float,
         model: str | int = "regression",
         deadline: float = 0.1,
+        *,
+        key: int = 0,
     ) -> Prediction: ...
     def predict_row(
         self,
         features: Sequence[float] | NDArray[np.float64],
         model: str | int = "regression",
         deadline: float = 0.1,
+        *,
+        key: int = 0,
     ) -> Prediction: ...
+    def predict_each(
+        self,
+        features: Sequence[float] | NDArray[np.float64],
+        models: Sequence[str | int],
+        deadline: float = 0.1,
+    ) -> Predictions: ...
     # Rows are what NumPy makes an array of, data frames, and what Arrow reads.
     def predict_many(
-        self, rows: ArrayLike | Any, model: str | int = "regression", deadline: float = 10.0
+        self,
+        rows: ArrayLike | Any,
+        model: str | int = "regression",
+        deadline: float = 10.0,
+        *,
+        key: int = 0,
     ) -> Predictions: ...
     def submit(
         self,
@@ -93,28 +124,41 @@ class Client:
         large_buy: float,
         large_sell: float,
         model: str | int = "regression",
+        *,
+        key: int = 0,
     ) -> int: ...
     def submit_row(
         self,
         features: Sequence[float] | NDArray[np.float64],
         model: str | int = "regression",
+        *,
+        key: int = 0,
     ) -> int: ...
     def poll(self) -> tuple[int, Prediction] | None: ...
+    def poll_many(self, limit: int = 256) -> tuple[NDArray[np.uint64], Predictions]: ...
     def predict_local(
         self,
         buy_rate: float,
         large_buy: float,
         large_sell: float,
         model: str | int = "regression",
+        *,
+        key: int = 0,
     ) -> Prediction: ...
     def predict_local_row(
         self,
         features: Sequence[float] | NDArray[np.float64],
         model: str | int = "regression",
+        *,
+        key: int = 0,
     ) -> Prediction: ...
     def predict_local_many(
-        self, rows: ArrayLike | Any, model: str | int = "regression"
+        self, rows: ArrayLike | Any, model: str | int = "regression", *, key: int = 0
     ) -> Predictions: ...
+    def fetch(self, model: str | int = "regression", deadline: float = 1.0) -> None: ...
+    def pin(self, name: str, sha256: str) -> int: ...
+    def worker_cores(self) -> list[int | None]: ...
+    def ticks_to_ns(self, earlier: int, later: int) -> float | None: ...
     def models(self) -> list[ModelRow]: ...
     def close(self) -> None: ...
     def __enter__(self) -> Client: ...
@@ -124,6 +168,10 @@ class Client:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+    @property
+    def rows_sequence(self) -> int: ...
+    @property
+    def in_flight(self) -> int: ...
     @property
     def epoch(self) -> int: ...
     @property
@@ -192,3 +240,5 @@ class Model:
     def feature_names(self) -> list[str]: ...
     @property
     def sha256(self) -> str: ...
+    @property
+    def fingerprint(self) -> int: ...

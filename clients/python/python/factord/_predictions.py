@@ -18,7 +18,14 @@ class Status(IntEnum):
     BAD_INPUT = 1
     UNKNOWN_MODEL = 2
     WIDTH_MISMATCH = 3
-    ECHO_MISMATCH = 4
+    WRONG_CLASS = 4
+    # From here on this side's own.
+    ECHO_MISMATCH = 16
+    OTHER_VERSION = 17
+    NOT_FETCHED = 18
+    BACK_PRESSURE = 19
+    DEADLINE = 20
+    NOT_CONNECTED = 21
 
     def error(self) -> errors.PredictError:
         """The exception that a single prediction would raise."""
@@ -26,7 +33,13 @@ class Status(IntEnum):
             Status.BAD_INPUT: errors.BadInputError,
             Status.UNKNOWN_MODEL: errors.UnknownModelError,
             Status.WIDTH_MISMATCH: errors.WidthMismatchError,
+            Status.WRONG_CLASS: errors.WrongClassError,
             Status.ECHO_MISMATCH: errors.EchoMismatchError,
+            Status.OTHER_VERSION: errors.OtherVersionError,
+            Status.NOT_FETCHED: errors.NotFetchedError,
+            Status.BACK_PRESSURE: errors.BackPressureError,
+            Status.DEADLINE: errors.DeadlineError,
+            Status.NOT_CONNECTED: errors.NotConnectedError,
         }
         if self not in raised:
             raise ValueError("a row that was answered has no error")
@@ -47,7 +60,7 @@ class Predictions(Sequence[Prediction]):
     0.500053855850386
     """
 
-    __slots__ = ("epoch", "generation", "second", "status", "y")
+    __slots__ = ("arm", "epoch", "fingerprint", "generation", "second", "status", "y")
 
     y: NDArray[np.float64]
     """Linear: the prediction. Logistic: the probability of class 1. NaN unless the row is ok."""
@@ -57,6 +70,11 @@ class Predictions(Sequence[Prediction]):
     """A `Status` a row."""
     generation: NDArray[np.uint32]
     """The generation of the model that answered; 0 offline."""
+    arm: NDArray[np.uint16]
+    """The arm that answered; 0 for the champion."""
+    fingerprint: NDArray[np.uint64]
+    """The first eight bytes of the SHA-256 of the artifact that answered, little-endian; 0 unless
+    the row is ok."""
     epoch: NDArray[np.uint64]
     """The epoch of the engine that answered; 0 offline."""
 
@@ -66,12 +84,16 @@ class Predictions(Sequence[Prediction]):
         second: NDArray[np.float64],
         status: NDArray[np.uint8],
         generation: NDArray[np.uint32],
+        arm: NDArray[np.uint16],
+        fingerprint: NDArray[np.uint64],
         epoch: NDArray[np.uint64],
     ) -> None:
         self.y = y
         self.second = second
         self.status = status
         self.generation = generation
+        self.arm = arm
+        self.fingerprint = fingerprint
         self.epoch = epoch
 
     @property
@@ -94,6 +116,8 @@ class Predictions(Sequence[Prediction]):
                 self.second[index],
                 self.status[index],
                 self.generation[index],
+                self.arm[index],
+                self.fingerprint[index],
                 self.epoch[index],
             )
         status = Status(self.status[index])
@@ -103,6 +127,8 @@ class Predictions(Sequence[Prediction]):
             float(self.y[index]),
             float(self.second[index]),
             generation=int(self.generation[index]),
+            arm=int(self.arm[index]),
+            fingerprint=int(self.fingerprint[index]),
             epoch=int(self.epoch[index]),
         )
 

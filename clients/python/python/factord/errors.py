@@ -73,8 +73,24 @@ class NotConnectedError(PredictError, ConnectionError):
     """The engine is gone and did not come back in time."""
 
 
+class WrongClassError(PredictError):
+    """The model is served on channels of the other class: attach with or without `heavy`."""
+
+
+class OtherVersionError(PredictError):
+    """The name is pinned to an artifact, and another one serves it."""
+
+
+class NotFetchedError(PredictError):
+    """The model's parameters are still on their way to this process: `fetch` waits for them."""
+
+
 class EchoMismatchError(PredictError):
     """The answer is for other words than those submitted."""
+
+
+class PinError(FactordError, ValueError):
+    """The name cannot be pinned to one artifact."""
 
 
 class ArtifactError(FactordError, ValueError):

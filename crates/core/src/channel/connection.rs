@@ -203,7 +203,10 @@ impl Connection {
             return Err(self.broken("expected a welcome"));
         };
         let abi = abi::ABI_WORD;
-        if welcome.abi >> 16 != abi >> 16 || welcome.layout_hash != abi::RINGS_HASH {
+        if welcome.abi >> 16 != abi >> 16 {
+            return Err(AttachError::Abi { daemon: abi_name(welcome.abi), client: abi_name(abi) });
+        }
+        if welcome.layout_hash != abi::RINGS_HASH {
             return Err(AttachError::Abi {
                 daemon: format!("{} layout {:016x}", abi_name(welcome.abi), welcome.layout_hash),
                 client: format!("{} layout {:016x}", abi_name(abi), abi::RINGS_HASH),

@@ -33,6 +33,14 @@ pub struct Batch {
     submitted: usize,
     taken: usize,
     first_ticket: u64,
+    key: u64,
+}
+
+impl Batch {
+    /// Rows of one unit, as for [`Client::submit_keyed`].
+    pub fn of_unit(key: u64) -> Batch {
+        Batch { key, ..Batch::default() }
+    }
 }
 
 impl Client {
@@ -100,7 +108,7 @@ impl Client {
                 if !self.has_room() || !self.connected {
                     break;
                 }
-                let position = self.attachment.push(model, meta, 0, row);
+                let position = self.attachment.push(model, meta, batch.key, row);
                 if batch.submitted == 0 {
                     batch.first_ticket = self.base + position;
                 }
