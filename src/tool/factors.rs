@@ -25,8 +25,8 @@ Examples:
 Windows by time start at multiples of --step since 1970 UTC, and include their start, not their end.
 A window whose rates are undefined (no trade, no aggressor) gives no row without --empty keep.
 docs/factors.md says what each number means.
-The settings travel with the table: in the metadata of Parquet, for CSV in OUT.factors.json. Training
-and scoring refuse tables of other settings than the models'.
+The settings travel with the table: in the metadata of Parquet, for CSV in OUT.factors.json.
+Training and scoring refuse tables of other settings than the models'.
 A file that cannot be read to its end ends the run with code 65, naming file, line and column, and
 no table is written.";
 

@@ -25,8 +25,8 @@ DIR gets regression.fmodel, classification.fmodel and report.html: all of them, 
 something is wrong. A table has the columns symbol, start_ns and end_ns besides features and
 target, as factord factors writes them; name the files in order of time. Each figure is shown next
 to what a baseline reaches. A horizon of 0 learns the same window as its inputs: read the warning
-it gives. The settings with which the tables' windows were made, and the tables' hashes, become part
-of the models.
+it gives. The settings with which the tables' windows were made, and the tables' hashes, become
+part of the models.
 docs/training.md explains all of it.";
 
 /// What is learned from unless other features are named.
@@ -65,8 +65,8 @@ pub struct TrainArgs {
     /// Tables used only for testing the final models
     #[arg(long, value_name = "TABLE", num_args = 1..)]
     holdout: Vec<PathBuf>,
-    /// An artifact that the one of the same name succeeds, made on windows of the same settings; may
-    /// be given once for each
+    /// An artifact that the one of the same name succeeds, trained on windows of the same settings;
+    /// may be given once for each
     #[arg(long, value_name = "FILE.fmodel")]
     parent: Vec<PathBuf>,
     /// Penalty on squared linear weights, as Ridge's alpha in scikit-learn

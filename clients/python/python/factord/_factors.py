@@ -1,6 +1,7 @@
 """Windows of trades: one as a tuple with names, many as arrays."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -60,7 +61,7 @@ class FactorRows(Sequence[FactorRow]):
     20.0
     """
 
-    __slots__ = (*FactorRow._fields,)
+    __slots__ = (*FactorRow._fields, "_settings")
 
     symbol: NDArray[np.str_]
     """Which symbol."""
@@ -85,7 +86,10 @@ class FactorRows(Sequence[FactorRow]):
     unclassified: NDArray[np.float64]
     """See `FactorRow`."""
 
-    def __init__(self, **columns: NDArray[Any]) -> None:
+    def __init__(
+        self, *, _settings: Mapping[str, str] | None = None, **columns: NDArray[Any]
+    ) -> None:
+        self._settings = dict(_settings or {})
         for name in FactorRow._fields:
             setattr(self, name, columns[name])
 
@@ -98,6 +102,21 @@ class FactorRows(Sequence[FactorRow]):
         """The arrays by name, in the order of a feature table."""
         return {name: getattr(self, name) for name in FactorRow._fields}
 
+    def table(self) -> Any:
+        """The windows as an Arrow table that states the settings they were made with.
+
+        `pyarrow.parquet.write_table` keeps them, and `factord train`, `score` and `replay` compare
+        them with those of a model.
+
+        >>> rows = factord.Factors("2trades", per="trade").finish()
+        >>> rows.table().schema.metadata[b"factord.factors"][:21]
+        b'{"factors": {"aggress'
+        """
+        import pyarrow as pa
+
+        note = json.dumps({"factors": self._settings})
+        return pa.table(self.columns()).replace_schema_metadata({"factord.factors": note})
+
     def __len__(self) -> int:
         return len(self.start_ns)
 
@@ -108,7 +127,8 @@ class FactorRows(Sequence[FactorRow]):
     def __getitem__(self, index: int | slice) -> "FactorRow | FactorRows":
         """One window as a `FactorRow`, or some as `FactorRows`."""
         if isinstance(index, slice):
-            return FactorRows(**{name: column[index] for name, column in self.columns().items()})
+            columns = {name: column[index] for name, column in self.columns().items()}
+            return FactorRows(_settings=self._settings, **columns)
         return FactorRow(*(column[index].item() for column in self.columns().values()))
 
     def __repr__(self) -> str:
@@ -122,8 +142,10 @@ def rows(
     end_ns: NDArray[np.int64],
     trades: NDArray[np.int64],
     shares: list[NDArray[np.float64]],
+    settings: dict[str, str],
 ) -> FactorRows:
     """Called by the compiled half, with symbols as numbers into their names."""
     symbol = np.array(names, dtype=np.str_)[codes] if names else np.empty(0, dtype="<U1")
     values = [symbol, start_ns, end_ns, trades, *shares]
-    return FactorRows(**dict(zip(FactorRow._fields, values, strict=True)))
+    columns = dict(zip(FactorRow._fields, values, strict=True))
+    return FactorRows(_settings=settings, **columns)

@@ -1,8 +1,10 @@
 //! What an artifact of format 2 says besides its model: on which rows it was trained, and how.
 
+use super::limits::TABLE_COUNT_MAX;
 use factord_eval::{Kind, Model};
 use factord_factors::Stated;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
@@ -53,7 +55,34 @@ pub struct Lineage {
     /// SHA-256 of the artifact that it succeeds.
     pub parent: Option<[u8; 32]>,
     /// The tables, in the order in which they were read.
+    #[serde(deserialize_with = "few")]
     pub tables: Vec<DataFile>,
+}
+
+/// Reads no more tables than there may be: three bytes of a file make one of 64 in memory.
+fn few<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<DataFile>, D::Error> {
+    struct Few;
+    impl<'de> Visitor<'de> for Few {
+        type Value = Vec<DataFile>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {TABLE_COUNT_MAX} tables")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<DataFile>, A::Error> {
+            let mut tables = Vec::new();
+            while let Some(table) = list.next_element()? {
+                if tables.len() == TABLE_COUNT_MAX {
+                    return Err(A::Error::custom(format_args!(
+                        "more than {TABLE_COUNT_MAX} tables"
+                    )));
+                }
+                tables.push(table);
+            }
+            Ok(tables)
+        }
+    }
+    list.deserialize_seq(Few)
 }
 
 /// A table that was read.

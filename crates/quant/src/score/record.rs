@@ -29,12 +29,17 @@ pub struct Made {
     /// Above this outcome the label of a classifier is 1, where the artifact says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<f64>,
+    /// The longest pause within a session, in nanoseconds; `None` is anything shorter than the
+    /// window before it, or not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_ns: Option<u64>,
 }
 
 impl Made {
     /// What is recorded of a model.
     pub fn by(artifact: &Artifact, columns: Vec<String>) -> Made {
         let details = artifact.details();
+        let training = artifact.facts().and_then(|facts| facts.training.as_ref());
         let kind = match artifact.kind() {
             Kind::Linear => "linear",
             Kind::Logistic => "logistic",
@@ -45,8 +50,9 @@ impl Made {
             columns,
             sha256: hex(&artifact.sha256()),
             target: details.target.clone(),
-            horizon: horizon(details),
+            horizon: training.map(|training| training.horizon.into()).or(horizon(details)),
             cut: details.threshold,
+            pause_ns: training.and_then(|training| training.pause_ns),
         }
     }
 
@@ -60,6 +66,7 @@ impl Made {
             target: String::new(),
             horizon: None,
             cut: None,
+            pause_ns: None,
         }
     }
 
@@ -197,6 +204,7 @@ mod tests {
             target: String::new(),
             horizon: Some(1),
             cut: None,
+            pause_ns: None,
         };
         let (a, b) = (made("a", &["x"]), made("b", &["y", "z"]));
         let both = Record::new(vec![a.clone(), b]).and(&[made("c", &["y"])]);

@@ -2,6 +2,7 @@
 
 use super::figures::{BASELINES, CLASS_BASELINES};
 use super::load::Loaded;
+use super::outputs::{CLASSIFICATION, REGRESSION};
 use super::scratch::Scratch;
 use super::trainees::Trainees;
 use super::{Figures, TrainError, Trained, Warning, edges, origin};
@@ -10,12 +11,6 @@ use factord_models::file::{
     Artifact, DataFile, Details, Facts, FeatureStats, Lineage, Metric, MetricValue, TargetStats,
     Training,
 };
-
-/// The name the linear model is served under.
-pub const REGRESSION: &str = "regression";
-
-/// The name the logistic model is served under.
-pub const CLASSIFICATION: &str = "classification";
 
 /// Figures under their keys; those that are not defined are left out.
 #[derive(Default)]

@@ -35,12 +35,11 @@ mod trainee;
 mod trainees;
 
 pub use affine::Warning;
-pub use artifacts::{CLASSIFICATION, REGRESSION};
 pub use assess::Shown;
 pub use bootstrap::{FigureIntervals, Interval};
 pub use error::TrainError;
 pub use figures::{BASELINES, CLASS_BASELINES, ClassFigures, LineFigures};
-pub use outputs::write_all;
+pub use outputs::{CLASSIFICATION, REGRESSION, write_all};
 pub use report::page;
 pub use summary::{date_time, json, text};
 
@@ -127,13 +126,6 @@ impl Settings {
             if name.is_empty() || self.features[..at].contains(name) {
                 return refuse(format!("feature {name:?} is named twice, or empty"));
             }
-        }
-        let known = [REGRESSION, CLASSIFICATION];
-        if let Some(odd) = self.parents.iter().find(|parent| !known.contains(&parent.name())) {
-            let name = odd.name();
-            return refuse(format!(
-                "{name} cannot be succeeded: the models are named {REGRESSION} and {CLASSIFICATION}"
-            ));
         }
         if self.horizon == 0 && self.features.contains(&self.target) {
             let target = &self.target;

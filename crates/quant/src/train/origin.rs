@@ -1,5 +1,6 @@
 //! What the tables of a training say of themselves, and which files they are.
 
+use super::outputs::{CLASSIFICATION, REGRESSION};
 use super::{Settings, TrainError};
 use crate::stated;
 use factord_factors::Stated;
@@ -31,6 +32,14 @@ impl Origin {
         holdout: &[PathBuf],
         settings: &Settings,
     ) -> Result<Origin, TrainError> {
+        let known = [REGRESSION, CLASSIFICATION];
+        if let Some(odd) = settings.parents.iter().find(|parent| !known.contains(&parent.name())) {
+            let reason = format!(
+                "{} cannot be succeeded: the models are named {REGRESSION} and {CLASSIFICATION}",
+                odd.name()
+            );
+            return Err(TrainError::Settings { reason });
+        }
         let paths: Vec<&PathBuf> = tables.iter().chain(holdout).collect();
         let (mut all, mut unread) = (Vec::new(), Vec::new());
         for path in &paths {

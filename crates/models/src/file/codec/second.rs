@@ -13,8 +13,8 @@
 //!
 //! Each is one value in bincode's standard configuration, canonical.
 
-use super::super::facts::{DataFile, FACTORD, operations};
-use super::super::limits::{LINEAGE_LEN_MAX, SECTION_LEN_MAX};
+use super::super::facts::{FACTORD, operations};
+use super::super::limits::{LINEAGE_LEN_MAX, SECTION_LEN_MAX, SETTINGS_LEN_MAX};
 use super::super::{Artifact, ArtifactError, Details, Facts, Lineage, Tag, Training};
 use super::sections::{self, Part};
 use factord_eval::Kind;
@@ -111,7 +111,11 @@ pub(super) fn check_sections(artifact: &Artifact, facts: &Facts) -> Result<(), A
 }
 
 fn check_length(tag: Tag, bytes: &[u8]) -> Result<(), ArtifactError> {
-    let limit = if tag == LINEAGE { LINEAGE_LEN_MAX } else { SECTION_LEN_MAX };
+    let limit = match tag {
+        LINEAGE => LINEAGE_LEN_MAX,
+        SETTINGS => SETTINGS_LEN_MAX,
+        _ => SECTION_LEN_MAX,
+    };
     let found = bytes.len();
     if found > limit { Err(ArtifactError::SectionLength { tag, found, limit }) } else { Ok(()) }
 }
@@ -154,7 +158,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<Artifact, ArtifactError> {
         }
     }
     let mut settings = Stated::default();
-    for (name, text) in optional::<Pairs, SECTION_LEN_MAX>(&parts, SETTINGS)?.unwrap_or_default() {
+    for (name, text) in optional::<Pairs, SETTINGS_LEN_MAX>(&parts, SETTINGS)?.unwrap_or_default() {
         settings.put(&name, &text)?;
     }
     let facts = Facts {
@@ -180,8 +184,6 @@ fn canonical(artifact: &Artifact, parts: &[Part<'_>]) -> Result<(), ArtifactErro
         written.iter().map(|(tag, bytes)| (*tag, REQUIRED.contains(tag), bytes.as_slice()));
     if found.eq(wanted) { Ok(()) } else { Err(ArtifactError::NotCanonical) }
 }
-
-const _: () = assert!(size_of::<DataFile>() <= 64, "the lineage's limit counts on it");
 
 #[cfg(test)]
 #[path = "second_tests.rs"]

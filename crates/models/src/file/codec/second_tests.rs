@@ -1,6 +1,6 @@
 //! Hostile sections, with hashes that vouch for them.
 
-use super::super::super::facts::EDGE_COUNT;
+use super::super::super::facts::{DataFile, EDGE_COUNT};
 use super::super::{decode as read, frame, to_bytes};
 use super::*;
 use factord_eval::Model;
@@ -231,7 +231,11 @@ fn facts_that_do_not_fit_are_refused() {
     );
     let table = DataFile { name: String::new(), sha256: None, held_out: true };
     let lineage = Lineage { parent: None, tables: vec![table; 16_385] };
-    assert_eq!(changed(LINEAGE, &lineage), ArtifactError::Tables { found: 16_385 });
+    let said = changed(LINEAGE, &lineage).to_string();
+    assert!(said.contains("more than 16384 tables"), "{said}");
+    let facts = Facts { lineage: Some(lineage), ..Facts::default() };
+    let refusal = Artifact::with_facts(artifact().model, artifact().details, facts);
+    assert_eq!(refusal, Err(ArtifactError::Tables { found: 16_385 }));
 }
 
 #[test]
