@@ -28,8 +28,7 @@ pub(crate) fn texts<'py>(py: Python<'py>, stated: &Stated) -> PyResult<Bound<'py
 
 /// Compares what a model states with what factors have.
 pub(crate) fn require(py: Python<'_>, model: &Stated, factors: &Stated) -> PyResult<()> {
-    let refuse = |mismatch: SettingsMismatch| {
-        error::raise(py, "SettingsError", mismatch.to_string())
-    };
+    let refuse =
+        |mismatch: SettingsMismatch| error::raise(py, "SettingsError", mismatch.to_string());
     model.require(factors).map_err(refuse)
 }

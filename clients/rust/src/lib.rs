@@ -96,8 +96,8 @@
 //! ```
 //!
 //! A model is only right on windows like those it was trained on. Its artifact states their
-//! settings where it knows them, and [`Settings::require`](factors::Settings::require) compares; the
-//! crate `factord-models`, without its features, reads artifacts.
+//! settings where it knows them, and [`Settings::require`](factors::Settings::require) compares;
+//! the crate `factord-models`, without its features, reads artifacts.
 //!
 //! ```
 //! use factord_client::factors::Settings;

@@ -18,7 +18,9 @@ mod validate;
 pub use error::{ArtifactError, ArtifactFileError};
 pub use facts::{DataFile, EDGE_COUNT, Facts, Lineage, Section, Tag, Training};
 pub use golden::Golden;
-pub use limits::{FORMAT_VERSION, MAGIC, NAME_LEN_MAX, PAYLOAD_LEN_MAX, PAYLOAD_LEN_MAX_FIRST};
+pub use limits::{
+    FORMAT_VERSION, MAGIC, NAME_LEN_MAX, PAYLOAD_LEN_MAX, PAYLOAD_LEN_MAX_FIRST, TABLE_COUNT_MAX,
+};
 #[cfg(feature = "import")]
 pub(crate) use limits::{METRIC_COUNT_MAX, TEXT_LEN_MAX};
 pub use validate::name_is_sound;

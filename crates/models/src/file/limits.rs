@@ -27,10 +27,12 @@ pub(super) const SECTION_LEN_MAX: usize = PAYLOAD_LEN_MAX_FIRST;
 /// The same of the settings: 64 of them with the longest names and texts take 20 KiB.
 pub(super) const SETTINGS_LEN_MAX: usize = 64 << 10;
 
-/// The same of the lineage, and the most tables in it.
+/// The same of the lineage.
 // 8 MiB: 16,384 tables with names of 256 bytes and hashes take 4.7 MiB.
 pub(super) const LINEAGE_LEN_MAX: usize = 8 << 20;
-pub(super) const TABLE_COUNT_MAX: usize = 16_384;
+
+/// The most tables in a lineage.
+pub const TABLE_COUNT_MAX: usize = 16_384;
 
 /// The most golden vectors an artifact may carry.
 pub(super) const GOLDEN_COUNT_MAX: usize = 256;

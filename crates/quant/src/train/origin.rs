@@ -4,7 +4,7 @@ use super::outputs::{CLASSIFICATION, REGRESSION};
 use super::{Settings, TrainError};
 use crate::stated;
 use factord_factors::Stated;
-use factord_models::file::{Artifact, DataFile};
+use factord_models::file::{Artifact, DataFile, TABLE_COUNT_MAX};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
@@ -32,6 +32,11 @@ impl Origin {
         holdout: &[PathBuf],
         settings: &Settings,
     ) -> Result<Origin, TrainError> {
+        let count = tables.len() + holdout.len();
+        if count > TABLE_COUNT_MAX {
+            let reason = format!("{count} tables: at most {TABLE_COUNT_MAX}, join some of them");
+            return Err(TrainError::Settings { reason });
+        }
         let known = [REGRESSION, CLASSIFICATION];
         if let Some(odd) = settings.parents.iter().find(|parent| !known.contains(&parent.name())) {
             let reason = format!(

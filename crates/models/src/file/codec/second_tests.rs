@@ -142,7 +142,8 @@ fn the_table_of_sections_is_checked_before_anything_is_read() {
         change(&mut payload);
         read(&frame(2, &payload)).unwrap_err()
     };
-    let all: [(&str, &dyn Fn(&mut Vec<u8>)); 7] = [
+    type Change = dyn Fn(&mut Vec<u8>);
+    let all: [(&str, &Change); 7] = [
         ("ends early", &|payload| payload.truncate(3)),
         ("ends early", &|payload| payload.truncate(60)),
         ("tag", &|payload| payload[4] = b'a'),
