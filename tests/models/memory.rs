@@ -99,8 +99,9 @@ fn sections_are_not_multiplied_in_memory() {
         in_little_memory(&["check", "a.fmodel"], folder.path())
     };
     // As many of each as the decoder's own limit lets through.
-    // A name, no features, no target, no statistics; then figures without a path, of 0.
-    let report = [b"\x01n\0\0\0\0".as_slice(), &list(80_000, &[0, 0, 0])].concat();
+    // A name, no features, no target, no statistics; then figures without a path, of 0; no time, no
+    // threshold, no source.
+    let report = [b"\x01n\0\0\0\0".as_slice(), &list(80_000, &[0, 0, 0]), &[0; 3]].concat();
     let said = check(b"INFO", &report);
     assert!(said.contains("0 feature names for a model of 3 features"), "{said}");
     // No parent; then tables without a name and a hash.
