@@ -1,7 +1,7 @@
 """Windows of trades: one as a tuple with names, many as arrays."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -86,10 +86,8 @@ class FactorRows(Sequence[FactorRow]):
     unclassified: NDArray[np.float64]
     """See `FactorRow`."""
 
-    def __init__(
-        self, *, _settings: Mapping[str, str] | None = None, **columns: NDArray[Any]
-    ) -> None:
-        self._settings = dict(_settings or {})
+    def __init__(self, **columns: NDArray[Any]) -> None:
+        self._settings: dict[str, str] = {}
         for name in FactorRow._fields:
             setattr(self, name, columns[name])
 
@@ -115,7 +113,8 @@ class FactorRows(Sequence[FactorRow]):
         import pyarrow as pa
 
         note = json.dumps({"factors": self._settings})
-        return pa.table(self.columns()).replace_schema_metadata({"factord.factors": note})
+        columns: dict[str, Any] = dict(self.columns())
+        return pa.table(columns).replace_schema_metadata({"factord.factors": note})
 
     def __len__(self) -> int:
         return len(self.start_ns)
@@ -128,7 +127,9 @@ class FactorRows(Sequence[FactorRow]):
         """One window as a `FactorRow`, or some as `FactorRows`."""
         if isinstance(index, slice):
             columns = {name: column[index] for name, column in self.columns().items()}
-            return FactorRows(_settings=self._settings, **columns)
+            some = FactorRows(**columns)
+            some._settings = self._settings
+            return some
         return FactorRow(*(column[index].item() for column in self.columns().values()))
 
     def __repr__(self) -> str:
@@ -148,4 +149,6 @@ def rows(
     symbol = np.array(names, dtype=np.str_)[codes] if names else np.empty(0, dtype="<U1")
     values = [symbol, start_ns, end_ns, trades, *shares]
     columns = dict(zip(FactorRow._fields, values, strict=True))
-    return FactorRows(_settings=settings, **columns)
+    made = FactorRows(**columns)
+    made._settings = settings
+    return made
