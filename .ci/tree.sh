@@ -30,7 +30,8 @@ light factord-factors 10 $daemon $quant serde rustix libc memmap2 crossbeam fact
 light factord-core 30 $daemon $quant serde serde_json bincode factord-factors factord-models
 # shellcheck disable=SC2086
 light factord-client 30 $daemon $quant serde serde_json bincode factord-models
+# Artifacts state the settings of factors, so their crate names that pure one.
 # shellcheck disable=SC2086
-light factord-models 60 $daemon $quant factord-core factord-factors
+light factord-models 60 $daemon $quant factord-core
 # shellcheck disable=SC2086
 light factord-quant 120 $daemon factord-core

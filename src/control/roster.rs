@@ -8,6 +8,7 @@ use factord_core::model::image;
 use factord_core::model::shared::Deployment;
 use factord_core::worker::{Row, UNDIVIDED};
 use factord_models::catalogue::{CatalogueError, MODEL_COUNT_MAX};
+use factord_models::file::NAME_LEN_MAX;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use thiserror::Error;
 
 // A directory that is served fits the table.
 const _: () = assert!(MODEL_COUNT_MAX == abi::MODEL_COUNT_MAX);
+// And so does any name.
+const _: () = assert!(NAME_LEN_MAX == abi::status_region::ROW_NAME_LEN);
 
 /// Why the models were not adopted; the old ones stay.
 #[derive(Debug, Error)]

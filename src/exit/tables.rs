@@ -25,7 +25,9 @@ impl Coded for ScoreError {
     fn code(&self) -> Code {
         match self {
             ScoreError::Table(error) => error.code(),
-            ScoreError::Header { .. } | ScoreError::Row { .. } => Code::Data,
+            ScoreError::Header { .. } | ScoreError::Settings { .. } | ScoreError::Row { .. } => {
+                Code::Data
+            }
         }
     }
 }
@@ -73,7 +75,9 @@ impl Coded for TrainError {
         match self {
             TrainError::Settings { .. } => Code::Usage,
             TrainError::Table(error) => error.code(),
-            TrainError::Backwards { .. }
+            TrainError::TablesDiffer { .. }
+            | TrainError::ParentDiffers { .. }
+            | TrainError::Backwards { .. }
             | TrainError::Window { .. }
             | TrainError::NotFinite { .. }
             | TrainError::TooFew { .. }

@@ -26,10 +26,10 @@ there is no class, it is 1 for a probability above 0.5. The outcome is a column 
 or of a second one, joined by symbol and start_ns if both have them, otherwise by row order.
 The classifier is evaluated when --cut (class 1 is an outcome above it) or --class (a column of 0
 and 1) says which class was right. Rows without a prediction or outcome are counted and left out.
-Outcome, horizon and cut are those of the models, as score, predict --csv and replay record them
-with their predictions; without a record they are sell_rate, 0 and none. --horizon 1 compares with
-the outcome of the next row of the same symbol, within a session, as training does. Windows of a
-symbol must be in order in the table; the last of a session have no outcome.
+Outcome, horizon, cut and pause are those of the models, as score, predict --csv and replay record
+them with their predictions; without a record they are sell_rate, 0 and none. --horizon 1 compares
+with the outcome of the next row of the same symbol, within a session, as training does. Windows of
+a symbol must be in order in the table; the last of a session have no outcome.
 R2, RMSE and MAE; accuracy, precision, recall, F1, AUC (ties count half), Brier score and expected
 calibration error are those of scikit-learn; an undefined figure is shown as -.
 An R2 near 1 on the window of the inputs is an identity, not skill: sell_rate = 1 - buy_rate.";
@@ -51,8 +51,8 @@ pub struct EvaluateArgs {
     /// [default: what the models were trained for, or 0]
     #[arg(long, value_name = "K")]
     horizon: Option<u32>,
-    /// The longest pause between windows of one session, in seconds [default: anything shorter than
-    /// the window before it]
+    /// The longest pause between windows of one session, in seconds [default: that of the models'
+    /// training, or anything shorter than the window before it]
     #[arg(long, value_name = "SECONDS", value_parser = super::train::not_negative)]
     pause: Option<f64>,
     /// Above this outcome the class is 1 [default: the cut of the classifier's label, if recorded]
@@ -131,7 +131,7 @@ pub fn run(args: &EvaluateArgs) -> Result<(), Failure> {
         class: args.class.as_deref(),
         horizon: question.horizon as usize,
         // Longer pauses than the whole of time make no difference.
-        pause_ns: args.pause.map(|seconds| (seconds * 1e9) as i64),
+        pause_ns: question.pause.map(|seconds| (seconds * 1e9) as i64),
         by: &by,
     })?;
     if let Some((mut file, path)) = page {

@@ -2,7 +2,7 @@
 
 use super::factor_flags::{TradeFlags, WindowFlags};
 use super::{Failure, factor_warnings, print};
-use factord_factors::{Book, Counts, Row, Settings, SymbolIndex};
+use factord_factors::{Book, Counts, Row, Settings, Stated, SymbolIndex};
 use factord_quant::features::FeatureWriter;
 use factord_quant::table::TableError;
 use factord_quant::trades::Reader;
@@ -25,6 +25,8 @@ Examples:
 Windows by time start at multiples of --step since 1970 UTC, and include their start, not their end.
 A window whose rates are undefined (no trade, no aggressor) gives no row without --empty keep.
 docs/factors.md says what each number means.
+The settings travel with the table: in the metadata of Parquet, for CSV in OUT.factors.json.
+Training and scoring refuse tables of other settings than the models'.
 A file that cannot be read to its end ends the run with code 65, naming file, line and column, and
 no table is written.";
 
@@ -61,7 +63,7 @@ pub fn run(args: &FactorsArgs) -> Result<(), Failure> {
     let settings = args.window.settings()?;
     let started = Instant::now();
     let mut reader = Reader::open(&args.trades.inputs, &args.trades.options(&args.window))?;
-    let mut writer = FeatureWriter::create(&args.out)?;
+    let mut writer = FeatureWriter::create(&args.out, &Stated::by(&settings))?;
     let bar = bar();
     let read = stream(&settings, &mut reader, &mut writer, &bar);
     bar.finish_and_clear();

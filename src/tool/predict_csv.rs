@@ -4,14 +4,15 @@
 //! scored to its end is never left under the name that was asked for.
 
 use super::model_row::served;
-use super::{Failure, made, score};
+use super::{Failure, made, model, score};
 use crate::exit::Code;
 use csv::{ByteRecord, Writer};
 use factord_core::channel;
 use factord_core::client::{Answer, AttachOptions, Client, PredictError};
 use factord_core::idle::IdleStrategy;
-use factord_factors::FEATURES;
-use factord_quant::score::{Columns, Made, Record, RowError, Summary};
+use factord_factors::{FEATURES, Stated};
+use factord_quant::score::{Columns, Made, Record, RowError, ScoreError, Summary};
+use factord_quant::stated;
 use factord_quant::table::{At, CsvRows, LineEnds, Output, Place};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fs::File;
@@ -54,6 +55,7 @@ pub(super) fn run(job: &CsvJob<'_>) -> Result<(), Failure> {
         idle: IdleStrategy::Backoff,
         ..AttachOptions::default()
     })?;
+    let stated = require(job)?;
     let mut scorer = Scorer::new(job, client, columns)?;
     let mut output = Output::create(job.output)?;
     let written = scorer.stream(&mut reader, &header, &mut output);
@@ -62,6 +64,7 @@ pub(super) fn run(job: &CsvJob<'_>) -> Result<(), Failure> {
     output.finish()?;
     let models = scorer.models();
     Record::new(models.clone()).save(job.output)?;
+    stated::save(&stated, job.output)?;
     made::say(job.output, &models);
     // With stderr closed there is no one left to tell.
     let _ = writeln!(io::stderr(), "factord: {}", scorer.columns.taken());
@@ -95,6 +98,28 @@ fn open(path: &Path) -> Result<(impl Read + use<>, ProgressBar), Failure> {
         ProgressBar::new(len).with_style(style.expect("the template is a constant that parses"))
     };
     Ok((LineEnds::new(progress.wrap_read(input)), progress))
+}
+
+/// What the file states of its windows, which must be what both models were trained on. A daemon
+/// that does not hand over its artifacts says nothing of them.
+fn require(job: &CsvJob<'_>) -> Result<Stated, Failure> {
+    let stated = stated::of(job.input).unwrap_or_else(|reason| {
+        // With stderr closed there is no one left to tell.
+        let _ = writeln!(io::stderr(), "factord: {reason}: it is ignored");
+        Stated::default()
+    });
+    if stated.is_empty() {
+        return Ok(stated);
+    }
+    let socket = channel::socket_path(job.socket.as_deref());
+    for model in ["regression", "classification"] {
+        let Ok((_, artifact)) = model::served(model, &socket) else { continue };
+        artifact.settings().require(&stated).map_err(|mismatch| {
+            let (path, model) = (job.input.to_owned(), model.to_owned());
+            ScoreError::Settings { path, model, mismatch }
+        })?;
+    }
+    Ok(stated)
 }
 
 /// What is recorded of both models.

@@ -12,6 +12,7 @@ use super::factor_flags::{TradeFlags, WindowFlags};
 use super::{Failure, Globals, factor_warnings};
 use crate::exit::Code;
 use factord_core::sync::{AtomicU64, Ordering};
+use factord_factors::Stated;
 use factord_quant::score::Made;
 use factord_quant::trades::Reader;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -41,6 +42,7 @@ of the running daemon, and one row: the columns of `factord factors`, then regre
 and class. The summary compares the predictions with the window's own sell rate (`now`) and with
 that of the window --horizon later in the same session (`next`). Sell and buy rate sum to 1, so a
 model of `now` that has the buy rate as an input knows the answer: only `next` can show skill.
+A model that was trained on windows of other settings than these is refused, where it states them.
 
 Ctrl-C ends it with the summary; the rows so far are then in OUT.partial. When the engine dies, the
 replay reattaches as soon as it is back, and repeats what was not answered; it fails when that
@@ -85,8 +87,9 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     let settings = args.window.settings()?;
     let mut reader = Reader::open(&args.trades.inputs, &args.trades.options(&args.window))?;
     let socket = globals.socket()?;
-    let regression = ModelClient::attach(socket.as_deref(), "regression")?;
-    let classification = ModelClient::attach(socket.as_deref(), "classification")?;
+    let stated = Stated::by(&settings);
+    let regression = ModelClient::attach(socket.as_deref(), "regression", &stated)?;
+    let classification = ModelClient::attach(socket.as_deref(), "classification", &stated)?;
     let (target, trained) = horizon_of(&regression.target);
     let outcome = window::number(target).ok_or_else(|| {
         let (known, all) = (window::names(), &regression.target);
@@ -95,10 +98,11 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     })?;
     let target = outcome.name;
     let horizon = args.horizon.map_or(trained, |windows| windows as usize);
-    let tally = Tally::new(args.cut.or(classification.threshold), horizon);
+    let cut = args.cut.or(classification.threshold);
+    let tally = Tally::new(cut, horizon, regression.pause_ns);
     let asked_to_end = watch()
         .map_err(|error| Failure::new(Code::Os, format!("cannot watch signals: {error}")))?;
-    let sink = Sink::create(&args.out, args.speed != Speed::Max)?;
+    let sink = Sink::create(&args.out, args.speed != Speed::Max, stated)?;
     let started = Instant::now();
     let mut run = Run::new(&settings, [regression, classification], outcome, tally, sink)?;
     run.deadline = Duration::from_millis(args.deadline_ms);

@@ -26,6 +26,7 @@ A linear model adds regression, a logistic one probability and class; columns of
 replaced. With several models of a kind, each puts its name in front: NAME_regression.
 Features are found by the names in the model, never by position; stderr says which columns were
 taken. If there is no column of that exact name, one that differs only in case is taken.
+A table whose windows were made with other settings than a model's is refused, where both are known.
 Answers are those of the daemon, bit for bit.
 A row that cannot be scored ends the run with code 65 and writes no file; with --keep-going it is
 reported, its outputs stay empty, the other rows are scored, and the code is 1.
@@ -114,8 +115,8 @@ pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
             // With stderr closed there is no one left to tell; the count still says so.
             let _ = writeln!(io::stderr(), "factord: {message}");
         }),
-        Event::Columns(taken) => bar.suspend(|| {
-            let _ = writeln!(io::stderr(), "factord: {taken}");
+        Event::Columns(said) | Event::Unread(said) => bar.suspend(|| {
+            let _ = writeln!(io::stderr(), "factord: {said}");
         }),
         // In thousandths.
         Event::Done(share) => bar.set_position((share * 1e3) as u64),

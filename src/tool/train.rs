@@ -1,6 +1,7 @@
 //! `factord train`: feature tables become artifacts and a report.
 
 use super::{Failure, print};
+use crate::exit::Code;
 use factord_factors::FEATURES;
 use factord_models::file::Artifact;
 use factord_quant::train::{self, FOLDS_MAX, HORIZON_MAX, Settings, Trained};
@@ -24,7 +25,8 @@ DIR gets regression.fmodel, classification.fmodel and report.html: all of them, 
 something is wrong. A table has the columns symbol, start_ns and end_ns besides features and
 target, as factord factors writes them; name the files in order of time. Each figure is shown next
 to what a baseline reaches. A horizon of 0 learns the same window as its inputs: read the warning
-it gives.
+it gives. The settings with which the tables' windows were made, and the tables' hashes, become
+part of the models.
 docs/training.md explains all of it.";
 
 /// What is learned from unless other features are named.
@@ -63,6 +65,10 @@ pub struct TrainArgs {
     /// Tables used only for testing the final models
     #[arg(long, value_name = "TABLE", num_args = 1..)]
     holdout: Vec<PathBuf>,
+    /// An artifact that the one of the same name succeeds, trained on windows of the same settings;
+    /// may be given once for each
+    #[arg(long, value_name = "FILE.fmodel")]
+    parent: Vec<PathBuf>,
     /// Penalty on squared linear weights, as Ridge's alpha in scikit-learn
     #[arg(long, value_name = "ALPHA", default_value_t = 0.0, value_parser = not_negative)]
     ridge: f64,
@@ -141,7 +147,7 @@ pub(super) fn not_negative(text: &str) -> Result<f64, String> {
 ///
 /// [`Failure`] when a table cannot be read or learnt from, or an output cannot be written.
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
-    let settings = settings(args);
+    let settings = settings(args)?;
     let made = !args.out.exists();
     let written = train_into(args, &settings);
     if made && written.is_err() {
@@ -152,11 +158,20 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     report(args, &trained)
 }
 
-fn settings(args: &TrainArgs) -> Settings {
+fn settings(args: &TrainArgs) -> Result<Settings, Failure> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     // Longer pauses than the whole of time make no difference.
     let nanoseconds = |seconds: f64| (seconds * 1e9) as i64;
-    Settings {
+    let parents: Vec<Artifact> =
+        args.parent.iter().map(|path| Artifact::load(path)).collect::<Result<_, _>>()?;
+    let same = |(at, parent): (usize, &Artifact)| {
+        parents[..at].iter().any(|other| other.name() == parent.name())
+    };
+    if parents.iter().enumerate().any(same) {
+        let message = "two of --parent have one name: give the one that is succeeded";
+        return Err(Failure::new(Code::Usage, message));
+    }
+    Ok(Settings {
         features: args.features.clone(),
         target: args.target.clone(),
         horizon: args.horizon,
@@ -172,7 +187,8 @@ fn settings(args: &TrainArgs) -> Settings {
         seed: args.seed,
         threads: args.threads.map_or_else(cores, |threads| threads as usize),
         trained_at: trained_at(),
-    }
+        parents,
+    })
 }
 
 /// Now, or the time by which reproducible builds are dated.

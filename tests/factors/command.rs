@@ -80,7 +80,39 @@ fn a_table_has_the_columns_promised_and_empty_fields_where_nothing_is_known() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text.lines().count(), 2, "{text}");
     assert!(text.lines().nth(1).unwrap().starts_with("A,1000000000,2000000000,2,"));
-    assert_eq!(names(folder.path()), ["f.csv", "t.csv"]);
+    assert_eq!(names(folder.path()), ["f.csv", "f.csv.factors.json", "t.csv"]);
+}
+
+#[test]
+fn the_settings_travel_with_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("t.csv"), TRADES).unwrap();
+    let flags = ["--window", "2m", "--step", "60s", "--large-by", "quantile", "--large", "0.9"];
+    let more = ["--per", "trade", "--aggressor", "tick", "--outliers", "drop"];
+    let contract = ["--inverse", "--multiplier", "100"];
+    for out in ["f.csv", "f.csv.gz", "f.parquet"] {
+        let arguments = [&["t.csv", "--out", out][..], &flags, &more, &contract].concat();
+        let output = factors(folder.path(), &arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let stated = factord_quant::stated::of(&folder.path().join(out)).unwrap();
+        let expected = [
+            ("aggressor", "tick"),
+            ("inverse", "true"),
+            ("large", "0.9"),
+            ("large_by", "quantile"),
+            ("multiplier", "100"),
+            ("outlier", "0.01"),
+            ("outliers", "drop"),
+            ("per", "trade"),
+            ("quantile_last", "10000"),
+            ("step", "60s"),
+            ("window", "120s"),
+        ];
+        assert_eq!(stated.iter().collect::<Vec<_>>(), expected, "{out}");
+    }
+    // Every reader of CSV reads the table as before.
+    let text = std::fs::read_to_string(folder.path().join("f.csv")).unwrap();
+    assert!(text.starts_with("symbol,start_ns,"), "{text}");
 }
 
 #[test]

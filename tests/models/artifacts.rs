@@ -4,7 +4,8 @@ use crate::common::{artifact, details, model};
 use factord_eval::Model;
 use factord_models::catalogue;
 use factord_models::file::{
-    Artifact, ArtifactError, ArtifactFileError, Metric, MetricValue, PAYLOAD_LEN_MAX,
+    Artifact, ArtifactError, ArtifactFileError, Facts, Metric, MetricValue, PAYLOAD_LEN_MAX,
+    PAYLOAD_LEN_MAX_FIRST,
 };
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
@@ -20,6 +21,13 @@ fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
+/// The two artifacts that ship, in format 1, and the golden one of format 2.
+fn both_formats() -> [Vec<u8>; 3] {
+    let [regression, classification] =
+        catalogue::embedded().try_into().expect("there are two of them");
+    [regression.bytes, classification.bytes, include_bytes!("golden_2.fmodel").to_vec()]
+}
+
 #[test]
 fn models_of_every_width_survive_a_round_trip() {
     for width in [1, 2, 3, 64, 1000, 1024] {
@@ -30,6 +38,14 @@ fn models_of_every_width_survive_a_round_trip() {
             assert_eq!(read, artifact);
             assert_eq!(read.encode(), bytes);
             assert_eq!(read.sha256()[..], Sha256::digest(&bytes)[..]);
+            assert_eq!(read.format_version(), 1);
+            let (model, details) = (artifact.model().clone(), artifact.details().clone());
+            let second = Artifact::with_facts(model, details, Facts::default()).unwrap();
+            let bytes = second.encode();
+            let read = Artifact::decode(&bytes).unwrap();
+            assert_eq!((read.format_version(), read.encode()), (2, bytes));
+            assert_eq!(read, second);
+            assert_eq!(read.golden(), artifact.golden());
             assert!(read.golden().len() >= 24, "{} golden vectors", read.golden().len());
         }
     }
@@ -43,17 +59,17 @@ fn the_widest_model_with_the_longest_texts_fits() {
     }
     let artifact = Artifact::new(model(1024, true, 3), details).unwrap();
     let bytes = artifact.encode();
-    assert!(bytes.len() < HEADER_LEN + PAYLOAD_LEN_MAX);
+    assert!(bytes.len() < HEADER_LEN + PAYLOAD_LEN_MAX_FIRST);
     assert_eq!(Artifact::decode(&bytes), Ok(artifact));
 }
 
 #[test]
 fn every_flipped_bit_is_refused() {
     let mut refused = 0;
-    for served in catalogue::embedded() {
-        for offset in 0..served.bytes.len() {
+    for whole in both_formats() {
+        for offset in 0..whole.len() {
             for mask in [1, 2, 4, 8, 16, 32, 64, 128, 255] {
-                let mut bytes = served.bytes.clone();
+                let mut bytes = whole.clone();
                 bytes[offset] ^= mask;
                 assert!(Artifact::decode(&bytes).is_err(), "byte {offset} ^ {mask}");
                 refused += 1;
@@ -65,22 +81,27 @@ fn every_flipped_bit_is_refused() {
 
 #[test]
 fn every_truncation_and_every_longer_file_is_refused() {
-    for served in catalogue::embedded() {
-        for length in 0..served.bytes.len() {
-            assert!(Artifact::decode(&served.bytes[..length]).is_err(), "{length} bytes");
+    for whole in both_formats() {
+        for length in 0..whole.len() {
+            assert!(Artifact::decode(&whole[..length]).is_err(), "{length} bytes");
         }
-        let mut longer = served.bytes.clone();
+        let mut longer = whole.clone();
         longer.push(0);
         assert!(matches!(Artifact::decode(&longer), Err(ArtifactError::Length { .. })));
-        assert!(matches!(Artifact::decode(&sealed(longer)), Err(ArtifactError::NotCanonical)));
+        let refusal = Artifact::decode(&sealed(longer)).unwrap_err();
+        let expected = match whole[8] {
+            1 => matches!(refusal, ArtifactError::NotCanonical),
+            _ => matches!(refusal, ArtifactError::Sections { .. }),
+        };
+        assert!(expected, "{refusal}");
     }
 }
 
 #[test]
 fn truncated_payloads_with_a_matching_hash_are_refused() {
-    for served in catalogue::embedded() {
-        for length in HEADER_LEN..served.bytes.len() {
-            let bytes = sealed(served.bytes[..length].to_vec());
+    for whole in both_formats() {
+        for length in HEADER_LEN..whole.len() {
+            let bytes = sealed(whole[..length].to_vec());
             assert!(Artifact::decode(&bytes).is_err(), "{length} bytes");
         }
     }
@@ -89,9 +110,13 @@ fn truncated_payloads_with_a_matching_hash_are_refused() {
 #[test]
 fn lengths_beyond_the_limit_are_refused_before_anything_is_read() {
     let mut bytes = artifact("a", 3, false).encode();
-    for length in [PAYLOAD_LEN_MAX as u64 + 1, u64::MAX] {
-        bytes[12..20].copy_from_slice(&length.to_le_bytes());
-        assert_eq!(Artifact::decode(&bytes), Err(ArtifactError::PayloadLength { found: length }));
+    for (version, limit) in [(1, PAYLOAD_LEN_MAX_FIRST), (2, PAYLOAD_LEN_MAX)] {
+        bytes[8] = version;
+        for found in [limit as u64 + 1, u64::MAX] {
+            bytes[12..20].copy_from_slice(&found.to_le_bytes());
+            let refusal = Artifact::decode(&bytes);
+            assert_eq!(refusal, Err(ArtifactError::PayloadLength { found, limit }));
+        }
     }
 }
 
@@ -102,7 +127,7 @@ fn details_that_do_not_fit_are_refused() {
         change(&mut details);
         Artifact::new(model(3, true, 1), details).unwrap_err()
     };
-    for name in ["", "a b", "../a", ".a", "-a", "a/b", "\u{e9}", &"a".repeat(32)] {
+    for name in ["", "a b", "../a", ".a", "-a", "a/b", "\u{e9}", &"a".repeat(65)] {
         let mut details = details("fits", 3);
         details.name = name.to_owned();
         let refusal = Artifact::new(model(3, true, 1), details).unwrap_err();
@@ -185,9 +210,16 @@ fn a_file_is_replaced_whole_or_not_at_all() {
 fn files_that_are_too_long_or_no_files_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let long = directory.path().join("long.fmodel");
-    std::fs::write(&long, vec![0; HEADER_LEN + PAYLOAD_LEN_MAX + 1]).unwrap();
+    std::fs::write(&long, vec![0; HEADER_LEN + PAYLOAD_LEN_MAX_FIRST + 1]).unwrap();
     let said = Artifact::load(&long).unwrap_err().to_string();
-    assert!(said.contains("long.fmodel: longer than"), "{said}");
+    assert!(said.contains("long.fmodel: longer than 2097204"), "{said}");
+    let mut second = artifact("a", 3, false).encode();
+    second[8] = 2;
+    std::fs::write(&long, second).unwrap();
+    let file = std::fs::File::options().write(true).open(&long).unwrap();
+    file.set_len((HEADER_LEN + PAYLOAD_LEN_MAX + 1) as u64).unwrap();
+    let said = Artifact::load(&long).unwrap_err().to_string();
+    assert!(said.contains("long.fmodel: longer than 67108916"), "{said}");
     assert!(matches!(Artifact::load(directory.path()), Err(ArtifactFileError::Read { .. })));
     let missing = directory.path().join("missing.fmodel");
     let said = Artifact::load(&missing).unwrap_err().to_string();
@@ -206,10 +238,10 @@ proptest! {
 
     #[test]
     fn a_changed_payload_with_a_matching_hash_is_refused_or_sound(
-        which in 0usize..2,
+        which in 0usize..3,
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
-        let mut bytes = catalogue::embedded()[which].bytes.clone();
+        let mut bytes = both_formats()[which].clone();
         for (index, value) in edits {
             let offset = HEADER_LEN + index.index(bytes.len() - HEADER_LEN);
             bytes[offset] = value;
@@ -222,9 +254,10 @@ proptest! {
 
     #[test]
     fn arbitrary_payloads_with_a_matching_hash_are_refused(
+        which in 1usize..3,
         payload in prop::collection::vec(any::<u8>(), 0..512),
     ) {
-        let mut bytes = catalogue::embedded()[0].bytes[..HEADER_LEN].to_vec();
+        let mut bytes = both_formats()[which][..HEADER_LEN].to_vec();
         bytes.extend(payload);
         prop_assert!(Artifact::decode(&sealed(bytes)).is_err());
     }

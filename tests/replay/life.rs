@@ -90,8 +90,9 @@ fn ctrl_c_ends_a_replay_with_its_summary_and_no_table_that_looks_whole() {
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("rows so far in rows.csv.partial"), "{text}");
-    let rows = ["rows.csv.partial", "rows.csv.partial.models.json"];
-    assert_eq!(daemon.names(), ["factord.sock", rows[0], rows[1], "trades.csv"]);
+    let rows = ["", ".factors.json", ".models.json"].map(|end| format!("rows.csv.partial{end}"));
+    let [table, factors, models] = rows.each_ref().map(String::as_str);
+    assert_eq!(daemon.names(), ["factord.sock", table, factors, models, "trades.csv"]);
 }
 
 #[test]

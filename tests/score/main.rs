@@ -5,6 +5,7 @@ mod evaluate;
 mod footers;
 mod later;
 mod record;
+mod settings;
 #[path = "../cli/support.rs"]
 #[expect(dead_code, reason = "some of it serves the tests of the command line alone")]
 mod support;

@@ -101,12 +101,14 @@ fn the_map_and_the_crates_documentation_tell_the_floors() {
 #[test]
 fn the_rule_of_told_floors_can_fail() {
     let told = "//! From the roof. The floors, from the ground:\n//! [`table`], [`plot`], \
-                [`simulate`]; [`features`], [`trades`], [`score`],\n//! [`evaluate`], [`train`]. More.";
+                [`simulate`]; [`stated`]; [`features`], [`trades`], [`score`],\n//! [`evaluate`], \
+                [`train`]. More.";
     finds(rules::told_floors, 0, "crates/quant/src/lib.rs", told);
     finds(rules::told_floors, 1, "crates/quant/src/lib.rs", &told.replace("[`plot`], ", ""));
     finds(rules::told_floors, 1, "crates/quant/src/lib.rs", &told.replace(';', ","));
     finds(rules::told_floors, 1, "crates/quant/src/lib.rs", "");
     let rows = "| `factord-quant` | `table`, `plot`, `simulate` | files |\n\
+                | `factord-quant` | `stated` | settings |\n\
                 | `factord-quant` | `features`, `trades`, `score`, `evaluate`, `train` | work |\n";
     let with = |rows: &str| {
         let sources = [("crates/quant/src/lib.rs", told), ("ARCHITECTURE.md", rows)];

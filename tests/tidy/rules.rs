@@ -28,6 +28,7 @@ pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 6] = [
         &[
             &["settings", "times", "panes", "quantile", "session"],
             &["decimal", "text"],
+            &["stated"],
             &["row"],
             &["aggressor", "orders", "columns"],
             &["large"],
@@ -43,7 +44,11 @@ pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 6] = [
     (
         "factord-quant",
         "crates/quant/src/",
-        &[&["table", "plot", "simulate"], &["features", "trades", "score", "evaluate", "train"]],
+        &[
+            &["table", "plot", "simulate"],
+            &["stated"],
+            &["features", "trades", "score", "evaluate", "train"],
+        ],
     ),
     (
         "factord",
@@ -100,7 +105,7 @@ const PLACES: [(&str, &[&str]); 11] = [
     ("sync::atomic", &["crates/core/src/sync.rs", "tests/", "benches/rivals/"]),
     ("tiny_http::", &["src/http/"]),
     ("httparse::", &["src/http/", "tests/"]),
-    ("bincode::", &["crates/models/src/file/codec.rs"]),
+    ("bincode::", &["crates/models/src/file/codec"]),
     ("unsafe ", UNSAFE),
 ];
 

@@ -5,4 +5,5 @@ mod fits;
 mod killed;
 mod refusals;
 mod served;
+mod settings;
 mod support;

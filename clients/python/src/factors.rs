@@ -1,9 +1,10 @@
 //! Trades into windows, for Python: the code of `factord factors`, a trade or a table at a time.
 
+use crate::model::Model;
 use crate::trades::{Columns, SideWord};
-use crate::{checks, error, windows};
+use crate::{checks, error, settings, windows};
 use factord_factors::{
-    Book, Contract, Cut, Empty, Large, Outliers, Quote, Settings, Side, Trade, Unit, Window,
+    Book, Contract, Cut, Empty, Large, Outliers, Quote, Settings, Side, Stated, Trade, Unit, Window,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -38,6 +39,7 @@ use windows::Windows;
 pub(crate) struct Factors {
     book: Mutex<Book>,
     window: String,
+    stated: Stated,
 }
 
 #[pymethods]
@@ -98,7 +100,8 @@ impl Factors {
             ..Settings::default()
         };
         let book = Book::new(&settings).map_err(|error| refuse(error.to_string()))?;
-        Ok(Factors { book: Mutex::new(book), window: window.to_string() })
+        let stated = Stated::by(&settings);
+        Ok(Factors { book: Mutex::new(book), window: window.to_string(), stated })
     }
 
     /// Takes one trade; returns the rows of the windows that it closes, and None for most trades.
@@ -174,14 +177,14 @@ impl Factors {
         let book: &mut Book = &mut book;
         let rows =
             py.detach(|| checks::check(&fields, book, takes_late).map(|()| fields.push(book)));
-        rows.map_err(PyValueError::new_err)?.into_python(py)
+        rows.map_err(PyValueError::new_err)?.into_python(py, &self.stated)
     }
 
     /// Says that it is `now_ns`: closes the windows by time that ended before, without a trade.
     fn advance<'py>(&self, py: Python<'py>, now_ns: i64) -> PyResult<Bound<'py, PyAny>> {
         let mut rows = Windows::default();
         self.lock(py)?.advance(now_ns, &mut |symbol, row| rows.push(symbol, row));
-        rows.into_python(py)
+        rows.into_python(py, &self.stated)
     }
 
     /// The window of a symbol as it stands, on demand; None before its first trade.
@@ -200,7 +203,7 @@ impl Factors {
     fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let mut rows = Windows::default();
         self.lock(py)?.finish(&mut |symbol, row| rows.push(symbol, row));
-        rows.into_python(py)
+        rows.into_python(py, &self.stated)
     }
 
     /// What was seen, left out and given so far, by name.
@@ -227,6 +230,25 @@ impl Factors {
     #[getter]
     fn window(&self) -> &str {
         &self.window
+    }
+
+    /// The settings that decide what a row means, by the names under which they were given.
+    ///
+    /// >>> factord.Factors("5m", per="trade").settings["window"]
+    /// '300s'
+    #[getter]
+    fn settings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        settings::typed(py, &self.stated)
+    }
+
+    /// Sees to it that a model was trained on windows of these settings.
+    ///
+    /// Raises SettingsError, which names the first setting that differs and both values. What the
+    /// model's artifact does not state is no mismatch.
+    ///
+    /// >>> factord.Factors("60s").check(factord.Model.load("models/regression.fmodel"))
+    fn check(&self, py: Python<'_>, model: &Model) -> PyResult<()> {
+        settings::require(py, model.stated(), &self.stated)
     }
 
     fn __repr__(&self) -> String {

@@ -13,6 +13,7 @@ mod model;
 mod open;
 mod prediction;
 mod rows;
+mod settings;
 mod slices;
 mod stream;
 mod trades;

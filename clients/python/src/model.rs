@@ -3,14 +3,15 @@
 
 use crate::prediction::Columns;
 use crate::rows::{self, Blocks};
-use crate::{error, stream};
+use crate::{error, settings, stream};
 use factord_core::counters;
 use factord_eval::evaluator::Evaluator;
 use factord_eval::simd::VECTOR_LEN;
 use factord_eval::vectors::Level;
+use factord_factors::Stated;
 use factord_models::file::Artifact;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 use std::path::PathBuf;
 
 /// A model from its artifact, evaluated in this process by the very code of the daemon: a backtest
@@ -95,6 +96,20 @@ impl Model {
         self.fingerprint
     }
 
+    /// The settings of the factors that it was trained on, as far as its artifact states them, by
+    /// the names of `Factors`: `factord.Factors(**model.settings)` makes the same windows.
+    #[getter]
+    fn settings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        settings::typed(py, self.stated())
+    }
+
+    /// How many windows after its inputs the target is; None where the artifact does not state it.
+    #[getter]
+    fn horizon(&self) -> Option<u32> {
+        let training = self.artifact.facts().and_then(|facts| facts.training.as_ref());
+        training.map(|training| training.horizon)
+    }
+
     fn __repr__(&self) -> String {
         let (name, kind, width) = (self.name(), self.kind(), self.width());
         format!("<factord.Model {name}: {kind}, {width} features, sha256 {:.8}>", self.sha256)
@@ -102,6 +117,11 @@ impl Model {
 }
 
 impl Model {
+    /// The settings that its artifact states.
+    pub(crate) fn stated(&self) -> &Stated {
+        self.artifact.settings()
+    }
+
     fn evaluate(&self, blocks: &Blocks<'_>, columns: &mut Columns) {
         let rows = blocks.rows();
         let first = columns.lay_out(blocks.count());

@@ -1,6 +1,7 @@
 //! Windows as Python gets them: columns of many, or one by name.
 
-use factord_factors::{COLUMNS, Row, Value};
+use crate::settings;
+use factord_factors::{COLUMNS, Row, Stated, Value};
 use numpy::PyArray1;
 use pyo3::prelude::*;
 use std::collections::HashMap;
@@ -39,8 +40,12 @@ impl Windows {
         }
     }
 
-    /// Gives the columns to Python, without a copy, as `factord.FactorRows`.
-    pub(crate) fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    /// Gives the columns to Python, without a copy, as `factord.FactorRows` of these settings.
+    pub(crate) fn into_python<'py>(
+        self,
+        py: Python<'py>,
+        stated: &Stated,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let shares = self.shares.map(|column| PyArray1::from_vec(py, column));
         let columns = (
             self.names,
@@ -49,6 +54,7 @@ impl Windows {
             PyArray1::from_vec(py, self.end_ns),
             PyArray1::from_vec(py, self.trades),
             shares,
+            settings::texts(py, stated)?,
         );
         py.import("factord._factors")?.getattr("rows")?.call1(columns)
     }

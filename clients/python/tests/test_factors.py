@@ -318,6 +318,42 @@ def test_contracts_have_the_turnover_they_are_worth() -> None:
     with pytest.raises(factord.SettingsError, match="a multiplier of 0"):
         factord.Factors(multiplier=0.0)
 
+
+def test_factors_of_other_windows_than_a_models_are_refused_by_name(models: Path) -> None:
+    golden = factord.Model.load(PROJECT / "tests" / "models" / "golden_2.fmodel")
+    assert (golden.settings["window"], golden.horizon) == ("300s", 3)
+    with pytest.raises(factord.SettingsError, match="window: the model was trained on 300s, these"):
+        factord.Factors("60s").check(golden)
+    with pytest.raises(factord.SettingsError, match="step: the model was trained on 60s, these"):
+        factord.Factors("5m").check(golden)
+    with pytest.raises(factord.SettingsError, match="large_by: .* turnover, .* quantity"):
+        factord.Factors("5m", step="1m", large_by="quantity").check(golden)
+    factord.Factors("5m", step="60s").check(golden)
+    first = factord.Model.load(models / "regression.fmodel")
+    assert (first.settings, first.horizon) == ({}, None)
+    factord.Factors("5m").check(first)
+
+
+def test_settings_travel_from_the_factors_into_a_model_and_back(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    for settings in SETTINGS:
+        factors = factord.Factors(**settings)
+        again = factord.Factors(**factors.settings)
+        assert again.settings == factors.settings
+    rows = factord.Factors("2m", per="trade", large=20_000).push_many(generated())
+    table = rows[: len(rows) - 1].table()
+    parquet.write_table(table, tmp_path / "rows.parquet")
+    binary = os.environ.get("FACTORD_BINARY", str(PROJECT / "target" / "release" / "factord"))
+    command = [binary, "train", str(tmp_path / "rows.parquet"), "--folds", "0"]
+    subprocess.run([*command, "--out", str(tmp_path)], check=True, capture_output=True)
+    model = factord.Model.load(tmp_path / "regression.fmodel")
+    made = factord.Factors(**model.settings)
+    made.check(model)
+    assert model.settings == factord.Factors("2m", per="trade", large=20_000).settings
+    with pytest.raises(factord.SettingsError, match="window"):
+        factord.Factors("60s").check(model)
+
+
 def test_a_day_of_a_real_stock_has_the_rows_of_the_command_line(tmp_path: Path) -> None:
     shared = Path(os.environ.get("FACTORD_SHARED", PROJECT.parent / "shared"))
     path = shared / "ticks" / "600519.SH_20230201.csv.gz"

@@ -137,6 +137,20 @@
 //! # Ok::<(), factord_client::factors::SettingsError>(())
 //! ```
 //!
+//! A model is only right on windows like those it was trained on. Its artifact states their
+//! settings where it knows them, and [`Settings::require`](factors::Settings::require) compares;
+//! the crate `factord-models`, without its features, reads artifacts.
+//!
+//! ```
+//! use factord_client::factors::Settings;
+//! use factord_models::file::Artifact;
+//!
+//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/regression.fmodel");
+//! let model = Artifact::load(path.as_ref())?;
+//! Settings::default().require(model.settings())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # When the engine dies
 //!
 //! The client reattaches by itself and republishes its unanswered requests; a caller sees an error

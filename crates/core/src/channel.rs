@@ -41,8 +41,8 @@ use thiserror::Error;
 pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(1);
 /// How long a caller waits for the reply to a control verb, which may read files.
 pub const COMMAND_DEADLINE: Duration = Duration::from_secs(10);
-/// The most bytes a reply may carry: an artifact's limit and some room.
-pub const REPLY_LEN_MAX: u64 = 16 << 20;
+/// The most bytes a reply may carry: an artifact's limit, 64 MiB, and some room.
+pub const REPLY_LEN_MAX: u64 = 65 << 20;
 
 /// Why no channel could be had.
 #[derive(Debug, Error)]

@@ -7,7 +7,7 @@
 //! trade allocates nothing. `docs/factors.md` says what each number means.
 //!
 //! The floors, from the ground: `settings`, `times`, `panes`, `quantile`, `session`; `decimal`,
-//! `text`; `row`; `aggressor`, `orders`, `columns`; `large`; `factors`; `book`.
+//! `text`; `stated`; `row`; `aggressor`, `orders`, `columns`; `large`; `factors`; `book`.
 
 mod aggressor;
 mod book;
@@ -21,6 +21,7 @@ mod quantile;
 mod row;
 mod session;
 mod settings;
+mod stated;
 mod text;
 mod times;
 
@@ -32,6 +33,7 @@ pub use session::goes_on;
 pub use settings::{
     Aggressor, Contract, Cut, Empty, Large, Outliers, Per, Settings, SettingsError, Unit, Window,
 };
+pub use stated::{Pair, SettingsMismatch, Stated};
 pub use text::ParseSettingError;
 pub use times::larger_unit;
 

@@ -21,6 +21,17 @@ pub enum ParseSettingError {
     /// It is not a rule for the aggressor.
     #[error("unknown rule `{0}`: use auto, flag, orders, lee-ready, quote or tick")]
     Aggressor(String),
+    /// It is not what that setting of a table or a model can be.
+    #[error("setting {name:?} cannot be {text:?}")]
+    Stated {
+        /// The setting.
+        name: String,
+        /// Its text.
+        text: String,
+    },
+    /// A table or a model states more settings than any version has.
+    #[error("more than 64 settings are stated")]
+    TooMany,
 }
 
 /// The suffixes of windows: text, unit, how much one of them is.

@@ -4,17 +4,23 @@
 //! them, and every golden vector has been scored again, bit for bit. [`Artifact::decode`] takes
 //! bytes of any origin and either returns such an artifact or says what is wrong; it never
 //! panics and never allocates by a length it has not checked. `codec` is the only place that
-//! knows the encoding.
+//! knows the encodings: format 1, which is read for ever and written for what needs no more, and
+//! format 2, which says more in sections. An artifact keeps the format that it was read from, so
+//! that its bytes and its hash stay what they were.
 
 mod codec;
 mod error;
+mod facts;
 mod golden;
 mod limits;
 mod validate;
 
 pub use error::{ArtifactError, ArtifactFileError};
+pub use facts::{DataFile, EDGE_COUNT, Facts, Lineage, Section, Tag, Training};
 pub use golden::Golden;
-pub use limits::{FORMAT_VERSION, MAGIC, NAME_LEN_MAX, PAYLOAD_LEN_MAX};
+pub use limits::{
+    FORMAT_VERSION, MAGIC, NAME_LEN_MAX, PAYLOAD_LEN_MAX, PAYLOAD_LEN_MAX_FIRST, TABLE_COUNT_MAX,
+};
 #[cfg(feature = "import")]
 pub(crate) use limits::{METRIC_COUNT_MAX, TEXT_LEN_MAX};
 pub use validate::name_is_sound;
@@ -22,11 +28,14 @@ pub use validate::name_is_sound;
 use crate::{regular, whole};
 use factord_eval::fenv;
 use factord_eval::{Kind, Model};
+use factord_factors::Stated;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// Statistics of one feature in training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,23 +113,48 @@ pub struct Artifact {
     model: Model,
     details: Details,
     golden: Vec<Golden>,
+    /// `None` in format 1.
+    facts: Option<Facts>,
 }
 
+/// What format 1 says of settings.
+static NO_SETTINGS: LazyLock<Stated> = LazyLock::new(Stated::default);
+
 impl Artifact {
-    /// Makes an artifact from a model, with golden vectors scored now.
+    /// Makes an artifact from a model, with golden vectors scored now: in format 1, or in format 2
+    /// when its name is too long for that.
     ///
     /// # Errors
     ///
     /// [`ArtifactError`] when the details do not fit the model, or it overflows near its data.
     pub fn new(model: Model, details: Details) -> Result<Artifact, ArtifactError> {
+        let long = details.name.len() > limits::NAME_LEN_MAX_FIRST;
+        Artifact::made(model, details, long.then(Facts::default))
+    }
+
+    /// The same in format 2, which also says on which rows it was trained, and how.
+    ///
+    /// # Errors
+    ///
+    /// [`ArtifactError`] as for [`Artifact::new`], and when the facts do not fit the model.
+    pub fn with_facts(
+        model: Model,
+        details: Details,
+        facts: Facts,
+    ) -> Result<Artifact, ArtifactError> {
+        Artifact::made(model, details, Some(facts))
+    }
+
+    fn made(
+        model: Model,
+        details: Details,
+        facts: Option<Facts>,
+    ) -> Result<Artifact, ArtifactError> {
         let artifact = fenv::with_default(|| {
             let golden = golden::generate(&model, &details.feature_stats);
-            Artifact::checked(model, details, golden)
+            Artifact::checked(model, details, golden, facts)
         })?;
-        let payload_len = codec::payload(&artifact).len();
-        if payload_len > PAYLOAD_LEN_MAX {
-            return Err(ArtifactError::PayloadLength { found: payload_len as u64 });
-        }
+        codec::check(&artifact)?;
         Ok(artifact)
     }
 
@@ -129,10 +163,14 @@ impl Artifact {
         model: Model,
         details: Details,
         golden: Vec<Golden>,
+        facts: Option<Facts>,
     ) -> Result<Artifact, ArtifactError> {
         validate::details(&details, model.width())?;
+        if let Some(facts) = &facts {
+            validate::facts(facts, &details)?;
+        }
         golden::rescore(&model, &golden)?;
-        Ok(Artifact { model, details, golden })
+        Ok(Artifact { model, details, golden, facts })
     }
 
     /// Reads an artifact from the bytes of a file, and checks everything it claims.
@@ -204,6 +242,31 @@ impl Artifact {
         &self.golden
     }
 
+    /// The version of the format that it is written in: that in which it was read.
+    pub fn format_version(&self) -> u32 {
+        if self.facts.is_some() { FORMAT_VERSION } else { 1 }
+    }
+
+    /// Everything that only format 2 can say; `None` in format 1.
+    pub fn facts(&self) -> Option<&Facts> {
+        self.facts.as_ref()
+    }
+
+    /// The settings of the factors that it was trained on, as far as they are known.
+    pub fn settings(&self) -> &Stated {
+        self.facts.as_ref().map_or(&NO_SETTINGS, |facts| &facts.settings)
+    }
+
+    /// Floating-point operations of one evaluation, as its arithmetic writes them.
+    pub fn operations(&self) -> u64 {
+        facts::operations(&self.model)
+    }
+
+    /// Whose arithmetic it is evaluated with.
+    pub fn family(&self) -> &'static str {
+        facts::FACTORD
+    }
+
     /// SHA-256 of the encoded artifact: what `sha256sum` prints for its file.
     pub fn sha256(&self) -> [u8; 32] {
         sha256(&self.encode())
@@ -245,14 +308,20 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// Reads the bytes of an artifact's file.
+/// Reads the bytes of an artifact's file, as many as its version may have.
 ///
 /// # Errors
 ///
 /// [`ArtifactFileError::Read`].
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ArtifactFileError> {
-    read_limited(path, limits::HEADER_LEN + PAYLOAD_LEN_MAX)
-        .map_err(|error| ArtifactFileError::Read { path: path.to_owned(), error })
+    let read = || {
+        let file = regular::open(path)?;
+        let mut first = Vec::with_capacity(limits::HEADER_LEN);
+        (&file).take(limits::HEADER_LEN as u64).read_to_end(&mut first)?;
+        let limit = codec::file_len_max(&first);
+        read_rest(file, first, limit)
+    };
+    read().map_err(|error| ArtifactFileError::Read { path: path.to_owned(), error })
 }
 
 /// Reads a regular file of at most `limit` bytes.
@@ -260,12 +329,18 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ArtifactFileError> {
 /// # Errors
 ///
 /// The system's error, or `InvalidData` for another sort of file or a longer one.
+#[cfg(feature = "import")]
 pub(crate) fn read_limited(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    let file = regular::open(path)?;
+    read_rest(regular::open(path)?, Vec::new(), limit)
+}
+
+/// Reads what follows the first bytes of a file of at most `limit` bytes.
+fn read_rest(file: File, mut bytes: Vec<u8>, limit: usize) -> io::Result<Vec<u8>> {
     let len = usize::try_from(file.metadata()?.len()).unwrap_or(limit).min(limit);
     // One more than there is, so that the end is found without another allocation.
-    let mut bytes = Vec::with_capacity(len + 1);
-    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    bytes.reserve_exact((len + 1).saturating_sub(bytes.len()));
+    let more = (limit + 1).saturating_sub(bytes.len());
+    file.take(more as u64).read_to_end(&mut bytes)?;
     if bytes.len() > limit {
         let reason = format!("longer than {limit} bytes");
         return Err(io::Error::new(io::ErrorKind::InvalidData, reason));

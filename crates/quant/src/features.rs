@@ -1,10 +1,11 @@
 //! Feature tables: windows as arrow columns, and [`FeatureWriter`] for whole tables of them.
 
+use crate::stated;
 use crate::table::{TableError, Writer, WriterOptions};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use factord_factors::{COLUMNS, Column, Row, Value};
-use std::path::Path;
+use factord_factors::{COLUMNS, Column, Row, Stated, Value};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Windows that wait to be written together.
@@ -47,21 +48,26 @@ pub fn columns<'r>(windows: impl Iterator<Item = (&'r str, &'r Row)> + Clone) ->
 
 /// A feature table being written; it bears its name from [`FeatureWriter::finish`] on.
 pub struct FeatureWriter {
+    path: PathBuf,
+    stated: Stated,
     schema: SchemaRef,
     writer: Writer,
     pending: Vec<(String, Row)>,
 }
 
 impl FeatureWriter {
-    /// Creates a table: Parquet or CSV by the end of the name, `-` is CSV on stdout.
+    /// Creates a table of windows made with these settings, which travel with it: Parquet or CSV by
+    /// the end of the name, `-` is CSV on stdout.
     ///
     /// # Errors
     ///
     /// [`TableError`] when it cannot be created.
-    pub fn create(path: &Path) -> Result<FeatureWriter, TableError> {
+    pub fn create(path: &Path, stated: &Stated) -> Result<FeatureWriter, TableError> {
         let schema = schema();
-        let writer = Writer::create(path, &schema, &WriterOptions::default())?;
-        Ok(FeatureWriter { schema, writer, pending: Vec::new() })
+        let mut writer = Writer::create(path, &schema, &WriterOptions::default())?;
+        stated::note(stated, &mut writer);
+        let (path, stated) = (path.to_owned(), stated.clone());
+        Ok(FeatureWriter { path, stated, schema, writer, pending: Vec::new() })
     }
 
     /// Adds a window of a symbol.
@@ -92,6 +98,7 @@ impl FeatureWriter {
     /// [`TableError`] when it cannot be written; nothing bears its name then.
     pub fn finish(mut self) -> Result<(), TableError> {
         self.flush()?;
-        self.writer.finish()
+        self.writer.finish()?;
+        Ok(stated::save(&self.stated, &self.path)?)
     }
 }

@@ -1,7 +1,7 @@
 //! The quant's day: tables and trades in files, simulated order flow, training, scoring,
 //! evaluation, drawings.
 //!
-//! The floors, from the ground: [`table`], [`plot`], [`simulate`]; [`features`],
+//! The floors, from the ground: [`table`], [`plot`], [`simulate`]; [`stated`]; [`features`],
 //! [`trades`], [`score`], [`evaluate`], [`train`].
 
 pub mod evaluate;
@@ -9,6 +9,7 @@ pub mod features;
 pub mod plot;
 pub mod score;
 pub mod simulate;
+pub mod stated;
 pub mod table;
 pub mod trades;
 pub mod train;

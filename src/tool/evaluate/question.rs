@@ -20,6 +20,9 @@ pub(super) struct Question {
     pub(super) horizon: u32,
     /// Above this outcome the class is 1.
     pub(super) cut: Option<f64>,
+    /// The longest pause within a session, in seconds; `None` is anything shorter than the window
+    /// before it.
+    pub(super) pause: Option<f64>,
     /// The models that the table names for the columns that are evaluated.
     pub(super) models: Vec<Made>,
     /// What a reader of the figures has to know.
@@ -53,7 +56,8 @@ impl Question {
         let target = target(args, &models, &mut warnings)?;
         let horizon = horizon(args, &models, &mut warnings)?;
         let cut = cut(args, &models, &mut warnings)?;
-        Ok(Question { target, horizon, cut, models, warnings })
+        let pause = pause(args, horizon, &models, &mut warnings)?;
+        Ok(Question { target, horizon, cut, pause, models, warnings })
     }
 
     /// The outcome as artifacts name it: `sell_rate`, or `sell_rate[+1]` a window later.
@@ -144,6 +148,24 @@ fn horizon(
         );
     }
     Ok(horizon)
+}
+
+fn pause(
+    args: &EvaluateArgs,
+    horizon: u32,
+    models: &[Made],
+    warnings: &mut Vec<String>,
+) -> Result<Option<f64>, Failure> {
+    let trained = |made: &Made| made.pause_ns.map(|ns| ns as f64 / 1e9);
+    let Some(pause) = args.pause else {
+        // Nothing depends on it within one window.
+        return if horizon == 0 { Ok(None) } else { agreed(models, "pause", trained) };
+    };
+    let others = models.iter().filter_map(|made| Some((made, trained(made)?)));
+    warnings.extend(others.filter(|(_, trained)| *trained != pause).map(|(made, trained)| {
+        format!("{} was trained with pauses of up to {trained} s, not {pause}", made.name)
+    }));
+    Ok(Some(pause))
 }
 
 fn cut(

@@ -1,5 +1,7 @@
 //! How a model is shown: in a line, as a page, as JSON.
 
+mod facts;
+
 use crate::tool::Failure;
 use factord_eval::Kind;
 use factord_models::file::{Artifact, MetricValue};
@@ -80,6 +82,7 @@ pub(super) fn full_json(artifact: &Artifact) -> Value {
                     json!({"mean": model.mean()[index], "scale": model.scale()[index]});
             }
             feature["training"] = json!(details.feature_stats.get(index));
+            feature["edges"] = json!(facts::edges(artifact, index));
             feature
         })
         .collect();
@@ -91,6 +94,7 @@ pub(super) fn full_json(artifact: &Artifact) -> Value {
     json["trained_at"] = json!(details.trained_at);
     json["source"] = json!(details.source);
     json["formula"] = json!(formula(artifact));
+    facts::put_json(artifact, &mut json);
     json
 }
 
@@ -121,8 +125,10 @@ pub(super) fn explain(artifact: &Artifact, origin: &str) -> String {
             format!("{threshold:?}: where the label was cut in training, in the target's units");
         line("threshold", &text);
     }
+    facts::lines(artifact).iter().for_each(|(label, text)| line(label, text));
     put(&mut page, format_args!("\nFeatures, in order\n"));
     features(&mut page, artifact);
+    facts::put_edges(&mut page, artifact, SHOWN_FEATURE_COUNT_MAX);
     put(&mut page, format_args!("\nFormula\n"));
     for text in formula(artifact) {
         put(&mut page, format_args!("  {text}\n"));

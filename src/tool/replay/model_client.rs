@@ -8,7 +8,7 @@ use factord_core::channel;
 use factord_core::client::{AttachOptions, Client, Prediction};
 use factord_core::idle::IdleStrategy;
 use factord_eval::Kind;
-use factord_factors::{Column, Row};
+use factord_factors::{Column, Row, Stated};
 use factord_quant::score::Made;
 use quanta::Clock;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,10 @@ pub(super) struct ModelClient {
     pub(super) target: String,
     /// Where the label of a classifier was cut, in units of the target.
     pub(super) threshold: Option<f64>,
+    /// The longest pause within a session, as its artifact says it.
+    pub(super) pause_ns: Option<i64>,
+    /// How the windows are made.
+    stated: Stated,
     /// Every artifact that answered, in the order in which they were served.
     pub(super) made: Vec<Made>,
     /// What the model table and the engine were when the model was last looked at.
@@ -33,10 +37,12 @@ pub(super) struct ModelClient {
 }
 
 impl ModelClient {
-    /// Attaches, and asks which columns the model takes.
+    /// Attaches, and asks which columns the model takes, and on windows of which settings it was
+    /// trained.
     pub(super) fn attach(
         socket: Option<&Path>,
         name: &'static str,
+        stated: &Stated,
     ) -> Result<ModelClient, Failure> {
         let options = AttachOptions {
             socket: socket.map(Path::to_owned),
@@ -60,6 +66,8 @@ impl ModelClient {
             x: Vec::new(),
             target: String::new(),
             threshold: None,
+            pause_ns: None,
+            stated: stated.clone(),
             made: Vec::new(),
             seen: (0, 0),
         };
@@ -72,7 +80,21 @@ impl ModelClient {
         self.seen = (self.client.rows_sequence(), self.client.epoch());
         let path = channel::socket_path(self.socket.as_deref());
         let (_, artifact) = model::served(self.name, &path)?;
+        artifact.settings().require(&self.stated).map_err(|mismatch| {
+            let (model, flag) = (self.name, mismatch.flag());
+            let message = format!(
+                "{}: the model `{model}` was trained on {trained}, this replay has {}: give {flag} \
+                 {trained}, or train anew",
+                mismatch.name,
+                mismatch.found,
+                trained = mismatch.model,
+            );
+            Failure::new(Code::Data, message)
+        })?;
         let details = artifact.details();
+        let training = artifact.facts().and_then(|facts| facts.training.as_ref());
+        let pause_ns = training.and_then(|training| training.pause_ns);
+        self.pause_ns = pause_ns.map(|ns| i64::try_from(ns).unwrap_or(i64::MAX));
         self.target = details.target.clone();
         self.threshold = details.threshold;
         let columns: &[&str] = match artifact.kind() {

@@ -2,7 +2,9 @@
 
 use super::window::{Predicted, record, schema};
 use arrow_schema::SchemaRef;
+use factord_factors::Stated;
 use factord_quant::score::{Made, Record};
+use factord_quant::stated;
 use factord_quant::table::{TableError, Writer, WriterOptions, is_parquet};
 use std::path::{Path, PathBuf};
 
@@ -15,16 +17,19 @@ pub(super) struct Sink {
     path: PathBuf,
     schema: SchemaRef,
     writer: Option<Writer>,
+    stated: Stated,
     rows: Vec<Predicted>,
     /// Whether somebody looks at the rows as they come.
     live: bool,
 }
 
 impl Sink {
-    pub(super) fn create(path: &Path, live: bool) -> Result<Sink, TableError> {
+    pub(super) fn create(path: &Path, live: bool, stated: Stated) -> Result<Sink, TableError> {
         let schema = schema();
-        let writer = Writer::create(path, &schema, &WriterOptions::default())?;
-        Ok(Sink { path: path.to_owned(), schema, writer: Some(writer), rows: Vec::new(), live })
+        let mut writer = Writer::create(path, &schema, &WriterOptions::default())?;
+        stated::note(&stated, &mut writer);
+        let (path, writer, rows) = (path.to_owned(), Some(writer), Vec::new());
+        Ok(Sink { path, schema, writer, stated, rows, live })
     }
 
     /// Takes a row.
@@ -44,7 +49,8 @@ impl Sink {
         Ok(())
     }
 
-    /// Ends the table, which says which models its predictions are of. One that is not whole gets
+    /// Ends the table, which says which models its predictions are of, and how its windows were
+    /// made. One that is not whole gets
     /// another name, which is returned.
     pub(super) fn finish(
         &mut self,
@@ -58,6 +64,7 @@ impl Sink {
         if !partial {
             writer.finish()?;
             record.save(&self.path)?;
+            stated::save(&self.stated, &self.path)?;
             return Ok(None);
         }
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
@@ -65,6 +72,7 @@ impl Sink {
         let partial = writer.finish_as(&self.path.with_file_name(name))?;
         if let Some(path) = &partial {
             record.save_beside(path, is_parquet(&self.path))?;
+            stated::save_beside(&self.stated, path, is_parquet(&self.path))?;
         }
         Ok(partial)
     }

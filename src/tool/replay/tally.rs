@@ -68,14 +68,16 @@ pub(super) struct Tally {
     pub(super) horizon: usize,
     pub(super) now: Figures,
     pub(super) next: Figures,
+    /// The longest pause within a session; `None` is anything shorter than the window before it.
+    pause_ns: Option<i64>,
     waiting: HashMap<String, Waiting>,
 }
 
 impl Tally {
     /// Begins; the horizon is 1 or more.
-    pub(super) fn new(cut: Option<f64>, horizon: usize) -> Tally {
+    pub(super) fn new(cut: Option<f64>, horizon: usize, pause_ns: Option<i64>) -> Tally {
         let none = Figures::default();
-        Tally { cut, horizon, now: none, next: none, waiting: HashMap::new() }
+        Tally { cut, horizon, now: none, next: none, pause_ns, waiting: HashMap::new() }
     }
 
     /// Takes the next window of a symbol.
@@ -85,7 +87,7 @@ impl Tally {
             self.waiting.insert(symbol.to_owned(), Waiting::default());
         }
         let Some(waiting) = self.waiting.get_mut(symbol) else { return };
-        if !factord_factors::goes_on(waiting.last, row.start_ns, None) {
+        if !factord_factors::goes_on(waiting.last, row.start_ns, self.pause_ns) {
             waiting.answers.clear();
         }
         waiting.last = (row.start_ns, row.end_ns);
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn figures_are_those_of_the_definitions() {
-        let mut tally = Tally::new(Some(0.5), 1);
+        let mut tally = Tally::new(Some(0.5), 1, None);
         let outcomes = [0.2, 0.6, 0.7, 0.4];
         let predictions = [0.3, 0.6, 0.5, 0.5];
         for (minute, (y, outcome)) in predictions.into_iter().zip(outcomes).enumerate() {
@@ -136,7 +138,7 @@ mod tests {
 
     #[test]
     fn symbols_do_not_wait_for_each_other_and_no_window_for_one_of_a_later_session() {
-        let mut tally = Tally::new(None, 2);
+        let mut tally = Tally::new(None, 2, None);
         let mut add = |symbol, minute| {
             tally.add(symbol, &row(minute), answers(0.0, false), minute as f64);
         };
@@ -146,6 +148,6 @@ mod tests {
         }
         (100..103).for_each(|minute| add("A", minute));
         assert_eq!((tally.now.rows, tally.next.rows), (13, 4));
-        assert_eq!((tally.next.accuracy(), Tally::new(None, 1).now.r2()), (None, None));
+        assert_eq!((tally.next.accuracy(), Tally::new(None, 1, None).now.r2()), (None, None));
     }
 }

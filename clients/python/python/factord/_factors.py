@@ -1,5 +1,6 @@
 """Windows of trades: one as a tuple with names, many as arrays."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple, overload
 
@@ -60,7 +61,7 @@ class FactorRows(Sequence[FactorRow]):
     20.0
     """
 
-    __slots__ = (*FactorRow._fields,)
+    __slots__ = (*FactorRow._fields, "_settings")
 
     symbol: NDArray[np.str_]
     """Which symbol."""
@@ -86,6 +87,7 @@ class FactorRows(Sequence[FactorRow]):
     """See `FactorRow`."""
 
     def __init__(self, **columns: NDArray[Any]) -> None:
+        self._settings: dict[str, str] = {}
         for name in FactorRow._fields:
             setattr(self, name, columns[name])
 
@@ -98,6 +100,22 @@ class FactorRows(Sequence[FactorRow]):
         """The arrays by name, in the order of a feature table."""
         return {name: getattr(self, name) for name in FactorRow._fields}
 
+    def table(self) -> Any:
+        """The windows as an Arrow table that states the settings they were made with.
+
+        `pyarrow.parquet.write_table` keeps them, and `factord train`, `score` and `replay` compare
+        them with those of a model.
+
+        >>> rows = factord.Factors("2trades", per="trade").finish()
+        >>> rows.table().schema.metadata[b"factord.factors"][:21]
+        b'{"factors": {"aggress'
+        """
+        import pyarrow as pa
+
+        note = json.dumps({"factors": self._settings})
+        columns: dict[str, Any] = dict(self.columns())
+        return pa.table(columns).replace_schema_metadata({"factord.factors": note})
+
     def __len__(self) -> int:
         return len(self.start_ns)
 
@@ -108,7 +126,10 @@ class FactorRows(Sequence[FactorRow]):
     def __getitem__(self, index: int | slice) -> "FactorRow | FactorRows":
         """One window as a `FactorRow`, or some as `FactorRows`."""
         if isinstance(index, slice):
-            return FactorRows(**{name: column[index] for name, column in self.columns().items()})
+            columns = {name: column[index] for name, column in self.columns().items()}
+            some = FactorRows(**columns)
+            some._settings = self._settings
+            return some
         return FactorRow(*(column[index].item() for column in self.columns().values()))
 
     def __repr__(self) -> str:
@@ -122,8 +143,12 @@ def rows(
     end_ns: NDArray[np.int64],
     trades: NDArray[np.int64],
     shares: list[NDArray[np.float64]],
+    settings: dict[str, str],
 ) -> FactorRows:
     """Called by the compiled half, with symbols as numbers into their names."""
     symbol = np.array(names, dtype=np.str_)[codes] if names else np.empty(0, dtype="<U1")
     values = [symbol, start_ns, end_ns, trades, *shares]
-    return FactorRows(**dict(zip(FactorRow._fields, values, strict=True)))
+    columns = dict(zip(FactorRow._fields, values, strict=True))
+    made = FactorRows(**columns)
+    made._settings = settings
+    return made

@@ -98,7 +98,7 @@ class ArtifactError(FactordError, ValueError):
 
 
 class SettingsError(FactordError, ValueError):
-    """Factors cannot be made so."""
+    """Factors cannot be made so, or a model was trained on others."""
 
 
 class ClosedError(FactordError, ValueError):

@@ -1,7 +1,9 @@
 //! What can be wrong with an artifact, and with its file.
 
-use super::limits::{FORMAT_VERSION, GOLDEN_COUNT_MAX, HEADER_LEN, NAME_LEN_MAX, PAYLOAD_LEN_MAX};
+use super::Tag;
+use super::limits::{FORMAT_VERSION, GOLDEN_COUNT_MAX, HEADER_LEN, NAME_LEN_MAX, TABLE_COUNT_MAX};
 use factord_eval::ModelError;
+use factord_factors::ParseSettingError;
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -19,16 +21,20 @@ pub enum ArtifactError {
     #[error("not a factord artifact (the magic is missing): import pickles with `factord import`")]
     Magic,
     /// Another version of the format.
-    #[error("format version {found}, this factord reads {FORMAT_VERSION}: import the model again")]
+    #[error(
+        "format version {found}, this factord reads 1 to {FORMAT_VERSION}: use a newer factord"
+    )]
     Version {
         /// The version found.
         found: u32,
     },
     /// The payload is longer than any model needs.
-    #[error("the header claims a payload of {found} bytes, the limit is {PAYLOAD_LEN_MAX}")]
+    #[error("the header claims a payload of {found} bytes, the limit is {limit}")]
     PayloadLength {
         /// The length claimed, or needed by the model to encode.
         found: u64,
+        /// The limit of its format.
+        limit: usize,
     },
     /// The file ends early or late.
     #[error("the header claims a payload of {expected} bytes, {found} follow: copy the file again")]
@@ -50,11 +56,82 @@ pub enum ArtifactError {
     /// The payload decodes, but is not how factord would have written it.
     #[error("the payload is not in canonical form: import the model again")]
     NotCanonical,
+    /// The table of sections is not one.
+    #[error("the table of sections {problem}: copy the file again")]
+    Sections {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A section that has to be understood is not.
+    #[error("section `{tag}` is required and not known to this version: use a newer factord")]
+    UnknownSection {
+        /// Which one.
+        tag: Tag,
+    },
+    /// A section that every artifact has is not there.
+    #[error("section `{tag}` is missing: train or import the model again")]
+    MissingSection {
+        /// Which one.
+        tag: Tag,
+    },
+    /// A section that this version knows was given as one that it does not.
+    #[error("section `{tag}` is this version's own: it cannot be given as bytes")]
+    KnownSection {
+        /// Which one.
+        tag: Tag,
+    },
+    /// A section is longer than any model of this version needs.
+    #[error("section `{tag}` has {found} bytes, the limit is {limit}")]
+    SectionLength {
+        /// Which one.
+        tag: Tag,
+        /// Its length.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The model has the arithmetic of a library that is unknown.
+    #[error("the arithmetic of {family:?} is not known to this version: use a newer factord")]
+    Family {
+        /// The family found.
+        family: String,
+    },
     /// The kind is unknown.
     #[error("model kind {code} is unknown: a newer factord may know it")]
     Kind {
         /// The code found.
         code: u32,
+    },
+    /// The kind is unknown, by its name.
+    #[error("model kind {kind:?} is not known to this version: use a newer factord")]
+    KindName {
+        /// The kind found.
+        kind: String,
+    },
+    /// The stated cost is not that of the model.
+    #[error("one evaluation is said to take {found} operations, this model takes {expected}")]
+    Cost {
+        /// What the artifact says.
+        found: u64,
+        /// What the model takes.
+        expected: u64,
+    },
+    /// A setting of the factors is none.
+    #[error("the settings of the factors: {0}")]
+    Settings(#[from] ParseSettingError),
+    /// The edges of bins do not ascend.
+    #[error("the edges of {field} must be finite and ascend")]
+    Edges {
+        /// Of what.
+        field: String,
+    },
+    /// The lineage names too many tables.
+    #[error(
+        "the lineage names {found} tables, at most {TABLE_COUNT_MAX} can be: join some of them"
+    )]
+    Tables {
+        /// How many.
+        found: usize,
     },
     /// The parameters are invalid.
     #[error(transparent)]

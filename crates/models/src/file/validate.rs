@@ -1,8 +1,13 @@
 //! Checks of an artifact's details. Its texts end up on terminals, in JSON and in metrics, so
 //! they are bounded and free of control characters.
 
-use super::limits::{METRIC_COUNT_MAX, METRIC_DEPTH_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
-use super::{ArtifactError, Details, FeatureStats, Metric, MetricValue, TargetStats};
+use super::limits::{
+    METRIC_COUNT_MAX, METRIC_DEPTH_MAX, NAME_LEN_MAX, TABLE_COUNT_MAX, TEXT_LEN_MAX,
+};
+use super::{
+    ArtifactError, Details, Facts, FeatureStats, Lineage, Metric, MetricValue, TargetStats,
+    Training,
+};
 use std::collections::HashSet;
 
 /// Tells whether a model can be served under a name: in a URL, a file name and a metric's label.
@@ -35,6 +40,40 @@ pub(super) fn details(details: &Details, width: usize) -> Result<(), ArtifactErr
         finite("threshold", "", threshold)?;
     }
     metrics(&details.metrics)
+}
+
+/// Checks what format 2 says besides; the settings are checked where they are read.
+pub(super) fn facts(facts: &Facts, details: &Details) -> Result<(), ArtifactError> {
+    if let Some(training) = &facts.training {
+        self::training(training, details)?;
+    }
+    facts.lineage.as_ref().map_or(Ok(()), lineage)
+}
+
+fn training(training: &Training, details: &Details) -> Result<(), ArtifactError> {
+    text("training target", &training.target)?;
+    let (found, expected) = (training.feature_edges.len(), details.feature_names.len());
+    if found != expected {
+        return Err(ArtifactError::Count { field: "lists of edges", found, expected });
+    }
+    for (name, feature) in details.feature_names.iter().zip(&training.feature_edges) {
+        edges(name, feature)?;
+    }
+    edges("the answers", &training.answer_edges)
+}
+
+fn edges(field: &str, edges: &[f64]) -> Result<(), ArtifactError> {
+    if edges.iter().all(|edge| edge.is_finite()) && edges.is_sorted() {
+        return Ok(());
+    }
+    Err(ArtifactError::Edges { field: field.to_owned() })
+}
+
+fn lineage(lineage: &Lineage) -> Result<(), ArtifactError> {
+    if lineage.tables.len() > TABLE_COUNT_MAX {
+        return Err(ArtifactError::Tables { found: lineage.tables.len() });
+    }
+    lineage.tables.iter().try_for_each(|table| text("the name of a table", &table.name))
 }
 
 fn text(field: &'static str, value: &str) -> Result<(), ArtifactError> {

@@ -20,8 +20,10 @@ pub use columns::{Columns, RowError, Source, known_as};
 pub use models::Models;
 pub use record::{Made, Record};
 
+use crate::stated;
 use crate::table::{Compression, Format, Input, Place, TableError, Writer};
 use arrow_array::RecordBatch;
+use factord_factors::{SettingsMismatch, Stated};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -48,6 +50,8 @@ pub enum Event<'a> {
     BadRow(&'a str),
     /// Which columns hold the features.
     Columns(&'a str),
+    /// What the table says of its settings and cannot be used.
+    Unread(&'a str),
     /// The share that is done, 0 to 1.
     Done(f64),
 }
@@ -75,6 +79,21 @@ pub enum ScoreError {
         /// What is wrong.
         error: RowError,
     },
+    /// Its windows are not those that a model was trained on.
+    #[error(
+        "{}: {}: the model `{model}` was trained on {}, this table has {}: make the table with \
+         {} {}, or train anew",
+        path.display(), mismatch.name, mismatch.model, mismatch.found, mismatch.flag(),
+        mismatch.model
+    )]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// The model's name.
+        model: String,
+        /// The setting that differs.
+        mismatch: SettingsMismatch,
+    },
     /// A row cannot be scored.
     #[error("{place}: {error}")]
     Row {
@@ -86,7 +105,8 @@ pub enum ScoreError {
 }
 
 /// Scores a table. The output gets its name only when it is complete; a record inside Parquet or
-/// next to CSV says which models made its columns.
+/// next to CSV says which models made its columns, another with which settings its windows were
+/// made.
 ///
 /// # Errors
 ///
@@ -98,13 +118,24 @@ pub fn run(job: &Job<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<Summary, S
     let before = Record::of(job.input).ok().flatten().unwrap_or_default();
     let record = before.and(job.models.made());
     let note = record.text();
+    let settings = stated::of(job.input).unwrap_or_else(|reason| {
+        watch(Event::Unread(&format!("{reason}: it is ignored")));
+        Stated::default()
+    });
+    job.models.require(&settings).map_err(|(model, mismatch)| {
+        let path = job.input.to_owned();
+        ScoreError::Settings { path, model, mismatch }
+    })?;
     let summary = match (input.format(), to_parquet) {
         (Format::Parquet, true) => splice::run(job, input, &note, watch),
         (Format::Parquet, false) => to_csv::run(job, input, watch),
         (Format::Csv | Format::CsvGz, false) => text::run(job, input, None, watch),
-        (Format::Csv | Format::CsvGz, true) => text::run(job, input, Some(&note), watch),
+        (Format::Csv | Format::CsvGz, true) => {
+            text::run(job, input, Some((&note, &settings)), watch)
+        }
     }?;
     record.save(job.output).map_err(TableError::from)?;
+    stated::save(&settings, job.output).map_err(TableError::from)?;
     Ok(summary)
 }
 

@@ -9,6 +9,7 @@ use factord_eval::evaluator::{Evaluation, Evaluator};
 use factord_eval::simd::{VECTOR_LEN, Vector};
 use factord_eval::status;
 use factord_eval::vectors::Level;
+use factord_factors::{SettingsMismatch, Stated};
 use factord_models::file::Artifact;
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ pub struct Models {
     features: Vec<String>,
     outputs: Vec<String>,
     made: Vec<Made>,
+    /// The name of each, and the settings that it was trained on.
+    settings: Vec<(String, Stated)>,
     level: Level,
 }
 
@@ -52,6 +55,7 @@ impl Models {
             features: Vec::new(),
             outputs: Vec::new(),
             made: Vec::new(),
+            settings: Vec::new(),
             level: Level::best(),
         };
         for artifact in &artifacts {
@@ -70,6 +74,7 @@ impl Models {
             let columns: Vec<String> = names.iter().map(column).collect();
             models.outputs.extend_from_slice(&columns);
             models.made.push(Made::by(artifact, columns));
+            models.settings.push((artifact.name().to_owned(), artifact.settings().clone()));
         }
         models
     }
@@ -96,6 +101,18 @@ impl Models {
     /// What is recorded of them, in their order.
     pub fn made(&self) -> &[Made] {
         &self.made
+    }
+
+    /// Compares the settings that they were trained on with those of a table.
+    ///
+    /// # Errors
+    ///
+    /// The first model for which they differ, by its name.
+    pub fn require(&self, table: &Stated) -> Result<(), (String, SettingsMismatch)> {
+        let differs = |(name, settings): &(String, Stated)| {
+            settings.require(table).map_err(|mismatch| (name.clone(), mismatch))
+        };
+        self.settings.iter().try_for_each(differs)
     }
 
     /// The columns they write, as arrow describes them.

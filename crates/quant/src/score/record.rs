@@ -1,27 +1,14 @@
 //! What a table says of the models that made its predictions: which they were, how long after their
 //! inputs the outcome is that they predict, and where a classifier's label was cut.
-//!
-//! Parquet holds it in its own metadata. CSV has no place for it, so it goes into a file next to
-//! the table, which names its table, so that one left behind by another table misleads nobody.
 
-use crate::table::{Output, OutputError, Writer, is_parquet};
+use crate::table::{Note, OutputError, Writer, is_parquet};
 use factord_eval::Kind;
 use factord_models::file::{Artifact, Details, MetricValue};
-use parquet::file::metadata::ParquetMetaDataReader;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// The key of Parquet's metadata.
-pub(super) const KEY: &str = "factord.models";
-/// The most bytes of a record that are read.
-// 1 MiB: sixteen models take a few KiB.
-const LEN_MAX: u64 = 1 << 20;
-/// Bytes at each end of a table by which it is known again.
-const END_LEN: u64 = 64 * 1024;
+/// Where a table holds it.
+pub(super) const NOTE: Note = Note { key: "factord.models", ending: ".models.json" };
 
 /// One model, and the columns that it made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,12 +29,17 @@ pub struct Made {
     /// Above this outcome the label of a classifier is 1, where the artifact says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<f64>,
+    /// The longest pause within a session, in nanoseconds; `None` is anything shorter than the
+    /// window before it, or not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_ns: Option<u64>,
 }
 
 impl Made {
     /// What is recorded of a model.
     pub fn by(artifact: &Artifact, columns: Vec<String>) -> Made {
         let details = artifact.details();
+        let training = artifact.facts().and_then(|facts| facts.training.as_ref());
         let kind = match artifact.kind() {
             Kind::Linear => "linear",
             Kind::Logistic => "logistic",
@@ -58,8 +50,9 @@ impl Made {
             columns,
             sha256: hex(&artifact.sha256()),
             target: details.target.clone(),
-            horizon: horizon(details),
+            horizon: training.map(|training| training.horizon.into()).or(horizon(details)),
             cut: details.threshold,
+            pause_ns: training.and_then(|training| training.pause_ns),
         }
     }
 
@@ -73,6 +66,7 @@ impl Made {
             target: String::new(),
             horizon: None,
             cut: None,
+            pause_ns: None,
         }
     }
 
@@ -118,39 +112,14 @@ fn horizon(details: &Details) -> Option<u64> {
 /// The models that made a table's predictions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The table that a file next to it belongs to; empty in the table itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    table: Option<Mark>,
     /// The models.
     pub models: Vec<Made>,
-}
-
-/// By what a table is known again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Mark {
-    bytes: u64,
-    /// SHA-256 of its first and last 64 KiB.
-    ends: String,
-}
-
-impl Mark {
-    fn of(table: &Path) -> io::Result<Mark> {
-        let file = File::open(table)?;
-        let bytes = file.metadata()?.len();
-        let mut hash = Sha256::new();
-        let mut end = vec![0; bytes.min(END_LEN) as usize];
-        for from in [0, bytes - end.len() as u64] {
-            file.read_exact_at(&mut end, from)?;
-            hash.update(&end);
-        }
-        Ok(Mark { bytes, ends: hex(&hash.finalize()) })
-    }
 }
 
 impl Record {
     /// A record of some models.
     pub fn new(models: Vec<Made>) -> Record {
-        Record { table: None, models }
+        Record { models }
     }
 
     /// What a table says of its predictions; nothing where it says nothing.
@@ -159,44 +128,7 @@ impl Record {
     ///
     /// One sentence about what it says and cannot be used.
     pub fn of(table: &Path) -> Result<Option<Record>, String> {
-        if !table.metadata().is_ok_and(|metadata| metadata.is_file()) {
-            return Ok(None);
-        }
-        match is_parquet_file(table) {
-            Ok(true) => Record::within(table),
-            Ok(false) => Record::beside(table),
-            // Whoever reads the table itself says what is wrong with it.
-            Err(_) => Ok(None),
-        }
-    }
-
-    fn within(table: &Path) -> Result<Option<Record>, String> {
-        let parse = |file: File| ParquetMetaDataReader::new().parse_and_finish(&file).ok();
-        let Some(metadata) = File::open(table).ok().and_then(parse) else { return Ok(None) };
-        let pairs = metadata.file_metadata().key_value_metadata();
-        let pair = pairs.into_iter().flatten().find(|pair| pair.key == KEY);
-        let Some(text) = pair.and_then(|pair| pair.value.as_ref()) else { return Ok(None) };
-        let record = serde_json::from_str(text);
-        record.map(Some).map_err(|error| format!("{}: its {KEY}: {error}", table.display()))
-    }
-
-    fn beside(table: &Path) -> Result<Option<Record>, String> {
-        let path = path_beside(table);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(format!("{}: {error}", path.display())),
-        };
-        let record: Record = serde_json::from_reader(io::BufReader::new(file.take(LEN_MAX)))
-            .map_err(|error| format!("{}: {error}", path.display()))?;
-        if record.table != Mark::of(table).ok() {
-            return Err(format!(
-                "{} was written for another table than {}",
-                path.display(),
-                table.display()
-            ));
-        }
-        Ok(Some(record))
+        NOTE.of(table)
     }
 
     /// This record of a table whose columns were then made by other models, too.
@@ -212,7 +144,7 @@ impl Record {
 
     /// Puts the record into a table that is being written, if that is Parquet.
     pub fn note(&self, writer: &mut Writer) {
-        writer.note(KEY, &self.text());
+        writer.note(NOTE.key, &self.text());
     }
 
     /// As Parquet's metadata hold it.
@@ -223,7 +155,7 @@ impl Record {
 
     /// Whether a table of that name has a place for a record; a pipe or a device has none.
     pub fn has_place(table: &Path) -> bool {
-        table != Path::new("-") && table.metadata().map_or(true, |metadata| metadata.is_file())
+        Note::has_place(table)
     }
 
     /// Writes the record of a table that is no Parquet beside it, whole or not at all, where there
@@ -242,32 +174,8 @@ impl Record {
     ///
     /// [`OutputError`].
     pub fn save_beside(&self, table: &Path, parquet: bool) -> Result<(), OutputError> {
-        if parquet || !Record::has_place(table) {
-            return Ok(());
-        }
-        let path = path_beside(table);
-        let failed = |error| OutputError::Write { path: path.clone(), error };
-        let mark = Mark::of(table).map_err(failed)?;
-        let record = Record { table: Some(mark), models: self.models.clone() };
-        let mut text = serde_json::to_string_pretty(&record).unwrap_or_default();
-        text.push('\n');
-        let mut output = Output::create(&path)?;
-        output.write_all(text.as_bytes()).map_err(failed)?;
-        output.finish()
+        if parquet { Ok(()) } else { NOTE.save(table, self) }
     }
-}
-
-/// The file next to a table: `scored.csv.models.json`.
-fn path_beside(table: &Path) -> PathBuf {
-    let mut name = table.as_os_str().to_owned();
-    name.push(".models.json");
-    name.into()
-}
-
-fn is_parquet_file(table: &Path) -> io::Result<bool> {
-    let mut magic = [0; 4];
-    let mut file = File::open(table)?;
-    Ok(file.read_exact(&mut magic).is_ok() && &magic == b"PAR1")
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -296,6 +204,7 @@ mod tests {
             target: String::new(),
             horizon: Some(1),
             cut: None,
+            pause_ns: None,
         };
         let (a, b) = (made("a", &["x"]), made("b", &["y", "z"]));
         let both = Record::new(vec![a.clone(), b]).and(&[made("c", &["y"])]);
@@ -308,7 +217,7 @@ mod tests {
         assert_eq!(Record::of(&table).unwrap().unwrap().models, both.models);
         std::fs::write(&table, "x\n2\n").unwrap();
         assert!(Record::of(&table).unwrap_err().contains("another table"));
-        std::fs::write(path_beside(&table), "{").unwrap();
+        std::fs::write(NOTE.path(&table), "{").unwrap();
         assert!(Record::of(&table).unwrap_err().contains("t.csv.models.json: EOF"));
     }
 }

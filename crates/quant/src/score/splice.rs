@@ -6,7 +6,7 @@ use super::columns::Source;
 use super::kept;
 use super::parquet_file::{Features, File, open};
 use super::pipeline::ordered;
-use super::record::KEY;
+use super::record::NOTE;
 use super::{Columns, Event, Job, RowError, ScoreError, Summary, Tally};
 use crate::table::{Input, Output, OutputError, Place, TableError, failed};
 use arrow_array::{ArrayRef, RecordBatch};
@@ -124,8 +124,8 @@ impl<'a> Layout<'a> {
 
     /// Puts into the footer which models made the outputs.
     fn note(&mut self, note: &str) {
-        self.pairs.retain(|pair| pair.key != KEY);
-        self.pairs.push(KeyValue { key: KEY.to_owned(), value: Some(note.to_owned()) });
+        self.pairs.retain(|pair| pair.key != NOTE.key);
+        self.pairs.push(KeyValue { key: NOTE.key.to_owned(), value: Some(note.to_owned()) });
     }
 
     /// Writes the columns of a row group.

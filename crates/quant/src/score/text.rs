@@ -7,11 +7,13 @@
 use super::columns::{Columns, RowError, Source};
 use super::pipeline::ordered;
 use super::{Body, Event, Job, Part, ScoreError, Summary, Tally, take};
+use crate::stated;
 use crate::table::{At, CsvRows, Input, Place, Progress, TableError, Writer, WriterOptions};
 use arrow_array::builder::{Float64Builder, Int64Builder, StringBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use csv::{ByteRecord, Position};
+use factord_factors::Stated;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,7 +47,7 @@ impl Pieces {
 pub(super) fn run(
     job: &Job<'_>,
     input: Input,
-    note: Option<&str>,
+    notes: Option<(&str, &Stated)>,
     watch: &mut dyn FnMut(Event<'_>),
 ) -> Result<Summary, ScoreError> {
     let (path, progress) = (Arc::clone(input.path()), input.progress());
@@ -59,12 +61,13 @@ pub(super) fn run(
     watch(Event::Columns(&columns.taken()));
     let mut pieces = Pieces { rows, progress };
     let mut first = None;
-    let (form, mut writer) = if let Some(note) = note {
+    let (form, mut writer) = if let Some((note, settings)) = notes {
         first = pieces.next()?;
         let schema = schema(job, &columns, first.as_ref().map_or(&[], |piece| &piece.rows));
         let options = WriterOptions { compression: job.compression };
         let mut writer = Writer::create(job.output, &schema, &options)?;
-        writer.note(super::record::KEY, note);
+        writer.note(super::record::NOTE.key, note);
+        stated::note(settings, &mut writer);
         (Form::Record(schema), writer)
     } else {
         let mut line = csv::Writer::from_writer(Vec::new());

@@ -34,6 +34,7 @@ mod field;
 mod footer;
 mod input;
 mod line_ends;
+mod notes;
 mod output;
 mod parquet_reader;
 mod reader;
@@ -46,6 +47,7 @@ mod text_writer;
 mod writer;
 
 pub(crate) use footer::footer;
+pub(crate) use notes::Note;
 pub(crate) use parquet_reader::{floats, is_number};
 pub(crate) use text_writer::{header, rows};
 pub(crate) use writer::{failed, properties};

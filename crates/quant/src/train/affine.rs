@@ -48,6 +48,11 @@ pub enum Warning {
         /// Blocks of windows with tests.
         blocks: usize,
     },
+    /// What a table says of its settings cannot be used.
+    Unstated {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Warning {
@@ -60,6 +65,7 @@ impl Warning {
             Warning::Repeated { .. } => "repeated",
             Warning::Overlap { .. } => "overlap",
             Warning::FewBlocks { .. } => "few_blocks",
+            Warning::Unstated { .. } => "unstated",
         }
     }
 }
@@ -93,6 +99,9 @@ impl std::fmt::Display for Warning {
                 f,
                 "the tests hold {blocks} blocks of windows: the intervals are rough guesses"
             ),
+            Warning::Unstated { reason } => {
+                write!(f, "{reason}: the settings of that table are not known")
+            }
         }
     }
 }

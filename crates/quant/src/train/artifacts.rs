@@ -2,16 +2,15 @@
 
 use super::figures::{BASELINES, CLASS_BASELINES};
 use super::load::Loaded;
+use super::outputs::{CLASSIFICATION, REGRESSION};
+use super::scratch::Scratch;
 use super::trainees::Trainees;
-use super::{Figures, TrainError, Trained, Warning};
+use super::{Figures, TrainError, Trained, Warning, edges, origin};
 use factord_eval::Model;
-use factord_models::file::{Artifact, Details, FeatureStats, Metric, MetricValue, TargetStats};
-
-/// The name the linear model is served under.
-pub const REGRESSION: &str = "regression";
-
-/// The name the logistic model is served under.
-pub const CLASSIFICATION: &str = "classification";
+use factord_models::file::{
+    Artifact, DataFile, Details, Facts, FeatureStats, Lineage, Metric, MetricValue, TargetStats,
+    Training,
+};
 
 /// Figures under their keys; those that are not defined are left out.
 #[derive(Default)]
@@ -36,55 +35,96 @@ impl Metrics {
 /// Makes the artifacts of the last models.
 pub(super) fn make(
     trained: &mut Trained,
+    scratch: &Scratch,
     loaded: &Loaded,
     trainees: &Trainees,
+    tables: &[DataFile],
 ) -> Result<(), TrainError> {
     let last = trainees.last();
-    let details = |name: &str, metrics: Metrics| {
-        let settings = &trained.settings;
-        let moments = trainees.last_moments();
-        let seen = |j: usize| (moments.mean[j], moments.std[j], &loaded.seen[j]);
-        let feature = |j: usize| {
-            let (mean, std, seen) = seen(j);
-            FeatureStats { mean, std, min: Some(seen.min), max: Some(seen.max) }
-        };
-        let width = settings.features.len();
-        let (mean, std, target) = seen(width);
-        Details {
-            name: name.to_owned(),
-            feature_names: settings.features.clone(),
-            target: settings.target_name(),
-            feature_stats: (0..width).map(feature).collect(),
-            target_stats: Some(TargetStats {
-                mean,
-                std,
-                median: trainees.medians.last().copied(),
-                min: Some(target.min),
-                max: Some(target.max),
-            }),
-            metrics: metrics.0,
-            trained_at: settings.trained_at.clone(),
-            threshold: None,
-            source: source(trained),
-        }
+    let feature_edges = edges::of_features(scratch, loaded)?;
+    let artifact = |kind: &'static str, model: &Model, details: Details| {
+        let answer_edges = edges::of_answers(scratch, loaded, model)?;
+        let facts = facts(trained, &details.name, &feature_edges, answer_edges, tables);
+        Artifact::with_facts(model.clone(), details, facts)
+            .map_err(|error| TrainError::Artifact { name: kind, error })
     };
-    let regression = last
-        .linear
-        .clone()
-        .map(|model| artifact("linear", model, details(REGRESSION, line_metrics(trained))));
-    let classification = last.logistic.clone().map(|model| {
-        let mut details = details(CLASSIFICATION, class_metrics(trained));
+    let regression = last.linear.as_ref().map(|model| {
+        let metrics = line_metrics(trained);
+        artifact("linear", model, details(trained, loaded, trainees, REGRESSION, metrics))
+    });
+    let classification = last.logistic.as_ref().map(|model| {
+        let metrics = class_metrics(trained);
+        let mut details = details(trained, loaded, trainees, CLASSIFICATION, metrics);
         details.target.push_str("_binary");
         details.threshold = Some(trained.cut);
         artifact("logistic", model, details)
     });
-    trained.regression = regression.transpose()?;
-    trained.classification = classification.transpose()?;
+    let (regression, classification) = (regression.transpose()?, classification.transpose()?);
+    (trained.regression, trained.classification) = (regression, classification);
     Ok(())
 }
 
-fn artifact(name: &'static str, model: Model, details: Details) -> Result<Artifact, TrainError> {
-    Artifact::new(model, details).map_err(|error| TrainError::Artifact { name, error })
+fn details(
+    trained: &Trained,
+    loaded: &Loaded,
+    trainees: &Trainees,
+    name: &str,
+    metrics: Metrics,
+) -> Details {
+    let settings = &trained.settings;
+    let moments = trainees.last_moments();
+    let seen = |j: usize| (moments.mean[j], moments.std[j], &loaded.seen[j]);
+    let feature = |j: usize| {
+        let (mean, std, seen) = seen(j);
+        FeatureStats { mean, std, min: Some(seen.min), max: Some(seen.max) }
+    };
+    let width = settings.features.len();
+    let (mean, std, target) = seen(width);
+    Details {
+        name: name.to_owned(),
+        feature_names: settings.features.clone(),
+        target: settings.target_name(),
+        feature_stats: (0..width).map(feature).collect(),
+        target_stats: Some(TargetStats {
+            mean,
+            std,
+            median: trainees.medians.last().copied(),
+            min: Some(target.min),
+            max: Some(target.max),
+        }),
+        metrics: metrics.0,
+        trained_at: settings.trained_at.clone(),
+        threshold: None,
+        source: source(trained),
+    }
+}
+
+/// What the artifact of one name says of its rows.
+fn facts(
+    trained: &Trained,
+    name: &str,
+    feature_edges: &[[f64; 9]],
+    answer_edges: [f64; 9],
+    tables: &[DataFile],
+) -> Facts {
+    let settings = &trained.settings;
+    let training = Training {
+        target: settings.target.clone(),
+        // At most HORIZON_MAX.
+        horizon: settings.horizon as u32,
+        // From seconds of 0 or more.
+        pause_ns: settings.pause_ns.map(i64::unsigned_abs),
+        rows: trained.counts.used,
+        feature_edges: feature_edges.to_vec(),
+        answer_edges,
+    };
+    let lineage = Lineage { parent: origin::parent(settings, name), tables: tables.to_vec() };
+    Facts {
+        settings: trained.stated.clone(),
+        training: Some(training),
+        lineage: Some(lineage),
+        others: Vec::new(),
+    }
 }
 
 fn source(trained: &Trained) -> String {

@@ -2,6 +2,7 @@
 
 use crate::table::{Place, TableError};
 use factord_eval::ModelError;
+use factord_factors::SettingsMismatch;
 use factord_models::file::ArtifactError;
 use std::io;
 use std::path::PathBuf;
@@ -16,6 +17,32 @@ pub enum TrainError {
     Settings {
         /// What, and what to do.
         reason: String,
+    },
+    /// Two tables were made with different settings.
+    #[error(
+        "{}: {}: this table has {}, {} has {}: make one of them with the other's {}",
+        second.display(), mismatch.name, mismatch.found, first.display(), mismatch.model,
+        mismatch.flag()
+    )]
+    TablesDiffer {
+        /// One table.
+        first: PathBuf,
+        /// Another.
+        second: PathBuf,
+        /// The setting that differs.
+        mismatch: SettingsMismatch,
+    },
+    /// The tables were made with other settings than those of the model that is to be succeeded.
+    #[error(
+        "{}: the model `{parent}` was trained on {}, these tables have {}: make them with {} {}, \
+         or train without --parent",
+        mismatch.name, mismatch.model, mismatch.found, mismatch.flag(), mismatch.model
+    )]
+    ParentDiffers {
+        /// The model's name.
+        parent: String,
+        /// The setting that differs.
+        mismatch: SettingsMismatch,
     },
     /// A table cannot be read.
     #[error(transparent)]

@@ -14,12 +14,14 @@ mod artifacts;
 mod assess;
 mod bootstrap;
 mod columns;
+mod edges;
 mod error;
 mod figures;
 mod linear;
 mod load;
 mod logistic;
 mod mark;
+mod origin;
 mod outputs;
 mod plots;
 mod ranks;
@@ -33,19 +35,20 @@ mod trainee;
 mod trainees;
 
 pub use affine::Warning;
-pub use artifacts::{CLASSIFICATION, REGRESSION};
 pub use assess::Shown;
 pub use bootstrap::{FigureIntervals, Interval};
 pub use error::TrainError;
 pub use figures::{BASELINES, CLASS_BASELINES, ClassFigures, LineFigures};
-pub use outputs::write_all;
+pub use outputs::{CLASSIFICATION, REGRESSION, write_all};
 pub use report::page;
 pub use summary::{date_time, json, text};
 
 use assess::{Assessed, Examiner};
+use factord_factors::Stated;
 use factord_models::file::Artifact;
 use figures::Cell;
 use load::{Loaded, Loader};
+use origin::{Hashing, Origin};
 use plots::{Frame, Plots};
 use ranks::Ranks;
 use scratch::Scratch;
@@ -94,6 +97,8 @@ pub struct Settings {
     pub threads: usize,
     /// When the training is said to have happened.
     pub trained_at: String,
+    /// Artifacts that those of the same name succeed.
+    pub parents: Vec<Artifact>,
 }
 
 impl Settings {
@@ -197,6 +202,8 @@ pub struct Coefficient {
 pub struct Trained {
     /// What was asked for.
     pub settings: Settings,
+    /// The settings of the factors, as far as the tables state them.
+    pub stated: Stated,
     /// The linear model.
     pub regression: Option<Artifact>,
     /// The logistic model.
@@ -243,6 +250,8 @@ pub fn train(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Trained, TrainError> {
     settings.check()?;
+    let origin = Origin::read(tables, holdout, settings)?;
+    let hashing = Hashing::start(tables, holdout);
     let mut scratch = Scratch::create(folder, settings.features.len(), settings.threads)?;
     let mut loader = Loader::new(settings, &mut scratch);
     loader.read(tables, false, progress)?;
@@ -283,10 +292,16 @@ pub fn train(
         held_out: loaded.held_out,
         symbols: learnt,
     };
-    assemble(settings, &loaded, counts, &split, &trainees, assessed, (shown, frame))
+    let mut trained =
+        assemble(settings, &loaded, counts, &split, &trainees, assessed, (shown, frame));
+    trained.stated = origin.stated;
+    let unread = origin.unread.into_iter();
+    trained.warnings.extend(unread.map(|reason| Warning::Unstated { reason }));
+    artifacts::make(&mut trained, &scratch, &loaded, &trainees, &hashing.finish())?;
+    Ok(trained)
 }
 
-/// Puts everything together.
+/// Puts everything together but the artifacts.
 fn assemble(
     settings: &Settings,
     loaded: &Loaded,
@@ -295,7 +310,7 @@ fn assemble(
     trainees: &Trainees,
     assessed: Assessed,
     (shown, frame): (Shown, Frame),
-) -> Result<Trained, TrainError> {
+) -> Trained {
     let mut warnings = trainees.warnings(settings);
     if loaded.overlapping > 0 {
         warnings.push(Warning::Overlap { rows: loaded.overlapping, of: loaded.used });
@@ -305,8 +320,9 @@ fn assemble(
         warnings.push(Warning::FewBlocks { blocks: tested });
     }
     let symbols = loaded.symbols.iter().cloned().zip(assessed.symbols.iter().map(figures_of));
-    let mut trained = Trained {
+    Trained {
         settings: settings.clone(),
+        stated: Stated::default(),
         regression: None,
         classification: None,
         counts,
@@ -330,9 +346,7 @@ fn assemble(
         periods: assessed.tests.iter().filter(|cell| has_rows(cell)).map(figures_of).collect(),
         plots: assessed.plots,
         frame,
-    };
-    artifacts::make(&mut trained, loaded, trainees)?;
-    Ok(trained)
+    }
 }
 
 fn has_rows(cell: &Cell) -> bool {

@@ -1,9 +1,15 @@
-//! All files of a training, or none.
+//! What a training puts out: the names of its models, and all files of it or none.
 
 use super::TrainError;
 use factord_models::whole::{self, Failed};
 use std::fs;
 use std::path::Path;
+
+/// The name the linear model is served under.
+pub const REGRESSION: &str = "regression";
+
+/// The name the logistic model is served under.
+pub const CLASSIFICATION: &str = "classification";
 
 /// Puts files into a folder, which is made if it is not there. When one of them cannot be written,
 /// none is, and those that were there before stand as they stood.

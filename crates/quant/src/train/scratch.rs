@@ -41,6 +41,8 @@ pub(super) enum Part {
     Target,
     /// Marks and times.
     Times,
+    /// One feature alone.
+    Feature(usize),
 }
 
 /// One row on its way in, as a fit sees it.
@@ -64,12 +66,14 @@ pub(super) struct Tile {
     width: usize,
     loaded: Range<usize>,
     words: Vec<u64>,
+    /// The number of its first row among all.
+    first: usize,
     rows: usize,
 }
 
 impl Tile {
     fn new(width: usize) -> Tile {
-        Tile { width, loaded: 0..0, words: Vec::new(), rows: 0 }
+        Tile { width, loaded: 0..0, words: Vec::new(), first: 0, rows: 0 }
     }
 
     fn word(&self, column: usize) -> &[u64] {
@@ -84,6 +88,11 @@ impl Tile {
     /// One feature.
     pub(super) fn x(&self, feature: usize) -> &[f64] {
         self.float(FLOATS_BEFORE + feature)
+    }
+
+    /// How many of its rows are among the first `count` of all.
+    pub(super) fn rows_among(&self, count: usize) -> usize {
+        count.saturating_sub(self.first).min(self.rows)
     }
 
     /// The target.
@@ -219,11 +228,13 @@ impl Scratch {
             Part::All => 0..y + 2,
             Part::Target => y..y + 2,
             Part::Times => y + 1..y + 4,
+            Part::Feature(feature) => FLOATS_BEFORE + feature..FLOATS_BEFORE + feature + 1,
         }
     }
 
     fn load(&self, index: usize, part: Part, tile: &mut Tile) -> io::Result<()> {
         let columns = self.columns(part);
+        tile.first = index * TILE_ROWS;
         tile.rows = (self.rows - index * TILE_ROWS).min(TILE_ROWS);
         tile.words.resize(columns.len() * STRIDE, 0);
         let at = index * self.tile_len() + columns.start * STRIDE * 8;

@@ -3,6 +3,7 @@
 use super::figures::{BASELINES, CLASS_BASELINES};
 use super::{ClassFigures, Coefficient, Figures, Interval, Trained};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 /// Coefficients that a text shows; JSON has all of them.
@@ -248,6 +249,7 @@ pub fn json(trained: &Trained) -> Value {
         "target": settings.target_name(),
         "features": settings.features,
         "horizon": settings.horizon,
+        "settings": trained.stated.iter().collect::<BTreeMap<_, _>>(),
         "rows": {
             "read": counts.read,
             "used": counts.used,
