@@ -1,17 +1,19 @@
 //! The client class: a channel to the daemon behind a lock that nobody waits for.
 
+mod calls;
+mod versions;
+
 use crate::open::{ModelKey, ModelRow, Open};
-use crate::prediction::{Columns, MISSING, Prediction, one};
-use crate::rows::{self, Segment};
+use crate::prediction::Prediction;
 use crate::{error, fork, slices, stream};
-use factord_core::client::{Answer, AttachOptions};
+use calls::{row, unclosed};
+use factord_core::client::AttachOptions;
 use factord_core::idle::IdleStrategy;
-use numpy::{PyArray1, PyReadonlyArray1};
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// A channel to the daemon: predictions through shared memory.
@@ -138,36 +140,6 @@ impl Client {
         self.predict_one(features.py(), &row(features)?, &model, deadline, key)
     }
 
-    /// Asks several models about one row: their requests are published together. One answer a
-    /// model, in their order; what one model refuses has a status, as in `predict_many`.
-    ///
-    /// `deadline` is in seconds and for the whole call; Ctrl-C is heard when it ends.
-    ///
-    /// >>> with factord.Client() as client:
-    /// ...     client.predict_each([0.5, 0.2, 0.3], ["regression", "classification"]).ok
-    /// array([ True,  True])
-    #[pyo3(signature = (features, models, deadline=0.1))]
-    fn predict_each<'py>(
-        &self,
-        features: &Bound<'py, PyAny>,
-        models: Vec<Bound<'py, PyAny>>,
-        deadline: f64,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = features.py();
-        let deadline = error::seconds("deadline", deadline)?;
-        let x = row(features)?;
-        let mut open = self.lock(py)?;
-        let open = unclosed(py, &mut open)?;
-        let ids: Vec<u16> =
-            models.iter().map(|model| open.id(py, &model.extract()?)).collect::<PyResult<_>>()?;
-        let mut answers = vec![MISSING; ids.len()];
-        let channel = &mut open.channel;
-        py.detach(|| channel.predict_each(&ids, &x, deadline, &mut answers))
-            .map_err(|ended| error::of_predict(py, ended))?;
-        py.check_signals()?;
-        Columns::of(answers)?.into_python(py)
-    }
-
     /// Predicts each row of an array of shape (n, feature_count), a data frame or an Arrow table,
     /// through a full ring; `deadline` is in seconds and for all of them.
     ///
@@ -255,34 +227,6 @@ impl Client {
         }
     }
 
-    /// Takes the answers that are there, at most `limit`, without waiting: their tickets, in the
-    /// order of submission, and their predictions. A request that was refused reads NaN and has a
-    /// status.
-    ///
-    /// Raises NotConnectedError, as `poll` does, when there is none and the engine is gone.
-    ///
-    /// >>> with factord.Client() as client:
-    /// ...     ticket = client.submit(0.5, 0.2, 0.3)
-    /// ...     while not len((answered := client.poll_many())[0]):
-    /// ...         pass
-    /// >>> answered[0].tolist() == [ticket], answered[1].y
-    /// (True, array([0.50005386]))
-    #[pyo3(signature = (limit=256))]
-    fn poll_many<'py>(
-        &self,
-        py: Python<'py>,
-        limit: usize,
-    ) -> PyResult<(Bound<'py, PyArray1<u64>>, Bound<'py, PyAny>)> {
-        let mut open = self.lock(py)?;
-        let channel = &mut unclosed(py, &mut open)?.channel;
-        // No more than the ring has slots can be there.
-        let mut taken = vec![(0, MISSING); limit.min(self.slot_count)];
-        let count = channel.poll_many(&mut taken).map_err(|gone| error::of_predict(py, gone))?;
-        taken.truncate(count);
-        let (tickets, answers): (Vec<u64>, Vec<Answer>) = taken.into_iter().unzip();
-        Ok((PyArray1::from_vec(py, tickets), Columns::of(answers)?.into_python(py)?))
-    }
-
     /// Evaluates the daemon's active model in this process: the same bits as through the ring, and
     /// swaps are seen at once, but no cache line moves. What is not in this process yet goes
     /// through the ring where the row has the channel's width, and is fetched otherwise; either
@@ -351,56 +295,6 @@ impl Client {
         columns?.into_python(py)
     }
 
-    /// Brings the parameters of a model into this process, if they are not there: those of models
-    /// of more than eight features, and of further versions of a name, come as files of their own.
-    ///
-    /// Raises UnknownModelError, and NotFetchedError after `deadline` seconds or for a user who may
-    /// not evaluate locally.
-    #[pyo3(
-        signature = (model=ModelKey::Name("regression"), deadline=1.0),
-        text_signature = "($self, model='regression', deadline=1.0)"
-    )]
-    fn fetch(&self, py: Python<'_>, model: ModelKey<'_>, deadline: f64) -> PyResult<()> {
-        let deadline = error::seconds("deadline", deadline)?;
-        let mut open = self.lock(py)?;
-        let open = unclosed(py, &mut open)?;
-        let id = open.id(py, &model)?;
-        let channel = &mut open.channel;
-        slices::run(py, deadline, |limit| channel.fetch(id, limit))
-    }
-
-    /// A number for a name that one artifact alone may answer, by its SHA-256 in hexadecimal, as
-    /// `ModelRow` and `Model` have it. Where another artifact serves the name, requests for this
-    /// number raise OtherVersionError.
-    ///
-    /// Raises UnknownModelError, and PinError where several versions share the name's requests.
-    ///
-    /// >>> model = factord.Model.load("models/regression.fmodel")
-    /// >>> with factord.Client() as client:
-    /// ...     pinned = client.pin("regression", model.sha256)
-    /// ...     client.predict(0.5, 0.2, 0.3, model=pinned).y
-    /// 0.500053855850386
-    fn pin(&self, py: Python<'_>, name: &str, sha256: &str) -> PyResult<u16> {
-        let hash = hash(sha256).ok_or_else(|| {
-            PyValueError::new_err(format!("sha256 is {sha256:?}: give 64 hexadecimal digits"))
-        })?;
-        let mut open = self.lock(py)?;
-        unclosed(py, &mut open)?.pin(py, name, &hash)
-    }
-
-    /// The CPUs that the daemon's workers are pinned to, in their order; None for one that is not.
-    fn worker_cores(&self, py: Python<'_>) -> PyResult<Vec<Option<usize>>> {
-        let mut open = self.lock(py)?;
-        Ok(unclosed(py, &mut open)?.channel.worker_cores())
-    }
-
-    /// Nanoseconds from one time stamp of an answer to a later one; None before the daemon knows
-    /// the rate of its counter.
-    fn ticks_to_ns(&self, py: Python<'_>, earlier: u64, later: u64) -> PyResult<Option<f64>> {
-        let mut open = self.lock(py)?;
-        Ok(unclosed(py, &mut open)?.channel.ticks_to_ns(earlier, later))
-    }
-
     /// The daemon's model table, as it is now.
     ///
     /// >>> with factord.Client() as client:
@@ -434,20 +328,6 @@ impl Client {
         self.close(py)
     }
 
-    /// Changes with every change of the model table; costs one load.
-    #[getter]
-    fn rows_sequence(&self, py: Python<'_>) -> PyResult<u64> {
-        let mut open = self.lock(py)?;
-        Ok(unclosed(py, &mut open)?.channel.rows_sequence())
-    }
-
-    /// Requests whose answers were not taken yet.
-    #[getter]
-    fn in_flight(&self, py: Python<'_>) -> PyResult<usize> {
-        let mut open = self.lock(py)?;
-        Ok(unclosed(py, &mut open)?.channel.in_flight())
-    }
-
     /// The epoch of the engine that serves this channel now.
     #[getter]
     fn epoch(&self, py: Python<'_>) -> PyResult<u64> {
@@ -477,98 +357,5 @@ impl Client {
     fn __repr__(&self) -> String {
         let Client { feature_count, slot_count, .. } = self;
         format!("<factord.Client: {feature_count} features, {slot_count} slots>")
-    }
-}
-
-impl Client {
-    /// This client for one call.
-    fn lock(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Option<Open>>> {
-        if self.is_forked() {
-            let message = "this client was made before the fork: make one in this process";
-            return Err(error::raise(py, "ForkedError", message.to_owned()));
-        }
-        match self.open.try_lock() {
-            Ok(open) => Ok(open),
-            Err(TryLockError::WouldBlock) => {
-                let message = "another thread is inside this client: make one a thread";
-                Err(error::raise(py, "InUseError", message.to_owned()))
-            }
-            Err(TryLockError::Poisoned(_)) => {
-                Err(PyRuntimeError::new_err("a call on this client panicked: make a new one"))
-            }
-        }
-    }
-
-    fn is_forked(&self) -> bool {
-        self.forks != fork::count()
-    }
-
-    fn segments<'py>(&self, rows: &Bound<'py, PyAny>) -> PyResult<Vec<Segment<'py>>> {
-        rows::segments(rows, self.feature_count, &PyTuple::empty(rows.py()))
-    }
-
-    fn predict_one(
-        &self,
-        py: Python<'_>,
-        x: &[f64],
-        model: &ModelKey<'_>,
-        deadline: f64,
-        key: u64,
-    ) -> PyResult<Prediction> {
-        let deadline = error::seconds("deadline", deadline)?;
-        let mut open = self.lock(py)?;
-        unclosed(py, &mut open)?.predict(py, model, key, x, deadline)
-    }
-
-    fn evaluate_one(
-        &self,
-        py: Python<'_>,
-        x: &[f64],
-        model: &ModelKey<'_>,
-        key: u64,
-    ) -> PyResult<Prediction> {
-        let mut open = self.lock(py)?;
-        let open = unclosed(py, &mut open)?;
-        let id = open.id(py, model)?;
-        one(py, open.channel.predict_local_keyed(id, key, x))
-    }
-
-    fn submit_one(
-        &self,
-        py: Python<'_>,
-        x: &[f64],
-        model: &ModelKey<'_>,
-        key: u64,
-    ) -> PyResult<u64> {
-        let mut open = self.lock(py)?;
-        let open = unclosed(py, &mut open)?;
-        let id = open.id(py, model)?;
-        open.channel.submit_keyed(id, key, x).map_err(|refused| error::of_predict(py, refused))
-    }
-}
-
-fn unclosed<'a>(py: Python<'_>, open: &'a mut Option<Open>) -> PyResult<&'a mut Open> {
-    open.as_mut().ok_or_else(|| error::raise(py, "ClosedError", "this client is closed".to_owned()))
-}
-
-/// Reads a SHA-256 in hexadecimal.
-fn hash(text: &str) -> Option<[u8; 32]> {
-    let mut hash = [0; 32];
-    let digits = text.as_bytes().as_chunks::<2>();
-    if !digits.1.is_empty() || digits.0.len() != hash.len() {
-        return None;
-    }
-    for (byte, pair) in hash.iter_mut().zip(digits.0) {
-        let [high, low] = pair.map(|digit| char::from(digit).to_digit(16));
-        *byte = u8::try_from(high? << 4 | low?).ok()?;
-    }
-    Some(hash)
-}
-
-/// The features of one row: an array of doubles, or any sequence of numbers.
-fn row(features: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
-    match features.extract::<PyReadonlyArray1<'_, f64>>() {
-        Ok(array) => Ok(array.as_array().to_vec()),
-        Err(_) => features.extract(),
     }
 }
