@@ -48,7 +48,13 @@ fn constants() -> String {
     long(&mut text, "CLASS_HEAVY", class::HEAVY);
     long(&mut text, "RIGHT_LOCAL", right::LOCAL);
     long(&mut text, "VERB_IMAGE", Verb::Image as u64);
-    for (name, value) in limits().into_iter().chain(words()).chain(regions()).chain(messages()) {
+    for (name, value) in limits()
+        .into_iter()
+        .chain(words())
+        .chain(regions())
+        .chain(messages())
+        .chain(other_messages())
+    {
         int(&mut text, name, value);
     }
     exponential(&mut text);
@@ -210,11 +216,6 @@ fn messages() -> Vec<(&'static str, usize)> {
         class: 0,
         rights: 0,
     };
-    let refused =
-        |abi, used, limit| Message::Refused { abi, refusal: Refusal::ChannelQuota { used, limit } };
-    let refusal = Message::Refused { abi: 0, refusal: Refusal::Other(MARK) };
-    let command = |abi, verb, argument| Message::Command { abi, verb, argument };
-    let reply = Message::Reply { code: MARK };
     let welcome = Message::Welcome;
     vec![
         ("MESSAGE_LEN", MESSAGE_LEN),
@@ -238,6 +239,17 @@ fn messages() -> Vec<(&'static str, usize)> {
         ("WELCOME_OUTPUT_COUNT", place(&welcome(Welcome { output_count: MARK, ..blank }))),
         ("WELCOME_CLASS", place(&welcome(Welcome { class: MARK, ..blank }))),
         ("WELCOME_RIGHTS", place(&welcome(Welcome { rights: MARK, ..blank }))),
+    ]
+}
+
+/// The same of the other messages.
+fn other_messages() -> Vec<(&'static str, usize)> {
+    let refused =
+        |abi, used, limit| Message::Refused { abi, refusal: Refusal::ChannelQuota { used, limit } };
+    let refusal = Message::Refused { abi: 0, refusal: Refusal::Other(MARK) };
+    let command = |abi, verb, argument| Message::Command { abi, verb, argument };
+    let reply = Message::Reply { code: MARK };
+    vec![
         ("MAPPED", kind(&Message::Mapped)),
         ("READY", kind(&Message::Ready)),
         ("REFUSED", kind(&refusal)),

@@ -105,7 +105,10 @@ impl Outlets {
 
     /// Goes on with the orders; whether all are carried out, and what they bring is shown.
     pub fn settle(&mut self) -> bool {
-        let settled = self.stations.iter_mut().fold(true, |all, station| station.settle() && all);
+        let mut settled = true;
+        for station in &mut self.stations {
+            settled &= station.settle();
+        }
         if settled {
             self.show();
         }

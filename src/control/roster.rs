@@ -123,8 +123,8 @@ impl Roster {
         Roster { limit, by_number: BTreeMap::new(), floor: 0, before: HashMap::new() }
     }
 
-    /// Goes on from the rows of the engine before: a name that is served again keeps its number, and
-    /// its generation if the artifact is the same.
+    /// Goes on from the rows of the engine before: a name that is served again keeps its number,
+    /// and its generation if the artifact is the same.
     pub fn resume(&mut self, rows: Vec<ModelRow>) {
         self.floor = rows.iter().map(|row| row.generation).max().unwrap_or(0);
         self.before = rows.into_iter().map(|row| (row.name.clone(), row)).collect();

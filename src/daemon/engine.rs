@@ -44,30 +44,19 @@ impl Engine {
         events: &Sender<Event>,
     ) -> Result<Engine, ServeError> {
         let (started_ns, start) = (clock::unix_ns(), worker_thread::Instants::now());
-        let Objects { status: status_region, models: models_region, channels: channels_region } =
-            match objects {
-                Some(objects) => objects,
-                None => make_objects(&mut keeper)?,
-            };
-        let (status_region, models_region) = (Arc::new(status_region), Arc::new(models_region));
-        let channels_region = Arc::new(channels_region);
+        let objects = match objects {
+            Some(objects) => objects,
+            None => make_objects(&mut keeper)?,
+        };
+        let (status_region, models_region) = (Arc::new(objects.status), Arc::new(objects.models));
+        let channels_region = Arc::new(objects.channels);
         let status = StatusWriter::new(Arc::clone(&status_region));
         let rows_before = status.rows();
-        write_header(&status, started_ns);
-        let count = |number: usize| number as u64;
-        let (models, channels) = (&models_region, &channels_region);
-        write_object(models, abi::MODELS_HASH, count(abi::MODEL_COUNT_MAX));
-        write_object(channels, abi::CHANNELS_HASH, count(abi::CHANNEL_COUNT_MAX));
+        write_headers(&status, &models_region, &channels_region, started_ns);
 
         let places = place.workers();
-        let mut mailboxes = Vec::new();
-        let mut stations = Vec::new();
-        for &(_, class) in &places {
-            let (handle, mailbox) = worker::mailbox(LANE_COUNT_MAX);
-            stations.push(Station::new(handle.clone(), class));
-            mailboxes.push((handle, mailbox, Rows::default()));
-        }
-        set(status.word(at::WORKER_COUNT), count(mailboxes.len()));
+        let (stations, mut mailboxes): (Vec<_>, Vec<_>) = places.iter().map(mailbox_of).unzip();
+        set(status.word(at::WORKER_COUNT), mailboxes.len() as u64);
         let mut outlets = Outlets::new(stations, status.clone(), Arc::clone(&models_region));
         let mut roster = Roster::new(CostLimit {
             light_ns: config.max_cost_ns,
@@ -77,12 +66,6 @@ impl Engine {
         let models = roster.adopt(served, &mut outlets)?.served;
         roster.hide_others(&outlets);
         outlets.settle_before_start(|worker, swap| swap.exchange(&mut mailboxes[worker].2));
-        let mut workers = Vec::new();
-        for (index, (handle, mailbox, rows)) in mailboxes.into_iter().enumerate() {
-            let block = || Tally::new(Arc::clone(&status_region), index);
-            let worker = Worker::new(LANE_COUNT_MAX, mailbox, rows, block());
-            workers.push((handle, worker, block()));
-        }
         let pulse = Arc::new(AtomicU64::new(0));
 
         let (directives, inbox) = unbounded();
@@ -111,7 +94,10 @@ impl Engine {
             control.run(kept_channels).map_err(|error| error.to_string())
         })?;
         let mut threads = Vec::new();
-        for (index, (handle, worker, placard)) in workers.into_iter().enumerate() {
+        for (index, (handle, mailbox, rows)) in mailboxes.into_iter().enumerate() {
+            let tally = || Tally::new(Arc::clone(&status_region), index);
+            let worker = Worker::new(LANE_COUNT_MAX, mailbox, rows, tally());
+            let placard = tally();
             let thread = worker_thread::start(worker, places[index], place.idle, placard, events)?;
             threads.push((handle, thread));
         }
@@ -175,6 +161,21 @@ fn make_objects(keeper: &mut Keeper) -> Result<Objects, ServeError> {
         models: make(kept::MODELS, models_region::LINES)?,
         channels: make(kept::CHANNELS, channels_region::LINES)?,
     })
+}
+
+/// What the control thread has of a worker of this place, and what the worker has.
+fn mailbox_of(
+    &(_, class): &(Option<usize>, u64),
+) -> (Station, (worker::Handle, worker::Mailbox, Rows)) {
+    let (handle, mailbox) = worker::mailbox(LANE_COUNT_MAX);
+    (Station::new(handle.clone(), class), (handle, mailbox, Rows::default()))
+}
+
+/// Writes the headers of what all clients share.
+fn write_headers(status: &StatusWriter, models: &Region, channels: &Region, started_ns: u64) {
+    write_header(status, started_ns);
+    write_object(models, abi::MODELS_HASH, abi::MODEL_COUNT_MAX as u64);
+    write_object(channels, abi::CHANNELS_HASH, abi::CHANNEL_COUNT_MAX as u64);
 }
 
 /// Writes the header of a region of rows.

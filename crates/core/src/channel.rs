@@ -14,7 +14,8 @@
 //! ```
 //!
 //! Every message is 32 little-endian words. An observer (`slot_count` 0) gets STATUS and, if it
-//! may, CHANNELS; no MAPPED or READY follows. The socket path is found by the same rule on both sides.
+//! may, CHANNELS; no MAPPED or READY follows. The socket path is found by the same rule on both
+//! sides.
 
 mod attempt;
 mod command;

@@ -30,6 +30,7 @@ mod local;
 mod models;
 mod names;
 mod neighbour;
+mod pulse;
 mod waiting;
 mod watch;
 
@@ -46,8 +47,8 @@ use crate::sys::clock;
 use answer::answer;
 use attachment::{Attachment, Taken};
 use core::cell::RefCell;
-use local::Pulse;
 use names::Names;
+use pulse::Pulse;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use watch::{Beat, RETRY_NS};

@@ -1,4 +1,5 @@
-//! Images of which no reader may believe a word: half made, of other shapes, or untrue in one point.
+//! Images of which no reader may believe a word: half made, of other shapes, or untrue in one
+//! point.
 
 use super::sheet::Sheet;
 use super::{

@@ -125,9 +125,11 @@ impl Local {
         let deployment = copy.deployment.as_ref()?;
         let first = usize::from(deployment.champion.is_some());
         let missing = deployment.fingerprints.iter().skip(first).filter(|&&f| f != 0);
-        Some(missing.fold(true, |all, &fingerprint| {
-            self.images.evaluator(connection, epoch, fingerprint).is_some() && all
-        }))
+        let mut all_here = true;
+        for &fingerprint in missing {
+            all_here &= self.images.evaluator(connection, epoch, fingerprint).is_some();
+        }
+        Some(all_here)
     }
 
     /// Evaluates the version that is active now.
@@ -214,49 +216,8 @@ impl Copy {
 // 4,096: at some 5 ns each, every 20 us.
 const LOCAL_CALLS_PER_LOOK: u64 = 4096;
 
-/// The most local evaluations between two readings of the clock while the heart does not beat.
-// 63: the daemon beats every 10 ms, so that most calls of a quick caller see no new beat.
-const STILL_CALLS_MAX: u32 = 63;
-
 /// After this long without a heartbeat, local calls answer no more.
 const LOCAL_STALE_NS: u64 = 1_000_000_000;
-
-/// When local calls read the clock to learn how old the last heartbeat is: at the first one after a
-/// new beat, and then after twice as many calls as the time before, and one. So a caller that asks
-/// once a second reads it each time, and a quick one seldom.
-#[derive(Debug, Default)]
-pub(super) struct Pulse {
-    beat: u64,
-    /// Calls before the next reading, and how many there were from the last one.
-    left: u32,
-    granted: u32,
-}
-
-impl Pulse {
-    /// Counts one call, which saw this heartbeat; whether it need not read the clock.
-    #[inline(always)]
-    fn passes(&mut self, beat: u64) -> bool {
-        if beat != self.beat {
-            (self.beat, self.left, self.granted) = (beat, 0, 0);
-        }
-        if self.left == 0 {
-            return false;
-        }
-        self.left -= 1;
-        true
-    }
-
-    /// Whether a call that did not pass has to read the clock.
-    fn is_due(&self) -> bool {
-        self.left == 0
-    }
-
-    /// Grants calls after a reading that found the heart alive.
-    fn was_read(&mut self) {
-        self.granted = (2 * self.granted + 1).min(STILL_CALLS_MAX);
-        self.left = self.granted;
-    }
-}
 
 /// How long a local call waits when what it needs is not in this process: for the ring ...
 const RING_DEADLINE: Duration = Duration::from_millis(10);

@@ -3,7 +3,7 @@
 //! requests carry for it.
 
 use crate::abi::{self, request::MODEL_NONE};
-use crate::counters::{ModelRow, Observer, Unsettled};
+use crate::counters::{ModelRow, Observer};
 
 /// The names whose numbers are the same everywhere, in order.
 const FIXED: [&str; 2] = ["regression", "classification"];
@@ -66,9 +66,9 @@ impl Names {
     pub(super) fn look_up(&mut self, number: u16, observer: &Observer) -> u64 {
         let sequence = observer.names_sequence();
         let Some(entry) = self.entries.get_mut(usize::from(number)) else { return NOTHING };
-        let stands = |row: Result<Option<ModelRow>, Unsettled>| matches!(row, Ok(Some(row)) if row.name == entry.name);
         let was = (entry.meta & abi::request::MODEL_MASK) as u16;
-        if entry.is_served() && stands(observer.row_now(was)) {
+        let stands = |row: ModelRow| row.name == entry.name;
+        if entry.is_served() && observer.row_now(was).is_ok_and(|row| row.is_some_and(stands)) {
             entry.seen = sequence;
             return entry.meta;
         }
