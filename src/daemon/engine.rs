@@ -143,7 +143,8 @@ impl Engine {
 /// Makes the regions that all clients share, and has them kept for the next engine.
 fn make_objects(keeper: &mut Keeper) -> Result<Objects, ServeError> {
     let mut make = |name: &'static str, lines: usize| -> Result<Region, ServeError> {
-        let region = Region::create(name, lines).map_err(ServeError::Memory)?;
+        let file = format!("factord-{name}");
+        let region = Region::create(&file, lines).map_err(ServeError::Memory)?;
         if keeper.keeps() {
             // NB: the next engine has to map it for writing.
             keeper.keep(name, region.fd()).map_err(ServeError::Memory)?;
@@ -152,7 +153,7 @@ fn make_objects(keeper: &mut Keeper) -> Result<Objects, ServeError> {
         }
         region.mapping().populate().map_err(ServeError::Memory)?;
         if let Err(error) = region.mapping().lock() {
-            warn!("{name} cannot be locked in memory ({error}): serving anyway");
+            warn!("{file} cannot be locked in memory ({error}): serving anyway");
         }
         Ok(region)
     };

@@ -32,7 +32,8 @@ fn a_user_attaches_when_allowed_and_uses_verbs_only_as_an_operator() {
         return;
     }
     let engine = open_engine(Setup::new());
-    let verbs = [command(Verb::Reload, 0), command(Verb::Artifact, 0)];
+    let fingerprint = engine.snapshot().models.unwrap()[0].fingerprint();
+    let verbs = [command(Verb::Reload, 0), command(Verb::Artifact, fingerprint)];
     let (engine, verbs) = (&engine, &verbs);
     thread::scope(|scope| {
         for (uid, operates) in [(ALLOWED[0], false), (OPERATOR, true)] {
@@ -252,7 +253,8 @@ fn storms_of_large_rings_connects_and_reloads_leave_time_for_others() {
 fn a_reply_that_is_not_read_is_the_only_one_and_keeps_its_place() {
     let _watchdog = Watchdog::start("unread replies", 60);
     let engine = Engine::start();
-    let artifact = command(Verb::Artifact, 0);
+    let fingerprint = engine.snapshot().models.unwrap()[0].fingerprint();
+    let artifact = command(Verb::Artifact, fingerprint);
     drop(ask(&engine, &artifact));
     let base = eventually_settled(&engine);
     let wires: Vec<Wire> = (0..50).map(|_| Wire::open(engine.socket())).collect();

@@ -81,7 +81,8 @@ fn calls_end_in_time(client: &mut Client, scene: &str) {
             let start = Instant::now();
             let answer = client.predict_local(0, &X);
             local.note(start, Duration::ZERO);
-            assert!(answer.is_ok(), "{answer:?}");
+            let is_right = matches!(answer, Ok(_) | Err(PredictError::NotConnected));
+            assert!(is_right, "{answer:?}");
         }
     }
     let [idle, calls @ ..] = &mut late;

@@ -228,7 +228,7 @@ fn costly_models_are_refused_or_have_workers_of_their_own() {
         println!("SKIPPED: two workers take two CPUs");
         return;
     };
-    let engine = setup.with(&["--heavy-core", &heavy.to_string(), "--idle", "backoff"]).start();
+    let engine = setup.with(&["--heavy-core", &heavy.to_string()]).start();
     let rows = engine.snapshot().models.unwrap();
     let class = |name: &str| u64::from(rows.iter().find(|row| row.name == name).unwrap().class);
     assert_eq!((class("small"), class("wide")), (abi::class::LIGHT, abi::class::HEAVY));

@@ -38,7 +38,9 @@ struct Driver {
     narrow: Client,
     wide: Client,
     models: [Model; 3],
+    /// Their numbers; each client has its own.
     ids: [u16; 3],
+    wide_ids: [u16; 3],
     random: Random,
 }
 
@@ -59,15 +61,19 @@ impl Driver {
         };
         let (narrow, wide) = (attach(3), attach(WIDE));
         let ids = Driver::models().map(|(name, _)| narrow.model(name).unwrap().id);
+        let wide_ids = Driver::models().map(|(name, _)| wide.model(name).unwrap().id);
         let models = Driver::models().map(|(_, model)| model);
-        Driver { narrow, wide, models, ids, random: Random(17) }
+        Driver { narrow, wide, models, ids, wide_ids, random: Random(17) }
     }
 
     /// Sends `count` rows to a model through a full ring; every answer is checked.
     fn batch(&mut self, which: usize, count: usize) {
-        let (model, id) = (&self.models[which], self.ids[which]);
+        let model = &self.models[which];
         let width = model.width();
-        let client = if width == 3 { &mut self.narrow } else { &mut self.wide };
+        let (client, id) = match width {
+            3 => (&mut self.narrow, self.ids[which]),
+            _ => (&mut self.wide, self.wide_ids[which]),
+        };
         let rows = self.random.row(500 * width);
         let mut answers: Vec<Answer> = vec![Err(PredictError::Deadline); 500];
         for _ in 0..count.div_ceil(500) {
