@@ -53,7 +53,6 @@ impl Engine {
         let status = StatusWriter::new(Arc::clone(&status_region));
         let rows_before = status.rows();
         write_headers(&status, &models_region, &channels_region, started_ns);
-
         let places = place.workers();
         let (stations, mut mailboxes): (Vec<_>, Vec<_>) = places.iter().map(mailbox_of).unzip();
         set(status.word(at::WORKER_COUNT), mailboxes.len() as u64);
@@ -67,7 +66,6 @@ impl Engine {
         roster.hide_others(&outlets);
         outlets.settle_before_start(|worker, swap| swap.exchange(&mut mailboxes[worker].2));
         let pulse = Arc::new(AtomicU64::new(0));
-
         let (directives, inbox) = unbounded();
         let rows = ChannelRows::new(Arc::clone(&channels_region));
         let control = Control::new(Parts {
@@ -97,8 +95,7 @@ impl Engine {
         for (index, (handle, mailbox, rows)) in mailboxes.into_iter().enumerate() {
             let tally = || Tally::new(Arc::clone(&status_region), index);
             let worker = Worker::new(LANE_COUNT_MAX, mailbox, rows, tally());
-            let placard = tally();
-            let thread = worker_thread::start(worker, places[index], place.idle, placard, events)?;
+            let thread = worker_thread::start(worker, places[index], place.idle, tally(), events)?;
             threads.push((handle, thread));
         }
         worker_thread::calibrate(&status, start)?;

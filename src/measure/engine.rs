@@ -231,8 +231,8 @@ impl Variants {
         self.command(Verb::Reload, 0)
     }
 
-    /// Asks the engine for another artifact that it serves, which wakes the same threads and changes
-    /// nothing. Returns how long the engine took.
+    /// Asks the engine for another artifact that it serves, which wakes the same threads and
+    /// changes nothing. Returns how long the engine took.
     ///
     /// # Errors
     ///

@@ -187,56 +187,15 @@ fn as_text(snapshot: &Snapshot, channels: Option<&[ChannelInfo]>) -> String {
         line("models", error.to_string());
     }
     for row in snapshot.models.iter().flatten() {
-        let kind = row.kind;
-        let hash = hex(&row.sha256[..6]);
-        line(
-            &format!("model {}", row.id),
-            format!(
-                "{}, {kind}, {} features, generation {}, sha256 {hash}, {} ns, {}",
-                row.name,
-                row.width,
-                row.generation,
-                row.cost_ns,
-                class_name(row.class.into())
-            ),
-        );
+        line(&format!("model {}", row.id), model_text(row));
     }
     for channel in channels.into_iter().flatten() {
-        line(
-            &format!("client {}", channel.client_id),
-            format!(
-                "{}, process {} of user {}, {} features, {} slots, worker {}, {} local",
-                channel.name,
-                channel.pid,
-                channel.uid,
-                channel.feature_count,
-                channel.slot_count,
-                channel.worker,
-                channel.local
-            ),
-        );
+        line(&format!("client {}", channel.client_id), client_text(channel));
     }
     for (index, worker) in snapshot.workers.iter().enumerate() {
-        let core = worker.core.map_or("not pinned".to_owned(), |core| format!("core {core}"));
-        line(
-            &format!("worker {index}"),
-            format!(
-                "{core}, {}, idle {}, {} sweeps",
-                class_name(worker.class),
-                worker.idle,
-                worker.sweeps
-            ),
-        );
-        line(
-            "  requests",
-            statuses(
-                worker.ok,
-                worker.bad_input,
-                worker.unknown_model,
-                worker.width_mismatch,
-                worker.wrong_class,
-            ),
-        );
+        let [place, requests] = worker_texts(worker);
+        line(&format!("worker {index}"), place);
+        line("  requests", requests);
         line(
             "  violations",
             format!("{}, {} channels detached", worker.violations, worker.detached),
@@ -244,6 +203,47 @@ fn as_text(snapshot: &Snapshot, channels: Option<&[ChannelInfo]>) -> String {
         line("  service time", latency_text(&worker.latency));
     }
     text
+}
+
+/// Where a worker runs, and what it answered.
+fn worker_texts(worker: &WorkerCounters) -> [String; 2] {
+    let core = worker.core.map_or("not pinned".to_owned(), |core| format!("core {core}"));
+    let class = class_name(worker.class);
+    let place = format!("{core}, {class}, idle {}, {} sweeps", worker.idle, worker.sweeps);
+    let requests = statuses(
+        worker.ok,
+        worker.bad_input,
+        worker.unknown_model,
+        worker.width_mismatch,
+        worker.wrong_class,
+    );
+    [place, requests]
+}
+
+fn client_text(channel: &ChannelInfo) -> String {
+    format!(
+        "{}, process {} of user {}, {} features, {} slots, worker {}, {} local",
+        channel.name,
+        channel.pid,
+        channel.uid,
+        channel.feature_count,
+        channel.slot_count,
+        channel.worker,
+        channel.local
+    )
+}
+
+fn model_text(row: &ModelRow) -> String {
+    format!(
+        "{}, {}, {} features, generation {}, sha256 {}, {} ns, {}",
+        row.name,
+        row.kind,
+        row.width,
+        row.generation,
+        hex(&row.sha256[..6]),
+        row.cost_ns,
+        class_name(row.class.into())
+    )
 }
 
 fn statuses(

@@ -1,5 +1,5 @@
-//! An engine whose memory and sockets the service manager keeps: what it had under way is answered by
-//! the next one, over the same rings.
+//! An engine whose memory and sockets the service manager keeps: what it had under way is answered
+//! by the next one, over the same rings.
 
 use crate::data::{self, Random, is_exact};
 use crate::harness::{Process, Setup, Watchdog, eventually};

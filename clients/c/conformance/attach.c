@@ -62,13 +62,18 @@ void attach_case(void)
 
 void wrong_abi(void)
 {
+    static const char *const STRANGE[] = {"abi-refused", "abi-welcomed"};
+    static const char *const FIRST[] = {"abi-1-refused", "abi-1-welcomed"};
     char why[FACTORD_WHY_LEN];
-    same_error(refusal_of("abi-refused", why), FACTORD_ERROR_ABI, "abi-refused");
-    names(why, "7.3");
-    names(why, "2.0");
-    same_error(refusal_of("abi-welcomed", why), FACTORD_ERROR_ABI, "abi-welcomed");
-    names(why, "7.3");
-    names(why, "2.0");
+    for (int i = 0; i < 2; i++) {
+        same_error(refusal_of(STRANGE[i], why), FACTORD_ERROR_ABI, STRANGE[i]);
+        names(why, "7.3");
+        names(why, "2.0");
+        same_error(refusal_of(FIRST[i], why), FACTORD_ERROR_ABI, FIRST[i]);
+        names(why, "daemon speaks ABI 1.0");
+        names(why, "this client 2.0");
+        names(why, "rebuild the client");
+    }
     same_error(refusal_of("layout", why), FACTORD_ERROR_ABI, "layout");
 }
 
@@ -125,9 +130,10 @@ void hostile_regions(void)
     static const char *const HOSTILE[] = {
         "unsealed-req", "unsealed-resp", "short-resp",    "long-resp",    "short-status",
         "pipe",         "status-magic",  "status-layout", "models-layout", "models-count",
-        "resp-abi",     "resp-shape",    "resp-slots",    "resp-client",
+        "resp-abi",     "resp-shape",    "resp-slots",    "resp-outputs", "resp-class",
+        "resp-client",
     };
-    static const char *const FEW[] = {"three-descriptors"};
+    static const char *const MISCOUNTED[] = {"three-descriptors", "four-descriptors"};
     all_fail(HOSTILE, sizeof HOSTILE / sizeof *HOSTILE, FACTORD_ERROR_REGION);
-    all_fail(FEW, 1, FACTORD_ERROR_PROTOCOL);
+    all_fail(MISCOUNTED, 2, FACTORD_ERROR_PROTOCOL);
 }

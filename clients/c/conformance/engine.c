@@ -99,15 +99,6 @@ void batch_across_kill(void)
     right_batch(client, rows, inputs, 1000, PLENTY, answers);
 }
 
-static uint32_t swapped(const char *variant)
-{
-    char words[16];
-    char said[64];
-    snprintf(words, sizeof words, "swap %s", variant);
-    REQUIRE(suite_conduct(words, said, sizeof said), "the conductor cannot %s", words);
-    return (uint32_t)strtoul(said, NULL, 10);
-}
-
 /* Swaps to a variant and looks until an answer names its generation, which is returned. */
 static uint32_t swap_to(factord_client *client, const char *variant, const char *name,
                         uint32_t before, const struct suite_rows *rows_before)

@@ -55,13 +55,26 @@ int try_options(factord_client **client, const factord_options *options, char wh
     return error;
 }
 
-factord_client *channel_at(const char *socket)
+static factord_client *patiently(const char *socket, uint32_t features, uint32_t slots)
 {
     factord_client *client;
     char why[FACTORD_WHY_LEN];
-    int error = try_channel(&client, socket, 3, SUITE_SLOTS, why);
+    int error = FACTORD_ERROR_ATTACH_DEADLINE;
+    for (int i = 0; i < SUITE_ATTACHES && error == FACTORD_ERROR_ATTACH_DEADLINE; i++) {
+        error = try_channel(&client, socket, features, slots, why);
+    }
     REQUIRE(error == FACTORD_OK, "attach: %s", why);
     return client;
+}
+
+factord_client *channel_at(const char *socket)
+{
+    return patiently(socket, 3, SUITE_SLOTS);
+}
+
+factord_client *channel_of(uint32_t features, uint32_t slots)
+{
+    return patiently(NULL, features, slots);
 }
 
 factord_client *channel(void)
@@ -105,28 +118,49 @@ const char *impostor(const char *name)
     return conduct_with("impostor", name);
 }
 
-static const struct suite_rows *read_rows(const char *name, size_t width, int answers)
+uint32_t swapped(const char *variant)
+{
+    return (uint32_t)strtoul(conduct_with("swap", variant), NULL, 10);
+}
+
+static const struct suite_rows *read_rows(const char *name, size_t width, enum suite_form form)
 {
     REQUIRE(file_count < FILES_MAX, "too many golden files for one case");
-    REQUIRE(suite_read(&files[file_count], name, width, answers), "%s.golden is not sound", name);
+    REQUIRE(suite_read(&files[file_count], name, width, form), "%s.golden is not sound", name);
     return &files[file_count++];
 }
 
 const struct suite_rows *rows_of(const char *name, size_t width)
 {
-    return read_rows(name, width, 1);
+    return read_rows(name, width, SUITE_ROWS);
 }
 
 const struct suite_rows *bad_rows(void)
 {
-    return read_rows("bad", 3, 0);
+    return read_rows("bad", 3, SUITE_BAD);
+}
+
+const struct suite_rows *requests(void)
+{
+    return read_rows("divided", 3, SUITE_REQUESTS);
+}
+
+factord_model_row row_of_model(factord_client *client, const char *name)
+{
+    factord_model_row row;
+    REQUIRE(factord_model(client, name, &row) == FACTORD_OK, "%s: not in the model table", name);
+    return row;
 }
 
 uint16_t id_of(factord_client *client, const char *name)
 {
-    factord_model_row row;
-    REQUIRE(factord_model(client, name, &row) == FACTORD_OK, "%s: not in the model table", name);
-    return row.id;
+    return row_of_model(client, name).id;
+}
+
+uint64_t fingerprint_of(factord_client *client, const char *name)
+{
+    factord_model_row row = row_of_model(client, name);
+    return suite_fingerprint(row.sha256);
 }
 
 void exact(const struct suite_rows *rows, size_t row, const factord_prediction *answer)
@@ -138,6 +172,23 @@ void exact(const struct suite_rows *rows, size_t row, const factord_prediction *
             "row %zu: %016llx %016llx instead of %016llx %016llx", row, (unsigned long long)y,
             (unsigned long long)second, (unsigned long long)rows->y[row],
             (unsigned long long)rows->second[row]);
+}
+
+void of_version(const factord_prediction *answer, uint32_t generation, uint64_t arm,
+                uint64_t fingerprint)
+{
+    REQUIRE(answer->generation == generation && answer->arm == arm &&
+                answer->fingerprint == fingerprint,
+            "generation %u, arm %u, fingerprint %016llx instead of %u, %llu, %016llx",
+            (unsigned)answer->generation, (unsigned)answer->arm,
+            (unsigned long long)answer->fingerprint, (unsigned)generation,
+            (unsigned long long)arm, (unsigned long long)fingerprint);
+}
+
+void of_request(const struct suite_rows *rows, size_t row, const factord_prediction *answer)
+{
+    exact(rows, row, answer);
+    of_version(answer, SUITE_IMAGE_GENERATION, rows->arm[row], rows->fingerprint[row]);
 }
 
 factord_prediction predict_exact(factord_client *client, uint16_t model,
@@ -227,6 +278,8 @@ static const struct {
     {"backlog-full", backlog_full},
     {"reaped", reaped},
     {"attach-wait", attach_wait},
+    {"pinned", pinned},
+    {"unit-keys", unit_keys},
 };
 
 #define CASE_COUNT (sizeof CASES / sizeof *CASES)

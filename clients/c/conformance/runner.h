@@ -24,13 +24,17 @@ factord_options usual_options(const char *socket);
 int try_options(factord_client **client, const factord_options *options, char why[FACTORD_WHY_LEN]);
 int try_channel(factord_client **client, const char *socket, uint32_t features, uint32_t slots,
                 char why[FACTORD_WHY_LEN]);
-/* A channel of 3 features and 64 slots at the daemon, or at a socket. */
+/* A channel of 3 features and 64 slots at the daemon, or at a socket, or of another shape at the
+ * daemon; tried again when the daemon did not get a word in edgeways within its second. */
 factord_client *channel(void);
 factord_client *channel_at(const char *socket);
+factord_client *channel_of(uint32_t features, uint32_t slots);
 void release(factord_client *client);
 void release_all(void);
 
 void conduct(const char *words);
+/* Puts a variant of `swing` in place; its generation. */
+uint32_t swapped(const char *variant);
 /* With a word behind the verb; what the conductor says behind `ok`, until the next call. */
 const char *conduct_with(const char *verb, const char *word);
 /* Starts a false daemon; its socket. */
@@ -38,7 +42,13 @@ const char *impostor(const char *name);
 /* Rows of a golden file; freed when the case ends. */
 const struct suite_rows *rows_of(const char *name, size_t width);
 const struct suite_rows *bad_rows(void);
+/* The requests of the image `divided`. */
+const struct suite_rows *requests(void);
 uint16_t id_of(factord_client *client, const char *name);
+/* A row of the model table, which has one of this name. */
+factord_model_row row_of_model(factord_client *client, const char *name);
+/* Of the SHA-256 that the model table has for a name. */
+uint64_t fingerprint_of(factord_client *client, const char *name);
 
 static inline const double *row_x(const struct suite_rows *rows, size_t row)
 {
@@ -47,6 +57,11 @@ static inline const double *row_x(const struct suite_rows *rows, size_t row)
 
 /* Fails unless an answer has the bits of a row. */
 void exact(const struct suite_rows *rows, size_t row, const factord_prediction *answer);
+/* Fails unless an answer is of this version. */
+void of_version(const factord_prediction *answer, uint32_t generation, uint64_t arm,
+                uint64_t fingerprint);
+/* Fails unless an answer is that of a request of the image `divided`. */
+void of_request(const struct suite_rows *rows, size_t row, const factord_prediction *answer);
 /* Predicts a row with plenty of time; the answer has its bits. */
 factord_prediction predict_exact(factord_client *client, uint16_t model,
                                  const struct suite_rows *rows, size_t row);
@@ -89,6 +104,8 @@ void untrusted(void);
 void backlog_full(void);
 void reaped(void);
 void attach_wait(void);
+void pinned(void);
+void unit_keys(void);
 
 /* The other calls of a runner. */
 int ping(void);

@@ -12,6 +12,10 @@
 #include <time.h>
 
 #define SUITE_SLOTS 64
+/* Attempts at an attach that its own deadline of a second ends. */
+#define SUITE_ATTACHES 10
+/* Of the model `regression` of false daemons. */
+#define SUITE_IMAGE_GENERATION 7
 /* An id that no model of the suite has. */
 #define SUITE_NO_MODEL 15
 /* Different inputs, so that nothing is answered from a branch predictor's memory. */
@@ -19,12 +23,18 @@
 /* Round trips between two readings of the clock. */
 #define SUITE_GROUP 16
 
-/* Rows of a golden file: `width` features a row, then y and second unless it is a file of bad
- * rows. */
+/* What a golden file holds: features alone, or y and second behind them, or a whole request: its
+ * key first, and behind y and second the arm and the fingerprint. */
+enum suite_form { SUITE_BAD, SUITE_ROWS, SUITE_REQUESTS };
+
+/* Rows of a golden file, of `width` features each; columns that its form has not are zeros. */
 struct suite_rows {
     double *x;
+    uint64_t *key;
     uint64_t *y;
     uint64_t *second;
+    uint64_t *arm;
+    uint64_t *fingerprint;
     size_t width;
     size_t count;
 };
@@ -56,6 +66,14 @@ static inline void suite_sleep_ms(long ms)
     nanosleep(&pause, NULL);
 }
 
+/* What an artifact's SHA-256 has for a fingerprint: its first eight bytes, little-endian. */
+static inline uint64_t suite_fingerprint(const uint8_t sha256[32])
+{
+    uint64_t fingerprint = 0;
+    for (int i = 8; i-- > 0;) fingerprint = fingerprint << 8 | sha256[i];
+    return fingerprint;
+}
+
 static inline void *suite_memory(size_t count, size_t size)
 {
     void *memory = calloc(count > 0 ? count : 1, size);
@@ -69,18 +87,23 @@ static inline void *suite_memory(size_t count, size_t size)
 static inline void suite_free_rows(struct suite_rows *rows)
 {
     free(rows->x);
+    free(rows->key);
     free(rows->y);
     free(rows->second);
+    free(rows->arm);
+    free(rows->fingerprint);
     memset(rows, 0, sizeof *rows);
 }
 
-/* Reads `NAME.golden`, whose lines have `width` features and, with `answers`, two words more.
- * False when it is not there or holds anything else. */
-static inline int suite_read(struct suite_rows *rows, const char *name, size_t width, int answers)
+/* Reads `NAME.golden`, whose lines have `width` features and the words of a form. False when it is
+ * not there or holds anything else. */
+static inline int suite_read(struct suite_rows *rows, const char *name, size_t width,
+                             enum suite_form form)
 {
     char path[1024];
     const char *folder = getenv("FACTORD_GOLDEN");
-    size_t words = width + (answers ? 2 : 0);
+    size_t before = form == SUITE_REQUESTS ? 1 : 0;
+    size_t words = before + width + 2 * (size_t)form;
     size_t room = 4096;
     char *line = NULL;
     size_t line_len = 0;
@@ -91,8 +114,10 @@ static inline int suite_read(struct suite_rows *rows, const char *name, size_t w
     if (!file) return 0;
     rows->width = width;
     rows->x = (double *)suite_memory(room * width, sizeof *rows->x);
-    rows->y = (uint64_t *)suite_memory(room, sizeof *rows->y);
-    rows->second = (uint64_t *)suite_memory(room, sizeof *rows->second);
+    uint64_t **columns[] = {&rows->key, &rows->y, &rows->second, &rows->arm, &rows->fingerprint};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        *columns[i] = (uint64_t *)suite_memory(room, sizeof **columns[i]);
+    }
     while (sound && getline(&line, &line_len, file) > 0) {
         char *at = line;
         if (*line == '#') continue;
@@ -102,12 +127,12 @@ static inline int suite_read(struct suite_rows *rows, const char *name, size_t w
             sound = end - at >= 16 && rows->count < room;
             at = end;
             if (!sound) break;
-            if (i < width) {
-                rows->x[rows->count * width + i] = suite_of_bits(word);
-            } else if (i == width) {
-                rows->y[rows->count] = word;
+            if (i < before) {
+                rows->key[rows->count] = word;
+            } else if (i - before < width) {
+                rows->x[rows->count * width + i - before] = suite_of_bits(word);
             } else {
-                rows->second[rows->count] = word;
+                (*columns[1 + i - before - width])[rows->count] = word;
             }
         }
         sound = sound && *at == '\n';

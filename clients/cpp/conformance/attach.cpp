@@ -46,8 +46,13 @@ void attach()
 
 void wrong_abi()
 {
-    refused(impostor("abi-refused"), Error::abi, {"7.3", "2.0"});
-    refused(impostor("abi-welcomed"), Error::abi, {"7.3", "2.0"});
+    for (const char* name : {"abi-refused", "abi-welcomed"}) {
+        refused(impostor(name), Error::abi, {"7.3", "2.0"});
+    }
+    for (const char* name : {"abi-1-refused", "abi-1-welcomed"}) {
+        refused(impostor(name), Error::abi,
+                {"daemon speaks ABI 1.0", "this client 2.0", "rebuild the client"});
+    }
     refused(impostor("layout"), Error::abi);
 }
 
@@ -92,8 +97,10 @@ void hostile_regions()
     for (const char* name :
          {"unsealed-req", "unsealed-resp", "short-resp", "long-resp", "short-status", "pipe",
           "status-magic", "status-layout", "models-layout", "models-count", "resp-abi", "resp-shape",
-          "resp-slots", "resp-client"}) {
+          "resp-slots", "resp-outputs", "resp-class", "resp-client"}) {
         refused(impostor(name), Error::region);
     }
-    refused(impostor("three-descriptors"), Error::protocol);
+    for (const char* name : {"three-descriptors", "four-descriptors"}) {
+        refused(impostor(name), Error::protocol);
+    }
 }

@@ -7,16 +7,39 @@ static constexpr std::array<double, 3> ROW{0.5, 0.25, 0.125};
 // Room for the model table of every false daemon.
 using Table = std::array<factord::ModelRow, 16>;
 
+// For what must not come.
+constexpr Milliseconds TENTH(100);
+
+// Rows of each model of the golden image.
+constexpr std::size_t IMAGE_ROWS = 8;
+
+// What this user may not have, or what is not what it says.
+static void not_fetched(Client& client, const std::string& what)
+{
+    fails(client.fetch(0, TENTH), Error::not_fetched, what);
+}
+
+// The golden image as a user sees it that may not evaluate locally.
+static void unentitled(const Rows& rows)
+{
+    Client client = channel(impostor("unentitled"));
+    not_fetched(client, "unentitled");
+    for (std::size_t i = 0; i < IMAGE_ROWS; i++) {
+        rows.exact(i, client.predict_local(0, rows.x(i)));
+    }
+}
+
 void golden_image()
 {
-    constexpr std::size_t image_rows = 8;
     constexpr std::uint64_t image_epoch = 42;
+    // Rows of the epoch before, as the header of RESP says.
+    constexpr std::size_t earlier_rows = 4;
     const struct {
         const char* name;
         factord::Kind kind;
         std::uint32_t generation;
-    } models[] = {{"regression", factord::Kind::linear, 7},
-                  {"classification", factord::Kind::logistic, 8}};
+    } models[] = {{"regression", factord::Kind::linear, SUITE_IMAGE_GENERATION},
+                  {"classification", factord::Kind::logistic, SUITE_IMAGE_GENERATION + 1}};
     Client client = channel(impostor("good"));
     Table table;
     require(client.models(table) == 2, "another number of models");
@@ -26,16 +49,22 @@ void golden_image()
         require(factord::Kind(row.kind) == models[i].kind && row.width == 3, "another shape");
         require(row.generation == models[i].generation, "another generation");
     }
+    const auto cores = client.worker_cores();
+    require(cores.size() == 1 && *cores.begin() == 2, "another CPU of the worker");
+    require(client.ticks_to_ns(10, 30) == 10.0, "20 ticks are not 10 ns");
     const Rows rows("image");
-    require(rows.size() == 2 * image_rows, "another number of rows");
+    require(rows.size() == 2 * IMAGE_ROWS, "another number of rows");
     for (std::size_t i = 0; i < rows.size(); i++) {
-        const auto model = std::uint16_t(i / image_rows);
+        const auto model = std::uint16_t(i / IMAGE_ROWS);
         const auto ring = rows.exact(i, client.predict(model, rows.x(i), PLENTY));
         const auto local = rows.exact(i, client.predict_local(model, rows.x(i)));
-        require(ring.generation == models[model].generation, "another generation");
-        require(local.generation == models[model].generation, "another local generation");
-        require(ring.epoch == image_epoch, "another epoch");
+        const auto fingerprint = suite_fingerprint(table[model].sha256);
+        of_version(ring, models[model].generation, 0, fingerprint);
+        of_version(local, models[model].generation, 0, fingerprint);
+        require(ring.epoch == image_epoch - (i < earlier_rows), "another epoch");
+        require(local.epoch == image_epoch, "another local epoch");
     }
+    unentitled(rows);
 }
 
 // A ring that is full of answers before anything is asked.
@@ -51,6 +80,18 @@ static void answers_ahead()
     nothing_left(client);
 }
 
+// Images of an arm that are not what was asked for: the ring has its answers.
+static void false_versions()
+{
+    const Rows rows("divided");
+    for (const char* name : {"image-short", "image-long", "image-other", "image-kind",
+                             "image-width", "image-form", "image-layout", "image-nan"}) {
+        Client client = channel(impostor(name));
+        not_fetched(client, name);
+        rows.of_request(0, client.predict_local(0, rows.x(0), rows.key(0)));
+    }
+}
+
 void hostile_answers()
 {
     answers_ahead();
@@ -62,8 +103,14 @@ void hostile_answers()
     {
         Client client = at("resp-ahead");
         const Watch watch;
-        fails(client.predict(0, ROW, Milliseconds(100)), Error::deadline, "resp-ahead");
-        watch.took(Milliseconds(100), PLENTY);
+        fails(client.predict(0, ROW, TENTH), Error::deadline, "resp-ahead");
+        watch.took(TENTH, PLENTY);
+    }
+    {
+        Client client = at("epoch-odd");
+        const Watch watch;
+        rows.exact(0, client.predict(0, rows.x(0), PLENTY));
+        watch.took(Seconds(0), Seconds(5));
     }
     {
         Client client = at("models-wild");
@@ -73,7 +120,6 @@ void hostile_answers()
             const auto answer = client.predict_local(model, ROW);
             // What cannot be evaluated here is asked for, and that daemon says nothing.
             require(!answer, "models-wild: model " + std::to_string(model) + " answers");
-            if (model < 2) fails(answer, Error::unknown_model, "models-wild");
         }
     }
     {
@@ -82,19 +128,21 @@ void hostile_answers()
         require(!client.predict_local(0, ROW), "models-torn: an answer");
         watch.took(Seconds(0), Seconds(5));
     }
+    fails(at("models-check").predict_local(0, ROW), Error::unknown_model, "models-check");
     {
         Client client = at("status-wild");
         Table table;
         const auto count = client.models(table);
         require(count == 1, "status-wild: " + std::to_string(count) + " models");
         const auto& row = table[0];
-        require(row.id == 2 && row.name == std::string("i"), "status-wild: another name");
+        require(row.id == 2 && row.name == std::string("h"), "status-wild: another name");
         require(row.kind == 9 && row.width == 3 && row.generation == 1, "status-wild: shape");
-        fails(client.predict_local(2, ROW), Error::unknown_model, "status-wild");
+        require(!client.predict_local(2, ROW), "status-wild: an answer");
     }
     const auto odd = impostor("status-odd");
     const Watch watch;
     const auto client = try_channel(odd);
     require(!client && client.error().code() == Error::region, "status-odd: attached");
     watch.took(Seconds(0), Seconds(5));
+    false_versions();
 }

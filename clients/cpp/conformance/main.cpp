@@ -29,6 +29,8 @@ static const std::pair<std::string, void (*)()> CASES[] = {
     {"backlog-full", backlog_full},
     {"reaped", reaped},
     {"attach-wait", attach_wait},
+    {"pinned", pinned},
+    {"unit-keys", unit_keys},
 };
 
 static int run_cases(const std::vector<std::string>& names)

@@ -52,13 +52,29 @@ void fails(const factord::Result<T>& result, Error expected, const std::string& 
                                    factord::message(expected) + "`");
 }
 
+// Fails unless an answer is of this version.
+inline void of_version(const Prediction& answer, std::uint32_t generation, std::uint64_t arm,
+                       std::uint64_t fingerprint)
+{
+    require(answer.generation == generation,
+            "generation " + std::to_string(answer.generation) + ", not " +
+                std::to_string(generation));
+    require(answer.arm == arm,
+            "arm " + std::to_string(answer.arm) + ", not " + std::to_string(arm));
+    require(answer.fingerprint == fingerprint,
+            "fingerprint " + std::to_string(answer.fingerprint) + ", not " +
+                std::to_string(fingerprint));
+}
+
 // The rows of a golden file.
 class Rows {
 public:
     explicit Rows(const std::string& name, std::size_t width = 3)
     {
-        const bool answers = name != "bad";
-        require(suite_read(&rows_, name.c_str(), width, answers), name + ".golden is not sound");
+        const auto form = name == "bad"       ? SUITE_BAD
+                          : name == "divided" ? SUITE_REQUESTS
+                                              : SUITE_ROWS;
+        require(suite_read(&rows_, name.c_str(), width, form), name + ".golden is not sound");
     }
     Rows(const Rows&) = delete;
     Rows& operator=(const Rows&) = delete;
@@ -67,6 +83,7 @@ public:
     std::size_t size() const { return rows_.count; }
     factord::Row x(std::size_t row) const { return {rows_.x + row * rows_.width, rows_.width}; }
     factord::Row all() const { return {rows_.x, rows_.count * rows_.width}; }
+    std::uint64_t key(std::size_t row) const { return rows_.key[row]; }
 
     // Fails unless an answer has the bits of a row; gives it back.
     Prediction exact(std::size_t row, const factord::Result<Prediction>& answer) const
@@ -75,6 +92,13 @@ public:
         require(suite_bits(found.y) == rows_.y[row] && suite_bits(found.second) == rows_.second[row],
                 "row " + std::to_string(row) + ": other bits");
         return found;
+    }
+
+    // Fails unless an answer is that of a request of the image `divided`.
+    void of_request(std::size_t row, const factord::Result<Prediction>& answer) const
+    {
+        of_version(exact(row, answer), SUITE_IMAGE_GENERATION, rows_.arm[row],
+                   rows_.fingerprint[row]);
     }
 
 private:
@@ -135,10 +159,15 @@ inline factord::Result<Client, AttachError> try_channel(const std::string& socke
     return Client::attach(options);
 }
 
+// Tried again when the daemon did not get a word in edgeways within its second.
 inline Client channel(const std::string& socket = "", std::uint32_t features = 3,
                       std::uint32_t slots = SUITE_SLOTS)
 {
     auto client = try_channel(socket, features, slots);
+    for (int i = 1; i < SUITE_ATTACHES; i++) {
+        if (client || client.error().code() != Error::attach_deadline) break;
+        client = try_channel(socket, features, slots);
+    }
     require(client.has_value(), std::string("attach: ") + client.error().what());
     return *std::move(client);
 }
@@ -146,6 +175,12 @@ inline Client channel(const std::string& socket = "", std::uint32_t features = 3
 inline std::uint16_t id_of(const Client& client, const char* name)
 {
     return must(client.model(name), name).id;
+}
+
+// Of the SHA-256 that the model table has for a name.
+inline std::uint64_t fingerprint_of(const Client& client, const char* name)
+{
+    return suite_fingerprint(must(client.model(name), name).sha256);
 }
 
 // Takes the next answer, which must come.
@@ -194,6 +229,8 @@ void untrusted();
 void backlog_full();
 void reaped();
 void attach_wait();
+void pinned();
+void unit_keys();
 
 // The other calls of a runner.
 int ping();

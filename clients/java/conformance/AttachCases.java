@@ -41,13 +41,21 @@ final class AttachCases {
     }
 
     static void wrongAbi(Stage stage) throws Exception {
-        for (String impostor : new String[] {"abi-refused", "abi-welcomed", "layout"}) {
-            AttachException error = stage.impostorFails(impostor);
-            is(error, Reason.ABI, impostor);
-            if (!impostor.equals("layout")) {
-                names(error, "7.3");
-                names(error, "2.0");
-            }
+        for (String impostor : new String[] {"abi-refused", "abi-welcomed"}) {
+            isAbi(stage, impostor, "7.3", "2.0");
+        }
+        for (String impostor : new String[] {"abi-1-refused", "abi-1-welcomed"}) {
+            isAbi(stage, impostor, "daemon speaks ABI 1.0", "this client 2.0",
+                    "rebuild the client");
+        }
+        isAbi(stage, "layout");
+    }
+
+    private static void isAbi(Stage stage, String impostor, String... words) throws Exception {
+        AttachException error = stage.impostorFails(impostor);
+        is(error, Reason.ABI, impostor);
+        for (String word : words) {
+            names(error, word);
         }
     }
 

@@ -37,6 +37,8 @@ public final class Main {
         CASES.put("backlog-full", WaitingCases::backlogFull);
         CASES.put("reaped", WaitingCases::reaped);
         CASES.put("attach-wait", WaitingCases::attachWait);
+        CASES.put("pinned", VersionCases::pinned);
+        CASES.put("unit-keys", VersionCases::unitKeys);
     }
 
     private Main() {}

@@ -15,24 +15,34 @@ record Row(double[] x, double y, double second) {
     /** Reads rows; `outputs` of the numbers of each line are the answer's. */
     static List<Row> read(Path file, int outputs) throws IOException, Fault {
         List<Row> rows = new ArrayList<>();
-        for (String line : Files.readAllLines(file)) {
-            if (line.isEmpty() || line.startsWith("#")) {
-                continue;
-            }
-            String[] words = line.split(" ");
-            double[] numbers = new double[words.length];
-            for (int i = 0; i < words.length; i++) {
-                numbers[i] = Double.longBitsToDouble(Long.parseUnsignedLong(words[i], 16));
-            }
-            int width = numbers.length - outputs;
-            double[] x = Arrays.copyOf(numbers, width);
-            rows.add(new Row(
-                    x,
-                    outputs > 0 ? numbers[width] : Double.NaN,
-                    outputs > 1 ? numbers[width + 1] : Double.NaN));
+        for (long[] words : words(file)) {
+            rows.add(of(words, 0, words.length, outputs));
         }
-        Fault.ensure(!rows.isEmpty(), file + " holds no rows");
         return rows;
+    }
+
+    /** The words of each line that is no comment. */
+    static List<long[]> words(Path file) throws IOException, Fault {
+        List<long[]> lines = new ArrayList<>();
+        for (String line : Files.readAllLines(file)) {
+            if (!line.isEmpty() && !line.startsWith("#")) {
+                lines.add(Arrays.stream(line.split(" "))
+                        .mapToLong(word -> Long.parseUnsignedLong(word, 16)).toArray());
+            }
+        }
+        Fault.ensure(!lines.isEmpty(), file + " holds no rows");
+        return lines;
+    }
+
+    /** The row that some words of a line are; `outputs` of them, at the end, are the answer's. */
+    static Row of(long[] words, int from, int to, int outputs) {
+        double[] numbers = Arrays.stream(words, from, to)
+                .mapToDouble(Double::longBitsToDouble).toArray();
+        int width = numbers.length - outputs;
+        return new Row(
+                Arrays.copyOf(numbers, width),
+                outputs > 0 ? numbers[width] : Double.NaN,
+                outputs > 1 ? numbers[width + 1] : Double.NaN);
     }
 
     void expect(Status status, Prediction answer) throws Fault {

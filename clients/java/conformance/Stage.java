@@ -59,6 +59,10 @@ final class Stage {
         return Row.read(golden.resolve(name + ".golden"), 2);
     }
 
+    List<Request> requests() throws IOException, Fault {
+        return Request.read(golden.resolve("divided.golden"));
+    }
+
     List<Row> badRows() throws IOException, Fault {
         return Row.read(golden.resolve("bad.golden"), 0);
     }
@@ -112,12 +116,27 @@ final class Stage {
     }
 
     static int id(Client client, String name) throws Fault {
+        return model(client, name).id();
+    }
+
+    static Model model(Client client, String name) throws Fault {
         for (Model row : client.models()) {
             if (row.name().equals(name)) {
-                return row.id();
+                return row;
             }
         }
         throw new Fault(name + " is not in the model table");
+    }
+
+    /** The answer is of this version. */
+    static void isOf(Prediction answer, int generation, int arm, long fingerprint) throws Fault {
+        boolean same = answer.generation() == generation && answer.arm() == arm
+                && answer.fingerprint() == fingerprint;
+        String found = String.format(
+                "generation %d, arm %d, %016x", answer.generation(), answer.arm(),
+                answer.fingerprint());
+        Fault.ensure(same, String.format(
+                "%s instead of %d, %d, %016x", found, generation, arm, fingerprint));
     }
 
     static void refused(Status found, Status expected, String what) throws Fault {

@@ -127,7 +127,7 @@ impl Client {
         let channel = channel::attach_within(&path, *daemon_uid, shape, name, *wait)?;
         let geometry = shape.geometry;
         let attachment = Attachment::new(channel, geometry);
-        attachment.table().map_err(|Unsettled| AttachError::Unsettled)?;
+        let table = attachment.table().map_err(|Unsettled| AttachError::Unsettled)?;
         if !options.quiet {
             neighbour::mention(&attachment.observer().worker_cores());
         }
@@ -137,7 +137,7 @@ impl Client {
             geometry,
             shape,
             attachment,
-            names: RefCell::new(Names::new()),
+            names: RefCell::new(Names::new(&table)),
             connected: true,
             base: 0,
             early: VecDeque::with_capacity(geometry.slot_count()),

@@ -3,13 +3,14 @@
 //! requests carry for it.
 
 use crate::abi::{self, request::MODEL_NONE};
-use crate::counters::{ModelRow, Observer};
+use crate::counters::{ModelRow, ModelTable, Observer};
+use std::collections::HashMap;
 
 /// The names whose numbers are the same everywhere, in order.
 const FIXED: [&str; 2] = ["regression", "classification"];
 
 /// The most numbers of one client.
-const NUMBER_COUNT_MAX: usize = MODEL_NONE as usize;
+const NUMBER_COUNT_MAX: u16 = MODEL_NONE as u16;
 
 /// The `meta` of a request for a name that is not served: the engine refuses it in its turn.
 const NOTHING: u64 = MODEL_NONE;
@@ -43,13 +44,20 @@ impl Entry {
 #[derive(Debug)]
 pub(super) struct Names {
     entries: Vec<Entry>,
+    /// The numbers of names that are not pinned.
+    by_name: HashMap<String, u16>,
     pinned: bool,
 }
 
 impl Names {
-    /// Knows the fixed names alone, which no engine has numbered yet.
-    pub(super) fn new() -> Names {
-        Names { entries: FIXED.map(|name| Entry::new(name, None)).into(), pinned: false }
+    /// Knows the fixed names and those of a table, in this order, and has looked none of them up.
+    pub(super) fn new(table: &ModelTable) -> Names {
+        let mut names = Names { entries: Vec::new(), by_name: HashMap::new(), pinned: false };
+        let served = table.rows.iter().map(|row| row.name.as_str());
+        for name in FIXED.into_iter().chain(served) {
+            names.number(name, None);
+        }
+        names
     }
 
     /// What a request carries for one of the client's numbers, if the engine's names are those of
@@ -81,24 +89,31 @@ impl Names {
 
     /// The number of a name, new or not; `None` when all numbers are given.
     pub(super) fn number(&mut self, name: &str, pin: Option<u64>) -> Option<u16> {
-        let same = |entry: &Entry| entry.name == name && entry.pin == pin;
-        let known = self.entries.iter().position(same);
-        let number = known.unwrap_or(self.entries.len());
-        if number >= NUMBER_COUNT_MAX {
-            return None;
+        let known = match pin {
+            None => self.known(name),
+            Some(_) => self.pinned_to(name, pin),
+        };
+        if known.is_some() {
+            return known;
         }
-        if known.is_none() {
-            self.entries.push(Entry::new(name, pin));
-            self.pinned |= pin.is_some();
+        let number = u16::try_from(self.entries.len()).ok().filter(|&n| n < NUMBER_COUNT_MAX)?;
+        self.entries.push(Entry::new(name, pin));
+        if pin.is_none() {
+            self.by_name.insert(name.to_owned(), number);
         }
-        u16::try_from(number).ok()
+        self.pinned |= pin.is_some();
+        Some(number)
     }
 
     /// The number that a name has.
     #[inline]
     pub(super) fn known(&self, name: &str) -> Option<u16> {
-        let found = self.entries.iter().position(|entry| entry.pin.is_none() && entry.name == name);
-        u16::try_from(found?).ok()
+        self.by_name.get(name).copied()
+    }
+
+    fn pinned_to(&self, name: &str, pin: Option<u64>) -> Option<u16> {
+        let same = |entry: &Entry| entry.pin == pin && entry.name == name;
+        u16::try_from(self.entries.iter().position(same)?).ok()
     }
 
     /// Forgets the engine's numbers: another engine gives its own.
@@ -128,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_name_keeps_its_number_and_a_pinned_one_has_its_own() {
-        let mut names = Names::new();
+        let mut names = Names::new(&ModelTable { rows: Vec::new(), sequence: 0 });
         assert_eq!(
             ["regression", "classification"].map(|name| names.known(name)),
             [Some(0), Some(1)]
@@ -142,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_was_never_looked_up_is_published_under_no_number() {
-        let names = Names::new();
+        let names = Names::new(&ModelTable { rows: Vec::new(), sequence: 0 });
         assert_eq!(names.meta(0, 0), None, "it has to be looked up first");
         assert_eq!(Entry::new("aa", None).meta, 0xFFFF);
     }
