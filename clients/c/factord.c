@@ -1482,8 +1482,8 @@ COLD static int refusal_of(uint64_t verdict, factord_prediction *out)
     }
 }
 
-/* Reads which engine answers; as it was while that is being changed. Acquire loads: each is ordered
- * before the second look at the sequence. */
+/* Reads which engine answers. Acquire loads: each is ordered before the next, and all before the second
+ * look at the sequence. */
 COLD static void read_epochs(struct epochs *epochs, const word *header)
 {
     struct epochs found = {
@@ -1492,9 +1492,8 @@ COLD static void read_epochs(struct epochs *epochs, const word *header)
         .since = get_acquire(&header[FACTORD_RESP_HEADER_EPOCH_SINCE]),
         .before = get_acquire(&header[FACTORD_RESP_HEADER_EPOCH_BEFORE]),
     };
-    bool whole = found.sequence % 2 == 0 &&
-                 get(&header[FACTORD_RESP_HEADER_EPOCH_SEQUENCE]) == found.sequence;
-    if (whole) *epochs = found;
+    /* In the middle of a change, too, which is made in the other order: docs/abi.md. */
+    if (get(&header[FACTORD_RESP_HEADER_EPOCH_SEQUENCE]) == found.sequence) *epochs = found;
 }
 
 /* The epoch of the engine that answered a position. The engine changed the header before it published

@@ -47,7 +47,10 @@ impl ChannelRows {
                 (0..at::ROW_NAME_LEN / 8).flat_map(|i| word(at::ROW_NAME + i).to_le_bytes());
             let bytes: Vec<u8> = bytes.take_while(|&byte| byte != 0).collect();
             if word(at::ROW_CLIENT_ID) != 0 {
-                let name = String::from_utf8_lossy(&bytes).into_owned();
+                // Whoever may open the memory may have written there: logs get printable words.
+                let shown =
+                    |byte| if (b' '..=b'~').contains(&byte) { char::from(byte) } else { '?' };
+                let name = bytes.into_iter().map(shown).collect();
                 names.insert(word(at::ROW_CLIENT_ID), name);
             }
             self.write(place, &[0; at::ROW_WORDS]);

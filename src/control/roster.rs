@@ -202,15 +202,15 @@ impl Roster {
                         entry.model = model;
                         continue;
                     }
-                    *entry = Entry { generation: entry.generation + 1, model, class };
+                    *entry = Entry { generation: next(entry.generation), model, class };
                     changed.push((number, false));
                 }
                 None => {
                     let before = self.before.remove(model.name());
                     let generation = match &before {
                         Some(row) if row.sha256 == model.loaded.sha256 => row.generation,
-                        Some(row) => row.generation + 1,
-                        None => self.floor + 1,
+                        Some(row) => next(row.generation),
+                        None => next(self.floor),
                     };
                     // There are no more models than numbers.
                     let number = before.as_ref().map(|row| row.id).or_else(|| free.next());
@@ -270,6 +270,11 @@ impl Roster {
         let mut models = self.by_number.values().map(|entry| &entry.model);
         models.find(|model| model.fingerprint == fingerprint)
     }
+}
+
+/// The generation after one; 0 is none, also where an engine before left nonsense.
+fn next(generation: u32) -> u32 {
+    generation.wrapping_add(1).max(1)
 }
 
 /// Refuses models that requests or answers could not tell apart.

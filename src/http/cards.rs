@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 
-// 32: two generations of the sixteen models that an engine serves.
-const CARD_COUNT_MAX: usize = 32;
+// 8,192: two generations of all the models that an engine can serve.
+const CARD_COUNT_MAX: usize = 2 * catalogue::MODEL_COUNT_MAX;
 
 /// Why nothing is known about a model.
 #[derive(Debug, Error)]

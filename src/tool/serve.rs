@@ -50,7 +50,7 @@ pub struct ServeArgs {
     )]
     heavy_core: Option<CoreList>,
     /// The most nanoseconds one evaluation may take on the other workers; costlier models are
-    /// refused, or go to --heavy-core (FACTORD_MAX_COST; default: 20000)
+    /// refused, or go to --heavy-core (FACTORD_MAX_COST; default: 100000)
     #[arg(long, value_name = "NS", allow_negative_numbers = true, value_parser = parse::max_cost)]
     max_cost: Option<u64>,
     /// Have the service manager keep clients' memory, so that a restart costs no answer: needs

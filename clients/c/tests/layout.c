@@ -202,9 +202,10 @@ void an_answer_bears_the_epoch_that_the_header_says(void)
         CHECK(factord_poll(client, &ticket, &answer) == 1);
         CHECK(ticket == position && answer.epoch == EPOCHS[position - 1]);
     }
-    /* While it is being changed, what was read last counts. */
+    /* In the middle of a change, the engine that answered is the one before. */
     f_store(&header[FACTORD_RESP_HEADER_EPOCH_SEQUENCE], 5);
-    f_store(&header[FACTORD_RESP_HEADER_EPOCH], 99);
+    f_store(&header[FACTORD_RESP_HEADER_EPOCH_BEFORE], 77);
+    f_store(&header[FACTORD_RESP_HEADER_EPOCH_SINCE], 6);
     factord_submit(client, 0, ROW, 3, &ticket);
     f_answer(&daemon, 5, 3, 1, FACTORD_STATUS_OK, 6);
     CHECK(factord_poll(client, &ticket, &answer) == 1 && answer.epoch == 77);

@@ -252,17 +252,19 @@ final class Session implements AutoCloseable {
         return Long.compareUnsigned(position, epochSince) >= 0 ? epochNow : epochBefore;
     }
 
-    /** Reads who answers; what was read before stays while that is being changed. */
+    /** Reads who answers; what was read before stays when that changes meanwhile. */
     private void readEpochs() {
-        // Both fences pair with the daemon's `begin_epoch`: an odd sequence is seen before any of
-        // the words changes, an even one after.
+        // The fences pair with the daemon's `begin_epoch`, which writes these words in the other
+        // order: each state between is right for every answer that there can be.
         long sequence = Words.load(resp, Abi.RESP_EPOCH_SEQUENCE);
         VarHandle.acquireFence();
         long now = Words.load(resp, Abi.RESP_EPOCH);
+        VarHandle.acquireFence();
         long since = Words.load(resp, Abi.RESP_EPOCH_SINCE);
+        VarHandle.acquireFence();
         long before = Words.load(resp, Abi.RESP_EPOCH_BEFORE);
         VarHandle.acquireFence();
-        if (sequence % 2 == 0 && Words.load(resp, Abi.RESP_EPOCH_SEQUENCE) == sequence) {
+        if (Words.load(resp, Abi.RESP_EPOCH_SEQUENCE) == sequence) {
             epochSequence = sequence;
             epochNow = now;
             epochSince = since;

@@ -86,6 +86,9 @@ impl<M: AsRef<[Line]>> ResponseProducer<M> {
     }
 }
 
+/// A sequence that no ring comes to: at 10^9 requests a second, after 146 years.
+const SEQUENCE_END: u64 = 1 << 62;
+
 /// The position behind the last answer in a response ring, from 1: where an engine goes on that
 /// takes the ring over. A claim, since the client may write there as well: one that is false leads
 /// to requests that are answered again, or never come.
@@ -95,13 +98,17 @@ pub fn position_behind(memory: &[Line], geometry: Geometry) -> u64 {
         let line = memory.get(first_line(slot, geometry.mask(), stride));
         // Relaxed: the engine that wrote it is gone.
         let sequence = line.map_or(0, |line| line[response::SEQUENCE].load(Ordering::Relaxed));
-        if sequence & geometry.mask() == slot { sequence } else { 0 }
+        let is_sound = sequence & geometry.mask() == slot && sequence < SEQUENCE_END;
+        if is_sound { sequence } else { 0 }
     });
-    last.max().unwrap_or(0).saturating_add(1)
+    last.max().unwrap_or(0) + 1
 }
 
 /// Says in the header of a response ring that the engine of `epoch` answers from position `since`
 /// on; the engine before it answered what came earlier.
+///
+/// The words change in an order in which each state between is right for every answer there can
+/// be: an engine that dies in here, or a client that looks meanwhile, mistakes none.
 pub fn begin_epoch(memory: &[Line], epoch: u64, since: u64) {
     let Some(line) = memory.get(resp_header::EPOCH_SEQUENCE / abi::LINE_WORDS) else { return };
     let word = |index: usize| &line[index % abi::LINE_WORDS];
@@ -112,13 +119,24 @@ pub fn begin_epoch(memory: &[Line], epoch: u64, since: u64) {
     // the odd number is seen before any of the three words changes.
     fence(Ordering::Release);
     // Relaxed: ordered by the fence above and the Release store below.
-    let before = word(resp_header::EPOCH).load(Ordering::Relaxed);
-    word(resp_header::EPOCH_BEFORE).store(before, Ordering::Relaxed);
-    word(resp_header::EPOCH).store(epoch, Ordering::Relaxed);
-    word(resp_header::EPOCH_SINCE).store(since, Ordering::Relaxed);
-    // SYNC(response.epochs): pairs with the Acquire fence in `Epochs::read`; publishes them.
+    let last = |index: usize| word(index).load(Ordering::Relaxed);
+    // An engine that answered nothing stands before none.
+    if last(resp_header::EPOCH_SINCE) < since {
+        let before = last(resp_header::EPOCH);
+        word(resp_header::EPOCH_BEFORE).store(before, Ordering::Relaxed);
+    }
+    // SYNC(response.since): pairs with the Acquire fence behind `since` in `Epochs::read`; the
+    // epoch before is there when this is seen.
+    word(resp_header::EPOCH_SINCE).store(since, Ordering::Release);
+    // SYNC(response.begun): pairs with the Acquire fence behind `epoch` in `Epochs::read`; the
+    // position is there when this is seen.
+    word(resp_header::EPOCH).store(epoch, Ordering::Release);
+    // SYNC(response.epochs): pairs with the first Acquire fence in `Epochs::read`; publishes them.
     word(resp_header::EPOCH_SEQUENCE).store(sequence.wrapping_add(1), Ordering::Release);
 }
+
+/// How often the header is read again because it was changing.
+const EPOCH_READS: usize = 8;
 
 /// Which engine answers, as the header said when it was last read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -130,21 +148,26 @@ struct Epochs {
 }
 
 impl Epochs {
-    /// Reads them; `None` while they are being changed.
+    /// Reads them, in the middle of a change too; `None` when a change began or ended meanwhile.
     #[cold]
     fn read(lines: &[Line]) -> Option<Epochs> {
         let line = lines.get(resp_header::EPOCH_SEQUENCE / abi::LINE_WORDS)?;
         // Relaxed: ordered by the fences.
         let word = |index: usize| line[index % abi::LINE_WORDS].load(Ordering::Relaxed);
         let sequence = word(resp_header::EPOCH_SEQUENCE);
-        // SYNC(response.epochs): pairs with the Release store in `begin_epoch`.
+        // SYNC(response.epochs): pairs with the last Release store in `begin_epoch`.
         fence(Ordering::Acquire);
-        let (epoch, since) = (word(resp_header::EPOCH), word(resp_header::EPOCH_SINCE));
+        let epoch = word(resp_header::EPOCH);
+        // SYNC(response.begun): pairs with the Release store of the epoch in `begin_epoch`.
+        fence(Ordering::Acquire);
+        let since = word(resp_header::EPOCH_SINCE);
+        // SYNC(response.since): pairs with the Release store of the position in `begin_epoch`.
+        fence(Ordering::Acquire);
         let before = word(resp_header::EPOCH_BEFORE);
         // SYNC(response.epoch): pairs with the Release fence in `begin_epoch`.
         fence(Ordering::Acquire);
-        let is_whole = sequence.is_multiple_of(2) && word(resp_header::EPOCH_SEQUENCE) == sequence;
-        is_whole.then_some(Epochs { sequence, epoch, since, before })
+        let is_one = word(resp_header::EPOCH_SEQUENCE) == sequence;
+        is_one.then_some(Epochs { sequence, epoch, since, before })
     }
 
     #[inline]
@@ -181,10 +204,14 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
         let sequence = header.map_or(0, |line| {
             line[resp_header::EPOCH_SEQUENCE % abi::LINE_WORDS].load(Ordering::Relaxed)
         });
-        if sequence != self.epochs.sequence
-            && let Some(epochs) = Epochs::read(lines)
-        {
-            self.epochs = epochs;
+        if sequence != self.epochs.sequence {
+            // Each failed try means that a change began or ended, which takes an engine.
+            for _ in 0..EPOCH_READS {
+                if let Some(epochs) = Epochs::read(lines) {
+                    self.epochs = epochs;
+                    break;
+                }
+            }
         }
         self.epochs.of(position)
     }
