@@ -5,9 +5,8 @@ source "$(dirname "$0")/lib.sh"
 
 # The project, and the packages that are workspaces of their own.
 workspaces=(. clients/python benches/rivals)
-passed=.ci/deny.passed
-now=$(sha256sum deny.toml "${workspaces[@]/%//Cargo.lock}")
-if [ "${1:-}" != --update ] && [ "$now" = "$(cat "$passed")" ]; then
+judged=(.ci/deny.passed deny.toml "${workspaces[@]/%//Cargo.lock}")
+if [ "${1:-}" != --update ] && unchanged "${judged[@]}"; then
   echo "deny.toml and the lock files are those that passed before"
   exit
 fi
@@ -26,7 +25,7 @@ for workspace in "${workspaces[@]}"; do
     check bans licenses sources
 done
 if [ "${1:-}" = --update ]; then
-  echo "$now" >"$passed"
+  keep "${judged[@]}"
 else
   echo "they pass: .ci/deny.sh --update keeps that"
 fi

@@ -20,6 +20,10 @@ binary() {
   echo "${CARGO_TARGET_DIR:-$PWD/target}/release/factord"
 }
 
+# unchanged STAMP FILE...: whether the files are the very ones of a run that passed, which `keep` noted in STAMP.
+unchanged() { [ "$(sha256sum "${@:2}")" = "$(cat "$1" 2>/dev/null)" ]; }
+keep() { sha256sum "${@:2}" >"$1"; }
+
 # copy_tree FOLDER: copies the tree, without what was built, to a folder that goes when the script ends.
 copy_tree() {
   # shellcheck disable=SC2064
