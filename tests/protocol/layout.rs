@@ -6,8 +6,10 @@ use factord_core::abi::{
     TAP_LAYOUT, fingerprint,
 };
 
-/// Each object: the file that defines it, its list, its hash, and what the hash goes on from.
-const OBJECTS: [(&str, &[(&str, u64)], u64, u64); 7] = [
+/// An object: the file that defines it, its list, its hash, and what the hash goes on from.
+type Object = (&'static str, &'static [(&'static str, u64)], u64, u64);
+
+const OBJECTS: [Object; 7] = [
     ("abi.rs", COMMON_LAYOUT, COMMON_HASH, 0xcbf2_9ce4_8422_2325),
     ("abi/rings.rs", RINGS_LAYOUT, RINGS_HASH, COMMON_HASH),
     ("abi/tables.rs", STATUS_LAYOUT, STATUS_HASH, COMMON_HASH),
