@@ -73,17 +73,10 @@ impl Manager {
         let log = std::fs::File::options().append(true).create(true).open(log).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let numbers: Vec<i32> = passed.iter().map(|(_, fd)| fd.as_raw_fd()).collect();
+        let place_all =
+            move || (3..).zip(&numbers).try_for_each(|(place, &number)| copy_to(number, place));
         // SAFETY: between fork and exec, dup2 alone is called.
-        unsafe {
-            command.pre_exec(move || {
-                for (place, &number) in (3..).zip(&numbers) {
-                    if libc::dup2(number, place) < 0 {
-                        return Err(std::io::Error::last_os_error());
-                    }
-                }
-                Ok(())
-            });
-        }
+        unsafe { command.pre_exec(place_all) };
         Process::spawn(&mut command)
     }
 
@@ -109,6 +102,13 @@ impl Manager {
             (self.store.len() == count).then_some(())
         });
     }
+}
+
+/// Makes a descriptor's number another one, which an exec leaves open.
+fn copy_to(number: i32, place: i32) -> std::io::Result<()> {
+    // SAFETY: no pointer is passed; a number that is not open is an error.
+    let result = unsafe { libc::dup2(number, place) };
+    if result < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// What one client met.
