@@ -40,7 +40,7 @@ impl Client {
     }
 
     /// A number for a name that only one artifact may answer: where another one serves the name,
-    /// requests fail with [`PredictError::OtherVersion`].
+    /// requests fail with [`PredictError::OtherVersion`](super::PredictError::OtherVersion).
     ///
     /// # Errors
     ///
