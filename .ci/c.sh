@@ -1,4 +1,5 @@
-# The C and C++ clients: fresh constants, gcc and clang, sanitizers, and a newcomer's installation.
+# The C and C++ clients: fresh constants, gcc and clang, and a newcomer's installation. What the sanitizers say
+# is c-sanitizers.sh's.
 source "$(dirname "$0")/lib.sh"
 need gcc gcc
 need g++ g++
@@ -6,10 +7,6 @@ need make make
 need clang clang
 need pkg-config pkg-config
 need cmake cmake
-if ! echo 'int main(void){}' | clang -fsanitize=thread -x c - -o /dev/null 2>/dev/null; then
-  # Debian keeps clang's sanitizers in a package of their own.
-  need no-such-command "libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev"
-fi
 
 cargo test --release --locked --test c_header
 FACTORD_BIN=$(binary)
@@ -31,24 +28,6 @@ for compiler in g++ clang++; do
   build_cpp CXX=$compiler OUT="$out/$compiler" examples tests
   "$out/$compiler/test"
 done
-
-echo "==> address, undefined-behaviour and thread sanitizers"
-build CC=gcc OUT="$out/asan" CFLAGS="-O1 -g -fsanitize=address,undefined \
-  -fno-sanitize-recover=all" tests
-"$out/asan/test"
-build_cpp CXX=g++ CC=gcc OUT="$out/asan++" CFLAGS="-O1 -g -fsanitize=address,undefined" \
-  CXXFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" tests
-"$out/asan++/test"
-build CC=clang OUT="$out/tsan" CFLAGS="-O1 -g -fsanitize=thread" tests
-TSAN_OPTIONS=halt_on_error=1 "$out/tsan/test"
-
-echo "==> false daemons and hostile regions, under the sanitizers"
-made=${CARGO_TARGET_DIR:-$PWD/target}/clients
-rm -rf "$made/c" "$made/cpp"
-CC=gcc CXX=g++ CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" \
-  CXXFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" \
-  clients/conformance/run c cpp
-rm -rf "$made/c" "$made/cpp"
 
 echo "==> a processor's own instructions change no bit"
 build CC=gcc OUT="$out/native" CFLAGS="-O3 -march=native -flto" tests
