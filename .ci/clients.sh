@@ -7,4 +7,4 @@ need g++ g++
 need javac default-jdk-headless || need javac openjdk-17-jdk-headless
 # Without it, venv is there and cannot make an environment.
 python3 -c 'import ensurepip' 2>/dev/null || need no-such-command python3-venv
-clients/conformance/run
+clients/conformance/run "$@"
