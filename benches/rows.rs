@@ -1,9 +1,9 @@
-//! What thousands of names, and divided ones, cost a round trip beside a single model: blocks of round
-//! trips by turns, in one run, through a real worker.
+//! What thousands of names, and divided ones, cost a round trip beside a single model: blocks of
+//! round trips by turns, in one run, through a real worker.
 //!
-//! `cargo bench --package factord-benches --bench rows` prints the median of the blocks' means, and the
-//! median difference to the single model with the interval that holds 95 % of such medians when the
-//! pairs are drawn again.
+//! `cargo bench --package factord-benches --bench rows` prints the median of the blocks' means, and
+//! the median difference to the single model with the interval that holds 95 % of such medians when
+//! the pairs are drawn again.
 
 use factord_core::abi::{self, MODEL_COUNT_MAX, status, status_region};
 use factord_core::idle::IdleStrategy;
