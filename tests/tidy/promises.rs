@@ -58,9 +58,9 @@ fn fault(sources: &[Source], citation: &str) -> Option<String> {
     if let Some(check) = citation.strip_prefix(".ci/").and_then(|c| c.strip_suffix(".sh")) {
         let listed = sources.iter().filter(|s| s.path == ".ci/run").any(|run| {
             run.text.lines().any(|line| {
-                ["first=(", "checks=(", "left=(", "right=(", "seldom=(", "last=("]
+                ["first", "checks", "left", "right", "seldom", "seldom_waiting", "last"]
                     .iter()
-                    .any(|list| line.starts_with(list))
+                    .any(|list| line.starts_with(&format!("{list}=(")))
                     && line.split(['(', ' ', ')']).any(|word| word == check)
             })
         });
