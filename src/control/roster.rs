@@ -6,7 +6,7 @@ use factord_core::abi::{self, class};
 use factord_core::counters::ModelRow;
 use factord_core::model::image;
 use factord_core::model::shared::Deployment;
-use factord_core::worker::{Row, UNDIVIDED};
+use factord_core::worker::Row;
 use factord_models::catalogue::{CatalogueError, MODEL_COUNT_MAX};
 use factord_models::file::NAME_LEN_MAX;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -326,12 +326,12 @@ impl Entry {
                 cost_ns: *cost_ns,
                 sha256: loaded.sha256,
                 arm_fingerprints: [0; abi::ARM_COUNT_MAX - 1],
-                split: UNDIVIDED,
+                split: abi::UNDIVIDED,
             },
             deployment: Deployment {
                 check: *check,
                 generation: self.generation,
-                split: UNDIVIDED,
+                split: abi::UNDIVIDED,
                 salt: 0,
                 fingerprints: [*fingerprint, 0, 0, 0],
                 shape,

@@ -44,6 +44,7 @@ impl Engine {
         events: &Sender<Event>,
     ) -> Result<Engine, ServeError> {
         let (started_ns, start) = (clock::unix_ns(), worker_thread::Instants::now());
+        let taken_over = objects.is_some();
         let objects = match objects {
             Some(objects) => objects,
             None => make_objects(&mut keeper)?,
@@ -51,6 +52,9 @@ impl Engine {
         let (status_region, models_region) = (Arc::new(objects.status), Arc::new(objects.models));
         let channels_region = Arc::new(objects.channels);
         let status = StatusWriter::new(Arc::clone(&status_region));
+        if taken_over {
+            status.clear_workers();
+        }
         let rows_before = status.rows();
         write_headers(&status, &models_region, &channels_region, started_ns);
         let places = place.workers();

@@ -25,8 +25,6 @@ const OUTPUTS: usize = 2;
 const NAMES: [&str; 2] = ["regression", "classification"];
 /// The word of the welcome that says what the user may do.
 const WELCOME_RIGHTS: usize = 11;
-/// The split of a name whose requests all go to the champion.
-const UNDIVIDED: u64 = abi::split([256; 3]);
 
 /// First word of a response slot.
 fn response_slot(sequence: usize) -> usize {
@@ -135,7 +133,7 @@ fn row_words(id: usize, artifact: &Artifact) -> Vec<(usize, u64)> {
         (s::ROW_SHAPE, image::shape(artifact.model())),
         (s::ROW_SERVED, served(GENERATIONS[id], 1)),
         (s::ROW_COST_NS, 5),
-        (s::ROW_SPLIT, UNDIVIDED),
+        (s::ROW_SPLIT, abi::UNDIVIDED),
         (s::ROW_CHECK, check(artifact.name()).into()),
     ];
     words.extend(rest.map(|(index, word)| (row(id) + index, word)));
@@ -164,7 +162,7 @@ fn model_words(id: usize, artifact: &Artifact) -> Vec<(usize, u64)> {
         (slot + m::SLOT_GENERATION, generation),
         (slot + m::SLOT_SHAPE, image::shape(model)),
         (slot + m::SLOT_NAME, slot_name(check(artifact.name()), 1)),
-        (slot + m::SLOT_SPLIT, UNDIVIDED),
+        (slot + m::SLOT_SPLIT, abi::UNDIVIDED),
         (slot + m::SLOT_FINGERPRINTS, divided::fingerprint(artifact)),
         (slot + m::SLOT_INTERCEPT, model.intercept().to_bits()),
     ];

@@ -104,7 +104,8 @@ mod tables;
 mod tap;
 
 pub use models::{
-    IMAGE_HASH, IMAGE_LAYOUT, MODELS_HASH, MODELS_LAYOUT, arm, image_region, models_region, split,
+    IMAGE_HASH, IMAGE_LAYOUT, MODELS_HASH, MODELS_LAYOUT, UNDIVIDED, arm, image_region,
+    models_region, split,
 };
 pub use rings::{
     RINGS_HASH, RINGS_LAYOUT, class, echo, meta, req_header, req_lines, request,

@@ -3,8 +3,8 @@
 
 use super::sheet::Sheet;
 use super::{
-    NAMES, OUTPUTS, UNDIVIDED, WELCOME_RIGHTS, check, entry, model_slot, models_header,
-    response_slot, row, served, slot_name,
+    NAMES, OUTPUTS, WELCOME_RIGHTS, check, entry, model_slot, models_header, response_slot, row,
+    served, slot_name,
 };
 use crate::image::SLOTS;
 use factord_core::abi::{self, models_region, resp_header, response, status_region};
@@ -27,7 +27,7 @@ fn wild_models() -> Sheet {
             .word("MODELS", slot + m::SLOT_GENERATION, 1)
             .word("MODELS", slot + m::SLOT_SHAPE, linear)
             .word("MODELS", slot + m::SLOT_NAME, slot_name(check(&name), 1))
-            .word("MODELS", slot + m::SLOT_SPLIT, UNDIVIDED)
+            .word("MODELS", slot + m::SLOT_SPLIT, abi::UNDIVIDED)
             .word("MODELS", slot + m::SLOT_FINGERPRINTS, id as u64 + 1)
             .words("MODELS", (0..3).map(|index| (slot + m::SLOT_WEIGHTS + index, one)));
     }
@@ -62,7 +62,7 @@ fn plain_row(id: usize, shape: u64) -> [(usize, u64); 6] {
         (s::ROW_NAME, name.bytes().next().map_or(0, u64::from)),
         (s::ROW_SHAPE, shape),
         (s::ROW_SERVED, served(1, 1)),
-        (s::ROW_SPLIT, UNDIVIDED),
+        (s::ROW_SPLIT, abi::UNDIVIDED),
         (s::ROW_CHECK, check(&name).into()),
     ]
     .map(|(index, word)| (row(id) + index, word))

@@ -87,6 +87,9 @@ pub const fn split(ends: [u16; 3]) -> u64 {
     ends[0] as u64 | (ends[1] as u64) << 16 | (ends[2] as u64) << 32
 }
 
+/// The [`split`] of a name whose requests all go to the champion.
+pub const UNDIVIDED: u64 = split([256; 3]);
+
 /// The arm that a request goes to: the same in the ring, in a batch and in a client's own process.
 ///
 /// The word that is hashed is the unit key or, where that is 0, `rotl(x_0, 18) ^ rotl(x_1, 29) ^

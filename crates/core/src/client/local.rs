@@ -22,9 +22,6 @@ use std::sync::Arc;
 // 8: more would mean that the daemon swaps faster than one evaluation takes.
 const SWAPS_MAX: u32 = 8;
 
-/// The split of a name whose requests all go to the champion.
-const UNDIVIDED: u64 = abi::split([256; 3]);
-
 /// The copies.
 #[derive(Debug)]
 pub(super) struct Local {
@@ -168,7 +165,7 @@ impl Copy {
             |deployment: &Deployment| u64::from(deployment.check) == meta >> request::CHECK_SHIFT;
         if let Some((deployment, published)) = read.filter(|(deployment, _)| own(deployment)) {
             self.published = published;
-            if deployment.split == UNDIVIDED {
+            if deployment.split == abi::UNDIVIDED {
                 self.evaluator =
                     deployment.champion.as_ref().map(|model| Arc::new(Evaluator::new(model)));
             }
@@ -189,7 +186,7 @@ impl Copy {
         };
         let bits = x.iter().map(|value| value.to_bits());
         let arm = match deployment.split {
-            UNDIVIDED => 0,
+            abi::UNDIVIDED => 0,
             split => abi::arm(split, deployment.salt, key, bits),
         };
         let fingerprint = deployment.fingerprints[usize::from(arm)];
@@ -200,7 +197,7 @@ impl Copy {
             _ => match images.evaluator(connection, epoch, fingerprint) {
                 Some(evaluator) => {
                     let evaluation = evaluator.evaluate(x);
-                    if deployment.split == UNDIVIDED {
+                    if deployment.split == abi::UNDIVIDED {
                         self.evaluator = Some(evaluator);
                     }
                     evaluation

@@ -30,11 +30,6 @@ impl Swap {
         Swap { number, row: Box::new(row) }
     }
 
-    /// Where the row goes.
-    pub fn number(&self) -> u16 {
-        self.number
-    }
-
     /// Carries the order out on a table.
     #[inline]
     pub fn exchange(&mut self, rows: &mut Rows) {
@@ -78,7 +73,6 @@ pub fn mailbox(lane_count_max: usize) -> (Handle, Mailbox) {
         changes: ArrayQueue::new(2 * lane_count_max.max(1)),
         returns: ArrayQueue::new(lane_count_max.max(1)),
         swaps: ArrayQueue::new(SWAP_COUNT_MAX),
-        // The swaps in the queue, and those taken in one turn before more came.
         spent: ArrayQueue::new(SWAP_COUNT_MAX),
     });
     (Handle { shared: shared.clone() }, Mailbox { shared, seen: 0 })

@@ -11,7 +11,7 @@ mod tally;
 
 pub use lane::Lane;
 pub use mailbox::{Handle, Mailbox, Swap, mailbox};
-pub use rows::{Row, Rows, UNDIVIDED};
+pub use rows::{Row, Rows};
 pub use tally::Tally;
 
 use crate::abi::FEATURE_COUNT_MAX;

@@ -3,13 +3,10 @@
 //! Rows lie flat, so that one of thousands costs one cache miss; what only divided names need lies
 //! in a table of its own. A row is changed only as a whole, by [`Rows::exchange`].
 
-use crate::abi::{self, MODEL_COUNT_MAX, request, status};
+use crate::abi::{self, MODEL_COUNT_MAX, UNDIVIDED, request, status};
 use factord_eval::evaluator::{Evaluation, Evaluator};
 use factord_eval::simd::{VECTOR_LEN, Vector};
 use factord_eval::vectors::Level;
-
-/// The split of a name whose requests all go to the champion.
-pub const UNDIVIDED: u64 = abi::split([256; 3]);
 
 /// What is served under one name, as every request needs it.
 // In this order and aligned, so that a linear model of three features stands in one line.
