@@ -36,7 +36,7 @@ impl Output {
 
 /// Parameters of a model with three features, by value: the fast path.
 // In this order, so that a linear model reads one run of words.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct Triple {
     intercept: f64,

@@ -59,37 +59,59 @@ fn finite_logistic(triple: &Triple, x: [f64; 3]) -> Option<Output> {
 /// # Ok::<(), factord_eval::ModelError>(())
 /// ```
 /// Copies share what does not fit a few lines.
+// In this order, so that what a linear model needs is the first 40 bytes.
 #[derive(Clone, Debug)]
-#[repr(transparent)]
+#[repr(C)]
 pub struct Evaluator {
     form: Form,
+    label: u32,
+    /// Zeros in a model of another width.
+    triple: Triple,
+    /// The model, where it is wide.
+    wide: Option<Arc<Model>>,
 }
 
-#[derive(Clone, Debug)]
+/// How a model is evaluated.
+#[derive(Clone, Copy, Debug)]
+#[repr(u32)]
 enum Form {
-    Linear(Triple),
-    Logistic(Triple),
-    Wide(Arc<Model>),
+    Linear,
+    Logistic,
+    Wide,
 }
 
 impl Evaluator {
     /// Copies the parameters of a model.
     pub fn new(model: &Model) -> Evaluator {
-        let form = match (Triple::of(model), model.kind()) {
-            (Some(triple), Kind::Linear) => Form::Linear(triple),
-            (Some(triple), Kind::Logistic) => Form::Logistic(triple),
-            (None, _) => Form::Wide(Arc::new(model.clone())),
+        let (form, triple) = match (Triple::of(model), model.kind()) {
+            (Some(triple), Kind::Linear) => (Form::Linear, triple),
+            (Some(triple), Kind::Logistic) => (Form::Logistic, triple),
+            (None, _) => (Form::Wide, Triple::default()),
         };
-        Evaluator { form }
+        let wide = matches!(form, Form::Wide).then(|| Arc::new(model.clone()));
+        Evaluator { form, label: 0, triple, wide }
+    }
+
+    /// The same with a label.
+    #[must_use]
+    pub fn labelled(self, label: u32) -> Evaluator {
+        Evaluator { label, ..self }
+    }
+
+    /// What its owner wrote on it, 0 at first: it fills a gap in the first line, so that a table of
+    /// evaluators needs no further one for it.
+    #[inline(always)]
+    pub fn label(&self) -> u32 {
+        self.label
     }
 
     /// Evaluates a request of three features.
     #[inline]
     pub fn evaluate_triple(&self, x: [f64; 3]) -> Evaluation {
-        match &self.form {
-            Form::Linear(triple) => accept_linear(triple.linear_decision(x)),
-            Form::Logistic(triple) => evaluate_logistic(triple, x),
-            Form::Wide(_) => Evaluation::refusal(status::WIDTH_MISMATCH),
+        match self.form {
+            Form::Linear => accept_linear(self.triple.linear_decision(x)),
+            Form::Logistic => evaluate_logistic(&self.triple, x),
+            Form::Wide => Evaluation::refusal(status::WIDTH_MISMATCH),
         }
     }
 
@@ -98,9 +120,9 @@ impl Evaluator {
     /// memory.
     #[inline(always)]
     pub fn linear(&self, x: &[f64]) -> Option<f64> {
-        match (&self.form, x) {
-            (Form::Linear(triple), &[a, b, c]) => {
-                Some(triple.linear_decision([a, b, c])).filter(|decision| decision.is_finite())
+        match (self.form, x) {
+            (Form::Linear, &[a, b, c]) => {
+                Some(self.triple.linear_decision([a, b, c])).filter(|decision| decision.is_finite())
             }
             _ => None,
         }
@@ -109,8 +131,8 @@ impl Evaluator {
     /// The outputs of a logistic model of three features, as [`Evaluator::linear`].
     #[inline(always)]
     pub fn logistic(&self, x: &[f64]) -> Option<Output> {
-        match (&self.form, x) {
-            (Form::Logistic(triple), &[a, b, c]) => finite_logistic(triple, [a, b, c]),
+        match (self.form, x) {
+            (Form::Logistic, &[a, b, c]) => finite_logistic(&self.triple, [a, b, c]),
             _ => None,
         }
     }
@@ -118,13 +140,13 @@ impl Evaluator {
     /// The outputs of a model of three features of either kind, as [`Evaluator::linear`].
     #[inline(always)]
     pub fn outputs(&self, x: [f64; 3]) -> Option<Output> {
-        match &self.form {
-            Form::Linear(triple) => {
-                let y = triple.linear_decision(x);
+        match self.form {
+            Form::Linear => {
+                let y = self.triple.linear_decision(x);
                 y.is_finite().then_some(Output { y, second: 0.0 })
             }
-            Form::Logistic(triple) => finite_logistic(triple, x),
-            Form::Wide(_) => None,
+            Form::Logistic => finite_logistic(&self.triple, x),
+            Form::Wide => None,
         }
     }
 
@@ -132,19 +154,19 @@ impl Evaluator {
     /// [`Evaluator::evaluate_triple`] one by one.
     #[inline]
     pub fn evaluate_vector(&self, level: Level, x: &[Vector; 3]) -> [Evaluation; VECTOR_LEN] {
-        match &self.form {
-            Form::Linear(triple) => {
-                let (decision, _) = simd::eval(level, Kind::Linear, triple, x);
+        match self.form {
+            Form::Linear => {
+                let (decision, _) = simd::eval(level, Kind::Linear, &self.triple, x);
                 decision.map(accept_linear)
             }
-            Form::Logistic(triple) => {
-                let (decision, y) = simd::eval(level, Kind::Logistic, triple, x);
+            Form::Logistic => {
+                let (decision, y) = simd::eval(level, Kind::Logistic, &self.triple, x);
                 core::array::from_fn(|at| {
                     let x = [x[0][at], x[1][at], x[2][at]];
                     accept_logistic(&x, decision[at], Output::logistic(decision[at], y[at]))
                 })
             }
-            Form::Wide(_) => [Evaluation::refusal(status::WIDTH_MISMATCH); VECTOR_LEN],
+            Form::Wide => [Evaluation::refusal(status::WIDTH_MISMATCH); VECTOR_LEN],
         }
     }
 
@@ -160,7 +182,7 @@ impl Evaluator {
     // Out of line, so that three features do not pay for the loops.
     #[inline(never)]
     fn evaluate_wide(&self, x: &[f64]) -> Evaluation {
-        let Form::Wide(model) = &self.form else {
+        let Some(model) = &self.wide else {
             return Evaluation::refusal(status::WIDTH_MISMATCH);
         };
         if model.width() != x.len() {

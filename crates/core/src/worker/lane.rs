@@ -13,7 +13,7 @@
 //! it to the others, as they do one that gets a refusal instead of a prediction. Should the second
 //! of eight or a later one be timed, it has the times of all eight. All ways give the same bits.
 
-use super::rows::{Identity, Rows, Version};
+use super::rows::{Chosen, Identity, Rows};
 use super::tally::Tally;
 use crate::abi::{self, FEATURE_COUNT_MAX, request, status};
 use crate::region::Mapping;
@@ -145,7 +145,7 @@ impl Lane {
         let Some(version) = rows.version(meta, key, &bits).filter(|_| !is_stamped(meta)) else {
             return false;
         };
-        let Version { evaluator, identity } = version;
+        let Chosen { evaluator, identity } = version;
         let Some(output) = evaluator.outputs(bits.map(f64::from_bits)) else { return false };
         let evaluation = Evaluation::prediction(output);
         let sequence = self.requests.position();
@@ -191,7 +191,7 @@ impl Lane {
                 break;
             }
             let Some(version) = desk.rows.version(meta, key, &bits) else { break };
-            let Version { evaluator, identity } = version;
+            let Chosen { evaluator, identity } = version;
             let Some(y) = evaluator.linear(&bits.map(f64::from_bits)) else { break };
             let evaluation = Evaluation::prediction(Output { y, second: 0.0 });
             let sequence = first + count as u64;

@@ -1,76 +1,96 @@
 //! The models as a worker sees them: one row a name, indexed by the number that requests carry.
 //!
-//! Rows lie flat, so that one of thousands costs one cache miss; what only divided names need lies
-//! in a table of its own. A row is changed only as a whole, by [`Rows::exchange`].
+//! Versions lie flat, the champions first and then the other arms by their order, so that one name
+//! of thousands costs one cache miss, and a divided one a second that does not wait for the first.
+//! A row is changed only as a whole, by [`Rows::exchange`].
 
-use crate::abi::{self, MODEL_COUNT_MAX, UNDIVIDED, request, status};
+use crate::abi::{self, ARM_COUNT_MAX, MODEL_COUNT_MAX, request, status};
+use core::hint::black_box;
 use factord_eval::evaluator::{Evaluation, Evaluator};
 use factord_eval::simd::{VECTOR_LEN, Vector};
 use factord_eval::vectors::Level;
 
-/// What is served under one name, as every request needs it.
+/// One version of what is served under a name, as every request needs it.
+///
+/// In a champion, the evaluator's label is the split, packed by [`pack`]; check, generation and
+/// salt mean something there alone.
 // In this order and aligned, so that a linear model of three features stands in one line.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
-struct Champion {
+struct Version {
     check: u32,
     generation: u32,
     fingerprint: u64,
-    split: u64,
+    salt: u64,
     /// `None`: not served or, with a generation, served to the other class.
     evaluator: Option<Evaluator>,
 }
 
-const _: () = assert!(size_of::<Champion>() == 2 * abi::LINE_LEN);
+const _: () = assert!(size_of::<Version>() == 2 * abi::LINE_LEN);
 
-/// A further version of one name.
-#[derive(Debug, Default)]
-struct Arm {
-    fingerprint: u64,
-    evaluator: Option<Evaluator>,
+/// Bits of the end of an arm's share, which is at most 256.
+const END_BITS: u32 = 9;
+
+/// Packs an [`abi::split`] into a label.
+const fn pack(split: u64) -> u32 {
+    let mut label = 0;
+    let mut arm = 0;
+    while arm < ARM_COUNT_MAX as u32 - 1 {
+        let end = abi::bits(split, 16 * arm, 16);
+        label |= (if end < 256 { end } else { 256 } as u32) << (END_BITS * arm);
+        arm += 1;
+    }
+    label
 }
 
-/// What a divided name needs besides its champion.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct Arms {
-    salt: u64,
-    others: [Arm; abi::ARM_COUNT_MAX - 1],
+/// The [`abi::split`] of a label.
+#[inline(always)]
+fn unpack(label: u32) -> u64 {
+    let end = |arm| abi::bits(label.into(), END_BITS * arm, END_BITS) << (16 * arm);
+    end(0) | end(1) | end(2)
 }
+
+/// The label of a name whose requests all go to the champion.
+const UNDIVIDED: u32 = pack(abi::UNDIVIDED);
 
 /// One row of the table, whole: what a name's requests get.
 #[derive(Debug, Default)]
 pub struct Row {
-    champion: Champion,
-    arms: Arms,
+    arms: [Version; ARM_COUNT_MAX],
 }
 
 impl Row {
     /// A name's row: its check, the generation of its deployment, and its champion.
     pub fn new(check: u32, generation: u32, (fingerprint, evaluator): (u64, Evaluator)) -> Row {
-        let evaluator = Some(evaluator);
-        let champion = Champion { check, generation, fingerprint, split: UNDIVIDED, evaluator };
-        Row { champion, arms: Arms::default() }
+        let evaluator = Some(evaluator.labelled(UNDIVIDED));
+        Row::of(Version { check, generation, fingerprint, evaluator, salt: 0 })
     }
 
     /// The row of a name that channels of the other class are served.
     pub fn of_other_class(check: u32, generation: u32) -> Row {
-        let champion = Champion { check, generation, split: UNDIVIDED, ..Champion::default() };
-        Row { champion, arms: Arms::default() }
+        Row::of(Version { check, generation, ..Version::default() })
+    }
+
+    fn of(champion: Version) -> Row {
+        let mut row = Row::default();
+        row.arms[0] = champion;
+        row
     }
 
     /// The same with further arms, at most three: [`abi::split`] and [`abi::arm`] say which request
     /// goes where.
+    #[must_use]
     pub fn divided(
         mut self,
         split: u64,
         salt: u64,
         others: impl IntoIterator<Item = (u64, Evaluator)>,
     ) -> Row {
-        self.champion.split = split;
-        self.arms.salt = salt;
-        for (arm, (fingerprint, evaluator)) in self.arms.others.iter_mut().zip(others) {
-            *arm = Arm { fingerprint, evaluator: Some(evaluator) };
+        let [champion, arms @ ..] = &mut self.arms;
+        champion.salt = salt;
+        champion.evaluator = champion.evaluator.take().map(|e| e.labelled(pack(split)));
+        for (arm, (fingerprint, evaluator)) in arms.iter_mut().zip(others) {
+            *arm = Version { fingerprint, evaluator: Some(evaluator), ..Version::default() };
         }
         self
     }
@@ -78,7 +98,7 @@ impl Row {
 
 /// The version that a request is for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Version<'r> {
+pub(super) struct Chosen<'r> {
     pub(super) evaluator: &'r Evaluator,
     pub(super) identity: Identity,
 }
@@ -94,17 +114,18 @@ pub(super) struct Identity {
 /// The table.
 #[derive(Debug)]
 pub struct Rows {
-    champions: Box<[Champion]>,
-    arms: Box<[Arms]>,
+    /// The champions by number, then the second arms by number, and so on.
+    versions: Box<[Version; VERSION_COUNT]>,
 }
+
+/// Versions in the table.
+const VERSION_COUNT: usize = ARM_COUNT_MAX * MODEL_COUNT_MAX;
 
 impl Default for Rows {
     /// Starts with nothing served, all memory made and touched.
     fn default() -> Rows {
-        Rows {
-            champions: (0..MODEL_COUNT_MAX).map(|_| Champion::default()).collect(),
-            arms: (0..MODEL_COUNT_MAX).map(|_| Arms::default()).collect(),
-        }
+        let versions: Box<[Version]> = (0..VERSION_COUNT).map(|_| Version::default()).collect();
+        Rows { versions: versions.try_into().expect("as many as were made") }
     }
 }
 
@@ -113,30 +134,38 @@ impl Rows {
     /// nothing.
     #[inline]
     pub fn exchange(&mut self, number: u16, row: &mut Row) {
-        let number = usize::from(number);
-        let places = (self.champions.get_mut(number), self.arms.get_mut(number));
-        if let (Some(champion), Some(arms)) = places {
-            core::mem::swap(champion, &mut row.champion);
-            // Two names in a row that are not divided leave these lines alone.
-            if champion.split != UNDIVIDED || row.champion.split != UNDIVIDED {
-                core::mem::swap(arms, &mut row.arms);
+        if usize::from(number) >= MODEL_COUNT_MAX {
+            return;
+        }
+        let arms = self.versions.iter_mut().skip(usize::from(number)).step_by(MODEL_COUNT_MAX);
+        let mut others = false;
+        for (served, new) in arms.zip(&mut row.arms) {
+            core::mem::swap(served, new);
+            others |= served.is_divided() || new.is_divided();
+            // Of two rows that are not divided, the other arms are left alone.
+            if !others {
+                break;
             }
         }
     }
 
     /// The version that a request with three features is for, given as the bits that were read.
     #[inline(always)]
-    pub(super) fn version(&self, meta: u64, key: u64, bits: &[u64; 3]) -> Option<Version<'_>> {
+    pub(super) fn version(&self, meta: u64, key: u64, bits: &[u64; 3]) -> Option<Chosen<'_>> {
         let (champion, evaluator) = self.champion(meta)?;
-        if champion.split != UNDIVIDED {
-            return self.arm(meta, champion, key, bits.iter().copied());
+        if evaluator.label() != UNDIVIDED {
+            return self.arm(meta, champion, evaluator, key, bits.iter().copied());
         }
-        Some(champion.version(evaluator))
+        Some(Chosen { evaluator, identity: champion.identity() })
     }
 
     #[inline(always)]
-    fn champion(&self, meta: u64) -> Option<(&Champion, &Evaluator)> {
-        let champion = self.champions.get((meta & request::MODEL_MASK) as usize)?;
+    fn champion(&self, meta: u64) -> Option<(&Version, &Evaluator)> {
+        let number = (meta & request::MODEL_MASK) as usize;
+        if number >= MODEL_COUNT_MAX {
+            return None;
+        }
+        let champion = &self.versions[number];
         if u64::from(champion.check) != meta >> request::CHECK_SHIFT {
             return None;
         }
@@ -148,25 +177,26 @@ impl Rows {
     fn arm<'r>(
         &'r self,
         meta: u64,
-        champion: &'r Champion,
+        champion: &'r Version,
+        evaluator: &Evaluator,
         key: u64,
         bits: impl Iterator<Item = u64>,
-    ) -> Option<Version<'r>> {
-        let arms = self.arms.get((meta & request::MODEL_MASK) as usize)?;
-        let arm = abi::arm(champion.split, arms.salt, key, bits);
-        if arm == 0 {
-            return Some(champion.version(champion.evaluator.as_ref()?));
-        }
-        let other = arms.others.get(usize::from(arm) - 1)?;
-        let generation = champion.generation;
-        let identity = Identity { generation, arm, fingerprint: other.fingerprint };
-        Some(Version { evaluator: other.evaluator.as_ref()?, identity })
+    ) -> Option<Chosen<'r>> {
+        let number = (meta & request::MODEL_MASK) as usize;
+        // The second arm's line is on its way while the champion's is waited for.
+        black_box(self.versions.get(MODEL_COUNT_MAX + number)?.fingerprint);
+        let arm = abi::arm(unpack(evaluator.label()), champion.salt, key, bits);
+        let version = self.versions.get(usize::from(arm) * MODEL_COUNT_MAX + number)?;
+        let (generation, fingerprint) = (champion.generation, version.fingerprint);
+        let identity = Identity { generation, arm, fingerprint };
+        Some(Chosen { evaluator: version.evaluator.as_ref()?, identity })
     }
 
     /// What a request gets for which there is no version.
     #[cold]
     fn refusal(&self, meta: u64) -> (Evaluation, Identity) {
-        let row = self.champions.get((meta & request::MODEL_MASK) as usize);
+        let number = (meta & request::MODEL_MASK) as usize;
+        let row = self.versions.get(number).filter(|_| number < MODEL_COUNT_MAX);
         let served = row.filter(|row| {
             u64::from(row.check) == meta >> request::CHECK_SHIFT && row.generation != 0
         });
@@ -188,7 +218,7 @@ impl Rows {
         bits: &[u64; 3],
     ) -> (Evaluation, Identity) {
         match self.version(meta, key, bits) {
-            Some(Version { evaluator, identity }) => {
+            Some(Chosen { evaluator, identity }) => {
                 (evaluator.evaluate_triple(bits.map(f64::from_bits)), identity)
             }
             None => self.refusal(meta),
@@ -208,7 +238,7 @@ impl Rows {
         let name = |meta: u64| meta & !abi::request::FLAG_STAMP;
         let alike = metas.iter().take(count).all(|&meta| name(meta) == name(metas[0]));
         match self.champion(metas[0]) {
-            Some((champion, evaluator)) if alike && champion.split == UNDIVIDED => {
+            Some((champion, evaluator)) if alike && evaluator.label() == UNDIVIDED => {
                 let x: [Vector; 3] = core::array::from_fn(|feature| {
                     core::array::from_fn(|at| f64::from_bits(bits[at][feature]))
                 });
@@ -231,24 +261,24 @@ impl Rows {
     #[inline]
     pub(super) fn evaluate(&self, meta: u64, key: u64, x: &[f64]) -> (Evaluation, Identity) {
         let Some((champion, evaluator)) = self.champion(meta) else { return self.refusal(meta) };
-        if champion.split == UNDIVIDED {
+        if evaluator.label() == UNDIVIDED {
             return (evaluator.evaluate(x), champion.identity());
         }
-        match self.arm(meta, champion, key, x.iter().map(|x| x.to_bits())) {
-            Some(Version { evaluator, identity }) => (evaluator.evaluate(x), identity),
+        match self.arm(meta, champion, evaluator, key, x.iter().map(|x| x.to_bits())) {
+            Some(Chosen { evaluator, identity }) => (evaluator.evaluate(x), identity),
             None => self.refusal(meta),
         }
     }
 }
 
-impl Champion {
+impl Version {
+    fn is_divided(&self) -> bool {
+        self.evaluator.as_ref().is_some_and(|evaluator| evaluator.label() != UNDIVIDED)
+    }
+
+    /// Of a champion.
     #[inline(always)]
     fn identity(&self) -> Identity {
         Identity { generation: self.generation, arm: 0, fingerprint: self.fingerprint }
-    }
-
-    #[inline(always)]
-    fn version<'r>(&self, evaluator: &'r Evaluator) -> Version<'r> {
-        Version { evaluator, identity: self.identity() }
     }
 }
