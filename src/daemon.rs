@@ -15,7 +15,7 @@ mod worker_thread;
 
 use crate::config::{CoreList, ServeConfig};
 use crate::control::listener::{ListenError, Listener, Openness};
-use crate::control::{Directive, Keeper, Loaded, Loader, ReloadError};
+use crate::control::{Ask, Directive, Keeper, Loaded, Loader, ReloadError};
 use crate::log;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
 use ending::Ending;
@@ -131,7 +131,7 @@ pub fn run(config: &ServeConfig) -> Result<(), ServeError> {
     let (listener, socket) = listen(config, passed)?;
     ending.will_remove(&listener);
     let loader = Loader::start(config.models.clone())?;
-    loader.ask(Vec::new());
+    loader.ask(Ask::All(Vec::new()));
     let Some((loaded, reload)) = wait_for_models(&inbox, &loader) else { return Ok(()) };
     let mut keeper = keeper(config);
     useless.iter().for_each(|name| keeper.forget(name));

@@ -201,9 +201,10 @@ impl Coded for CatalogueError {
     fn code(&self) -> Code {
         match self {
             CatalogueError::Directory { error, .. } => Code::of_reading(error),
-            CatalogueError::Empty { .. } => Code::NoInput,
+            CatalogueError::Empty { .. } | CatalogueError::NotBuiltIn { .. } => Code::NoInput,
             CatalogueError::TooMany { .. }
             | CatalogueError::DuplicateName { .. }
+            | CatalogueError::OtherName { .. }
             | CatalogueError::WrongKind { .. } => Code::Data,
             CatalogueError::Artifact(error) => error.code(),
             CatalogueError::Import(error) => error.code(),

@@ -7,7 +7,7 @@ use crate::config::ModelSource;
 use crate::sys::epoll::Wake;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use factord_core::sys::sched;
-use factord_models::catalogue::{self, LoadedModel};
+use factord_models::catalogue::{self, CatalogueError, LoadedModel};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -15,13 +15,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-/// What came of reading the models.
+/// What to read.
+#[derive(Debug)]
+pub enum Ask {
+    /// All models; those given are served, and are taken over when their files have not changed.
+    All(Vec<Arc<ReadyModel>>),
+    /// The model of one name, and what is served under it.
+    One(String, Option<Arc<ReadyModel>>),
+}
+
+/// What came of reading: all models, or the one.
 pub type Loaded = Result<Vec<Arc<ReadyModel>>, ReloadError>;
 
 /// The loader, as others see it. Its thread ends with the process: it may be waiting for a disk.
 #[derive(Debug)]
 pub struct Loader {
-    asks: Sender<Vec<Arc<ReadyModel>>>,
+    asks: Sender<Ask>,
     loaded: Receiver<Loaded>,
     wake: Arc<Wake>,
 }
@@ -33,15 +42,15 @@ impl Loader {
     ///
     /// The system's error.
     pub fn start(source: ModelSource) -> io::Result<Loader> {
-        let (asks, inbox) = unbounded::<Vec<Arc<ReadyModel>>>();
+        let (asks, inbox) = unbounded::<Ask>();
         let (outbox, loaded) = unbounded();
         let wake = Arc::new(Wake::new()?);
         let bell = Arc::clone(&wake);
         thread::Builder::new().name("factord-loader".to_owned()).spawn(move || {
             // As the control thread does: two CPUs are often shared with clients that spin.
             let _ = sched::ask_for_short_slices();
-            for before in inbox {
-                let result = catch_unwind(AssertUnwindSafe(|| read(&source, &before)));
+            for ask in inbox {
+                let result = catch_unwind(AssertUnwindSafe(|| carry_out(&source, ask)));
                 if outbox.send(result.unwrap_or(Err(ReloadError::Panicked))).is_err() {
                     return;
                 }
@@ -51,11 +60,10 @@ impl Loader {
         Ok(Loader { asks, loaded, wake })
     }
 
-    /// Has the models read; `before` are those that are served, which are taken over when their
-    /// files have not changed.
-    pub fn ask(&self, before: Vec<Arc<ReadyModel>>) {
+    /// Has models read.
+    pub fn ask(&self, ask: Ask) {
         // The thread catches panics, so that it is there as long as this end is.
-        let _ = self.asks.send(before);
+        let _ = self.asks.send(ask);
     }
 
     /// Where the outcome of each [`Loader::ask`] comes.
@@ -75,7 +83,33 @@ impl Loader {
     }
 }
 
-fn read(source: &ModelSource, before: &[Arc<ReadyModel>]) -> Loaded {
+fn carry_out(source: &ModelSource, ask: Ask) -> Loaded {
+    match ask {
+        Ask::All(before) => read_all(source, &before),
+        Ask::One(name, before) => Ok(vec![read_one(source, &name, before)?]),
+    }
+}
+
+fn read_one(
+    source: &ModelSource,
+    name: &str,
+    before: Option<Arc<ReadyModel>>,
+) -> Result<Arc<ReadyModel>, ReloadError> {
+    let served = before.as_ref().map(|model| &model.loaded);
+    let loaded = match (source, served) {
+        (ModelSource::Embedded, Some(served)) => Arc::clone(served),
+        (ModelSource::Embedded, None) => {
+            return Err(CatalogueError::NotBuiltIn { name: name.to_owned() }.into());
+        }
+        (ModelSource::Dir(path), _) => catalogue::load_one(path, name, served)?,
+    };
+    match before {
+        Some(model) if Arc::ptr_eq(&model.loaded, &loaded) => Ok(model),
+        _ => Ok(Arc::new(ReadyModel::new(loaded))),
+    }
+}
+
+fn read_all(source: &ModelSource, before: &[Arc<ReadyModel>]) -> Loaded {
     let models = match source {
         ModelSource::Embedded => catalogue::embedded().into_iter().map(Arc::new).collect(),
         ModelSource::Dir(path) => {

@@ -30,7 +30,7 @@ mod version_files;
 
 pub use channel_rows::ChannelRows;
 pub use keeper::{Keeper, KeptChannel};
-pub use loader::{Loaded, Loader};
+pub use loader::{Ask, Loaded, Loader};
 pub use outlets::{Outlets, Station};
 pub use quota::Limits;
 pub use ready::ReadyModel;
@@ -49,7 +49,7 @@ use factord_core::sync::AtomicU64;
 use factord_core::sys::{clock, sched, socket};
 use places::{PlaceLimits, Places};
 use quota::Quota;
-use reload::Reloads;
+use reload::{Extent, Reloads};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -302,8 +302,8 @@ impl Control {
                 Ok(()) => return,
                 Err(refusal) => refusal,
             },
-            (Phase::Fresh, Some(Message::Command { verb, argument, .. })) => {
-                return self.command(key, verb, argument);
+            (Phase::Fresh, Some(Message::Command { verb, argument, name, .. })) => {
+                return self.command(key, verb, argument, &name);
             }
             (Phase::Serving { .. }, Some(Message::Command { verb, argument, .. }))
                 if Verb::from_code(verb) == Some(Verb::Image) =>
@@ -319,9 +319,12 @@ impl Control {
         self.refuse(key, refusal);
     }
 
-    fn command(&mut self, key: u64, verb: u64, argument: u64) {
+    fn command(&mut self, key: u64, verb: u64, argument: u64, name: &[u8]) {
         match Verb::from_code(verb) {
-            Some(Verb::Reload) => self.ask_for_models(Some(key)),
+            Some(Verb::Reload) => match Extent::of(name) {
+                Some(extent) => self.ask_for_models(Some(key), extent),
+                None => self.reply(key, 2, b"no model can have that name"),
+            },
             Some(Verb::Artifact) => self.reply_with_artifact(key, argument),
             Some(Verb::Image) => self.reply_with_image(key, argument),
             None => {

@@ -1,14 +1,16 @@
 //! Reloads, as the control thread sees them: the loader reads, this adopts and answers.
 //!
-//! One load runs at a time. Whoever asks meanwhile may have changed a file that was read
-//! already, so that all of them together get one more.
+//! One load runs at a time, of all models or of one name's. Whoever asks meanwhile may have changed
+//! a file that was read already, so that all of them together get one more.
 
 use super::connection::Phase;
+use super::loader::Ask;
 use super::roster::Adopted;
 use super::{Control, ReloadError};
 use factord_core::abi::{right, status_region as at};
 use factord_core::channel::{COMMAND_DEADLINE, Message};
 use factord_core::sys::{clock, memory, socket};
+use factord_models::file::name_is_sound;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -20,44 +22,76 @@ const PATIENCE: Duration = COMMAND_DEADLINE.saturating_sub(Duration::from_secs(1
 /// Who waits for which load.
 #[derive(Debug, Default)]
 pub(super) struct Reloads {
-    under_way: bool,
+    under_way: Option<Extent>,
     /// What was read, while the workers adopt it.
     adopted: Option<Adopted>,
     /// Connections that get the outcome of the load in progress.
     waiting: Vec<u64>,
-    /// Whether another load follows, and whose outcome it is.
-    again: bool,
+    /// The load that follows, and whose outcome it is.
+    again: Option<Extent>,
     waiting_again: Vec<u64>,
 }
 
+/// What is read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    All,
+    One(String),
+}
+
+impl Extent {
+    /// Reads what a message names; `None` when no model can have that name.
+    pub(super) fn of(name: &[u8]) -> Option<Extent> {
+        let len = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
+        match str::from_utf8(&name[..len]).ok()? {
+            "" => Some(Extent::All),
+            name => name_is_sound(name).then(|| Extent::One(name.to_owned())),
+        }
+    }
+
+    /// What covers both.
+    fn and(self, other: Extent) -> Extent {
+        if self == other { self } else { Extent::All }
+    }
+}
+
 impl Control {
-    /// Has the models read again; `key` is the connection that gets the outcome.
-    pub(super) fn ask_for_models(&mut self, key: Option<u64>) {
+    /// Has models read again; `key` is the connection that gets the outcome.
+    pub(super) fn ask_for_models(&mut self, key: Option<u64>, extent: Extent) {
         if let Some(connection) = key.and_then(|key| self.connections.get_mut(&key)) {
             connection.phase = Phase::Waiting;
             connection.deadline_ns = clock::monotonic_ns() + PATIENCE.as_nanos() as u64;
         }
-        if self.reloads.under_way {
-            self.reloads.again = true;
+        if self.reloads.under_way.is_some() {
+            let extent = match self.reloads.again.take() {
+                Some(again) => again.and(extent),
+                None => extent,
+            };
+            self.reloads.again = Some(extent);
             self.reloads.waiting_again.extend(key);
         } else {
             self.reloads.waiting.extend(key);
-            self.load();
+            self.load(extent);
         }
     }
 
-    fn load(&mut self) {
-        self.reloads.under_way = true;
-        self.parts.loader.ask(self.parts.roster.served());
+    fn load(&mut self, extent: Extent) {
+        let roster = &self.parts.roster;
+        self.parts.loader.ask(match &extent {
+            Extent::All => Ask::All(roster.served()),
+            Extent::One(name) => Ask::One(name.clone(), roster.of_name(name).cloned()),
+        });
+        self.reloads.under_way = Some(extent);
     }
 
     /// Adopts what the loader has read; those who wait for it are answered once the workers have
     /// adopted it too.
     pub(super) fn take_loaded(&mut self) {
         let Some(loaded) = self.parts.loader.take() else { return };
-        let adopted = loaded.and_then(|models| {
-            let outlets = &mut self.parts.outlets;
-            self.parts.roster.adopt(models, outlets)
+        let (roster, outlets) = (&mut self.parts.roster, &mut self.parts.outlets);
+        let adopted = loaded.and_then(|models| match self.reloads.under_way {
+            Some(Extent::One(_)) => roster.adopt_some(models, outlets),
+            _ => roster.adopt(models, outlets),
         });
         match adopted {
             Ok(adopted) => {
@@ -95,10 +129,10 @@ impl Control {
         for key in std::mem::take(&mut self.reloads.waiting) {
             self.reply_to_waiting(key, code, text);
         }
-        self.reloads.under_way = false;
-        if std::mem::take(&mut self.reloads.again) {
+        self.reloads.under_way = None;
+        if let Some(extent) = self.reloads.again.take() {
             self.reloads.waiting = std::mem::take(&mut self.reloads.waiting_again);
-            self.load();
+            self.load(extent);
         }
     }
 

@@ -64,6 +64,12 @@ pub enum ReloadError {
         /// What is allowed.
         limit_ns: u64,
     },
+    /// There is no row for one more name.
+    #[error(
+        "{} models are served, and no more can be: reload all of them after removing some",
+        abi::MODEL_COUNT_MAX
+    )]
+    TooMany,
     /// Reading them is a matter for a bug report.
     #[error("reading the models ended in a panic: see the log")]
     Panicked,
@@ -110,6 +116,8 @@ pub struct Adopted {
 pub struct Roster {
     limit: CostLimit,
     by_number: BTreeMap<u16, Entry>,
+    /// The numbers of the names.
+    numbers: HashMap<String, u16>,
     /// The highest generation of a name that went: new ones begin above it, so that a name that
     /// comes back never has a generation again.
     floor: u32,
@@ -120,7 +128,13 @@ pub struct Roster {
 impl Roster {
     /// Starts without models.
     pub fn new(limit: CostLimit) -> Roster {
-        Roster { limit, by_number: BTreeMap::new(), floor: 0, before: HashMap::new() }
+        Roster {
+            limit,
+            by_number: BTreeMap::new(),
+            numbers: HashMap::new(),
+            floor: 0,
+            before: HashMap::new(),
+        }
     }
 
     /// Goes on from the rows of the engine before: a name that is served again keeps its number,
@@ -143,8 +157,15 @@ impl Roster {
         self.by_number.values().map(|entry| Arc::clone(&entry.model)).collect()
     }
 
-    /// Orders what changed of the outlets, which show it when the workers have it; returns one line
-    /// per model, and the names that were served before and are not any more.
+    /// What is served under a name.
+    pub fn of_name(&self, name: &str) -> Option<&Arc<ReadyModel>> {
+        let entry = self.by_number.get(self.numbers.get(name)?)?;
+        Some(&entry.model)
+    }
+
+    /// Serves these models and no others: orders what changed of the outlets, which show it when
+    /// the workers have it; returns one line per model, and the names that were served before and
+    /// are not any more.
     ///
     /// # Errors
     ///
@@ -155,8 +176,7 @@ impl Roster {
         outlets: &mut Outlets,
     ) -> Result<Adopted, ReloadError> {
         tell_apart(&models)?;
-        let classes: Vec<u64> =
-            models.iter().map(|model| self.class_of(model)).collect::<Result<_, _>>()?;
+        let classes = self.classes_of(&models)?;
         let stays: BTreeSet<&str> = models.iter().map(|model| model.name()).collect();
         let is_gone = |entry: &Entry| !stays.contains(entry.model.name());
         let gone: Vec<u16> =
@@ -165,36 +185,73 @@ impl Roster {
         for number in &gone {
             if let Some(entry) = self.by_number.remove(number) {
                 self.floor = self.floor.max(entry.generation);
+                self.numbers.remove(entry.model.name());
                 withdrawn.push(entry.model.name().to_owned());
             }
         }
         outlets.hide(&gone);
         let changed = self.enter(models, classes);
-        let is_free = |number: &&u16| !changed.iter().any(|(changed, _)| changed == *number);
-        for &number in gone.iter().filter(is_free) {
+        for &number in gone.iter().filter(|number| !self.by_number.contains_key(number)) {
             outlets.order(number, |_| Row::default());
         }
+        self.order(&changed, outlets);
+        Ok(Adopted { served: Roster::describe(self.by_number.values()), withdrawn })
+    }
+
+    /// Serves these models besides the others, or in place of those of the same names; returns as
+    /// [`Roster::adopt`], but their lines alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ReloadError`]; nothing has changed then.
+    pub fn adopt_some(
+        &mut self,
+        models: Vec<Arc<ReadyModel>>,
+        outlets: &mut Outlets,
+    ) -> Result<Adopted, ReloadError> {
+        let names: Vec<String> = models.iter().map(|model| model.name().to_owned()).collect();
+        let is_other = |model: &&Arc<ReadyModel>| !names.iter().any(|name| name == model.name());
+        tell_apart(&models)?;
+        for other in self.by_number.values().map(|entry| &entry.model).filter(is_other) {
+            models.iter().try_for_each(|model| tell_two_apart(other, model))?;
+        }
+        let is_new = |name: &&String| !self.numbers.contains_key(*name);
+        let count = self.by_number.len() + names.iter().filter(is_new).count();
+        if count > abi::MODEL_COUNT_MAX {
+            return Err(ReloadError::TooMany);
+        }
+        let classes = self.classes_of(&models)?;
+        let changed = self.enter(models, classes);
+        self.order(&changed, outlets);
+        let entry = |name: &String| self.by_number.get(self.numbers.get(name)?);
+        let served = Roster::describe(names.iter().filter_map(entry));
+        Ok(Adopted { served, withdrawn: Vec::new() })
+    }
+
+    /// Orders rows that changed, by number and whether their names are new.
+    fn order(&self, changed: &[(u16, bool)], outlets: &mut Outlets) {
         let mut showings = Vec::new();
-        for &(number, is_new) in &changed {
+        for &(number, is_new) in changed {
             let Some(entry) = self.by_number.get(&number) else { continue };
             outlets.order(number, |is_heavy| entry.row(is_heavy));
             showings.push(entry.showing(number, is_new));
         }
         outlets.show_later(showings);
-        Ok(Adopted { served: self.describe(), withdrawn })
+    }
+
+    fn classes_of(&self, models: &[Arc<ReadyModel>]) -> Result<Vec<u64>, ReloadError> {
+        models.iter().map(|model| self.class_of(model)).collect()
     }
 
     /// Puts models at their numbers, new ones at free numbers; returns the numbers whose rows
     /// changed, and whether they are new.
     fn enter(&mut self, models: Vec<Arc<ReadyModel>>, classes: Vec<u64>) -> Vec<(u16, bool)> {
-        let known: HashMap<String, u16> =
-            self.by_number.iter().map(|(&number, e)| (e.model.name().to_owned(), number)).collect();
         let kept = models.iter().filter_map(|model| self.before.get(model.name()));
-        let taken: BTreeSet<u16> = known.values().copied().chain(kept.map(|row| row.id)).collect();
-        let mut free = (0..abi::MODEL_COUNT_MAX as u16).filter(|number| !taken.contains(number));
+        let kept: BTreeSet<u16> = kept.map(|row| row.id).collect();
+        let mut numbers = 0..abi::MODEL_COUNT_MAX as u16;
         let mut changed = Vec::new();
         for (model, class) in models.into_iter().zip(classes) {
-            match known.get(model.name()) {
+            match self.numbers.get(model.name()) {
                 Some(&number) => {
                     let Some(entry) = self.by_number.get_mut(&number) else { continue };
                     let is_same = entry.model.loaded.sha256 == model.loaded.sha256;
@@ -212,9 +269,13 @@ impl Roster {
                         Some(row) => next(row.generation),
                         None => next(self.floor),
                     };
+                    let is_free = |number: &u16| {
+                        !kept.contains(number) && !self.by_number.contains_key(number)
+                    };
                     // There are no more models than numbers.
-                    let number = before.as_ref().map(|row| row.id).or_else(|| free.next());
-                    let Some(number) = number else { continue };
+                    let number = before.as_ref().map(|row| row.id);
+                    let Some(number) = number.or_else(|| numbers.find(is_free)) else { continue };
+                    self.numbers.insert(model.name().to_owned(), number);
                     self.by_number.insert(number, Entry { generation, model, class });
                     changed.push((number, before.is_none()));
                 }
@@ -229,10 +290,8 @@ impl Roster {
             return Ok(class::LIGHT);
         }
         // What was measured once stays: a slow moment changes no model's class.
-        let before = self.by_number.values().find(|entry| {
-            entry.model.name() == model.name() && entry.model.loaded.sha256 == model.loaded.sha256
-        });
-        match before {
+        let before = self.numbers.get(model.name()).and_then(|number| self.by_number.get(number));
+        match before.filter(|entry| entry.model.loaded.sha256 == model.loaded.sha256) {
             Some(entry) => Ok(entry.class),
             None if has_heavy => Ok(class::HEAVY),
             None => Err(ReloadError::TooCostly {
@@ -244,9 +303,9 @@ impl Roster {
     }
 
     /// One line per model: name, kind, width, generation, hash, origin.
-    fn describe(&self) -> String {
+    fn describe<'e>(entries: impl Iterator<Item = &'e Entry>) -> String {
         let mut text = String::new();
-        for entry in self.by_number.values() {
+        for entry in entries {
             let loaded = &entry.model.loaded;
             let width = loaded.artifact.model().width();
             let hash: String =
@@ -282,17 +341,25 @@ fn tell_apart(models: &[Arc<ReadyModel>]) -> Result<(), ReloadError> {
     let mut checks = HashMap::new();
     let mut fingerprints = HashMap::new();
     for model in models {
-        let second = || model.name().to_owned();
-        if let Some(first) = checks.insert(model.check, model.name()) {
-            let first = first.to_owned();
-            return Err(ReloadError::SameCheck { first, second: second(), check: model.check });
+        let same_check = checks.insert(model.check, model);
+        let same_fingerprint = fingerprints.insert(model.fingerprint, model);
+        for first in same_check.into_iter().chain(same_fingerprint) {
+            tell_two_apart(first, model)?;
         }
-        if let Some(first) = fingerprints.insert(model.fingerprint, model)
-            && first.loaded.sha256 != model.loaded.sha256
-        {
-            let (first, fingerprint) = (first.name().to_owned(), model.fingerprint);
-            return Err(ReloadError::SameFingerprint { first, second: second(), fingerprint });
-        }
+    }
+    Ok(())
+}
+
+/// The same of two models of different names.
+fn tell_two_apart(first: &ReadyModel, second: &ReadyModel) -> Result<(), ReloadError> {
+    let names = || (first.name().to_owned(), second.name().to_owned());
+    if first.check == second.check {
+        let (check, (first, second)) = (first.check, names());
+        return Err(ReloadError::SameCheck { first, second, check });
+    }
+    if first.fingerprint == second.fingerprint && first.loaded.sha256 != second.loaded.sha256 {
+        let (fingerprint, (first, second)) = (first.fingerprint, names());
+        return Err(ReloadError::SameFingerprint { first, second, fingerprint });
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What the control thread does every 10 ms, whether anybody asks for it or not.
 
+use super::reload::Extent;
 use super::{Control, Directive, Phase, TICK};
 use factord_core::abi::status_region as at;
 use factord_core::counters::set;
@@ -50,7 +51,7 @@ impl Control {
         self.parts.keeper.send();
         while let Ok(directive) = self.parts.directives.try_recv() {
             match directive {
-                Directive::Reload => self.ask_for_models(None),
+                Directive::Reload => self.ask_for_models(None, Extent::All),
                 Directive::Stop => self.stopping = true,
             }
         }

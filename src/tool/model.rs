@@ -7,7 +7,7 @@ use crate::exit::Code;
 use factord_core::channel::{self, CommandError};
 use factord_core::counters::Observer;
 use factord_models::catalogue::{self, LoadedModel};
-use factord_models::file::Artifact;
+use factord_models::file::{Artifact, name_is_sound};
 use std::path::{Path, PathBuf};
 
 const SHOW_EXAMPLES: &str = "\
@@ -19,8 +19,9 @@ Examples:
   factord model show regression --json | jq .metrics";
 
 const RELOAD_EXAMPLES: &str = "\
-Example:
-  factord model reload
+Examples:
+  factord model reload                               all that are in the daemon's directory
+  factord model reload 600519.SH.next-1m             one of them, from the file it came from
 
 The daemon checks every model before it adopts any. When one is refused, the old ones stay.";
 
@@ -39,7 +40,10 @@ enum ModelCommand {
     Show(ShowArgs),
     /// Have the running daemon read its models again
     #[command(after_help = RELOAD_EXAMPLES)]
-    Reload,
+    Reload {
+        /// Read the model of this name alone: the quick way to change one of thousands
+        name: Option<String>,
+    },
 }
 
 /// The flags of `factord model show`.
@@ -68,8 +72,16 @@ struct ShowArgs {
 pub fn run(args: &ModelArgs, globals: &Globals) -> Result<(), Failure> {
     match &args.command {
         ModelCommand::Show(args) => show(args, globals),
-        ModelCommand::Reload => {
-            let adopted = channel::reload(&socket(globals)?)?;
+        ModelCommand::Reload { name } => {
+            let socket = socket(globals)?;
+            let adopted = match name {
+                Some(name) if name_is_sound(name) => channel::reload_one(&socket, name)?,
+                Some(name) => {
+                    let message = format!("no model can be named {name:?}");
+                    return Err(Failure::new(Code::Usage, message));
+                }
+                None => channel::reload(&socket)?,
+            };
             print(format_args!("{}\n", adopted.trim_end()))
         }
     }
@@ -101,7 +113,7 @@ pub(super) fn named(model: &Path, directory: Option<&Path>) -> Result<(String, A
         let models = catalogue::load_dir(directory)?;
         return pick(models, name, &directory.display().to_string());
     }
-    let is_name = factord_models::file::name_is_sound(name);
+    let is_name = name_is_sound(name);
     if model.exists() || !is_name || model.extension().is_some() {
         return Ok((model.display().to_string(), view::load(model)?));
     }

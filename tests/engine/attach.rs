@@ -4,7 +4,7 @@ use crate::data::{self, Random, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
 use crate::wire::{Channel, Heard, Wire, hello};
 use factord_core::abi;
-use factord_core::channel::{AttachError, MESSAGE_LEN, Message, Refusal, Verb};
+use factord_core::channel::{AttachError, MESSAGE_LEN, MODEL_NAME_LEN, Message, Refusal, Verb};
 use factord_core::client::Client;
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -27,7 +27,12 @@ fn serves(engine: &Engine, client: &mut Client, count: usize) {
 fn another_major_of_the_abi_is_refused() {
     let engine = Engine::start();
     let other = u64::from(abi::ABI_MAJOR + 1) << 16;
-    let command = Message::Command { abi: other, verb: Verb::Reload as u64, argument: 0 };
+    let command = Message::Command {
+        abi: other,
+        verb: Verb::Reload as u64,
+        argument: 0,
+        name: [0; MODEL_NAME_LEN],
+    };
     for message in [hello(other, 3, 64), hello(other, 3, 0), hello(0, 3, 64), command] {
         let wire = Wire::open(engine.socket());
         wire.say(&message.encode(), &[]);
@@ -206,7 +211,10 @@ fn a_verb_the_daemon_does_not_know_gets_its_answer_in_words() {
     for (verb, argument, code) in [(99, 0, 3), (2, 7, 2), (2, u64::MAX, 2)] {
         let wire = Wire::open(engine.socket());
         let abi = abi::ABI_WORD;
-        wire.say(&Message::Command { abi, verb, argument }.encode(), &[]);
+        wire.say(
+            &Message::Command { abi, verb, argument, name: [0; MODEL_NAME_LEN] }.encode(),
+            &[],
+        );
         match wire.hear(SECOND) {
             Heard::Message(Message::Reply { code: found }, files) => {
                 assert_eq!((found, files.len()), (code, 1));

@@ -18,7 +18,7 @@ use std::thread::{self, sleep};
 use std::time::Duration;
 
 /// Tells a figure past the test runner, which keeps to itself what a test prints that succeeds.
-fn tell(figure: fmt::Arguments<'_>) {
+pub(crate) fn tell(figure: fmt::Arguments<'_>) {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "\nfigure: {figure}").unwrap();
 }

@@ -22,6 +22,7 @@ mod ports;
 mod quota;
 mod reloads;
 mod roles;
+mod shelves;
 mod stored;
 mod system;
 mod trace;

@@ -1,7 +1,9 @@
 //! Messages of the control socket.
 
 use factord_core::abi::{ABI_WORD, MAGIC};
-use factord_core::channel::{Hello, MESSAGE_LEN, Message, NAME_LEN, Refusal, Verb, Welcome};
+use factord_core::channel::{
+    Hello, MESSAGE_LEN, MODEL_NAME_LEN, Message, NAME_LEN, Refusal, Verb, Welcome,
+};
 use proptest::prelude::*;
 
 fn refusals() -> impl Strategy<Value = Refusal> {
@@ -43,11 +45,8 @@ fn messages() -> impl Strategy<Value = Message> {
         let greeting = Hello { abi, feature_count, slot_count, nonce, name, output_count, class };
         Message::Hello(greeting)
     });
-    let command = any::<[u64; 3]>().prop_map(|[abi, verb, argument]| Message::Command {
-        abi,
-        verb,
-        argument,
-    });
+    let command = (any::<[u64; 3]>(), any::<[u8; MODEL_NAME_LEN]>())
+        .prop_map(|([abi, verb, argument], name)| Message::Command { abi, verb, argument, name });
     prop_oneof![
         welcome,
         hello,

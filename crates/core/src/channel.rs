@@ -25,10 +25,12 @@ mod regions;
 mod shape;
 
 pub use attempt::{Attempt, Channel, attach, attach_within};
-pub use command::{fetch_artifact, observe, reload};
+pub use command::{fetch_artifact, observe, reload, reload_one};
 pub use connection::told;
 pub use connection::{Connection, trust_daemon_user};
-pub use message::{Hello, MESSAGE_LEN, MESSAGE_WORDS, Message, NAME_LEN, Refusal, Verb, Welcome};
+pub use message::{
+    Hello, MESSAGE_LEN, MESSAGE_WORDS, MODEL_NAME_LEN, Message, NAME_LEN, Refusal, Verb, Welcome,
+};
 pub use shape::Shape;
 
 use crate::region::OpenError;

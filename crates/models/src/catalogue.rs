@@ -4,9 +4,11 @@ use super::file::{self, Artifact, ArtifactFileError};
 use super::import::{self, Given, ImportFileError};
 use crate::whole;
 use factord_eval::Kind;
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -90,6 +92,22 @@ pub enum CatalogueError {
         /// What it is.
         found: Kind,
     },
+    /// The file of a name holds another one.
+    #[error("{origin} holds a model named {found:?}, not {expected:?}: reload all models instead")]
+    OtherName {
+        /// The file.
+        origin: String,
+        /// The name that was asked for.
+        expected: String,
+        /// The name in the file.
+        found: String,
+    },
+    /// There is no such name.
+    #[error("there is no built-in model named {name:?}")]
+    NotBuiltIn {
+        /// The name that was asked for.
+        name: String,
+    },
     /// An artifact is not sound.
     #[error(transparent)]
     Artifact(#[from] ArtifactFileError),
@@ -106,15 +124,16 @@ impl LoadedModel {
         LoadedModel { artifact, bytes, sha256, origin }
     }
 
-    /// Reads a file. One with the very bytes that `before` holds under its name was checked then,
-    /// and is not checked again.
+    /// Reads a file. One with the very bytes that `before` holds from there was checked then, and
+    /// is not checked again.
     fn read(
         path: &Path,
-        before: &[Arc<LoadedModel>],
+        before: &HashMap<&str, &Arc<LoadedModel>>,
     ) -> Result<Arc<LoadedModel>, ArtifactFileError> {
         let (bytes, origin) = (file::read(path)?, path.display().to_string());
-        let same = |known: &&Arc<LoadedModel>| known.origin == origin && known.bytes == bytes;
-        if let Some(known) = before.iter().find(same) {
+        if let Some(&known) = before.get(origin.as_str())
+            && known.bytes == bytes
+        {
             return Ok(Arc::clone(known));
         }
         let artifact = Artifact::decode_file(path, &bytes)?;
@@ -181,20 +200,19 @@ pub fn load_dir_again(
     }
     // Sorted, so that the same directory gives the same refusal.
     files.sort();
-    let mut models = Vec::new();
+    let before = by_origin(before);
+    let mut models = Models::default();
     for file in files {
-        add(&mut models, LoadedModel::read(&file, before)?)?;
+        models.add(LoadedModel::read(&file, &before)?)?;
     }
     let stats = Some(path.join(IMPORTED_STATS)).filter(|stats| stats.exists());
     for (name, ending) in FIRST.into_iter().flat_map(|name| IMPORTED.map(|ending| (name, ending))) {
         let file = path.join(format!("{name}{ending}"));
-        if file.exists() && !models.iter().any(|model| model.artifact.name() == name) {
-            let given = Given { name: Some(name), stats: stats.as_deref(), ..Given::default() };
-            let import = import::load(&file, &given)?;
-            let model = LoadedModel::new(import.artifact, file.display().to_string());
-            add(&mut models, Arc::new(model))?;
+        if file.exists() && !models.places.contains_key(name) {
+            models.add(imported(&file, name, stats.as_deref())?)?;
         }
     }
+    let mut models = models.models;
     if models.is_empty() {
         return Err(CatalogueError::Empty { path: path.to_owned() });
     }
@@ -205,25 +223,85 @@ pub fn load_dir_again(
     Ok(models)
 }
 
-/// Adds a model whose name is new, and whose kind is the one its name promises.
-fn add(models: &mut Vec<Arc<LoadedModel>>, model: Arc<LoadedModel>) -> Result<(), CatalogueError> {
+/// Reads the model of one name: from where `before` came from or, without it, from `NAME.fmodel` in
+/// the directory. It does not look whether another file holds a model of that name too.
+///
+/// # Errors
+///
+/// [`CatalogueError`] names the file.
+pub fn load_one(
+    directory: &Path,
+    name: &str,
+    before: Option<&Arc<LoadedModel>>,
+) -> Result<Arc<LoadedModel>, CatalogueError> {
+    let plain = || directory.join(format!("{name}.fmodel"));
+    let file = before.map_or_else(plain, |before| PathBuf::from(&before.origin));
+    let model = if file.extension().is_some_and(|extension| extension == "fmodel") {
+        LoadedModel::read(&file, &by_origin(before.map(slice::from_ref).unwrap_or_default()))?
+    } else {
+        let stats = Some(directory.join(IMPORTED_STATS)).filter(|stats| stats.exists());
+        imported(&file, name, stats.as_deref())?
+    };
+    let found = model.artifact.name();
+    if found != name {
+        let (origin, expected) = (model.origin.clone(), name.to_owned());
+        return Err(CatalogueError::OtherName { origin, expected, found: found.to_owned() });
+    }
+    check_kind(&model)?;
+    Ok(model)
+}
+
+fn by_origin(models: &[Arc<LoadedModel>]) -> HashMap<&str, &Arc<LoadedModel>> {
+    models.iter().map(|model| (model.origin.as_str(), model)).collect()
+}
+
+fn imported(
+    file: &Path,
+    name: &str,
+    stats: Option<&Path>,
+) -> Result<Arc<LoadedModel>, ImportFileError> {
+    let given = Given { name: Some(name), stats, ..Given::default() };
+    let import = import::load(file, &given)?;
+    Ok(Arc::new(LoadedModel::new(import.artifact, file.display().to_string())))
+}
+
+/// Refuses a model whose kind is not the one its name promises.
+fn check_kind(model: &LoadedModel) -> Result<(), CatalogueError> {
     let name = model.artifact.name();
     let expected = match name {
         "regression" => Kind::Linear,
         "classification" => Kind::Logistic,
-        _ => model.artifact.kind(),
+        _ => return Ok(()),
     };
     let found = model.artifact.kind();
-    if found != expected {
-        let (name, origin) = (name.to_owned(), model.origin.clone());
-        return Err(CatalogueError::WrongKind { origin, name, expected, found });
+    if found == expected {
+        return Ok(());
     }
-    if let Some(other) = models.iter().find(|other| other.artifact.name() == name) {
-        let (first, second) = (other.origin.clone(), model.origin.clone());
-        return Err(CatalogueError::DuplicateName { name: name.to_owned(), first, second });
+    let (name, origin) = (name.to_owned(), model.origin.clone());
+    Err(CatalogueError::WrongKind { origin, name, expected, found })
+}
+
+/// Models of different names.
+#[derive(Default)]
+struct Models {
+    models: Vec<Arc<LoadedModel>>,
+    /// Where the model of a name stands.
+    places: HashMap<String, usize>,
+}
+
+impl Models {
+    /// Adds a model whose name is new, and whose kind is the one its name promises.
+    fn add(&mut self, model: Arc<LoadedModel>) -> Result<(), CatalogueError> {
+        check_kind(&model)?;
+        let name = model.artifact.name();
+        if let Some(&place) = self.places.get(name) {
+            let (first, second) = (self.models[place].origin.clone(), model.origin.clone());
+            return Err(CatalogueError::DuplicateName { name: name.to_owned(), first, second });
+        }
+        self.places.insert(name.to_owned(), self.models.len());
+        self.models.push(model);
+        Ok(())
     }
-    models.push(model);
-    Ok(())
 }
 
 fn rank(name: &str) -> usize {

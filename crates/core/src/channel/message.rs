@@ -9,6 +9,9 @@ pub const MESSAGE_WORDS: usize = 32;
 pub const MESSAGE_LEN: usize = MESSAGE_WORDS * 8;
 /// Bytes of a client's name.
 pub const NAME_LEN: usize = 32;
+/// Bytes of a model's name.
+pub const MODEL_NAME_LEN: usize = abi::status_region::ROW_NAME_LEN;
+
 /// One message of the control socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -35,6 +38,8 @@ pub enum Message {
         verb: u64,
         /// What the verb is about.
         argument: u64,
+        /// The model that the verb is about, NUL-padded; all 0 for none.
+        name: [u8; MODEL_NAME_LEN],
     },
     /// The answer to a control verb; its text or bytes come along in a memory file.
     Reply {
@@ -230,7 +235,7 @@ impl Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Verb {
-    /// Reads the models again and swaps them in.
+    /// Reads the models again, or the named one alone, and swaps in what changed.
     Reload = 1,
     /// Sends the served artifact whose fingerprint is the argument.
     Artifact = 2,
@@ -283,7 +288,11 @@ impl Message {
                 let [code, a, b] = refusal.words();
                 vec![5, *abi, code, a, b]
             }
-            Message::Command { abi, verb, argument } => vec![6, *abi, *verb, *argument],
+            Message::Command { abi, verb, argument, name } => {
+                let mut tail = vec![6, *abi, *verb, *argument];
+                tail.extend(name.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)));
+                tail
+            }
             Message::Reply { code } => vec![7, abi::ABI_WORD, *code],
         };
         words[1..=tail.len()].copy_from_slice(tail);
@@ -333,7 +342,11 @@ impl Message {
             3 => Message::Mapped,
             4 => Message::Ready,
             5 => Message::Refused { abi: w[2], refusal: Refusal::from_words([w[3], w[4], w[5]]) },
-            6 => Message::Command { abi: w[2], verb: w[3], argument: w[4] },
+            6 => {
+                let mut name = [0; MODEL_NAME_LEN];
+                name.copy_from_slice(&bytes[40..40 + MODEL_NAME_LEN]);
+                Message::Command { abi: w[2], verb: w[3], argument: w[4], name }
+            }
             7 => Message::Reply { code: w[3] },
             _ => return None,
         })

@@ -104,6 +104,17 @@ impl Histogram {
         self.counts.iter().sum()
     }
 
+    /// The samples that came since an earlier state of the same histogram.
+    #[must_use]
+    pub fn since(&self, before: &Histogram) -> Histogram {
+        let counts = self.counts.iter().zip(&before.counts);
+        Histogram {
+            counts: counts.map(|(now, before)| now.saturating_sub(*before)).collect(),
+            sum_ticks: self.sum_ticks.saturating_sub(before.sum_ticks),
+            ns_per_tick: self.ns_per_tick,
+        }
+    }
+
     /// Sum of all samples in nanoseconds.
     pub fn sum_ns(&self) -> f64 {
         self.sum_ticks as f64 * self.ns_per_tick
