@@ -6,7 +6,7 @@ use factord_core::abi::{
     self, class, image_region, models_region, req_header, request, resp_header, response, right,
     status, status_region,
 };
-use factord_core::channel::{Hello, Message, NAME_LEN, Refusal, Verb, Welcome};
+use factord_core::channel::{Hello, MODEL_NAME_LEN, Message, NAME_LEN, Refusal, Verb, Welcome};
 use factord_core::model::image;
 use factord_eval::exp::{INV_STEP, NORMAL, SATURATED, SHIFTER, STEP_HI, STEP_LO, STEPS, TABLE};
 use factord_eval::{Kind, Model};
@@ -250,7 +250,8 @@ fn messages(text: &mut String) {
     }
     // The verb is one that there is, the argument any number.
     let verb = Verb::Image as u64;
-    let command = Message::Command { abi, verb, argument: 913 };
+    let name = [0; MODEL_NAME_LEN];
+    let command = Message::Command { abi, verb, argument: 913, name };
     places(text, &command, "COMMAND", &[("ABI", 901), ("VERB", verb), ("ARGUMENT", 913)]);
     define(text, "VERB_IMAGE", verb);
     places(text, &Message::Reply { code: 914 }, "REPLY", &[("CODE", 914)]);
