@@ -10,7 +10,9 @@ use factord_core::abi::{
     self, class, image_region, models_region, req_header, request, resp_header,
 };
 use factord_core::abi::{response, right, status, status_region};
-use factord_core::channel::{Hello, MESSAGE_LEN, Message, NAME_LEN, Refusal, Verb, Welcome};
+use factord_core::channel::{
+    Hello, MESSAGE_LEN, MODEL_NAME_LEN, Message, NAME_LEN, Refusal, Verb, Welcome,
+};
 use factord_eval::{Kind, exp};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -247,7 +249,10 @@ fn other_messages() -> Vec<(&'static str, usize)> {
     let refused =
         |abi, used, limit| Message::Refused { abi, refusal: Refusal::ChannelQuota { used, limit } };
     let refusal = Message::Refused { abi: 0, refusal: Refusal::Other(MARK) };
-    let command = |abi, verb, argument| Message::Command { abi, verb, argument };
+    let command = |abi, verb, argument| {
+        let name = [0; MODEL_NAME_LEN];
+        Message::Command { abi, verb, argument, name }
+    };
     let reply = Message::Reply { code: MARK };
     vec![
         ("MAPPED", kind(&Message::Mapped)),

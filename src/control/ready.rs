@@ -36,6 +36,7 @@ impl ReadyModel {
     pub fn new(loaded: Arc<LoadedModel>) -> ReadyModel {
         let evaluator = Evaluator::new(loaded.artifact.model());
         let cost_ns = cost_ns(&loaded, &evaluator);
+        let evaluator = evaluator.costing(u32::try_from(cost_ns).unwrap_or(u32::MAX));
         let (fingerprint, check) = (fingerprint(&loaded.sha256), check(loaded.artifact.name()));
         ReadyModel { loaded, evaluator, fingerprint, check, cost_ns }
     }

@@ -69,6 +69,7 @@ pub struct Evaluator {
     triple: Triple,
     /// The model, where it is wide.
     wide: Option<Arc<Model>>,
+    cost_ns: u32,
 }
 
 /// How a model is evaluated.
@@ -89,7 +90,19 @@ impl Evaluator {
             (None, _) => (Form::Wide, Triple::default()),
         };
         let wide = matches!(form, Form::Wide).then(|| Arc::new(model.clone()));
-        Evaluator { form, label: 0, triple, wide }
+        Evaluator { form, label: 0, triple, wide, cost_ns: 0 }
+    }
+
+    /// The same with what one evaluation was measured to take, in nanoseconds.
+    #[must_use]
+    pub fn costing(self, cost_ns: u32) -> Evaluator {
+        Evaluator { cost_ns, ..self }
+    }
+
+    /// What one evaluation was measured to take, in nanoseconds; 0 if nobody did.
+    #[inline]
+    pub fn cost_ns(&self) -> u32 {
+        self.cost_ns
     }
 
     /// The same with a label.

@@ -59,14 +59,18 @@ fn mapped(name: &'static str, lines: usize) -> (Mapping, Mapping) {
     (region.into_mapping(), Mapping::open(name, &fd, lines).unwrap())
 }
 
+fn model(width: usize) -> Model {
+    let part = vec![0.5; width];
+    Model::logistic(part.clone(), 0.25, part.clone(), part).unwrap()
+}
+
 impl Rig {
     fn new() -> Rig {
         let status = Region::create("status", status_region::LINES).unwrap();
         let mut rows = Rows::default();
         for (id, width) in WIDTHS.into_iter().enumerate() {
-            let part = vec![0.5; width];
-            let model = Model::logistic(part.clone(), 0.25, part.clone(), part).unwrap();
-            Swap::new(id as u16, Row::new(0, 1, (7, Evaluator::new(&model)))).exchange(&mut rows);
+            let row = Row::new(0, 1, (7, Evaluator::new(&model(width))));
+            Swap::new(id as u16, row).exchange(&mut rows);
         }
         let (handle, mailbox) = mailbox(1024);
         let tally = Tally::new(Arc::new(status), 0);
@@ -115,6 +119,23 @@ fn a_narrow_lane_is_answered_in_every_turn_however_full_wide_lanes_are() {
             let words = answered[2..].iter().sum::<usize>() * (width + 32);
             assert_eq!(served, 1, "width {width}, turn {turn}");
             assert!(words <= lane::VISIT_WORDS, "width {width}: {words} words in a turn");
+        }
+    }
+}
+
+#[test]
+fn a_visit_ends_when_its_requests_have_cost_what_a_visit_may() {
+    for (width, cost_ns) in [(5, 400), (5, 999), (5, 1000), (5, u32::MAX), (6, 400), (64, 300)] {
+        let mut rig = Rig::new();
+        let id = WIDTHS.iter().position(|&known| known == width).unwrap() as u16;
+        let evaluator = Evaluator::new(&model(width)).costing(cost_ns);
+        Swap::new(id, Row::new(0, 2, (7, evaluator))).exchange(&mut rig.worker.rows);
+        let costly = rig.attach(width);
+        let most = lane::VISIT_NS.div_ceil(cost_ns) as usize;
+        for turn in 0..100 {
+            let answered = rig.turn(0)[costly];
+            // A lane that was busy last may have a second visit in the same turn.
+            assert!((1..=2 * most).contains(&answered), "{width}, {cost_ns}, {turn}: {answered}");
         }
     }
 }

@@ -28,6 +28,10 @@ use factord_eval::vectors::Level;
 // One request of 1,024 features, the least that a visit can be.
 pub(super) const VISIT_WORDS: usize = FEATURE_COUNT_MAX + REQUEST_WORDS;
 
+/// Nanoseconds of evaluation, as measured when the models were loaded, after which a visit ends.
+// 1,000: about what a model of 1,024 features takes, of which one is the least that a visit can be.
+pub(super) const VISIT_NS: u32 = 1000;
+
 /// The overhead of a request besides its features, in words that take as long to read.
 const REQUEST_WORDS: usize = 32;
 
@@ -155,7 +159,7 @@ impl Lane {
     }
 
     /// Answers the requests that wait, at least one and at most `limit` of them, and of wide ones
-    /// no more than [`VISIT_WORDS`].
+    /// no more than [`VISIT_WORDS`]. Of costly ones, none begins after [`VISIT_NS`].
     #[inline]
     pub(super) fn answer(&mut self, limit: usize, desk: &mut Desk<'_>) -> Visit {
         if self.feature_count == 3 {
@@ -273,10 +277,10 @@ impl Lane {
     /// Answers one request after the other, of any number of features.
     #[inline(never)]
     fn answer_each(&mut self, limit: usize, desk: &mut Desk<'_>) -> Visit {
-        let mut count = 0;
-        while count < limit {
+        let (mut count, mut spent_ns) = (0, 0u32);
+        while count < limit && spent_ns < VISIT_NS {
             match self.requests.look() {
-                Look::Ready => self.answer_any(desk),
+                Look::Ready => spent_ns = spent_ns.saturating_add(self.answer_any(desk)),
                 Look::Empty => break,
                 Look::Violation => return self.violation(desk.tally),
             }
@@ -285,7 +289,8 @@ impl Lane {
         Visit::Answered(count)
     }
 
-    fn answer_any(&mut self, desk: &mut Desk<'_>) {
+    /// Answers the next request; what evaluating it was measured to take, in nanoseconds.
+    fn answer_any(&mut self, desk: &mut Desk<'_>) -> u32 {
         let sampled = desk.tally.samples(1);
         let early = clock_if(sampled);
         // NB: `scratch` has room for the widest request, and a lane's width is checked at attach.
@@ -293,9 +298,10 @@ impl Lane {
         let x = &mut desk.scratch[..len];
         let (meta, key) = self.requests.read(x);
         let t_received = if is_stamped(meta) && !sampled { clock::tsc() } else { early };
-        let answer = desk.rows.evaluate(meta, key, x);
+        let (answer, cost_ns) = desk.rows.evaluate(meta, key, x);
         let bits = x.iter().map(|value| value.to_bits());
         self.finish((meta, key), bits, answer, (sampled, t_received), desk.tally);
+        cost_ns
     }
 
     /// Publishes the answer to a request of three features.

@@ -257,16 +257,20 @@ impl Rows {
         }
     }
 
-    /// Evaluates a request of any width.
+    /// Evaluates a request of any width, and tells what that was measured to take, in nanoseconds.
     #[inline]
-    pub(super) fn evaluate(&self, meta: u64, key: u64, x: &[f64]) -> (Evaluation, Identity) {
-        let Some((champion, evaluator)) = self.champion(meta) else { return self.refusal(meta) };
+    pub(super) fn evaluate(&self, meta: u64, key: u64, x: &[f64]) -> ((Evaluation, Identity), u32) {
+        let Some((champion, evaluator)) = self.champion(meta) else {
+            return (self.refusal(meta), 0);
+        };
         if evaluator.label() == UNDIVIDED {
-            return (evaluator.evaluate(x), champion.identity());
+            return ((evaluator.evaluate(x), champion.identity()), evaluator.cost_ns());
         }
         match self.arm(meta, champion, evaluator, key, x.iter().map(|x| x.to_bits())) {
-            Some(Chosen { evaluator, identity }) => (evaluator.evaluate(x), identity),
-            None => self.refusal(meta),
+            Some(Chosen { evaluator, identity }) => {
+                ((evaluator.evaluate(x), identity), evaluator.cost_ns())
+            }
+            None => (self.refusal(meta), 0),
         }
     }
 }
