@@ -9,7 +9,11 @@ binds=(--bind-ro="$actor:/opt/actor")
 source "$(dirname "$0")/container.sh"
 inside systemctl start factord.socket factord.service || fail "the units do not start"
 stored() { inside systemctl show --property=NFileDescriptorStore --value factord; }
-memory() { inside systemctl show --property=MemoryCurrent --value factord; }
+# In KiB: what the engine has resident, and all memory files of this machine.
+memory() {
+  echo "$(inside awk '/^VmRSS/ { print $2 }' "/proc/$(pid factord)/status") KiB of the engine," \
+    "$(awk '/^Shmem:/ { print $2 }' /proc/meminfo) KiB shared"
+}
 holds() { [ "$(stored)" = "$1" ]; }
 eventually 10 holds 3 || fail "$(stored) descriptors are kept before a client came"
 memory_before=$(memory)
@@ -39,13 +43,14 @@ exec 5>&- 6>&- 7>&- 8>&-
 for client in $(seq $clients); do
   grep -q '^tale ' "$work/tale$client" || eventually 30 grep -q '^tale ' "$work/tale$client" ||
     fail "client $client does not end: $(cat "$work/tale$client")"
-  # Submitted, exact, wrong, late, odd, unknown, epochs.
-  read -r _ sent exact wrong late odd unknown epochs < <(grep '^tale ' "$work/tale$client")
-  echo "client $client: $sent asked, $exact exact, $wrong wrong, $late late, $odd odd, $epochs engines"
+  # Submitted, exact, wrong, late, odd, unknown, epochs, the longest stall in microseconds.
+  read -r _ sent exact wrong late odd unknown epochs longest < <(grep '^tale ' "$work/tale$client")
+  echo "client $client: $sent asked, $exact exact, $wrong wrong, $late late, $odd odd," \
+    "$epochs engines, longest stall $((longest / 1000)) ms"
   [ "$sent" = "$exact" ] && [ "$wrong$late$odd$unknown" = 0000 ] || fail "client $client"
   [ "$epochs" -gt 50 ] || fail "client $client met $epochs engines"
 done
 attached=$(inside /opt/factord --socket /run/factord/factord.sock stat --json | grep -o '"attached_total":[0-9]*')
 [ "$attached" = "\"attached_total\":$clients" ] || fail "clients attached again: $attached"
 eventually 10 holds 3 || fail "$(stored) descriptors are kept after the clients went"
-echo "kept: 3 descriptors again, $(memory) bytes ($memory_before before), $attached"
+echo "kept: 3 descriptors again, $attached; memory: $(memory); before: $memory_before"

@@ -31,12 +31,14 @@ pub(crate) struct Tale {
     pub(crate) unknown: u64,
     /// Epochs that answered.
     pub(crate) epochs: u64,
+    /// The longest that nothing was answered, in microseconds; of a pipeline alone.
+    pub(crate) longest_us: u64,
 }
 
 impl Tale {
     pub(crate) fn line(self) -> String {
-        let Tale { sent, exact, wrong, late, odd, unknown, epochs } = self;
-        format!("tale {sent} {exact} {wrong} {late} {odd} {unknown} {epochs}")
+        let Tale { sent, exact, wrong, late, odd, unknown, epochs, longest_us } = self;
+        format!("tale {sent} {exact} {wrong} {late} {odd} {unknown} {epochs} {longest_us}")
     }
 
     fn parse(line: &str) -> Option<Tale> {
@@ -50,6 +52,7 @@ impl Tale {
             odd: next()?,
             unknown: next()?,
             epochs: next()?,
+            longest_us: next()?,
         })
     }
 

@@ -150,6 +150,7 @@ fn pipeline(client: &mut Client, seed: u64) -> Tale {
         }
         match client.poll() {
             Ok(Some((ticket, answer))) => {
+                tale.longest_us = tale.longest_us.max(moved.elapsed().as_micros() as u64);
                 moved = Instant::now();
                 match (waiting.pop_front(), answer) {
                     (Some((expected, id, x)), Ok(p))
