@@ -1,7 +1,7 @@
 //! [`BatchRequest`]: many rows in one body, read without building anything for a single number.
 //! Pure.
 
-use super::features::{FeatureError, shorten};
+use super::features::{FeatureError, json_text, shorten};
 use super::limits::BATCH_ROW_COUNT_MAX;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -29,7 +29,7 @@ impl BatchRequest {
         body: &[u8],
         width_of: impl FnOnce(&str) -> Result<usize, E>,
     ) -> Result<BatchRequest, E> {
-        let draft: Draft = serde_json::from_slice(body).map_err(|error| {
+        let draft: Draft = serde_json::from_slice(json_text(body)?).map_err(|error| {
             if error.is_data() { FeatureError::BatchShape } else { FeatureError::NotJson }
         })?;
         let (Some(model), Some(rows)) = (draft.model, draft.features) else {

@@ -13,6 +13,9 @@ pub(super) enum FeatureError {
     /// The body is not JSON.
     #[error("The body is not valid JSON (NaN, infinities and overflowing numbers are not)")]
     NotJson,
+    /// The body is text of two bytes a character.
+    #[error("The body is UTF-16: send UTF-8")]
+    Utf16,
     /// There is no list of features.
     #[error("Missing features. Expected: {{\"features\": [buy_rate, large_buy, large_sell]}}")]
     Missing,
@@ -81,7 +84,8 @@ pub(super) fn from_path(words: [&str; 3]) -> Result<Features, FeatureError> {
 
 /// Reads the features of a body: `{"features": [..]}`, `width` of them.
 pub(super) fn from_body(body: &[u8], width: usize) -> Result<Features, FeatureError> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| FeatureError::NotJson)?;
+    let body: Value =
+        serde_json::from_slice(json_text(body)?).map_err(|_| FeatureError::NotJson)?;
     let list = body.get("features").and_then(Value::as_array).ok_or(FeatureError::Missing)?;
     if list.len() != width {
         return Err(FeatureError::Count { expected: width, found: list.len() });
@@ -101,6 +105,16 @@ pub(super) fn from_body(body: &[u8], width: usize) -> Result<Features, FeatureEr
         features.echo.push(number.clone());
     }
     Ok(features)
+}
+
+/// A body without the byte order mark that some programs put before UTF-8 (RFC 8259, 8.1, lets a
+/// reader ignore it).
+pub(super) fn json_text(body: &[u8]) -> Result<&[u8], FeatureError> {
+    match body {
+        [0xEF, 0xBB, 0xBF, text @ ..] => Ok(text),
+        [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] => Err(FeatureError::Utf16),
+        _ => Ok(body),
+    }
 }
 
 /// Prints a JSON value as Python prints what it reads from it.

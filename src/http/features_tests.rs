@@ -49,3 +49,15 @@ fn a_path_takes_any_finite_number() {
     let refused = from_path(["0", "x", "0"]).unwrap_err().to_string();
     assert_eq!(refused, "Feature 1 is not numeric: x");
 }
+
+#[test]
+fn one_byte_order_mark_is_ignored_and_that_of_another_encoding_named() {
+    let body = "\u{feff}{\"features\":[1,2,3]}";
+    assert_eq!(from_body(body.as_bytes(), 3).unwrap().values, [1.0, 2.0, 3.0]);
+    for order in [u16::to_le_bytes, u16::to_be_bytes] {
+        let bytes: Vec<u8> = body.encode_utf16().flat_map(order).collect();
+        assert_eq!(from_body(&bytes, 3), Err(FeatureError::Utf16));
+    }
+    let twice = format!("\u{feff}{body}");
+    assert_eq!(from_body(twice.as_bytes(), 3), Err(FeatureError::NotJson));
+}

@@ -10,6 +10,9 @@ pub(crate) const HEADER_COUNT_MAX: usize = 64;
 pub(crate) const BODY_LEN_MAX: usize = 64 * 1024;
 /// Bytes of a body of the batch route.
 pub(crate) const BATCH_BODY_LEN_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of a chunked body's extensions and trailer, lines' ends included.
+// 4 KiB: nobody needs any; half a head leaves room for one whole line in what is read at once.
+pub(crate) const CHUNK_EXTRA_LEN_MAX: usize = 4 * 1024;
 /// Rows of one batch.
 pub(crate) const BATCH_ROW_COUNT_MAX: usize = 10_000;
 /// Bytes of a reply that the guard carries.

@@ -1,6 +1,6 @@
-//! [`Method`]: the methods that routes take.
+//! [`Method`]: the methods that are taken.
 
-/// A method that some route takes.
+/// A method that is taken: by some route, or with OPTIONS by the guard itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
     /// GET.
@@ -9,6 +9,8 @@ pub(crate) enum Method {
     Head,
     /// POST.
     Post,
+    /// OPTIONS: which methods a path takes.
+    Options,
 }
 
 impl Method {
@@ -18,11 +20,14 @@ impl Method {
             Method::Get => "GET",
             Method::Head => "HEAD",
             Method::Post => "POST",
+            Method::Options => "OPTIONS",
         }
     }
 
     /// The method of a request line.
     pub(crate) fn of(word: &str) -> Option<Method> {
-        [Method::Get, Method::Head, Method::Post].into_iter().find(|method| method.name() == word)
+        [Method::Get, Method::Head, Method::Post, Method::Options]
+            .into_iter()
+            .find(|method| method.name() == word)
     }
 }

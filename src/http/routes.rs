@@ -47,8 +47,9 @@ pub(super) enum RouteError {
     },
 }
 
-const READ: &str = "GET, HEAD";
-const SEND: &str = "POST";
+const READ: &str = "GET, HEAD, OPTIONS";
+const SEND: &str = "POST, OPTIONS";
+const ANY: &str = "GET, HEAD, POST, OPTIONS";
 
 /// Finds the command of a request; `path` is without its query.
 pub(super) fn route(method: Method, path: &str) -> Result<Command<'_>, RouteError> {
@@ -59,9 +60,12 @@ pub(super) fn route(method: Method, path: &str) -> Result<Command<'_>, RouteErro
     }
 }
 
-/// The methods a path takes; `None` when nothing lives there.
+/// The methods a path takes; `None` when nothing lives there. An asterisk is the whole server.
 pub(super) fn allowed_methods(path: &str) -> Option<&'static str> {
-    resource(path).map(|(_, allow)| allow)
+    match path {
+        "*" => Some(ANY),
+        _ => resource(path).map(|(_, allow)| allow),
+    }
 }
 
 fn resource(path: &str) -> Option<(Command<'_>, &'static str)> {
@@ -110,7 +114,7 @@ mod tests {
         for (path, command) in get {
             assert_eq!(route(Method::Get, path), Ok(command));
             assert_eq!(route(Method::Head, path), Ok(command));
-            let refused = Err(RouteError::MethodNotAllowed { allow: "GET, HEAD" });
+            let refused = Err(RouteError::MethodNotAllowed { allow: "GET, HEAD, OPTIONS" });
             assert_eq!(route(Method::Post, path), refused);
         }
         for (path, command) in [
@@ -118,9 +122,9 @@ mod tests {
             ("/predict/batch", Command::Batch),
         ] {
             assert_eq!(route(Method::Post, path), Ok(command));
-            let refused = Err(RouteError::MethodNotAllowed { allow: "POST" });
+            let refused = Err(RouteError::MethodNotAllowed { allow: "POST, OPTIONS" });
             assert_eq!(route(Method::Get, path), refused);
-            assert_eq!(allowed_methods(path), Some("POST"));
+            assert_eq!(allowed_methods(path), Some("POST, OPTIONS"));
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) struct Reply {
     pub(super) status: u16,
     /// The Content-Type.
     pub(super) content_type: &'static str,
-    /// The Allow header, with 405.
+    /// The Allow header, with 405 and in reply to OPTIONS.
     pub(super) allow: Option<&'static str>,
     /// The body.
     pub(super) body: Vec<u8>,
@@ -67,6 +67,16 @@ impl Reply {
     /// An error: one sentence.
     pub(super) fn error(status: u16, message: &str) -> Reply {
         Reply::json(status, &json!({ "error": message }))
+    }
+
+    /// The reply to OPTIONS: the methods a path takes, if anything lives there.
+    pub(super) fn options(allow: Option<&'static str>) -> Reply {
+        match allow {
+            Some(allow) => {
+                Reply { status: 200, content_type: JSON, allow: Some(allow), body: Vec::new() }
+            }
+            None => Reply::error(404, "Not found"),
+        }
     }
 
     /// 405 with the methods that are allowed.

@@ -92,21 +92,31 @@ fn open(address: SocketAddr, count: usize, bytes: &[u8]) -> Held {
 }
 
 fn a01_a_length_beyond_memory(address: SocketAddr) -> Held {
-    let head = "POST /predict/regression HTTP/1.1\r\nContent-Length: 1000000000000000\r\n\r\n";
+    let head =
+        "POST /predict/regression HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000000000\r\n\r\n";
     assert_eq!(exchange(address, head).status, 413);
     open(address, 20, head.as_bytes())
 }
 
 fn a02_a_length_beyond_arithmetic(address: SocketAddr) -> Held {
     for path in ["/predict/regression", "/predict/batch", "/health"] {
-        let head = format!("POST {path} HTTP/1.1\r\nContent-Length: 18446744073709551615\r\n\r\n");
-        assert_eq!(exchange(address, head).status, 413, "{path}");
+        let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\n");
+        for length in [
+            "Content-Length: 18446744073709551615\r\n\r\n",
+            "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+        ] {
+            assert_eq!(exchange(address, head.clone() + length).status, 413, "{path} {length}");
+        }
     }
     Held::new()
 }
 
 fn a03_bodies_that_never_come(address: SocketAddr) -> Held {
-    open(address, 50, b"POST /predict/regression HTTP/1.1\r\nContent-Length: 2000\r\n\r\n")
+    let head = "POST /predict/regression HTTP/1.1\r\nHost: a\r\n";
+    let mut held = open(address, 50, format!("{head}Content-Length: 2000\r\n\r\n").as_bytes());
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n1000\r\n{{");
+    held.append(&mut open(address, 50, chunked.as_bytes()));
+    held
 }
 
 fn a04_prefaces_of_http_2(address: SocketAddr) -> Held {
@@ -143,7 +153,8 @@ fn a06_a_crowd(address: SocketAddr) -> Held {
 }
 
 fn a07_more_requests_than_threads(address: SocketAddr) -> Held {
-    open(address, 700, b"POST /predict/batch HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n[")
+    let head = "POST /predict/batch HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n[";
+    open(address, 700, head.as_bytes())
 }
 
 fn a08_idle_connections(address: SocketAddr) -> Held {
@@ -152,7 +163,7 @@ fn a08_idle_connections(address: SocketAddr) -> Held {
 
 fn a09_a_header_without_end(address: SocketAddr) -> Held {
     let Some(mut stream) = connect(address) else { return Held::new() };
-    stream.write_all(b"GET / HTTP/1.1\r\nA: ").unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nA: ").unwrap();
     let block = [b'a'; 64 * 1024];
     // 64 MiB: far beyond any buffer on the way; the server must end it long before.
     let taken = (0..1024).take_while(|_| stream.write_all(&block).is_ok()).count();
@@ -180,13 +191,13 @@ fn a10_pipelined_requests_nobody_reads(address: SocketAddr) -> Held {
 
 fn a11_smuggled_lines(address: SocketAddr) -> Held {
     for (text, status) in [
-        ("GET /health HTTP/1.1\r\nA: b\rContent-Length: 5\r\n\r\n", 400),
-        ("GET /health HTTP/1.1\r\nA: b\nContent-Length: 5\r\n\r\n", 400),
-        ("GET /health HTTP/1.1\r\nA: b\n\r\n", 400),
+        ("GET /health HTTP/1.1\r\nHost: a\r\nA: b\rContent-Length: 5\r\n\r\n", 400),
+        ("GET /health HTTP/1.1\r\nHost: a\r\nA: b\nContent-Length: 5\r\n\r\n", 400),
+        ("GET /health HTTP/1.1\r\nHost: a\r\nA: b\n\r\n", 400),
         (
-            "POST /predict/regression HTTP/1.1\r\nContent-Length: 4\r\n\
-             Transfer-Encoding: xchunked\r\n\r\n{}\r\nGET /info HTTP/1.1\r\n\r\n",
-            501,
+            "POST /predict/regression HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\
+             Transfer-Encoding: xchunked\r\n\r\n{}\r\nGET /info HTTP/1.1\r\nHost: a\r\n\r\n",
+            400,
         ),
     ] {
         let mut http = Http::connect(address);
@@ -309,7 +320,8 @@ fn a_panic_or_a_stall_of_a_client_never_reaches_another() {
     let daemon = Daemon::start();
     // A client that asks for much and reads nothing, beside one that is served all the while.
     let mut deaf = connect(daemon.http).unwrap();
-    deaf.write_all(&b"GET /plot/model_comparison HTTP/1.1\r\n\r\n".repeat(2000)).unwrap();
+    let request = b"GET /plot/model_comparison HTTP/1.1\r\nHost: a\r\n\r\n";
+    deaf.write_all(&request.repeat(2000)).unwrap();
     for _ in 0..200 {
         assert_eq!(get(daemon.http, "/predict/regression/0.5/0.2/0.3").status, 200);
     }

@@ -144,7 +144,7 @@ fn a_log_that_nobody_reads_holds_nobody_up_and_says_later_what_it_lacks() {
     // A line has some 200 bytes: the pipe and the queue are full long before the last one. Every
     // fourth request goes by the handlers.
     let request = |body: &str| {
-        format!("POST {PATH} HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+        format!("POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len())
     };
     let long = BODY.to_owned() + &" ".repeat(1100);
     let requests = request(BODY).repeat(3) + &request(&long);
@@ -189,7 +189,8 @@ fn a_sidecar_whose_log_nobody_reads_ends_when_it_is_told() {
     let daemon = Daemon::start();
     let (mut sidecar, address) = sidecar(&daemon.socket());
     answered_directly(address, PATH, BODY);
-    let request = format!("POST {PATH} HTTP/1.1\r\nContent-Length: {}\r\n\r\n{BODY}", BODY.len());
+    let len = BODY.len();
+    let request = format!("POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Length: {len}\r\n\r\n{BODY}");
     let mut http = Http::connect(address);
     http.send(request.repeat(1200));
     assert!((0..1200).all(|_| http.reply(false).status == 200));

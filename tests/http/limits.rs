@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 #[test]
 fn a_head_is_read_up_to_its_limits() {
     let daemon = Daemon::start();
-    let with_headers =
-        |count: usize| format!("GET /health HTTP/1.1\r\n{}\r\n", "Name: value\r\n".repeat(count));
+    let with_headers = |count: usize| {
+        let more = "Name: value\r\n".repeat(count - 1);
+        format!("GET /health HTTP/1.1\r\nHost: a\r\n{more}\r\n")
+    };
     assert_eq!(exchange(daemon.http, with_headers(64)).status, 200);
     assert_eq!(exchange(daemon.http, with_headers(65)).status, 431);
     let of_len = |len: usize| {
-        let (start, end) = ("GET /health HTTP/1.1\r\nName: ", "\r\n\r\n");
+        let (start, end) = ("GET /health HTTP/1.1\r\nHost: a\r\nName: ", "\r\n\r\n");
         format!("{start}{}{end}", "x".repeat(len - start.len() - end.len()))
     };
     assert_eq!(exchange(daemon.http, of_len(8192)).status, 200);
@@ -33,7 +35,7 @@ fn a_body_is_read_up_to_its_route_s_limit() {
     assert_eq!(single.len(), 65_536);
     assert_eq!(post(daemon.http, "/predict/regression", &single).status, 200);
     for (path, len) in [("/predict/batch", (2 << 20) + 1), ("/predict/regression", 65_537)] {
-        let head = format!("POST {path} HTTP/1.1\r\nContent-Length: {len}\r\n\r\n");
+        let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len}\r\n\r\n");
         assert_eq!(exchange(daemon.http, head).status, 413, "{path}");
     }
 }
@@ -42,7 +44,7 @@ fn a_body_is_read_up_to_its_route_s_limit() {
 fn a_refused_client_that_keeps_sending_still_reads_its_refusal() {
     let daemon = Daemon::start();
     let mut http = Http::connect(daemon.http);
-    http.send("POST /predict/regression HTTP/1.1\r\nContent-Length: 200000\r\n\r\n");
+    http.send("POST /predict/regression HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n");
     // The server may close before all of it is taken; the refusal must be readable all the same.
     let _ = http.stream.write_all(&[b'x'; 200_000]);
     assert_eq!(http.reply(false).status, 413);
@@ -55,7 +57,7 @@ fn slow_heads_and_bodies_end_at_their_deadlines() {
     let mut body = Http::connect(daemon.http);
     let began = Instant::now();
     head.send("GET /health HT");
-    body.send("POST /predict/regression HTTP/1.1\r\nContent-Length: 2000\r\n\r\n{");
+    body.send("POST /predict/regression HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\n{");
     assert_eq!(head.reply(false).status, 408);
     // 5 s by contract, and 10 s for the body.
     assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
@@ -72,7 +74,7 @@ fn with_every_place_taken_health_and_metrics_still_answer() {
     let taken: Vec<Http> = (0..512)
         .map(|_| {
             let mut http = Http::connect(daemon.http);
-            http.send("POST /predict/regression HTTP/1.1\r\nContent-Length: 9\r\n\r\n");
+            http.send("POST /predict/regression HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
             http
         })
         .collect();
@@ -84,11 +86,22 @@ fn with_every_place_taken_health_and_metrics_still_answer() {
     assert!(holds_within(Duration::from_secs(8), full));
     assert_eq!(get(daemon.http, "/health").status, 200);
     assert_eq!(get(daemon.http, "/metrics").status, 200);
+    assert_eq!(exchange(daemon.http, "OPTIONS / HTTP/1.0\r\n\r\n").status, 200);
+    // Bodies that do not come fill the reserve; they give way.
+    let unsent: Vec<Http> = (0..64)
+        .map(|_| {
+            let mut http = Http::connect(daemon.http);
+            http.send("POST /health HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
+            http
+        })
+        .collect();
+    assert_eq!(get(daemon.http, "/health").status, 200);
+    drop(unsent);
     // Refused clients that do not hang up fill the reserve; they give way.
     let refused: Vec<Http> = (0..64)
         .map(|_| {
             let mut http = Http::connect(daemon.http);
-            http.send("GET /info HTTP/1.1\r\n\r\n");
+            http.send("GET /info HTTP/1.1\r\nHost: a\r\n\r\n");
             assert_eq!(http.reply(false).status, 503);
             http
         })

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod batches;
+mod chunked;
 mod direct;
 mod harness;
 mod life;

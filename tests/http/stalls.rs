@@ -144,7 +144,7 @@ fn health_answers_within_two_seconds_beside_an_engine_that_is_stopped_and_overru
     let asks: Vec<Http> = (0..3)
         .map(|_| {
             let mut http = Http::connect(address);
-            http.send("GET /predict/regression/0.5/0.2/0.3 HTTP/1.1\r\n\r\n");
+            http.send("GET /predict/regression/0.5/0.2/0.3 HTTP/1.1\r\nHost: a\r\n\r\n");
             http
         })
         .collect();
@@ -175,7 +175,7 @@ fn sigterm_ends_a_sidecar_within_two_seconds_whatever_holds_it_up() {
     signal(daemon.pid(), Signal::STOP);
     let mut clients: Vec<Http> = (0..8).map(|_| Http::connect(address)).collect();
     for http in &mut clients {
-        http.send("GET /predict/regression/0.5/0.2/0.3 HTTP/1.1\r\n\r\n".repeat(20));
+        http.send("GET /predict/regression/0.5/0.2/0.3 HTTP/1.1\r\nHost: a\r\n\r\n".repeat(20));
     }
     let took = end_of(&mut waiting);
     signal(daemon.pid(), Signal::CONT);

@@ -94,16 +94,16 @@ impl Guard {
         }
     }
 
-    /// Ends the oldest reserved connection that no handler owes an answer: one whose head is not
-    /// whole yet is turned away, one that only lingers behind its reply is forgotten.
+    /// Ends the oldest reserved connection that no handler owes an answer: one whose request is
+    /// not whole yet is turned away, one that only lingers behind its reply is forgotten.
     fn evict_reserved(&mut self) -> bool {
         let owed_nothing = |key: &u64| {
             let phase = self.conns.get(key).map(|conn| &conn.phase);
-            matches!(phase, Some(Phase::Head | Phase::Linger(_)))
+            matches!(phase, Some(Phase::Head | Phase::Body { .. } | Phase::Linger(_)))
         };
         let Some(key) = self.reserved.iter().copied().find(owed_nothing) else { return false };
         if let Some(conn) = self.conns.get(&key)
-            && matches!(conn.phase, Phase::Head)
+            && matches!(conn.phase, Phase::Head | Phase::Body { .. })
         {
             turn_away(&conn.stream);
         }

@@ -5,9 +5,12 @@ use super::super::limits::{
     MONITOR_ANSWER_DEADLINE, WRITE_DEADLINE,
 };
 use super::super::method::Method;
+use super::super::routes;
+use super::super::views::Reply;
 use super::Guard;
+use super::chunks::Chunks;
 use super::conn::{Phase, Written};
-use super::head::{self, Head, Traffic};
+use super::head::{self, Framing, Head, Traffic};
 use super::http_reply::HttpReply;
 use super::refusal::Refusal;
 use crate::sys::epoll::Interest;
@@ -44,7 +47,7 @@ impl Guard {
     fn end_input(&mut self, key: u64) {
         let Some(conn) = self.conns.get_mut(&key) else { return };
         conn.ended = true;
-        if conn.input.is_empty() || matches!(conn.phase, Phase::Body(_)) {
+        if conn.input.is_empty() || matches!(conn.phase, Phase::Body { .. }) {
             return self.close(key);
         }
         self.next_up.push(key);
@@ -64,10 +67,7 @@ impl Guard {
                 }
                 Err(refusal) => self.refuse(key, refusal, now),
             },
-            Phase::Body(head) if conn.input.len() >= head.body_len => {
-                let head = head.clone();
-                self.enqueue(key, head, now);
-            }
+            Phase::Body { .. } => self.advance_body(key, now),
             _ => self.sync_client(key),
         }
     }
@@ -92,29 +92,64 @@ impl Guard {
             conn.batch = true;
             self.batch_count += 1;
         }
-        if conn.input.len() >= head.body_len {
-            return self.enqueue(key, head, now);
-        }
-        if conn.ended || head.expects_continue && conn.write_continue().is_err() {
-            return self.close(key);
-        }
-        conn.phase = Phase::Body(head);
+        let expects_continue = head.expects_continue;
+        let chunks = Chunks::new(head.body_len_max());
+        conn.phase = Phase::Body { head, chunks };
+        // The new deadline is for a body that has not come yet; a whole one gets another at once.
         self.set_client_deadline(key, now + BODY_DEADLINE);
-        self.sync_client(key);
+        self.advance_body(key, now);
+        let Some(conn) = self.conns.get_mut(&key) else { return };
+        let waits = matches!(conn.phase, Phase::Body { .. });
+        if waits && (conn.ended || expects_continue && conn.write_continue().is_err()) {
+            self.close(key);
+        }
+    }
+
+    /// Goes on with a body by what has come; a whole one completes its request.
+    fn advance_body(&mut self, key: u64, now: Instant) {
+        let Some(conn) = self.conns.get_mut(&key) else { return };
+        let Phase::Body { head, chunks } = &mut conn.phase else { return };
+        match head.framing {
+            Framing::Length(len) if conn.input.len() < len => return self.sync_client(key),
+            Framing::Length(_) => {}
+            Framing::Chunked => {
+                let taken_len = match chunks.advance(&conn.input) {
+                    Ok(len) => len,
+                    Err(refusal) => return self.refuse(key, refusal, now),
+                };
+                let is_whole = chunks.whole().is_some();
+                conn.consume(taken_len);
+                if !is_whole {
+                    return self.sync_client(key);
+                }
+            }
+        }
+        let phase = std::mem::replace(&mut conn.phase, Phase::Head);
+        if let Phase::Body { head, chunks } = phase {
+            self.enqueue(key, head, &chunks, now);
+        }
     }
 
     /// Answers a whole request, or puts it in line for a handler.
-    fn enqueue(&mut self, key: u64, head: Head, now: Instant) {
+    fn enqueue(&mut self, key: u64, head: Head, chunks: &Chunks, now: Instant) {
         let Some(conn) = self.conns.get_mut(&key) else { return };
-        let body = &conn.input[..head.body_len];
+        let (body, len) = match (head.framing, chunks.whole()) {
+            (Framing::Length(len), _) => (&conn.input[..len], len),
+            (Framing::Chunked, body) => (body.unwrap_or_default(), 0),
+        };
         let keep_alive = head.keep_alive && !conn.reserved && self.stops_by.is_none();
-        let reply = self.direct.answer(&head, body, keep_alive);
+        let reply = if head.method == Method::Options {
+            let allow = routes::allowed_methods(head::path_of(&head.target));
+            Some(Reply::options(allow).to_http(head.method, keep_alive))
+        } else {
+            self.direct.answer(&head, body, keep_alive)
+        };
         if let Some(reply) = reply {
-            conn.consume(head.body_len);
+            conn.consume(len);
             return self.reply(key, reply, keep_alive, Instant::now());
         }
         let request = head.canonical(body);
-        conn.consume(head.body_len);
+        conn.consume(len);
         let (queue, patience) = match head.traffic() {
             Traffic::Monitor => (&mut self.monitor_queue, MONITOR_ANSWER_DEADLINE),
             Traffic::Batch | Traffic::Public => (&mut self.public_queue, ANSWER_DEADLINE),
@@ -156,7 +191,7 @@ impl Guard {
         let began = conn.began.unwrap_or(now);
         self.metrics.count_request(refusal.status().0, now.saturating_duration_since(began));
         let head_only = match &conn.phase {
-            Phase::Body(head) | Phase::Queued { head, .. } => head.method == Method::Head,
+            Phase::Body { head, .. } | Phase::Queued { head, .. } => head.method == Method::Head,
             _ => conn.input.starts_with(b"HEAD "),
         };
         conn.reply(refusal.render(head_only), false);
@@ -214,7 +249,7 @@ impl Guard {
         }
         match conn.phase {
             Phase::Head if conn.input.is_empty() => self.close(key),
-            Phase::Head | Phase::Body(_) => self.refuse(key, Refusal::Timeout, now),
+            Phase::Head | Phase::Body { .. } => self.refuse(key, Refusal::Timeout, now),
             Phase::Queued { .. } | Phase::Forwarded { .. } => self.refuse(key, Refusal::Busy, now),
             Phase::Reply { .. } | Phase::Linger(_) => self.close(key),
         }

@@ -1,7 +1,8 @@
 //! One client connection: what has been read, what is to be written, and where it stands.
 
 use super::super::limits::{HEAD_LEN_MAX, LINGER_LEN_MAX};
-use super::head::Head;
+use super::chunks::Chunks;
+use super::head::{Framing, Head};
 use crate::sys::epoll::Interest;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -14,7 +15,12 @@ pub(super) enum Phase {
     /// Waiting for a head, or reading one.
     Head,
     /// Reading the body that belongs to the head.
-    Body(Head),
+    Body {
+        /// Its head.
+        head: Head,
+        /// The body so far, if it comes in chunks.
+        chunks: Chunks,
+    },
     /// Whole, waiting for a handler.
     Queued {
         /// What the handler will read.
@@ -94,8 +100,8 @@ impl Conn {
     pub(super) fn wanted(&self) -> Interest {
         match self.phase {
             // An end of input would be reported without end.
-            Phase::Head | Phase::Body(_) if self.ended => Interest::None,
-            Phase::Head | Phase::Body(_) | Phase::Linger(_) => Interest::Read,
+            Phase::Head | Phase::Body { .. } if self.ended => Interest::None,
+            Phase::Head | Phase::Body { .. } | Phase::Linger(_) => Interest::Read,
             Phase::Queued { .. } | Phase::Forwarded { .. } => Interest::None,
             Phase::Reply { .. } => Interest::Write,
         }
@@ -105,7 +111,11 @@ impl Conn {
     fn room(&self) -> usize {
         let len = match &self.phase {
             Phase::Head => HEAD_LEN_MAX,
-            Phase::Body(head) => head.body_len,
+            Phase::Body { head, .. } => match head.framing {
+                Framing::Length(len) => len,
+                // As much of what follows is taken as of a head; chunks leave less than a line.
+                Framing::Chunked => HEAD_LEN_MAX,
+            },
             Phase::Linger(left) => return *left,
             Phase::Queued { .. } | Phase::Forwarded { .. } | Phase::Reply { .. } => 0,
         };

@@ -2,17 +2,19 @@
 //!
 //! What comes through is rebuilt from its parts, never copied: the server behind the guard sees
 //! a method, a path of visible ASCII, one Host of ours and at most one Content-Length, whatever
-//! the client wrote. Every other header ends here.
+//! the client wrote: the length of what came, in one piece or in chunks. Every other header ends
+//! here.
 
 use super::super::limits::{BATCH_BODY_LEN_MAX, BODY_LEN_MAX, HEAD_LEN_MAX, HEADER_COUNT_MAX};
 use super::super::method::Method;
 use super::super::routes;
+use super::coding::Coding;
 use super::refusal::Refusal;
 
 /// What sort of traffic a request is: each has room of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Traffic {
-    /// /health and /metrics: there is always room.
+    /// /health, /metrics and any OPTIONS: there is always room.
     Monitor,
     /// The batch route: long bodies, few at once.
     Batch,
@@ -20,15 +22,24 @@ pub(crate) enum Traffic {
     Public,
 }
 
+/// How the end of a body is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// By its length in bytes, which is within the limit; 0 when no body was announced.
+    Length(usize),
+    /// By a last chunk.
+    Chunked,
+}
+
 /// A request's head, as far as the guard cares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     /// The method.
     pub(crate) method: Method,
-    /// Path and query: visible ASCII, starting with a slash.
+    /// Path and query: visible ASCII, starting with a slash; with OPTIONS also a lone asterisk.
     pub(crate) target: String,
-    /// Bytes of body that follow.
-    pub(crate) body_len: usize,
+    /// How the body that follows ends.
+    pub(crate) framing: Framing,
     /// Whether another request may follow on the connection.
     pub(crate) keep_alive: bool,
     /// Whether the client waits for 100 Continue before it sends the body.
@@ -57,8 +68,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Refusal> {
     else {
         return Err(Refusal::Malformed);
     };
-    let fields = Fields::read(request.headers)?;
-    let target = origin_form(target)?;
+    let fields = Fields::read(request.headers, minor)?;
+    let target = origin_form(target, method)?;
     let path = path_of(&target);
     let Some(method) = Method::of(method) else {
         return Err(match routes::allowed_methods(path) {
@@ -66,22 +77,34 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, Refusal> {
             None => Refusal::NotFound,
         });
     };
-    let body_len_max =
-        if traffic(path) == Traffic::Batch { BATCH_BODY_LEN_MAX } else { BODY_LEN_MAX };
-    let body_len = match fields.body_len {
-        Some(len) if len > body_len_max as u64 => return Err(Refusal::BodyTooLarge),
-        Some(len) => usize::try_from(len).map_err(|_| Refusal::BodyTooLarge)?,
-        None => 0,
+    let framing = match fields.body_len {
+        _ if fields.chunked => Framing::Chunked,
+        Some(len) if len > body_len_max(path) as u64 => return Err(Refusal::BodyTooLarge),
+        Some(len) => Framing::Length(usize::try_from(len).map_err(|_| Refusal::BodyTooLarge)?),
+        None => Framing::Length(0),
     };
+    if let Some(coding) = fields.coding
+        && framing != Framing::Length(0)
+    {
+        return Err(Refusal::ContentEncoding { coding });
+    }
     let keep_alive = !fields.close && (minor == 1 || fields.keep_alive);
     let expects_continue = fields.expects_continue && minor == 1;
-    Ok(Some((Head { method, target, body_len, keep_alive, expects_continue }, head_len)))
+    Ok(Some((Head { method, target, framing, keep_alive, expects_continue }, head_len)))
 }
 
 impl Head {
     /// Which traffic the request is.
     pub(crate) fn traffic(&self) -> Traffic {
-        traffic(path_of(&self.target))
+        match self.method {
+            Method::Options => Traffic::Monitor,
+            _ => traffic(path_of(&self.target)),
+        }
+    }
+
+    /// Bytes that the body may have, however its end is told.
+    pub(crate) fn body_len_max(&self) -> usize {
+        body_len_max(path_of(&self.target))
     }
 
     /// The request as it is passed on. Only POST keeps its body.
@@ -105,6 +128,10 @@ fn traffic(path: &str) -> Traffic {
         "/predict/batch" => Traffic::Batch,
         _ => Traffic::Public,
     }
+}
+
+fn body_len_max(path: &str) -> usize {
+    if traffic(path) == Traffic::Batch { BATCH_BODY_LEN_MAX } else { BODY_LEN_MAX }
 }
 
 /// The path of a target, without its query.
@@ -148,12 +175,13 @@ fn find_end(bytes: &[u8]) -> Result<Option<usize>, Refusal> {
     Ok(None)
 }
 
-/// Reduces a target to path and query of visible ASCII.
-fn origin_form(target: &str) -> Result<String, Refusal> {
+/// Reduces a target to path and query of visible ASCII. Of the server as a whole, written as an
+/// asterisk, only OPTIONS may ask.
+fn origin_form(target: &str, method: &str) -> Result<String, Refusal> {
     if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Refusal::ControlByte);
     }
-    if target.starts_with('/') {
+    if target.starts_with('/') || target == "*" && method == Method::Options.name() {
         return Ok(target.to_owned());
     }
     let scheme = target.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://"));
@@ -169,36 +197,40 @@ fn origin_form(target: &str) -> Result<String, Refusal> {
 #[derive(Default)]
 struct Fields {
     body_len: Option<u64>,
+    chunked: bool,
+    coding: Option<Coding>,
     close: bool,
     keep_alive: bool,
     expects_continue: bool,
 }
 
 impl Fields {
-    fn read(headers: &[httparse::Header<'_>]) -> Result<Fields, Refusal> {
-        let named = |name: &'static str| {
-            headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name))
-        };
-        if named("Transfer-Encoding").next().is_some() {
-            return Err(Refusal::TransferEncoding);
+    /// Reads the headers of a request of HTTP/1.`minor`.
+    fn read(headers: &[httparse::Header<'_>], minor: u8) -> Result<Fields, Refusal> {
+        // RFC 9112 (3.2): exactly one from 1.1 on, and a valid one whenever there is one.
+        match (named(headers, "Host").count(), minor) {
+            (1, _) | (0, 0) => {}
+            _ => return Err(Refusal::Host),
         }
-        if named("Host").count() > 1 {
-            return Err(Refusal::Malformed);
+        if !named(headers, "Host").all(|header| is_host(header.value)) {
+            return Err(Refusal::Host);
         }
-        let mut fields = Fields::default();
-        for header in named("Content-Length") {
+        let mut fields = Fields { chunked: chunked(headers, minor)?, ..Fields::default() };
+        for header in named(headers, "Content-Length") {
             if fields.body_len.is_some() {
                 return Err(Refusal::BadLength);
             }
             fields.body_len = Some(digits(header.value)?);
         }
-        for header in named("Connection") {
+        let codings = named(headers, "Content-Encoding").map(|header| header.value.trim_ascii());
+        fields.coding = codings.filter(|value| !is_identity(value)).map(Coding::new).next();
+        for header in named(headers, "Connection") {
             for word in header.value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
                 fields.close |= word.eq_ignore_ascii_case(b"close");
                 fields.keep_alive |= word.eq_ignore_ascii_case(b"keep-alive");
             }
         }
-        for header in named("Expect") {
+        for header in named(headers, "Expect") {
             if !header.value.trim_ascii().eq_ignore_ascii_case(b"100-continue") {
                 return Err(Refusal::Expectation);
             }
@@ -206,6 +238,51 @@ impl Fields {
         }
         Ok(fields)
     }
+}
+
+fn named<'a>(
+    headers: &'a [httparse::Header<'a>],
+    name: &'static str,
+) -> impl Iterator<Item = &'a httparse::Header<'a>> {
+    headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name))
+}
+
+/// Whether the body comes in chunks: said once, in this word alone, and not by HTTP/1.0, whose
+/// servers on the way may take the body for another request (RFC 9112, 6.1).
+fn chunked(headers: &[httparse::Header<'_>], minor: u8) -> Result<bool, Refusal> {
+    let mut codings = named(headers, "Transfer-Encoding");
+    let Some(coding) = codings.next() else { return Ok(false) };
+    // RFC 9112 (6.3): both at once is what an attempt to smuggle a request looks like.
+    if named(headers, "Content-Length").next().is_some() {
+        return Err(Refusal::TwoLengths);
+    }
+    let words = coding.value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let is_chunked = |word: &[u8]| word.eq_ignore_ascii_case(b"chunked");
+    if minor == 0 || codings.next().is_some() || words.filter(|word| is_chunked(word)).count() > 1 {
+        return Err(Refusal::BadTransfer);
+    }
+    if is_chunked(coding.value.trim_ascii()) { Ok(true) } else { Err(Refusal::TransferEncoding) }
+}
+
+/// Whether a Content-Encoding says that the body is as it is.
+fn is_identity(value: &[u8]) -> bool {
+    value.is_empty() || value.eq_ignore_ascii_case(b"identity")
+}
+
+/// Whether a Host is empty or a name, an IPv4 or a bracketed address, with or without a port.
+fn is_host(value: &[u8]) -> bool {
+    let value = value.trim_ascii();
+    let (host, port) = match value.iter().rposition(|byte| *byte == b':') {
+        Some(at) if !value.ends_with(b"]") => (&value[..at], &value[at + 1..]),
+        _ => (value, &[][..]),
+    };
+    // What RFC 3986 allows in a registered name (3.2.2), and what stands in brackets.
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(byte);
+    let host = match host {
+        [b'[', address @ .., b']'] => address.split(|byte| *byte == b':').collect(),
+        _ => vec![host],
+    };
+    host.into_iter().flatten().all(fits) && port.iter().all(u8::is_ascii_digit)
 }
 
 /// Reads an all-digit length; one beyond 64 bits is too large, not malformed.

@@ -8,7 +8,9 @@
 //! and /metrics have room of their own at every stage.
 
 mod accept;
+mod chunks;
 mod client;
+mod coding;
 mod conn;
 pub(super) mod head;
 pub(super) mod http_reply;

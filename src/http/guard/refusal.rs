@@ -1,6 +1,9 @@
 //! Refusals: what the guard answers by itself, one status and one sentence each.
 
-use super::super::limits::{BATCH_BODY_LEN_MAX, BODY_LEN_MAX, HEAD_LEN_MAX, HEADER_COUNT_MAX};
+use super::super::limits::{
+    BATCH_BODY_LEN_MAX, BODY_LEN_MAX, CHUNK_EXTRA_LEN_MAX, HEAD_LEN_MAX, HEADER_COUNT_MAX,
+};
+use super::coding::Coding;
 use thiserror::Error;
 
 /// Why a request is not passed on. The connection is closed after each of these.
@@ -15,6 +18,21 @@ pub(crate) enum Refusal {
     /// Content-Length is repeated or not all digits.
     #[error("Malformed request: exactly one all-digit Content-Length is accepted")]
     BadLength,
+    /// Host is missing, repeated or no host.
+    #[error("Malformed request: exactly one valid Host is needed")]
+    Host,
+    /// Content-Length beside Transfer-Encoding.
+    #[error("Malformed request: Content-Length or Transfer-Encoding, not both")]
+    TwoLengths,
+    /// Chunks announced twice or by HTTP/1.0.
+    #[error("Malformed request: Transfer-Encoding is said twice, or by HTTP/1.0")]
+    BadTransfer,
+    /// The chunks of a body are malformed.
+    #[error("Malformed request: the chunks of the body do not follow RFC 9112")]
+    BadChunk,
+    /// A trailer holds a field that decides how a request is read.
+    #[error("Malformed request: a trailer may not hold this field")]
+    BadTrailer,
     /// The path is unknown, and the method is not one of GET, HEAD and POST.
     #[error("Not found")]
     NotFound,
@@ -32,6 +50,15 @@ pub(crate) enum Refusal {
         "Body too large: {BODY_LEN_MAX} bytes are accepted, {BATCH_BODY_LEN_MAX} on /predict/batch"
     )]
     BodyTooLarge,
+    /// The chunks of a body carry too much that is no body.
+    #[error("Chunk extensions and trailer too large: {CHUNK_EXTRA_LEN_MAX} bytes are accepted")]
+    ChunkExtras,
+    /// The body is compressed.
+    #[error("Content-Encoding {coding} is not accepted: send the body as it is")]
+    ContentEncoding {
+        /// What the client named.
+        coding: Coding,
+    },
     /// An expectation other than 100-continue.
     #[error("Expectation failed: only 100-continue is known")]
     Expectation,
@@ -43,8 +70,8 @@ pub(crate) enum Refusal {
     /// No handler gave an answer that can be passed on.
     #[error("Internal error")]
     NoAnswer,
-    /// Any Transfer-Encoding.
-    #[error("Transfer-Encoding is not implemented: send a Content-Length")]
+    /// A Transfer-Encoding other than chunked.
+    #[error("Transfer-Encoding: only chunked is implemented")]
     TransferEncoding,
     /// Too many connections or requests, or no answer in time.
     #[error("Service busy: try again")]
@@ -58,11 +85,19 @@ impl Refusal {
     /// The status code and its reason phrase.
     pub(crate) fn status(self) -> (u16, &'static str) {
         match self {
-            Refusal::Malformed | Refusal::ControlByte | Refusal::BadLength => (400, "Bad Request"),
+            Refusal::Malformed
+            | Refusal::ControlByte
+            | Refusal::BadLength
+            | Refusal::Host
+            | Refusal::TwoLengths
+            | Refusal::BadTransfer
+            | Refusal::BadChunk
+            | Refusal::BadTrailer => (400, "Bad Request"),
             Refusal::NotFound => (404, "Not Found"),
             Refusal::MethodNotAllowed { .. } => (405, "Method Not Allowed"),
             Refusal::Timeout => (408, "Request Timeout"),
-            Refusal::BodyTooLarge => (413, "Content Too Large"),
+            Refusal::BodyTooLarge | Refusal::ChunkExtras => (413, "Content Too Large"),
+            Refusal::ContentEncoding { .. } => (415, "Unsupported Media Type"),
             Refusal::Expectation => (417, "Expectation Failed"),
             Refusal::HeadTooLarge => (431, "Request Header Fields Too Large"),
             Refusal::NoAnswer => (500, "Internal Server Error"),
@@ -79,6 +114,7 @@ impl Refusal {
         let body = format!("{{\"error\":\"{self}\"}}\n");
         let extra = match self {
             Refusal::MethodNotAllowed { allow } => format!("Allow: {allow}\r\n"),
+            Refusal::ContentEncoding { .. } => "Accept-Encoding: identity\r\n".to_owned(),
             Refusal::Busy => "Retry-After: 1\r\n".to_owned(),
             _ => String::new(),
         };
@@ -99,10 +135,16 @@ impl Refusal {
 mod tests {
     use super::*;
 
-    const ALL: [Refusal; 13] = [
+    const ALL: [Refusal; 19] = [
         Refusal::Malformed,
         Refusal::ControlByte,
         Refusal::BadLength,
+        Refusal::Host,
+        Refusal::TwoLengths,
+        Refusal::BadTransfer,
+        Refusal::BadChunk,
+        Refusal::BadTrailer,
+        Refusal::ChunkExtras,
         Refusal::NotFound,
         Refusal::MethodNotAllowed { allow: "GET, HEAD" },
         Refusal::Timeout,
@@ -117,7 +159,10 @@ mod tests {
 
     #[test]
     fn every_refusal_is_one_whole_reply_with_a_json_body() {
-        for refusal in ALL {
+        let codings =
+            [&b"gzip"[..], b"a\"b\\\x1b\xff", b"a-very-long-name-of-a-coding-indeed", b""];
+        let codings = codings.map(|name| Refusal::ContentEncoding { coding: Coding::new(name) });
+        for refusal in ALL.into_iter().chain(codings) {
             let bytes = refusal.render(false);
             let mut headers = [httparse::EMPTY_HEADER; 16];
             let mut reply = httparse::Response::new(&mut headers);
