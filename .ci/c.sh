@@ -46,6 +46,12 @@ readelf -d "$out/gcc/libfactord.so" | grep -q 'SONAME.*\[libfactord.so.2\]'
 needed=$(readelf -d "$out/gcc/libfactord.so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p')
 [ "$needed" = libc.so.6 ] || { echo "needs more than libc: $needed"; exit 1; }
 
+echo "==> one version: header, Makefile, CMake, program"
+version=$("$FACTORD_BIN" --version | awk '{ print $2 }')
+grep -qx "#define FACTORD_VERSION \"$version\"" clients/c/factord.h
+grep -qx "VERSION = $version" clients/c/Makefile
+grep -q "^project(factord VERSION $version " clients/cpp/CMakeLists.txt
+
 echo "==> a newcomer: make install, pkg-config"
 FACTORD_SOCKET=$out/control.sock
 export FACTORD_SOCKET
@@ -67,6 +73,27 @@ for example in basic ping batch; do
   gcc -Wall -Wextra -Werror "c/$example.c" $(pkg-config --cflags --libs factord) -o "$example"
   LD_LIBRARY_PATH=$stage/opt/factord/lib timeout 60 "./$example" | tee "$example.out"
   "$out/clang/$example" >/dev/null
+done
+popd >/dev/null || exit
+
+echo "==> a newcomer: make install of C++, linked against the library and statically"
+cpp_stage=$out/cpp-stage
+build_cpp OUT="$out/cpp-install" install DESTDIR="$cpp_stage" PREFIX=/opt/factord
+pushd "$out/newcomer" >/dev/null || exit
+export PKG_CONFIG_PATH=$cpp_stage/opt/factord/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$cpp_stage
+# shellcheck disable=SC2046
+g++ -std=c++17 cpp/basic.cpp $(pkg-config --cflags --libs factord) -o cpp-basic
+LD_LIBRARY_PATH=$cpp_stage/opt/factord/lib timeout 60 ./cpp-basic | grep -qx '0.50005385585038598 by generation 1'
+archive=$(pkg-config --variable=libdir factord)/libfactord.a
+case $archive in "$cpp_stage"/*) ;; *) archive=$cpp_stage$archive ;; esac
+for how in "" -static; do
+  # shellcheck disable=SC2046,SC2086
+  gcc c/basic.c $how $(pkg-config --cflags factord) "$archive" -o basic-static
+  # shellcheck disable=SC2046,SC2086
+  g++ -std=c++17 cpp/basic.cpp $how $(pkg-config --cflags factord) "$archive" -o cpp-static
+  timeout 60 ./basic-static | grep -qx '0.50005385585038598 by generation 1'
+  timeout 60 ./cpp-static | grep -qx '0.50005385585038598 by generation 1'
+  ldd basic-static | grep -q libfactord && { echo "libfactord was not linked statically"; exit 1; }
 done
 popd >/dev/null || exit
 

@@ -2801,3 +2801,8 @@ const char *factord_strerror(int error)
     default: return "no code of factord";
     }
 }
+
+const char *factord_version(void)
+{
+    return FACTORD_VERSION;
+}

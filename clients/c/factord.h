@@ -44,6 +44,12 @@
 extern "C" {
 #endif
 
+/* The version of this header, as text and as numbers; factord_version says that of the library. */
+#define FACTORD_VERSION "0.1.0"
+#define FACTORD_VERSION_MAJOR 0
+#define FACTORD_VERSION_MINOR 1
+#define FACTORD_VERSION_PATCH 0
+
 /* Most features of a request, slots of a ring, outputs of a response, models of a daemon, versions
  * that share a name's requests, and workers of a daemon. */
 #define FACTORD_FEATURE_COUNT_MAX 1024
@@ -329,6 +335,9 @@ FACTORD_API int factord_worker_cores(const factord_client *client,
  * before the daemon knows the counter's rate. */
 FACTORD_API double factord_ticks_to_ns(const factord_client *client, uint64_t earlier,
                                        uint64_t later);
+
+/* The version of the library, such as "0.1.0"; FACTORD_VERSION is that of the header. */
+FACTORD_API const char *factord_version(void);
 
 /* The epoch of the engine that serves this client now. */
 FACTORD_API uint64_t factord_epoch(const factord_client *client);

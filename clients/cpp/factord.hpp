@@ -28,6 +28,12 @@
 
 namespace factord {
 
+/// The version of the library, such as "0.1.0"; `FACTORD_VERSION` is that of the header.
+inline const char* version() noexcept
+{
+    return factord_version();
+}
+
 /// What can go wrong; the numbers are those of `factord_error`.
 enum class Error : int {
     ok = FACTORD_OK,

@@ -676,6 +676,15 @@ static void one_row_goes_to_several_models_at_once(void)
     factord_close(client);
 }
 
+static void the_library_is_of_the_headers_version(void)
+{
+    char numbers[32];
+    snprintf(numbers, sizeof numbers, "%d.%d.%d", FACTORD_VERSION_MAJOR, FACTORD_VERSION_MINOR,
+             FACTORD_VERSION_PATCH);
+    CHECK(strcmp(factord_version(), FACTORD_VERSION) == 0);
+    CHECK(strcmp(numbers, FACTORD_VERSION) == 0);
+}
+
 struct test {
     const char *name;
     void (*run)(void);
@@ -700,6 +709,7 @@ int main(int count, char **names)
         TEST(clients_of_several_threads_are_independent),
         TEST(attaching_and_failing_to_leaves_no_file_open),
         TEST(every_error_has_words_of_its_own),
+        TEST(the_library_is_of_the_headers_version),
         TEST(an_attach_without_memory_says_so),
         TEST(the_longest_path_of_a_socket_is_served),
         TEST(the_user_of_a_daemon_is_told_by_a_number_or_not_at_all),
