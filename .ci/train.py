@@ -71,7 +71,7 @@ def train(folder, table, width, *more):
     """Runs the command and returns its JSON."""
     features = ",".join(f"f{j}" for j in range(width))
     command = [FACTORD, "train", str(table), "--out", str(folder / "out"), "--json"]
-    command += ["--features", features, "--target", "y", "--folds", "0", *more]
+    command += ["--features", features, "--target", "y", "--folds", "0", "--horizon", "0", *more]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}\n{done.stderr}")

@@ -127,7 +127,7 @@ def main():
 
     def ours(path, folds):
         out = ["--out", str(path.parent / "out"), "--features", ",".join(FEATURES)]
-        return [factord, "train", str(path), *out, "--folds", str(folds)]
+        return [factord, "train", str(path), *out, "--folds", str(folds), "--horizon", "0"]
 
     print("training | input | program | time | memory | factord beside it", flush=True)
     with tempfile.TemporaryDirectory() as folder:

@@ -15,8 +15,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 const EXAMPLES: &str = "\
 Examples:
-  factord train features.parquet --out models --horizon 1
-  factord train mon.csv tue.csv wed.csv --holdout thu.csv --out models --horizon 1
+  factord train features.parquet --out models
+  factord train mon.csv tue.csv wed.csv --holdout thu.csv --out models --horizon 5
   factord train features.csv --out models --features buy_rate,volume --target sell_rate --folds 10
   factord train features.csv --out models --only logistic --cut 0.55 --c none --json
   factord serve --models models                 serve what was trained
@@ -54,7 +54,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "NAME", default_value = "sell_rate")]
     target: String,
     /// How many windows later the target is, in the same session; 0 is the window of the inputs
-    #[arg(long, value_name = "K", default_value_t = 0, value_parser = up_to(HORIZON_MAX))]
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = up_to(HORIZON_MAX))]
     horizon: usize,
     /// Fit one model instead of both
     #[arg(long, value_name = "KIND")]

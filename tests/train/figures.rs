@@ -183,15 +183,14 @@ fn four_real_stock_days_explain_the_fifth_at_horizon_0_and_say_why() {
         let mut arguments = vec!["train", "--out", "out", "--json"];
         let others = tables.iter().enumerate().filter(|(at, _)| *at != held_out);
         arguments.extend(others.map(|(_, table)| table.as_str()));
-        arguments.extend(["--holdout", &tables[held_out]]);
-        let ran = place.run(&arguments);
+        arguments.extend(["--holdout", &tables[held_out], "--horizon"]);
+        let ran = place.run(&[&arguments[..], &["0"]].concat());
         assert_eq!(ran.code, 0, "{}", ran.err);
         let json: Value = serde_json::from_str(&ran.out).unwrap();
         assert_eq!(json["warning_kinds"][0], "affine", "{json}");
         assert!(number(&json["holdout"]["linear"]["r2"]) > 0.995, "{json}");
         assert!(number(&json["holdout"]["logistic"]["accuracy"]) > 0.75, "{json}");
-        arguments.extend(["--horizon", "1"]);
-        let ran = place.run(&arguments);
+        let ran = place.run(&[&arguments[..], &["1"]].concat());
         let json: Value = serde_json::from_str(&ran.out).unwrap();
         assert!(!json["warning_kinds"].to_string().contains("affine"), "{json}");
         // What the figures are is not for a test to say; that they stand beside baselines is.
@@ -202,4 +201,17 @@ fn four_real_stock_days_explain_the_fifth_at_horizon_0_and_say_why() {
             assert!(json[part]["logistic"]["baseline_accuracy"]["majority_class"].is_f64());
         }
     }
+}
+
+#[test]
+fn the_next_window_is_what_is_learnt_unless_another_is_asked_for() {
+    let place = Place::new();
+    place.write("table.csv", rates(1, 300, 5).text);
+    let ran = place.run(&["train", "table.csv", "--out", "out", "--folds", "0", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let json: Value = serde_json::from_str(&ran.out).unwrap();
+    let asked = place.train(&["--folds", "0", "--horizon", "1"]);
+    assert_eq!(json["target"], asked["target"]);
+    assert_eq!(json["rows"], asked["rows"]);
+    assert_ne!(json["rows"], place.train(&["--folds", "0"])["rows"], "another horizon shows");
 }

@@ -111,7 +111,7 @@ fn too_little_to_learn_from_is_said_plainly() {
         ([&["still.csv"], &xy[..]].concat(), DATA, "nothing to learn"),
         ([&["apart.csv", "--c", "none", "--folds", "0"], &xy[..]].concat(), DATA, "give --c"),
         (vec!["table.csv", "--features", "buy_rate,buy_rate"], USAGE, "named twice"),
-        (vec!["table.csv", "--features", "sell_rate"], USAGE, "same window"),
+        (vec!["table.csv", "--features", "sell_rate", "--horizon", "0"], USAGE, "same window"),
         (vec!["table.csv", "--c", "0"], USAGE, "above 0"),
         (vec!["table.csv", "--folds", "101"], USAGE, "101"),
         (vec!["table.csv", "--scratch", "nowhere"], CANNOT_CREATE, "--scratch"),
