@@ -8,9 +8,11 @@ mod file;
 pub mod parse;
 mod source;
 pub mod value;
+mod variables;
 
 pub use file::Settings;
 pub use source::{Environment, Sources};
+pub use variables::unknown_variables;
 
 use crate::log::LogLevel;
 use factord_core::idle::IdleStrategy;
@@ -94,6 +96,8 @@ pub enum Origin {
     File(PathBuf),
     /// Nothing named it.
     Default,
+    /// Nothing named it, and the daemon chose it by where it runs.
+    Chosen,
 }
 
 impl fmt::Display for Origin {
@@ -102,7 +106,7 @@ impl fmt::Display for Origin {
             Origin::Flag(flag) => write!(f, "flag {flag}"),
             Origin::Environment(name) => write!(f, "environment {name}"),
             Origin::File(path) => write!(f, "file {}", path.display()),
-            Origin::Default => f.write_str("default"),
+            Origin::Default | Origin::Chosen => f.write_str("default"),
         }
     }
 }
@@ -325,19 +329,40 @@ fn model_source(dir: Option<PathBuf>, origin: Origin) -> Result<ModelSource, Con
     }
 }
 
+/// Puts what the daemon itself chooses in the places of settings that nobody made.
+pub fn with_chosen(settings: Vec<Effective>, chosen: &[(&'static str, Value)]) -> Vec<Effective> {
+    let fill = |setting: Effective| match chosen.iter().find(|(key, _)| *key == setting.key) {
+        Some((_, value)) if setting.value.is_null() && setting.origin == Origin::Default => {
+            Effective { value: value.clone(), origin: Origin::Chosen, ..setting }
+        }
+        _ => setting,
+    };
+    settings.into_iter().map(fill).collect()
+}
+
 /// The effective settings as a configuration file that would bring them about, each with its
-/// origin; what is not set is commented out.
+/// origin; what nobody set, and the daemon chooses by where it runs, is commented out.
 pub fn as_toml(settings: &[Effective]) -> String {
     let mut text = String::new();
     for Effective { key, value, origin } in settings {
         // JSON's strings, numbers, booleans and arrays of numbers are TOML's as well.
         let line = match value {
-            Value::Null => format!("# {key} = (not set)"),
+            Value::Null => format!("# {key} = ({})", unset(key)),
+            value if *origin == Origin::Chosen => format!("# {key} = {value}"),
             value => format!("{key} = {value}"),
         };
         text.push_str(&format!("{line:<44} # {origin}\n"));
     }
     text
+}
+
+/// What it means that a setting has no value.
+fn unset(key: &str) -> &'static str {
+    match key {
+        "models" => "the two built in",
+        "socket_group" => "the daemon's own",
+        _ => "none",
+    }
 }
 
 /// The effective settings as one JSON object: key to value and origin.

@@ -6,6 +6,7 @@
 //! another thread does what may take long, such as reading models, and `ending` makes sure that a
 //! signal ends the process whatever the others wait for.
 
+mod banner;
 mod ending;
 mod engine;
 mod kept;
@@ -17,6 +18,7 @@ use crate::config::{CoreList, ServeConfig};
 use crate::control::listener::{ListenError, Listener, Openness};
 use crate::control::{Ask, Directive, Keeper, Loaded, Loader, ReloadError};
 use crate::log;
+use banner::announce;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
 use ending::Ending;
 use engine::Engine;
@@ -26,6 +28,7 @@ use factord_core::idle::IdleStrategy;
 use factord_core::sys::sched;
 use kept::Inherited;
 use manager::{Manager, Watchdog};
+use serde_json::{Value, json};
 use sidecar::Sidecar;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io;
@@ -145,7 +148,7 @@ pub fn run(config: &ServeConfig) -> Result<(), ServeError> {
         sidecar = Some(Sidecar::start(config, listener.path(), &events)?);
         ending.will_kill(sidecar.as_ref());
     } else {
-        announce(&engine, &listener, &place, None);
+        announce(&engine, listener.path(), &place, None);
     }
     let mut manager = Manager::find();
     manager.tell("READY=1");
@@ -239,13 +242,27 @@ impl Place {
     }
 }
 
-/// Takes the socket that the service manager passed, or makes one.
-fn listen(
-    config: &ServeConfig,
-    passed: Option<OwnedFd>,
-) -> Result<(Listener, OwnedFd), ServeError> {
+/// What the daemon chooses where nobody set it, by key; a machine that cannot be asked says less.
+pub fn chosen(config: &ServeConfig) -> Vec<(&'static str, Value)> {
+    let openness = openness(config);
     let path = channel::socket_path(config.socket.as_deref());
-    let openness = Openness {
+    let mut chosen = vec![
+        ("socket", json!(path.display().to_string())),
+        ("socket_mode", json!(format!("{:04o}", openness.socket_mode()))),
+    ];
+    if let Ok(place) = Place::choose(config) {
+        let core = match place.cores[..] {
+            [one] => json!(one),
+            _ => json!(place.cores),
+        };
+        chosen.push(("core", core));
+        chosen.push(("idle", json!(place.idle.name())));
+    }
+    chosen
+}
+
+fn openness(config: &ServeConfig) -> Openness {
+    Openness {
         own_directory: config.socket.is_none(),
         to_others: !(config.allow_uids.is_empty() && config.operator_uids.is_empty()),
         mode: config.socket_mode,
@@ -253,10 +270,18 @@ fn listen(
         // Whoever is told to clients is a user whose directory the daemon may use. What is no user
         // id names nobody.
         trusted_uid: channel::told(None).ok().flatten(),
-    };
+    }
+}
+
+/// Takes the socket that the service manager passed, or makes one.
+fn listen(
+    config: &ServeConfig,
+    passed: Option<OwnedFd>,
+) -> Result<(Listener, OwnedFd), ServeError> {
+    let path = channel::socket_path(config.socket.as_deref());
     match passed {
         Some(socket) => Ok((Listener::inherited(path), socket)),
-        None => Ok(Listener::open(path, &openness)?),
+        None => Ok(Listener::open(path, &openness(config))?),
     }
 }
 
@@ -310,29 +335,9 @@ fn attend(
             }
             Ok(Event::Signal(_)) | Err(RecvTimeoutError::Timeout) => {}
             Ok(Event::Ended(thread, reason)) => return Err(ServeError::Thread { thread, reason }),
-            Ok(Event::HttpReady(url)) => announce(engine, listener, place, Some(&url)),
+            Ok(Event::HttpReady(url)) => announce(engine, listener.path(), place, Some(&url)),
             Ok(Event::HttpFailed(error)) => return Err(error),
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
     }
-}
-
-/// Says on stdout what is ready and where.
-fn announce(engine: &Engine, listener: &Listener, place: &Place, url: Option<&str>) {
-    let mut text = format!("factord {} is ready\n", env!("CARGO_PKG_VERSION"));
-    text += &format!("  socket  {}\n", listener.path().display());
-    text += &format!("  http    {}\n", url.unwrap_or("off (--no-http)"));
-    for (index, line) in engine.models().lines().enumerate() {
-        text += &format!("  {}  {line}\n", if index == 0 { "models" } else { "      " });
-    }
-    let cores: Vec<String> = place.cores.iter().map(|core| format!("CPU {core}")).collect();
-    let name = if cores.len() > 1 { "workers" } else { "worker " };
-    text += &format!("  {name} {}, idle strategy {}\n", cores.join(", "), place.idle);
-    if !place.heavy_cores.is_empty() {
-        let cores: Vec<String> =
-            place.heavy_cores.iter().map(|core| format!("CPU {core}")).collect();
-        text += &format!("  heavy   {}\n", cores.join(", "));
-    }
-    text += "Ctrl-C ends it; try: factord predict regression 0.5 0.2 0.3\n";
-    log::announce(text);
 }

@@ -43,6 +43,10 @@ pub enum LogLevel {
 pub struct ParseLogLevelError(String);
 
 impl LogLevel {
+    /// All levels, from the least severe.
+    pub const ALL: [LogLevel; 5] =
+        [LogLevel::Debug, LogLevel::Info, LogLevel::Warning, LogLevel::Error, LogLevel::Critical];
+
     /// Python's name of the level.
     pub fn name(self) -> &'static str {
         match self {

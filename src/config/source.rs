@@ -66,6 +66,30 @@ pub(super) const SOCKET_GROUP: Setting<u32> = Setting {
 pub(super) const OPERATOR_UIDS: Setting<Vec<u32>> =
     Setting { flag: "--operator-uid", environment: &["FACTORD_OPERATOR_UIDS"], parse: parse::uids };
 
+/// Every variable that is a setting.
+pub(super) fn variables() -> Vec<&'static str> {
+    let lists = [
+        &["FACTORD_CONFIG", "PORT"][..],
+        SOCKET.environment,
+        LISTEN_AT.environment,
+        LOG_LEVEL.environment,
+        HTTP.environment,
+        MODELS.environment,
+        CORE.environment,
+        HEAVY_CORE.environment,
+        MAX_COST.environment,
+        FD_STORE.environment,
+        IDLE.environment,
+        CHANNELS.environment,
+        BYTES.environment,
+        ALLOW_UIDS.environment,
+        SOCKET_MODE.environment,
+        SOCKET_GROUP.environment,
+        OPERATOR_UIDS.environment,
+    ];
+    lists.concat()
+}
+
 /// The sources below the flags: the environment and, when one was named, the file.
 pub struct Sources<'a> {
     environment: Environment<'a>,

@@ -94,7 +94,8 @@ pub struct Openness {
 }
 
 impl Openness {
-    fn socket_mode(&self) -> u32 {
+    /// The socket's mode.
+    pub fn socket_mode(&self) -> u32 {
         self.mode.unwrap_or(if self.to_others { 0o666 } else { 0o660 })
     }
 

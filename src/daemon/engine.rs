@@ -1,7 +1,7 @@
 //! The running engine: its regions, its models, its threads.
 
 use super::kept::{self, Objects};
-use super::{Event, Place, ServeError, spawn, worker_thread};
+use super::{Event, Place, ServeError, banner, spawn, worker_thread};
 use crate::config::ServeConfig;
 use crate::control::{
     ChannelRows, Control, CostLimit, Directive, Keeper, KeptChannel, Limits, Loader, Outlets,
@@ -30,6 +30,7 @@ pub(super) struct Engine {
     control_thread: thread::JoinHandle<()>,
     pulse: Arc<AtomicU64>,
     models: String,
+    example: Option<(String, usize)>,
 }
 
 impl Engine {
@@ -61,11 +62,9 @@ impl Engine {
         let (stations, mut mailboxes): (Vec<_>, Vec<_>) = places.iter().map(mailbox_of).unzip();
         set(status.word(at::WORKER_COUNT), mailboxes.len() as u64);
         let mut outlets = Outlets::new(stations, status.clone(), Arc::clone(&models_region));
-        let mut roster = Roster::new(CostLimit {
-            light_ns: config.max_cost_ns,
-            has_heavy: !place.heavy_cores.is_empty(),
-        });
+        let mut roster = Roster::new(cost_limit(config, place));
         roster.resume(rows_before);
+        let example = banner::example(&served);
         let models = roster.adopt(served, &mut outlets)?.served;
         roster.hide_others(&outlets);
         outlets.settle_before_start(|worker, swap| swap.exchange(&mut mailboxes[worker].2));
@@ -104,7 +103,12 @@ impl Engine {
         }
         worker_thread::calibrate(&status, start)?;
         set(status.word(at::STATE), state::SERVING);
-        Ok(Engine { directives, status, workers: threads, control_thread, pulse, models })
+        Ok(Engine { directives, status, workers: threads, control_thread, pulse, models, example })
+    }
+
+    /// A model that was served at the start, by its name and width.
+    pub(super) fn example(&self) -> Option<(&str, usize)> {
+        self.example.as_ref().map(|(name, width)| (name.as_str(), *width))
     }
 
     /// The models at the start, a line each.
@@ -139,6 +143,12 @@ impl Engine {
             let _ = thread.join();
         }
     }
+}
+
+/// What models may cost on the workers of this daemon.
+fn cost_limit(config: &ServeConfig, place: &Place) -> CostLimit {
+    let has_heavy = !place.heavy_cores.is_empty();
+    CostLimit { light_ns: config.max_cost_ns, has_heavy }
 }
 
 /// Makes the regions that all clients share, and has them kept for the next engine.

@@ -259,7 +259,7 @@ impl Handler {
         let mut first = None;
         for row in self.backend.models()? {
             let active = self.backend.model(&row.name)?;
-            models.push((row.name.clone(), views::model_info(&row.name, &active.card)));
+            models.push((row.name.clone(), views::model_info(&active.card)));
             first.get_or_insert(active);
         }
         let first = first.ok_or(BackendError::NoSuchModel)?;

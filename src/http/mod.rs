@@ -121,6 +121,9 @@ pub fn run(config: &HttpConfig) -> Result<(), HttpError> {
         pulse,
     })?;
     announce(address, config.supervised);
+    if let Some(warning) = exposed(address) {
+        tracing::warn!("{warning}");
+    }
     guard.run()?;
     if ended.get().is_some() { Err(HttpError::ServerEnded) } else { Ok(()) }
 }
@@ -147,6 +150,16 @@ fn bind(config: &HttpConfig) -> io::Result<TcpListener> {
             }
         }
     }
+}
+
+/// What to say of an address that other machines may reach.
+fn exposed(address: SocketAddr) -> Option<String> {
+    (!address.ip().to_canonical().is_loopback()).then(|| {
+        format!(
+            "http on {address} may be reached by other machines: it asks nobody who they are and \
+             encrypts nothing; let a proxy in front do both, or listen on 127.0.0.1"
+        )
+    })
 }
 
 /// Starts the handlers. When one finds the server ended, it says so and stops the guard.
@@ -200,4 +213,20 @@ fn announce(address: SocketAddr, supervised: bool) {
         format!("http: http://{address}\n")
     };
     log::announce(line);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_others_reach_is_told() {
+        for text in ["0.0.0.0:5000", "[::]:5000", "192.0.2.1:80", "[2001:db8::1]:80"] {
+            let warning = exposed(text.parse().unwrap()).expect(text);
+            assert!(warning.contains(text) && warning.contains("asks nobody"), "{warning}");
+        }
+        for text in ["127.0.0.1:5000", "127.9.9.9:1", "[::1]:5000", "[::ffff:127.0.0.1]:80"] {
+            assert_eq!(exposed(text.parse().unwrap()), None, "{text}");
+        }
+    }
 }

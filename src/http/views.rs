@@ -5,6 +5,7 @@
 
 use super::cards::Card;
 use factord_core::client::Prediction;
+use factord_eval::Kind;
 use serde::Serialize;
 use serde_json::{Map, Number, Value, json};
 use tracing_subscriber::fmt::format::Writer;
@@ -209,14 +210,19 @@ pub(super) fn health(engine_answers: bool) -> Reply {
 }
 
 /// The part of /info about one model.
-pub(super) fn model_info(name: &str, card: &Card) -> Value {
+pub(super) fn model_info(card: &Card) -> Value {
     let mut info = Map::new();
     info.insert("performance".to_owned(), card.performance.clone());
     if let Some(threshold) = card.threshold {
         info.insert("threshold".to_owned(), threshold.into());
     }
-    info.insert("trained_at".to_owned(), card.trained_at.clone().into());
-    info.insert("type".to_owned(), name.into());
+    let trained_at = Some(&card.trained_at).filter(|moment| !moment.is_empty());
+    info.insert("trained_at".to_owned(), json!(trained_at));
+    let kind = match card.kind {
+        Kind::Linear => "regression",
+        Kind::Logistic => "classification",
+    };
+    info.insert("type".to_owned(), kind.into());
     Value::Object(info)
 }
 

@@ -4,7 +4,7 @@ use super::{
     Failure, Globals, bench, check, completions, evaluate, factors, http, import, model, ping,
     predict, replay, score, serve, simulate, stat, train,
 };
-use crate::exit;
+use crate::{config, exit, log};
 use clap::{CommandFactory, Parser, Subcommand};
 use factord_core::channel;
 use std::ffi::OsString;
@@ -35,6 +35,15 @@ impl Cli {
     /// clap's own error, which is also how it hands over the text of `--help`.
     pub fn from_arguments(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(arguments.map(plain_number))
+    }
+
+    /// Whether another process of this program started this one, and says what there is to say.
+    fn is_child(&self) -> bool {
+        match &self.command {
+            Command::FloorEcho(_) => true,
+            Command::Http(args) => args.is_supervised(),
+            _ => false,
+        }
     }
 }
 
@@ -98,6 +107,11 @@ pub enum Command {
 /// [`Failure`] with the exit code.
 pub fn run(cli: &Cli) -> Result<(), Failure> {
     let globals = &cli.globals;
+    if !cli.is_child() {
+        config::unknown_variables().iter().for_each(|warning| {
+            log::say(&format!("factord: warning: {warning}\n"));
+        });
+    }
     if let Some(uid) = globals.daemon_uid {
         channel::trust_daemon_user(uid);
     }

@@ -1,6 +1,6 @@
 //! `factord completions` and `factord man`: what a package installs along with the binary.
 
-use super::{Failure, print};
+use super::{Failure, man, print};
 use clap::Command;
 use clap_complete::Shell;
 use std::fs;
@@ -50,6 +50,5 @@ pub fn run(args: &CompletionsArgs, mut command: Command) -> Result<(), Failure> 
 /// [`Failure`] when the directory or a page cannot be created.
 pub fn run_man(args: &ManArgs, command: Command) -> Result<(), Failure> {
     fs::create_dir_all(&args.dir).map_err(|error| Failure::creating(&args.dir, &error))?;
-    clap_mangen::generate_to(command, &args.dir)
-        .map_err(|error| Failure::creating(&args.dir, &error))
+    man::write_all(command, &args.dir).map_err(|error| Failure::creating(&args.dir, &error))
 }

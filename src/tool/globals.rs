@@ -4,17 +4,20 @@ use super::Failure;
 use crate::config::Sources;
 use std::path::PathBuf;
 
+/// Where help lists these flags, apart from a command's own.
+const HEADING: &str = "Options of all commands";
+
 /// Flags that every sub-command understands.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Globals {
     /// The daemon's control socket (FACTORD_SOCKET; default: in $XDG_RUNTIME_DIR, /run or /tmp)
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", help_heading = HEADING)]
     pub socket: Option<PathBuf>,
     /// A user trusted as the daemon below /tmp, besides root and your own (FACTORD_DAEMON_UID)
-    #[arg(long, global = true, value_name = "UID")]
+    #[arg(long, global = true, value_name = "UID", help_heading = HEADING)]
     pub daemon_uid: Option<u32>,
     /// A TOML file for settings that neither flags nor environment give (FACTORD_CONFIG)
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = HEADING)]
     pub config: Option<PathBuf>,
 }
 

@@ -1,5 +1,6 @@
 //! `factord http`: the HTTP sidecar by itself.
 
+use super::serve::log_level_names;
 use super::{Failure, Globals};
 use crate::config::parse;
 use crate::http::{self, HttpConfig};
@@ -23,11 +24,18 @@ pub struct HttpArgs {
     listen: Option<SocketAddr>,
     /// The least severe level to log, by Python's names (FACTORD_LOG_LEVEL, LOG_LEVEL; default:
     /// INFO)
-    #[arg(long, value_name = "LEVEL", value_parser = parse::log_level)]
+    #[arg(long, value_name = "LEVEL", ignore_case = true, value_parser = log_level_names())]
     log_level: Option<LogLevel>,
     /// End with the parent: when stdin ends, not on SIGINT
     #[arg(long, hide = true)]
     supervised: bool,
+}
+
+impl HttpArgs {
+    /// Whether a daemon started it.
+    pub(super) fn is_supervised(&self) -> bool {
+        self.supervised
+    }
 }
 
 /// Runs the sidecar until it is asked to end.

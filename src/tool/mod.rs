@@ -16,6 +16,7 @@ mod globals;
 pub mod http;
 pub mod import;
 mod made;
+mod man;
 pub mod model;
 mod model_row;
 pub mod ping;

@@ -4,6 +4,7 @@ use super::{Failure, Globals, print};
 use crate::config::{self, CoreList, ServeConfig, Settings, parse};
 use crate::daemon;
 use crate::log::LogLevel;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use factord_core::idle::IdleStrategy;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -59,7 +60,7 @@ pub struct ServeArgs {
     fd_store: bool,
     /// How the worker waits: noop, spin, yield or backoff (FACTORD_IDLE; default: spin, or yield
     /// on a single CPU)
-    #[arg(long, value_name = "NAME", value_parser = parse::idle)]
+    #[arg(long, value_name = "NAME", value_parser = idle_names())]
     idle: Option<IdleStrategy>,
     /// Channels one user may hold (FACTORD_CHANNELS_PER_UID; default: 320)
     #[arg(long, value_name = "COUNT", allow_negative_numbers = true,
@@ -89,7 +90,7 @@ pub struct ServeArgs {
     operator_uids: Vec<u32>,
     /// The least severe level to log, by Python's names (FACTORD_LOG_LEVEL, LOG_LEVEL; default:
     /// INFO)
-    #[arg(long, value_name = "LEVEL", value_parser = parse::log_level)]
+    #[arg(long, value_name = "LEVEL", ignore_case = true, value_parser = log_level_names())]
     log_level: Option<LogLevel>,
     /// Print every setting with its value and where it came from, and exit
     #[arg(long)]
@@ -97,6 +98,24 @@ pub struct ServeArgs {
     /// With --print-config: as one JSON object
     #[arg(long, requires = "print_config")]
     json: bool,
+}
+
+/// The names of idle strategies, which completions offer.
+fn idle_names() -> impl TypedValueParser<Value = IdleStrategy> {
+    PossibleValuesParser::new(IdleStrategy::ALL.map(IdleStrategy::name))
+        .try_map(|name| parse::idle(&name))
+}
+
+/// The names of log levels, which completions offer; Python's other names are understood, too.
+pub(super) fn log_level_names() -> impl TypedValueParser<Value = LogLevel> {
+    let other = |level| match level {
+        LogLevel::Debug => Some("NOTSET"),
+        LogLevel::Warning => Some("WARN"),
+        LogLevel::Critical => Some("FATAL"),
+        LogLevel::Info | LogLevel::Error => None,
+    };
+    let name = |level: LogLevel| PossibleValue::new(level.name()).aliases(other(level));
+    PossibleValuesParser::new(LogLevel::ALL.map(name)).try_map(|name| parse::log_level(&name))
 }
 
 /// Runs the daemon until it is asked to end.
@@ -125,6 +144,7 @@ pub fn run(args: &ServeArgs, globals: &Globals) -> Result<(), Failure> {
     };
     let (config, effective) = ServeConfig::resolve(flags, &globals.sources()?)?;
     if args.print_config {
+        let effective = config::with_chosen(effective, &daemon::chosen(&config));
         return if args.json {
             print(format_args!("{}\n", config::as_json(&effective)))
         } else {

@@ -5,6 +5,9 @@ mod malformed;
 mod settings;
 mod support;
 
+use factord_eval::Model;
+use factord_eval::eval::eval;
+use factord_models::file::{Artifact, Details};
 use std::process::Stdio;
 use support::{Daemon, factord, ran};
 
@@ -119,4 +122,108 @@ fn stat_shows_the_counters_of_the_running_daemon() {
     for word in ["serving", "regression, linear, 3 features", "1 ok", "service time"] {
         assert!(text.contains(word), "{word}: {text}");
     }
+}
+
+#[test]
+fn a_manual_page_has_the_lines_variables_files_and_codes_that_a_reader_looks_for() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(ran(factord(&["man"]).arg(folder.path())).code, 0);
+    let page =
+        |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("the page is there");
+    for name in ["factord.1", "factord-serve.1", "factord-model-show.1", "factord-train.1"] {
+        let page = page(name);
+        for section in ["NAME", "SYNOPSIS", "ENVIRONMENT", "FILES", "EXIT STATUS"] {
+            assert!(page.contains(&format!("\n.SH {section}\n")), "{name}: {section}");
+        }
+        for code in factord::exit::Code::ALL {
+            let row = format!(".TP\n\\fB{}\\fR\n", code.number());
+            assert!(page.contains(&row), "{name}: {code:?}");
+        }
+        assert_eq!(page.matches("Exit codes:").count(), 0, "{name}");
+    }
+    let serve = page("factord-serve.1");
+    for line in ["\\fBFACTORD_CORE\\fR", "\\fBMODEL_DIR\\fR", "\\fBPORT\\fR", "Examples:"] {
+        assert!(serve.contains(&format!("\n{line}\n")), "{line}: {serve}");
+    }
+    // Each example is a line of its own, as in --help.
+    let notes = serve.split(".nf\n").nth(1).and_then(|rest| rest.split("\n.fi").next()).unwrap();
+    assert!(notes.lines().any(|line| line.starts_with("  factord serve \\-\\-core 3")), "{notes}");
+}
+
+#[test]
+fn completions_offer_the_words_of_idle_and_log_level() {
+    let bash = ran(&mut factord(&["completions", "bash"])).out;
+    let serve = bash
+        .split("factord__subcmd__serve)")
+        .nth(1)
+        .or_else(|| bash.split("factord__serve)").nth(1));
+    let serve = serve.expect("the script completes serve");
+    for (flag, words) in [
+        ("--idle", "noop spin yield backoff"),
+        ("--log-level", "DEBUG INFO WARNING ERROR CRITICAL"),
+    ] {
+        let after = serve.split(&format!("{flag})")).nth(1).expect(flag);
+        assert!(after.lines().nth(1).unwrap().contains(words), "{flag}: {}", &after[..200]);
+    }
+}
+
+#[test]
+fn help_lists_the_options_of_all_commands_apart() {
+    for command in ["serve", "predict", "train", "completions"] {
+        let help = ran(&mut factord(&[command, "--help"])).out;
+        let (own, common) = help.split_once("\nOptions of all commands:\n").expect(command);
+        for flag in ["--socket ", "--config ", "--daemon-uid "] {
+            assert!(common.contains(flag) && !own.contains(flag), "{command} {flag}: {help}");
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_nothing_reads_is_told_with_the_one_that_may_be_meant() {
+    let warned = |name: &str| {
+        let ran = ran(factord(&["serve", "--print-config"]).env(name, "7"));
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.err
+    };
+    assert_eq!(
+        warned("FACTORD_LISTN"),
+        "factord: warning: nothing reads FACTORD_LISTN: FACTORD_LISTEN may be meant\n"
+    );
+    for fine in ["FACTORD_CORE", "FACTORD_QUIET", "FACTOR", "PORTS"] {
+        assert_eq!(warned(fine), "", "{fine}");
+    }
+}
+
+#[test]
+fn the_banner_s_command_works_where_the_daemon_is_and_with_what_it_serves() {
+    use std::io::{BufRead, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let models = folder.path().join("the models");
+    std::fs::create_dir(&models).unwrap();
+    let model = Model::linear(vec![0.25, -1.0, 3.0, 0.5, 2.0], 0.5).unwrap();
+    let expected = eval(&model, &[0.5, 0.2, 0.3, 0.5, 0.2]).y;
+    let feature_names = (0..5).map(|index| format!("f{index}")).collect();
+    let details = Details { name: "spread-2".to_owned(), feature_names, ..Details::default() };
+    let artifact = Artifact::new(model, details).unwrap();
+    artifact.save(&models.join("spread-2.fmodel")).unwrap();
+    let socket = folder.path().join("it's here.sock");
+    let mut child = factord(&["serve", "--no-http", "--idle", "backoff", "--socket"])
+        .arg(&socket)
+        .arg("--models")
+        .arg(&models)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let last = lines.map_while(Result::ok).find(|line| line.contains("try: ")).unwrap();
+    let command = last.split_once("try: factord ").unwrap().1.to_owned();
+    // As a shell reads it.
+    let mut shell = std::process::Command::new("sh");
+    let line = format!("exec \"$0\" {command}");
+    let tried = ran(shell.env_clear().args(["-c", &line, env!("CARGO_BIN_EXE_factord")]));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!((tried.code, tried.err.as_str()), (0, ""), "{command}");
+    assert_eq!(tried.out, format!("{expected:?}\n"), "{command}");
 }

@@ -106,3 +106,20 @@ fn the_example_file_says_what_the_defaults_are() {
     }
     assert!(named >= 5, "the example names {named} settings");
 }
+
+#[test]
+fn print_config_says_what_takes_effect_where_nobody_set_it() {
+    let mut command = factord(&["serve", "--print-config"]);
+    let printed = ran(command.env("XDG_RUNTIME_DIR", "/x")).out;
+    let line = |key: &str| {
+        let line = printed.lines().find(|line| line.starts_with(key)).expect(&printed);
+        line.split_once(" = ").unwrap().1.split("  ").next().unwrap().to_owned()
+    };
+    assert_eq!(line("# socket "), "\"/x/factord/factord.sock\"");
+    assert_eq!(line("# socket_mode "), "\"0660\"");
+    assert!(line("# core ").parse::<usize>().is_ok(), "{printed}");
+    assert!(["\"spin\"", "\"yield\""].contains(&&*line("# idle ")), "{printed}");
+    assert!(!printed.contains("not set"), "{printed}");
+    let settings = effective(&["--allow-uid", "7"], &[]);
+    is(&settings, "socket_mode", "0666", "default");
+}

@@ -42,7 +42,9 @@ fn a_model_of_another_width_is_served_under_its_name() {
     assert_eq!(bits(&batch["predictions"][1]), expected);
     let three = get(daemon.http, "/predict/wide/1/2/3");
     assert_eq!((three.status, three.error().as_str()), (400, "Expected 5 features, got 3"));
-    assert_eq!(get(daemon.http, "/info").json()["wide_model"]["type"], "wide");
+    let info = get(daemon.http, "/info").json();
+    assert_eq!(info["wide_model"]["type"], "regression");
+    assert_eq!(info["wide_model"]["trained_at"], Value::Null, "the artifact does not say when");
     assert_eq!(get(daemon.http, "/plot/model_comparison").status, 404);
     assert_eq!(get(daemon.http, "/health").status, 200);
 }
