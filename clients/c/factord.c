@@ -1235,6 +1235,26 @@ struct name {
 #define NAME_COUNT_MAX UINT16_MAX
 #define NAME_COUNT_FIRST 32
 
+/* The channel to the workers of the other class than the client's own. Every request stands in the
+ * client's own ring, which keeps the order. One that is answered "wrong class" there stays untaken, is
+ * published in the second channel's ring as well, and gets the answer that comes from there. So the
+ * requests are still there when either channel is lost. */
+struct second {
+    /* A client without names; NULL until one is wanted. */
+    factord_client *channel;
+    bool is_open;
+    /* A request waits for it. */
+    bool is_wanted;
+    /* Positions of the own ring whose requests were published here, in order: a queue of slot_count. */
+    uint64_t *positions;
+    uint64_t head;
+    uint64_t count;
+    /* The first position of the own ring whose answer was not looked at. */
+    uint64_t next;
+    /* Until then "wrong class" stays an answer, as the daemon refused a second channel. */
+    uint64_t declined_until_ns;
+};
+
 struct factord_client {
     /* The first slot of each ring; position n is in slot n & mask. */
     word *requests;
@@ -1291,6 +1311,7 @@ struct factord_client {
     uint64_t retry_pause_ns;
     struct target target;
     struct attempt attempt;
+    struct second second;
 
     /* Images of this attachment, the place of the next one, and the one that was asked for. */
     struct image images[IMAGE_COUNT_MAX];
@@ -1545,13 +1566,103 @@ static void give_up_on(factord_client *client, uint64_t ticket)
     client->abandoned[(client->abandoned_head + client->abandoned_count++) & client->mask] = ticket;
 }
 
+/* ---- The second channel ------------------------------------------------------------------ */
+
+/* How long "wrong class" stays an answer after the daemon refused a second channel: a quota may be
+ * free again by then, and one attach a second burdens nobody. */
+#define DECLINED_NS FACTORD_S
+
+static uint16_t status_at(const factord_client *client, uint64_t position)
+{
+    return get(&response_slot(client, position)[FACTORD_RESPONSE_VERDICT]) & 0xFFFF;
+}
+
+/* Publishes the request of a position in a slot of another ring as well, where requests for its model
+ * carry `meta`; returns what its words add to its echo there. Whatever was written over the request
+ * meanwhile, its answer then has another echo. */
+static uint64_t publish_in(const factord_client *client, uint64_t position, word *slot,
+                           uint64_t sequence, uint64_t meta)
+{
+    const word *old = request_slot(client, position);
+    uint64_t before = get(&old[FACTORD_REQUEST_META]);
+    uint64_t after = meta | (before & FACTORD_REQUEST_FLAG_STAMP);
+    put(&slot[FACTORD_REQUEST_META], after);
+    for (size_t at = FACTORD_REQUEST_KEY; at < FACTORD_REQUEST_FEATURES + client->width; at++) {
+        put(&slot[at], get(&old[at]));
+    }
+    /* Release: as in push. */
+    atomic_store_explicit(&slot[FACTORD_REQUEST_SEQUENCE], sequence, memory_order_release);
+    return sent_at(client, position)->hash ^ before ^ after;
+}
+
+/* Publishes what was answered "wrong class" in the second ring, which has a slot for each of the own. */
+static void go_over(factord_client *client)
+{
+    struct second *second = &client->second;
+    factord_client *channel = second->channel;
+    if (!second->is_open) return;
+    if (second->next < client->popped) second->next = client->popped;
+    for (; second->next < client->pushed && is_answered(client, second->next); second->next++) {
+        if (status_at(client, second->next) != FACTORD_STATUS_WRONG_CLASS) continue;
+        uint64_t model = sent_at(client, second->next)->model;
+        uint64_t meta = meta_of(client, (uint16_t)model);
+        uint64_t position = channel->pushed++;
+        word *slot = request_slot(channel, position);
+        uint64_t hash = publish_in(client, second->next, slot, position, meta);
+        *sent_at(channel, position) = (struct sent){hash, model};
+        second->positions[(second->head + second->count++) & client->mask] = second->next;
+    }
+}
+
+/* Takes the second channel's answer to a position of the own ring, if it is there. */
+static bool pop_over(factord_client *client, uint64_t position, factord_prediction *out)
+{
+    struct second *second = &client->second;
+    while (second->is_open && second->count > 0) {
+        uint64_t first = second->positions[second->head];
+        if (first > position || !is_answered(second->channel, second->channel->popped)) break;
+        pop(second->channel, out);
+        second->head = (second->head + 1) & client->mask;
+        second->count--;
+        /* An earlier one was answered otherwise after all: the daemon changed its word. */
+        if (first == position) return true;
+    }
+    return false;
+}
+
+/* Puts the second channel's answer in the place of "wrong class", which was taken last. False: it is
+ * not there yet, and the refusal was put back. */
+COLD static bool settle_class(factord_client *client, factord_prediction *out)
+{
+    uint64_t position = client->popped - 1;
+    uint64_t model = sent_at(client, position)->model;
+    if (now_ns() < client->second.declined_until_ns) return true;
+    if (pop_over(client, position, out)) {
+        bool own = out->error != FACTORD_OK || accepts(client, model, out->fingerprint);
+        if (!own) fail(out, FACTORD_ERROR_OTHER_VERSION);
+        return true;
+    }
+    client->popped--;
+    client->second.is_wanted = true;
+    go_over(client);
+    return false;
+}
+
+/* Takes the answer of the next position, which is there unless the second channel owes it. */
+static inline bool pop_next(factord_client *client, factord_prediction *out)
+{
+    return LIKELY(pop(client, out) != FACTORD_ERROR_WRONG_CLASS) || settle_class(client, out);
+}
+
+/* ---- Answers in their order -------------------------------------------------------------- */
+
 /* Takes the next answer that somebody waits for. What nobody asked is no answer: a daemon that lies
  * may fill its ring ahead of any request. */
 static inline bool take_next(factord_client *client, uint64_t *ticket, factord_prediction *out)
 {
     while (in_flight(client) > 0 && is_answered(client, client->popped)) {
         *ticket = client->base + client->popped;
-        pop(client, out);
+        if (!pop_next(client, out)) return false;
         if (LIKELY(client->abandoned_count == 0) ||
             client->abandoned[client->abandoned_head] != *ticket) {
             return true;
@@ -1721,13 +1832,20 @@ static bool hung_up(int fd)
     return poll(&set, 1, 0) > 0 && (set.revents & (POLLHUP | POLLERR | POLLRDHUP | POLLNVAL));
 }
 
+/* Lets go of an attachment. */
+static void detach(factord_client *client)
+{
+    for (int i = 0; i < REGION_COUNT; i++) unmap(&client->regions[i]);
+    if (client->fd >= 0) close(client->fd);
+    client->fd = -1;
+    drop_images(client);
+}
+
 /* Puts the regions of an attempt that is through in the place of the old ones. */
 static void adopt(factord_client *client)
 {
     struct attempt *attempt = &client->attempt;
-    for (int i = 0; i < REGION_COUNT; i++) unmap(&client->regions[i]);
-    if (client->fd >= 0) close(client->fd);
-    drop_images(client);
+    detach(client);
     memcpy(client->regions, attempt->regions, sizeof client->regions);
     memset(attempt->regions, 0, sizeof attempt->regions);
     client->fd = attempt->fd;
@@ -1749,6 +1867,21 @@ static void adopt(factord_client *client)
     client->connected = true;
 }
 
+/* Gives the second channel up; what it owes still stands in the client's own ring. */
+static void close_second(factord_client *client)
+{
+    struct second *second = &client->second;
+    if (!second->channel) return;
+    abandon(&second->channel->attempt);
+    detach(second->channel);
+    second->channel->retry_pause_ns = RETRY_FIRST_NS;
+    second->channel->retry_at_ns = 0;
+    second->is_open = false;
+    second->is_wanted = false;
+    second->count = 0;
+    second->next = 0;
+}
+
 /* Takes the new rings and publishes every unanswered request in them, in order, each for the model of
  * the same name. */
 static void publish_again(factord_client *client)
@@ -1760,22 +1893,13 @@ static void publish_again(factord_client *client)
     uint64_t first = client->base + client->popped;
     forget_numbers(client);
     for (uint64_t i = 0; i < count; i++) {
-        const word *old = request_slot(client, client->popped + i);
         word *slot = fresh + ((1 + i) & client->mask) * client->stride;
         struct sent *sent = sent_at(client, client->popped + i);
-        uint64_t before = get(&old[FACTORD_REQUEST_META]);
-        uint64_t after = look_up(client, status, (uint16_t)sent->model) |
-                         (before & FACTORD_REQUEST_FLAG_STAMP);
-        put(&slot[FACTORD_REQUEST_META], after);
-        /* Whatever the old engine wrote over the request, its answer then has another echo. */
-        sent->hash ^= before ^ after;
-        for (size_t at = FACTORD_REQUEST_KEY; at < FACTORD_REQUEST_FEATURES + client->width; at++) {
-            put(&slot[at], get(&old[at]));
-        }
-        /* Release: as in push. */
-        atomic_store_explicit(&slot[FACTORD_REQUEST_SEQUENCE], 1 + i, memory_order_release);
+        uint64_t meta = look_up(client, status, (uint16_t)sent->model);
+        sent->hash = publish_in(client, client->popped + i, slot, 1 + i, meta);
     }
     adopt(client);
+    close_second(client);
     client->base = first - client->popped;
     client->pushed = 1 + count;
 }
@@ -1800,27 +1924,125 @@ static int carry_on_until(struct attempt *attempt, struct target *target, uint64
     }
 }
 
-/* Begins an attempt to attach, or carries it on; waits for its steps no longer than it is told to. */
-static void attach_again(factord_client *client, uint64_t now, uint64_t patience_ns)
+/* Begins an attempt to attach, or carries it on; waits for its steps no longer than it is told to. 1
+ * when it is through, 0 when not yet, or an error. */
+static int try_to_attach(factord_client *client, uint64_t now, uint64_t patience_ns)
 {
     struct attempt *attempt = &client->attempt;
     uint64_t end_ns = 0;
-    /* What the dead engine answered is still there: the caller takes it first. */
-    if (in_flight(client) > 0 && is_answered(client, client->popped)) return;
-    if (attempt->step == NOTHING && now < client->retry_at_ns) return;
+    if (attempt->step == NOTHING && now < client->retry_at_ns) return 0;
     if (attempt->step != NOTHING && since(now, client->looked_at_ns) > HANDSHAKE_NS / 2) {
         /* Called so rarely, no attempt would ever get through. */
         abandon(attempt);
         end_ns = added(now, patience_ns);
     }
     client->looked_at_ns = now;
-    int got = carry_on_until(attempt, &client->target, end_ns);
+    return carry_on_until(attempt, &client->target, end_ns);
+}
+
+/* Gives an attempt up; the next one comes after a pause. */
+static void retry_later(factord_client *client)
+{
+    abandon(&client->attempt);
+    client->retry_at_ns = added(now_ns(), client->retry_pause_ns);
+    client->retry_pause_ns = least(2 * client->retry_pause_ns, RETRY_LAST_NS);
+}
+
+static void attach_again(factord_client *client, uint64_t now, uint64_t patience_ns)
+{
+    /* What the dead engine answered is still there: the caller takes it first. But for what the second
+     * channel would have answered. */
+    if (in_flight(client) > 0 && is_answered(client, client->popped) &&
+        status_at(client, client->popped) != FACTORD_STATUS_WRONG_CLASS) {
+        return;
+    }
+    int got = try_to_attach(client, now, patience_ns);
+    if (got > 0) publish_again(client);
+    if (got < 0) retry_later(client);
+}
+
+/* Whether waiting may mend why an attach failed. */
+static bool may_pass(const struct attempt *attempt)
+{
+    int error = attempt->why.error;
+    return error == FACTORD_ERROR_UNREACHABLE || error == FACTORD_ERROR_ATTACH_DEADLINE ||
+           error == FACTORD_ERROR_REFUSED_BUSY || error == FACTORD_ERROR_REFUSED_TOO_MANY ||
+           attempt->hung_up;
+}
+
+/* Makes what a second channel needs in this process; false without memory. */
+static bool make_second(factord_client *client)
+{
+    struct second *second = &client->second;
+    if (second->channel) return true;
+    factord_client *made = calloc(1, sizeof *made);
+    uint64_t *positions = calloc(client->slot_count, sizeof *positions);
+    struct sent *sent = calloc(client->slot_count, sizeof *sent);
+    if (!made || !positions || !sent) {
+        free(made);
+        free(positions);
+        free(sent);
+        return false;
+    }
+    made->fd = -1;
+    made->attempt.fd = -1;
+    made->attempt.table_tries = 1;
+    made->target = client->target;
+    made->target.shape.class = client->target.shape.class == FACTORD_CLASS_HEAVY
+                                   ? FACTORD_CLASS_LIGHT
+                                   : FACTORD_CLASS_HEAVY;
+    made->mask = client->mask;
+    made->slot_count = client->slot_count;
+    made->width = client->width;
+    made->stride = client->stride;
+    made->response_stride = client->response_stride;
+    made->retry_pause_ns = RETRY_FIRST_NS;
+    made->sent = sent;
+    second->positions = positions;
+    second->channel = made;
+    return true;
+}
+
+/* One step of opening the second channel. */
+static void open_second(factord_client *client, uint64_t now, uint64_t patience_ns)
+{
+    struct second *second = &client->second;
+    factord_client *channel = second->channel;
+    int got = try_to_attach(channel, now, patience_ns);
     if (got > 0) {
-        publish_again(client);
+        const word *status = channel->attempt.regions[STATUS].words;
+        /* That of another engine has to wait until the own channel goes over to it, too. */
+        if (get(&status[FACTORD_STATUS_EPOCH]) != factord_epoch(client)) {
+            retry_later(channel);
+            return;
+        }
+        adopt(channel);
+        channel->retry_pause_ns = RETRY_FIRST_NS;
+        second->is_open = true;
+        go_over(client);
+    } else if (got < 0 && may_pass(&channel->attempt)) {
+        retry_later(channel);
     } else if (got < 0) {
-        abandon(attempt);
-        client->retry_at_ns = added(now_ns(), client->retry_pause_ns);
-        client->retry_pause_ns = least(2 * client->retry_pause_ns, RETRY_LAST_NS);
+        abandon(&channel->attempt);
+        second->is_wanted = false;
+        second->declined_until_ns = added(now_ns(), DECLINED_NS);
+    }
+}
+
+/* Has a second channel where one is wanted, and notices when the daemon hangs up on it. */
+static void look_after_second(factord_client *client, uint64_t now, uint64_t patience_ns)
+{
+    struct second *second = &client->second;
+    if (second->is_open) {
+        factord_client *channel = second->channel;
+        if (second->count == 0 || since(now, channel->asked_at_ns) <= ANSWER_STALE_NS) return;
+        channel->asked_at_ns = now;
+        if (hung_up(channel->fd)) close_second(client);
+    } else if (second->is_wanted && make_second(client)) {
+        open_second(client, now, patience_ns);
+    } else if (second->is_wanted) {
+        second->is_wanted = false;
+        second->declined_until_ns = added(now, DECLINED_NS);
     }
 }
 
@@ -1849,7 +2071,11 @@ COLD static void look_after_engine(factord_client *client, uint64_t patience_ns)
             client->retry_at_ns = now;
         }
     }
-    if (!client->connected) attach_again(client, now, patience_ns);
+    if (client->connected) {
+        look_after_second(client, now, patience_ns);
+    } else {
+        attach_again(client, now, patience_ns);
+    }
     errno = number;
 }
 
@@ -1989,7 +2215,7 @@ INLINE int predict(factord_client *client, uint16_t model, uint64_t key, const d
     /* With nothing else under way the next answer is this one's and needs no sorting. */
     if (LIKELY(in_flight(client) == 1)) {
         for (int look = 0; look < QUICK_LOOKS; look++) {
-            if (is_answered(client, client->popped)) return pop(client, out);
+            if (is_answered(client, client->popped) && pop_next(client, out)) return out->error;
             pause_pipeline();
         }
     }
@@ -2025,7 +2251,9 @@ static inline bool take(factord_client *client, uint64_t *ticket, factord_predic
 /* What a poll says that found nothing. */
 static inline int nothing_there(factord_client *client)
 {
-    if (UNLIKELY((++client->empty_looks & client->clock_mask) == 0 || !client->connected)) {
+    bool opening = client->second.is_wanted && !client->second.is_open;
+    if (UNLIKELY((++client->empty_looks & client->clock_mask) == 0 || !client->connected ||
+                 opening)) {
         look_after_engine(client, PATIENCE_NS);
     }
     return LIKELY(client->connected) ? 0 : FACTORD_ERROR_NOT_CONNECTED;
@@ -2526,15 +2754,6 @@ static int prepare(factord_client *client, const factord_options *options, struc
     return error ? error : find_socket(&client->target, options->socket, why);
 }
 
-/* Whether waiting may mend why an attach failed. */
-static bool may_pass(const struct attempt *attempt)
-{
-    int error = attempt->why.error;
-    return error == FACTORD_ERROR_UNREACHABLE || error == FACTORD_ERROR_ATTACH_DEADLINE ||
-           error == FACTORD_ERROR_REFUSED_BUSY || error == FACTORD_ERROR_REFUSED_TOO_MANY ||
-           attempt->hung_up;
-}
-
 /* Attaches for the first time, again and again until the wait is over. Every attempt ends by itself:
  * each of its steps has a deadline. */
 static int attach_within(factord_client *client, uint64_t wait_ns)
@@ -2613,10 +2832,10 @@ int factord_attach(factord_client **client, const factord_options *options, char
 void factord_close(factord_client *client)
 {
     if (!client) return;
+    factord_close(client->second.channel);
     abandon(&client->attempt);
-    for (int i = 0; i < REGION_COUNT; i++) unmap(&client->regions[i]);
-    if (client->fd >= 0) close(client->fd);
-    drop_images(client);
+    detach(client);
+    free(client->second.positions);
     free(client->sent);
     free(client->early);
     free(client->abandoned);

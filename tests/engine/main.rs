@@ -5,6 +5,7 @@ mod actor;
 mod admission;
 mod answers;
 mod attach;
+mod classes;
 mod crashes;
 mod data;
 mod deadlines;

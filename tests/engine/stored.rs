@@ -1,6 +1,7 @@
 //! An engine whose memory and sockets the service manager keeps: what it had under way is answered
 //! by the next one, over the same rings.
 
+use crate::classes;
 use crate::data::{self, Random, is_exact};
 use crate::harness::{Process, Setup, Watchdog, eventually};
 use factord_core::client::{AttachOptions, Client, PredictError};
@@ -216,6 +217,38 @@ fn answers_go_on_over_the_same_rings_through_thirty_engines() {
 fn answers_go_on_over_the_same_rings_through_250_engines() {
     let _watchdog = Watchdog::start("250 engines", 900);
     killed(250, 4);
+}
+
+#[test]
+fn a_second_channel_goes_on_over_the_same_rings_too() {
+    let _watchdog = Watchdog::start("two channels and kept rings", 120);
+    let mut manager = Manager::new();
+    let Some(arguments) = classes::two_classes(&manager.setup) else { return };
+    manager.setup.arguments.extend(arguments);
+    let mut engine = manager.start();
+    let options = AttachOptions {
+        socket: Some(manager.path.clone()),
+        feature_count: classes::WIDTH,
+        slot_count: 64,
+        wait: 20 * SECOND,
+        ..AttachOptions::default()
+    };
+    let mut client = Client::attach(&options).unwrap();
+    // The second channel is there, and stored.
+    classes::mixed(&mut client, 200, |_| {});
+    manager.holds(3 + 3 * 2);
+    classes::mixed(&mut client, 3000, |taken| {
+        if taken % 500 == 250 {
+            engine.kill();
+            manager.listen();
+            engine = manager.start();
+        }
+    });
+    let snapshot = manager.observe().snapshot();
+    assert_eq!(snapshot.attached_total, 2, "neither channel was attached again");
+    drop(client);
+    manager.holds(3);
+    drop(engine);
 }
 
 #[test]

@@ -228,7 +228,9 @@ fn costly_models_are_refused_or_have_workers_of_their_own() {
         println!("SKIPPED: two workers take two CPUs");
         return;
     };
-    let engine = setup.with(&["--heavy-core", &heavy.to_string()]).start();
+    // Three channels: no client has room for a second one.
+    let limits = ["--heavy-core", &heavy.to_string(), "--channels-per-uid", "3"];
+    let engine = setup.with(&limits).start();
     let rows = engine.snapshot().models.unwrap();
     let class = |name: &str| u64::from(rows.iter().find(|row| row.name == name).unwrap().class);
     assert_eq!((class("small"), class("wide")), (abi::class::LIGHT, abi::class::HEAVY));
@@ -244,13 +246,12 @@ fn costly_models_are_refused_or_have_workers_of_their_own() {
         })
         .unwrap()
     };
-    let mut light = attach(1024, false);
+    let (mut light, mut costly) = (attach(1024, false), attach(1024, true));
+    let mut small = attach(3, true);
     let wide = light.number("wide").unwrap();
     assert_eq!(light.predict(wide, &x, SECOND), Err(PredictError::WrongClass));
-    let mut costly = attach(1024, true);
     let wide = costly.number("wide").unwrap();
     assert_exact(&data::model(1024, false, 2), &x, &costly.predict(wide, &x, SECOND));
-    let mut small = attach(3, true);
     let number = small.number("small").unwrap();
     assert_eq!(small.predict(number, &X, SECOND), Err(PredictError::WrongClass));
     // Counted where it happened, and shown to those who may see it.

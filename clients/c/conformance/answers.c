@@ -101,26 +101,36 @@ void back_pressure(void)
     }
 }
 
-void pipelined_order(void)
+void in_order(factord_client *client, const char *const names[2], size_t width, size_t count)
 {
-    enum { COUNT = 10000 };
-    factord_client *client = channel();
-    const uint16_t models[] = {id_of(client, BOTH[0]), id_of(client, BOTH[1])};
-    const struct suite_rows *const rows[] = {rows_of(BOTH[0], 3), rows_of(BOTH[1], 3)};
-    static uint64_t tickets[COUNT];
+    enum { COUNT_MAX = 10000 };
+    const uint16_t models[] = {id_of(client, names[0]), id_of(client, names[1])};
+    const struct suite_rows *const rows[] = {rows_of(names[0], width), rows_of(names[1], width)};
+    static uint64_t tickets[COUNT_MAX];
     size_t submitted = 0;
-    for (size_t taken = 0; taken < COUNT; taken++) {
+    REQUIRE(count <= COUNT_MAX, "more requests than there is room for");
+    for (size_t taken = 0; taken < count; taken++) {
         factord_prediction answer;
-        for (; submitted < COUNT && submitted - taken < SUITE_SLOTS; submitted++) {
+        while (submitted < count && submitted - taken < factord_slot_count(client)) {
             const struct suite_rows *of = rows[submitted % 2];
-            int error = factord_submit(client, models[submitted % 2],
-                                       row_x(of, submitted % of->count), 3, &tickets[submitted]);
+            const double *x = row_x(of, submitted % of->count);
+            int error =
+                factord_submit(client, models[submitted % 2], x, width, &tickets[submitted]);
+            /* It is coming back. */
+            if (error == FACTORD_ERROR_NOT_CONNECTED && submitted > taken) break;
+            if (error == FACTORD_ERROR_NOT_CONNECTED) continue;
             same_error(error, FACTORD_OK, "submit");
+            submitted++;
         }
         REQUIRE(next_answer(client, &answer) == tickets[taken], "answer %zu is out of order", taken);
         exact(rows[taken % 2], taken % rows[taken % 2]->count, &answer);
     }
     nothing_left(client);
+}
+
+void pipelined_order(void)
+{
+    in_order(channel(), BOTH, 3, 10000);
 }
 
 void batch_golden(void)

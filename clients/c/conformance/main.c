@@ -280,6 +280,7 @@ static const struct {
     {"attach-wait", attach_wait},
     {"pinned", pinned},
     {"unit-keys", unit_keys},
+    {"second-channel", second_channel},
 };
 
 #define CASE_COUNT (sizeof CASES / sizeof *CASES)

@@ -73,6 +73,8 @@ void same_error(int error, int expected, const char *what);
 void took(uint64_t start_ns, uint64_t least_ns, uint64_t most_ns);
 /* Takes the next answer, which must come; its ticket. */
 uint64_t next_answer(factord_client *client, factord_prediction *answer);
+/* So many requests, rows of two models by turns, with as many under way as there are slots. */
+void in_order(factord_client *client, const char *const names[2], size_t width, size_t count);
 /* Fails when there is an answer. */
 void nothing_left(factord_client *client);
 
@@ -106,6 +108,7 @@ void reaped(void);
 void attach_wait(void);
 void pinned(void);
 void unit_keys(void);
+void second_channel(void);
 
 /* The other calls of a runner. */
 int ping(void);

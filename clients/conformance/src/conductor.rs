@@ -255,6 +255,10 @@ impl Owner {
                 self.engine.serve_next(Set::of(name)?);
                 Ok(String::new())
             }
+            ["classes"] => {
+                let divided = self.engine.divide_classes()?;
+                Ok(if divided { String::new() } else { "-".to_owned() })
+            }
             ["fill-backlog"] => fill_backlog(&self.engine.socket()).map(done),
             ["untrusted", place] => {
                 let place = if self.saboteur { "own" } else { place };

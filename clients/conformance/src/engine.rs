@@ -4,8 +4,10 @@ use crate::fault::{During, Fault, fail};
 use crate::models::{self, Set, Variant};
 use factord::sys::process;
 use factord_client::{AttachOptions, Client, IdleStrategy};
+use factord_core::abi::class;
 use factord_core::channel;
-use factord_core::counters::{Observer, State};
+use factord_core::counters::{ModelRow, Observer, State};
+use factord_core::sys::sched;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -30,6 +32,8 @@ pub(crate) struct Engine {
     set: Option<Set>,
     /// Directories made for sets, which all have names of their own.
     set_count: u32,
+    /// The cost above which models have a worker of their own, and its CPU.
+    classes: Option<(u64, usize)>,
 }
 
 impl Engine {
@@ -54,6 +58,7 @@ impl Engine {
             swing: Variant::A,
             set: None,
             set_count: 0,
+            classes: None,
         })
     }
 
@@ -106,6 +111,9 @@ impl Engine {
         command.args(["serve", "--no-http", "--log-level", "ERROR"]);
         command.args(["--channels-per-uid", CHANNELS_PER_UID]).args(&self.arguments);
         command.arg("--models").arg(models);
+        if let Some((cost_ns, core)) = self.classes {
+            command.args(["--max-cost", &cost_ns.to_string(), "--heavy-core", &core.to_string()]);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let child = process::bind_to_parent(&mut command).spawn();
         self.child = Some(child.during(self.program.display())?);
@@ -175,9 +183,7 @@ impl Engine {
         models::save_swing(variant, &self.models())?;
         channel::reload(&self.socket()).during("the reload")?;
         self.swing = variant;
-        let rows = self.observer()?.models().during("the model table")?;
-        let row = rows.into_iter().find(|row| row.name == "swing");
-        row.map(|row| row.generation).ok_or_else(|| Fault("`swing` is not served".to_owned()))
+        self.row("swing").map(|row| row.generation)
     }
 
     /// The state that every case starts from.
@@ -185,7 +191,7 @@ impl Engine {
         if self.halted {
             self.go_on()?;
         }
-        if self.set.take().is_some() {
+        if self.set.take().is_some() | self.classes.take().is_some() {
             self.kill()?;
         }
         if self.swing != Variant::A && self.child.is_none() {
@@ -198,6 +204,31 @@ impl Engine {
             self.wait_until_answers_name(generation)?;
         }
         Ok(())
+    }
+
+    /// Starts the daemon again with a worker for costly models, of which `wide-logistic` is one and
+    /// `wide` is none; false on a machine with one CPU, which has no room for it.
+    pub(crate) fn divide_classes(&mut self) -> Result<bool, Fault> {
+        const TRIES: usize = 10;
+        let cpus = sched::allowed_cpus().during("the CPUs")?;
+        let [heavy_core, _, ..] = *cpus else { return Ok(false) };
+        for _ in 0..TRIES {
+            let (light, heavy) = (self.row("wide")?, self.row("wide-logistic")?);
+            if u64::from(light.class) == class::LIGHT && u64::from(heavy.class) == class::HEAVY {
+                return Ok(true);
+            }
+            // What an evaluation takes is measured anew at each start.
+            self.classes = Some(((light.cost_ns * heavy.cost_ns).isqrt(), heavy_core));
+            self.kill()?;
+            self.start()?;
+        }
+        fail("`wide` costs as much as `wide-logistic`")
+    }
+
+    fn row(&self, name: &str) -> Result<ModelRow, Fault> {
+        let rows = self.observer()?.models().during("the model table")?;
+        let row = rows.into_iter().find(|row| row.name == name);
+        row.ok_or_else(|| Fault(format!("`{name}` is not served")))
     }
 
     /// The worker adopts a model between two sweeps, some time after the reload is done.

@@ -31,6 +31,7 @@ static const std::pair<std::string, void (*)()> CASES[] = {
     {"attach-wait", attach_wait},
     {"pinned", pinned},
     {"unit-keys", unit_keys},
+    {"second-channel", second_channel},
 };
 
 static int run_cases(const std::vector<std::string>& names)

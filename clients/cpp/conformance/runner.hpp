@@ -196,6 +196,9 @@ inline factord::Answer next_answer(Client& client)
     throw Fault{"no answer within 10 s"};
 }
 
+// So many requests, rows of two models by turns, with as many under way as there are slots.
+void in_order(Client& client, const char* const (&names)[2], std::size_t width, std::size_t count);
+
 inline void nothing_left(Client& client)
 {
     require(!must(client.poll(), "poll").has_value(), "an answer where nothing is left");
@@ -231,6 +234,7 @@ void reaped();
 void attach_wait();
 void pinned();
 void unit_keys();
+void second_channel();
 
 // The other calls of a runner.
 int ping();

@@ -121,21 +121,35 @@ final class AnswerCases {
     }
 
     static void pipelinedOrder(Stage stage) throws Exception {
-        int count = 10_000;
-        Prediction answer = new Prediction();
-        List<List<Row>> rows = List.of(stage.rows("regression"), stage.rows("classification"));
         try (Client client = stage.channel()) {
-            int[] models = {Stage.id(client, "regression"), Stage.id(client, "classification")};
-            List<Long> tickets = new ArrayList<>();
-            for (int taken = 0; taken < count; taken++) {
-                while (tickets.size() < count && tickets.size() - taken < SLOTS) {
-                    int next = tickets.size();
-                    tickets.add(submit(client, models[next % 2], row(rows, next)));
-                }
-                take(client, row(rows, taken), tickets.get(taken), answer);
-            }
-            Fault.ensure(!client.poll(answer), "one too many");
+            inOrder(stage, client, "regression", "classification", 10_000);
         }
+    }
+
+    /** So many requests, rows of two models by turns, with a full ring under way. */
+    static void inOrder(Stage stage, Client client, String one, String other, int count)
+            throws Exception {
+        Prediction answer = new Prediction();
+        List<List<Row>> rows = List.of(stage.rows(one), stage.rows(other));
+        int[] models = {Stage.id(client, one), Stage.id(client, other)};
+        List<Long> tickets = new ArrayList<>();
+        for (int taken = 0; taken < count; taken++) {
+            while (tickets.size() < count && tickets.size() - taken < client.slotCount()) {
+                int next = tickets.size();
+                long ticket = client.submit(models[next % 2], row(rows, next).x());
+                // It is coming back.
+                boolean gone = Status.ofTicket(ticket) == Status.NOT_CONNECTED;
+                if (gone && next > taken) {
+                    break;
+                }
+                if (!gone) {
+                    Stage.refused(Status.ofTicket(ticket), Status.OK, "submit");
+                    tickets.add(ticket);
+                }
+            }
+            take(client, row(rows, taken), tickets.get(taken), answer);
+        }
+        Fault.ensure(!client.poll(answer), "one too many");
     }
 
     private static Row row(List<List<Row>> rows, int index) {

@@ -39,6 +39,7 @@ public final class Main {
         CASES.put("attach-wait", WaitingCases::attachWait);
         CASES.put("pinned", VersionCases::pinned);
         CASES.put("unit-keys", VersionCases::unitKeys);
+        CASES.put("second-channel", ClassCases::secondChannel);
     }
 
     private Main() {}

@@ -13,6 +13,7 @@ import numpy as np
 import answering
 import attaching
 import binding
+import classes
 import factord
 import living
 import versions
@@ -48,6 +49,7 @@ CASES: dict[str, Callable[[Suite], None]] = {
     "attach-wait": binding.attach_wait,
     "pinned": versions.pinned,
     "unit-keys": versions.unit_keys,
+    "second-channel": classes.second_channel,
 }
 
 GROUP = 16

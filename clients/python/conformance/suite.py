@@ -112,7 +112,11 @@ class Suite:
         return done.stdout.decode().strip().removeprefix("ok").strip()
 
     def attach(
-        self, socket: Path | None = None, feature_count: int = 3, slot_count: int = SLOTS
+        self,
+        socket: Path | None = None,
+        feature_count: int = 3,
+        slot_count: int = SLOTS,
+        heavy: bool = False,
     ) -> factord.Client:
         """Attaches once. The cores are shared with whatever else runs, hence the back-off."""
         return factord.Client(
@@ -120,19 +124,24 @@ class Suite:
             name="conformance",
             feature_count=feature_count,
             slot_count=slot_count,
+            heavy=heavy,
             idle="backoff",
         )
 
     def channel(
-        self, socket: Path | None = None, feature_count: int = 3, slot_count: int = SLOTS
+        self,
+        socket: Path | None = None,
+        feature_count: int = 3,
+        slot_count: int = SLOTS,
+        heavy: bool = False,
     ) -> factord.Client:
         """Attaches, again when the daemon did not get a word in edgeways within its second."""
         for _ in range(9):
             try:
-                return self.attach(socket, feature_count, slot_count)
+                return self.attach(socket, feature_count, slot_count, heavy)
             except factord.AttachDeadlineError:
                 pass
-        return self.attach(socket, feature_count, slot_count)
+        return self.attach(socket, feature_count, slot_count, heavy)
 
     def impostor(self, name: str) -> Path:
         """Starts a false daemon and returns its socket."""

@@ -31,6 +31,7 @@ mod models;
 mod names;
 mod neighbour;
 mod pulse;
+mod second;
 mod waiting;
 mod watch;
 
@@ -38,7 +39,7 @@ pub use answer::{Answer, AttachOptions, PinError, PredictError, Prediction};
 pub use batch::Batch;
 pub use factord_eval::{Kind, KindCode};
 
-use crate::abi::{self, request};
+use crate::abi::{self, request, status};
 use crate::channel::{self, Attempt, Shape};
 use crate::counters::Unsettled;
 use crate::idle::IdleStrategy;
@@ -49,6 +50,7 @@ use attachment::{Attachment, Taken};
 use core::cell::RefCell;
 use names::Names;
 use pulse::Pulse;
+use second::Second;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use watch::{Beat, RETRY_NS};
@@ -92,6 +94,8 @@ pub struct Client {
     attempt: Option<Attempt>,
     retry_at_ns: u64,
     retry_pause_ns: u64,
+    /// The channel to the workers of the other class.
+    second: Second,
 }
 
 impl Client {
@@ -150,6 +154,7 @@ impl Client {
             attempt: None,
             retry_at_ns: 0,
             retry_pause_ns: RETRY_NS.start,
+            second: Second::new(shape),
         })
     }
 
@@ -250,7 +255,7 @@ impl Client {
             return Ok(Some(entry));
         }
         self.empty_looks = self.empty_looks.wrapping_add(1);
-        if self.empty_looks & self.clock_mask == 0 || !self.connected {
+        if self.empty_looks & self.clock_mask == 0 || !self.connected || self.second.is_opening() {
             self.look_after_engine();
         }
         if self.connected { Ok(None) } else { Err(PredictError::NotConnected) }
@@ -286,12 +291,22 @@ impl Client {
         self.attachment.in_flight() + self.early.len() < self.geometry.slot_count()
     }
 
+    /// Takes the next answer, from the second channel where it comes from there.
+    #[inline(always)]
+    fn pop(&mut self) -> Option<Taken> {
+        let taken = self.attachment.pop()?;
+        if taken.response.status() == status::WRONG_CLASS {
+            return self.pop_second(taken);
+        }
+        Some(taken)
+    }
+
     /// Takes the next answer that somebody waits for.
     #[inline]
     fn take_next(&mut self) -> Option<(u64, Answer)> {
         // NB: a daemon that lies may answer what nobody has asked yet.
         while self.attachment.in_flight() > 0 {
-            let taken = self.attachment.pop()?;
+            let taken = self.pop()?;
             let ticket = self.base + taken.position;
             if self.abandoned.front() == Some(&ticket) {
                 self.abandoned.pop_front();

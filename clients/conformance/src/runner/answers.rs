@@ -104,11 +104,19 @@ pub(super) fn back_pressure(suite: &Suite) -> Result<(), Fault> {
 }
 
 pub(super) fn pipelined_order(suite: &Suite) -> Result<(), Fault> {
-    const COUNT: usize = 10_000;
-    let mut client = suite.channel()?;
+    in_order(suite, &mut suite.channel()?, ["regression", "classification"], 10_000)
+}
+
+/// So many requests, rows of two models by turns, with a full ring under way.
+pub(super) fn in_order(
+    suite: &Suite,
+    client: &mut Client,
+    names: [&str; 2],
+    count: usize,
+) -> Result<(), Fault> {
     let models = [
-        (id(&client, "regression")?, suite.rows("regression")?),
-        (id(&client, "classification")?, suite.rows("classification")?),
+        (id(client, names[0])?, suite.rows(names[0])?),
+        (id(client, names[1])?, suite.rows(names[1])?),
     ];
     let request = |index: usize| {
         let (model, rows) = &models[index % 2];
@@ -116,12 +124,18 @@ pub(super) fn pipelined_order(suite: &Suite) -> Result<(), Fault> {
     };
     let mut tickets = Vec::new();
     let mut taken = 0;
-    while taken < COUNT {
-        while tickets.len() < COUNT && tickets.len() - taken < SLOTS {
+    while taken < count {
+        while tickets.len() < count && tickets.len() - taken < client.slot_count() {
             let (model, row) = request(tickets.len());
-            tickets.push(client.submit(model, &row.x).during("submit")?);
+            match client.submit(model, &row.x) {
+                Ok(ticket) => tickets.push(ticket),
+                // It is coming back.
+                Err(PredictError::NotConnected) if taken < tickets.len() => break,
+                Err(PredictError::NotConnected) => std::thread::yield_now(),
+                Err(error) => return Err(error).during("submit"),
+            }
         }
-        let (ticket, answer) = next(&mut client)?;
+        let (ticket, answer) = next(client)?;
         ensure(ticket == tickets[taken], || format!("answer {ticket} for {}", tickets[taken]))?;
         exact(request(taken).1, answer).during(format!("request {taken}"))?;
         taken += 1;

@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Channels of one user.
-const CHANNELS: usize = 16;
+pub(super) const CHANNELS: usize = 16;
 
 /// The error of an attach that must fail.
 pub(super) fn refusal(options: &AttachOptions) -> Result<AttachError, Fault> {

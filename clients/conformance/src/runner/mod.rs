@@ -2,6 +2,7 @@
 
 mod answers;
 mod attach;
+mod classes;
 mod csv;
 mod engine;
 mod hostile;
@@ -32,7 +33,7 @@ const NO_MODEL: u16 = 15;
 
 type Case = fn(&Suite) -> Result<(), Fault>;
 
-const CASES: [(&str, Case); 29] = [
+const CASES: [(&str, Case); 30] = [
     ("attach", attach::attach),
     ("wrong-abi", attach::wrong_abi),
     ("golden-regression", answers::golden_regression),
@@ -62,10 +63,11 @@ const CASES: [(&str, Case); 29] = [
     ("attach-wait", waiting::attach_wait),
     ("pinned", versions::pinned),
     ("unit-keys", versions::unit_keys),
+    ("second-channel", classes::second_channel),
 ];
 
 /// The names of the cases, in order.
-pub(crate) fn names() -> [&'static str; 29] {
+pub(crate) fn names() -> [&'static str; 30] {
     CASES.map(|(name, _)| name)
 }
 

@@ -60,6 +60,21 @@ final class Attempt implements AutoCloseable {
         }
     }
 
+    /** The same, waiting for a greeted daemon for a time at most. */
+    Session carryOn(long patienceNs) throws AttachException {
+        long start = System.nanoTime();
+        Session next = carryOn();
+        while (next == null && isGreeted()) {
+            long leftNs = patienceNs - (System.nanoTime() - start);
+            if (leftNs <= 0) {
+                break;
+            }
+            await(leftNs);
+            next = carryOn();
+        }
+        return next;
+    }
+
     /** Tells whether the daemon has done what the step waits for; then the client has, too. */
     private boolean takeStep() throws AttachException {
         return switch (step) {
@@ -110,7 +125,7 @@ final class Attempt implements AutoCloseable {
     }
 
     /** Tells whether the daemon waits as well, and not for longer than a second. */
-    boolean isGreeted() {
+    private boolean isGreeted() {
         return step != Step.CONNECTION;
     }
 

@@ -355,7 +355,7 @@ public final class Client implements AutoCloseable {
             return true;
         }
         emptyLooks++;
-        if ((emptyLooks & clockMask) == 0 || !engine.connected()) {
+        if ((emptyLooks & clockMask) == 0 || !engine.connected() || engine.opensSecond()) {
             engine.lookAfter(Engine.PATIENCE_NS);
         }
         return false;

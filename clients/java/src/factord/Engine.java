@@ -13,14 +13,14 @@ final class Engine {
     private static final long HEARTBEAT_STALE_NS = 25_000_000;
     // 100 ms between two questions to the socket of an engine whose heart beats: nothing beside a
     // call that has waited for so long, and soon enough for a person.
-    private static final long ASK_NS = 100_000_000;
+    static final long ASK_NS = 100_000_000;
     /** First and longest pause between two attempts to attach again. */
-    private static final long RETRY_FIRST_NS = 1_000_000;
-    private static final long RETRY_LAST_NS = 100_000_000;
+    static final long RETRY_FIRST_NS = 1_000_000;
+    static final long RETRY_LAST_NS = 100_000_000;
 
     // 500 ms between two looks: an attempt would die of old age, as the daemon gives up on a client
     // that leaves it waiting for a second. Calls that come so rarely give its answers a little time.
-    private static final long RARE_NS = 500_000_000;
+    static final long RARE_NS = 500_000_000;
     /** The time that a call gives which waits for nothing. */
     static final long PATIENCE_NS = 2_000_000;
     // A thousand, some milliseconds: when the daemon died in the middle of an update, what was read
@@ -30,6 +30,7 @@ final class Engine {
     private final Place place;
     private final AttachOptions options;
     private final Names names = new Names();
+    private final Second second;
     private Session session;
     /** Under way while there is no engine, or null. */
     private Attempt attempt;
@@ -61,6 +62,7 @@ final class Engine {
         }
         this.options = options;
         place = Place.find(options);
+        second = new Second(place, options);
         adopt(attach());
         if (!options.quiet()) {
             Neighbour.mention(session.vitals().workerCores());
@@ -112,9 +114,15 @@ final class Engine {
         return names.meta(model, session.table());
     }
 
-    /** Takes the next answer if it is there; see {@link Session#pop}. */
+    /**
+     * Takes the next answer if it is there, from the second channel where it comes from there; see
+     * {@link Session#pop}.
+     */
     boolean pop(Prediction into) {
         if (!session.pop(into)) {
+            return false;
+        }
+        if (into.code() == Abi.STATUS_WRONG_CLASS && !second.settle(session, names, into)) {
             return false;
         }
         if (names.arePinned()) {
@@ -233,21 +241,31 @@ final class Engine {
                 retryAtNs = now;
             }
         }
-        if (!connected) {
+        if (connected) {
+            second.lookAfter(session, names, now, patienceNs);
+        } else {
             attachAgain(now, patienceNs);
         }
     }
 
+    /** Tells whether a request waits for a second channel to be there. */
+    boolean opensSecond() {
+        return second.isOpening();
+    }
+
     private void attachAgain(long now, long patienceNs) {
-        // What the dead engine answered is still there; the caller takes it before the next try.
-        if (session.ready(1) > 0 || attempt == null && now - retryAtNs < 0) {
+        // What the dead engine answered is still there; the caller takes it before the next try. But
+        // for what the second channel would have answered.
+        int next = session.statusAt(session.nextAnswer());
+        boolean isAnswered = next >= 0 && next != Abi.STATUS_WRONG_CLASS;
+        if (isAnswered || attempt == null && now - retryAtNs < 0) {
             return;
         }
         try {
-            Session next = carryOn(now, patienceNs);
-            if (next != null) {
+            Session came = carryOn(now, patienceNs);
+            if (came != null) {
                 attempt = null;
-                goOver(next);
+                goOver(came);
             }
         } catch (AttachException notYet) {
             attempt = null;
@@ -265,16 +283,7 @@ final class Engine {
         if (rare || attempt == null) {
             attempt = new Attempt(place, options);
         }
-        Session next = attempt.carryOn();
-        while (rare && next == null && attempt.isGreeted()) {
-            long leftNs = patienceNs - (System.nanoTime() - now);
-            if (leftNs <= 0) {
-                break;
-            }
-            attempt.await(leftNs);
-            next = attempt.carryOn();
-        }
-        return next;
+        return attempt.carryOn(rare ? patienceNs - (System.nanoTime() - now) : 0);
     }
 
     private void goOver(Session next) {
@@ -286,6 +295,8 @@ final class Engine {
         base = first - next.nextAnswer();
         adopt(next);
         last.close();
+        // Its requests stand in this ring as well, and go over again where they have to.
+        second.close();
     }
 
     /** Changes with every change of the table, also by another engine. */
@@ -301,6 +312,7 @@ final class Engine {
         if (attempt != null) {
             attempt.close();
         }
+        second.close();
         session.close();
         session = null;
     }

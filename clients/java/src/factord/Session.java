@@ -238,9 +238,30 @@ final class Session implements AutoCloseable {
         }
     }
 
+    /** Puts the answer that was taken last back: the next pop takes it again. */
+    void putBack() {
+        nextAnswer--;
+    }
+
+    /** The status code of the answer to a position that was not taken yet; -1 while there is none. */
+    int statusAt(long position) {
+        int slot = SLOTS + ((int) position & mask) * responseStride;
+        // Pairs with the Release store of the worker's push.
+        if (position >= nextRequest
+                || Words.loadAcquire(resp, slot + Abi.RESPONSE_SEQUENCE) != position) {
+            return -1;
+        }
+        return (int) respWords.get(slot + Abi.RESPONSE_VERDICT) & 0xFFFF;
+    }
+
     /** The client's number of the model that the last answer taken is for. */
     int lastModel() {
-        return models[(int) (nextAnswer - 1) & mask];
+        return modelAt(nextAnswer - 1);
+    }
+
+    /** The client's number of the model that a position's request is for. */
+    int modelAt(long position) {
+        return models[(int) position & mask];
     }
 
     /** The epoch of the engine that answered a position, whose answer is there. */
@@ -305,22 +326,29 @@ final class Session implements AutoCloseable {
     void publishAgain(Session next, Names names) {
         double[] features = new double[featureCount];
         for (long position = nextAnswer; position < nextRequest; position++) {
-            int slot = SLOTS + ((int) position & mask) * stride;
-            int model = models[(int) position & mask];
-            long before = reqWords.get(slot + Abi.REQUEST_META);
-            long after = names.meta(model, next.table) | before & Abi.FLAG_STAMP;
-            long key = reqWords.get(slot + Abi.REQUEST_KEY);
-            for (int i = 0; i < featureCount; i++) {
-                long bits = reqWords.get(slot + Abi.REQUEST_FEATURES + i);
-                features[i] = Double.longBitsToDouble(bits);
-            }
-            long again = next.push(model, after, key, features, 0);
-            // That of what the caller asked for: if the dead engine wrote over the request, the
-            // answer has another one.
-            next.echoes[(int) again & mask] = echoes[(int) position & mask]
-                    ^ position * Abi.ECHO_MULTIPLIER ^ before
-                    ^ again * Abi.ECHO_MULTIPLIER ^ after;
+            publishIn(next, position, names.meta(modelAt(position), next.table), features);
         }
+    }
+
+    /**
+     * Publishes the unanswered request of a position in `next` as well, where requests for its model
+     * carry `meta`; `features` has room for one row.
+     */
+    void publishIn(Session next, long position, long meta, double[] features) {
+        int slot = SLOTS + ((int) position & mask) * stride;
+        long before = reqWords.get(slot + Abi.REQUEST_META);
+        long after = meta | before & Abi.FLAG_STAMP;
+        long key = reqWords.get(slot + Abi.REQUEST_KEY);
+        for (int i = 0; i < featureCount; i++) {
+            long bits = reqWords.get(slot + Abi.REQUEST_FEATURES + i);
+            features[i] = Double.longBitsToDouble(bits);
+        }
+        long again = next.push(modelAt(position), after, key, features, 0);
+        // That of what the caller asked for: if anybody wrote over the request, the answer has
+        // another one.
+        next.echoes[(int) again & mask] = echoes[(int) position & mask]
+                ^ position * Abi.ECHO_MULTIPLIER ^ before
+                ^ again * Abi.ECHO_MULTIPLIER ^ after;
     }
 
     /** Counts one evaluation in this process, in the header that this client owns; the new count. */

@@ -6,6 +6,7 @@ use crate::channel::{Channel, Connection};
 use crate::counters::{ModelTable, Observer, Unsettled};
 use crate::region::Mapping;
 use crate::ring::{Geometry, RequestProducer, Response, ResponseConsumer};
+use core::ops::Range;
 use factord_eval::evaluator::Evaluator;
 
 #[derive(Debug)]
@@ -85,25 +86,39 @@ impl Attachment {
         Some(Taken { position, response, echo, epoch, number })
     }
 
-    /// Publishes every unanswered request of this attachment in `next`, in order; `meta` says what
-    /// each carries there, by the client's number and the flags.
-    pub(super) fn publish_again(
+    /// Puts the answer that was taken last back.
+    pub(super) fn put_back(&mut self) {
+        self.responses.put_back();
+    }
+
+    /// The status of the answer to a position that was not taken yet, if it is there.
+    pub(super) fn status_at(&self, position: u64) -> Option<u16> {
+        self.responses.status_at(position)
+    }
+
+    /// The positions of the requests whose answers were not taken.
+    pub(super) fn unanswered(&self) -> Range<u64> {
+        self.responses.position()..self.requests.position()
+    }
+
+    /// Publishes an unanswered request of this attachment in `next` as well; `meta` says what it
+    /// carries there, by the client's number and the flags. `features` has room for one row.
+    pub(super) fn publish_in(
         &self,
         next: &mut Attachment,
-        mut meta: impl FnMut(&Attachment, u16, u64) -> u64,
+        position: u64,
+        features: &mut [f64],
+        meta: impl FnOnce(&Attachment, u16, u64) -> u64,
     ) {
-        let mut features = vec![0.0; self.requests.feature_count()];
-        for position in self.responses.position()..self.requests.position() {
-            let (old, key) = self.requests.read_back(position, &mut features);
-            let number = self.number(position);
-            let bits = features.iter().map(|value| value.to_bits());
-            let is_own = abi::echo(position, old, key, bits) == self.requests.echo(position);
-            let meta = meta(next, number, old);
-            let again = next.push(number, meta, key, &features);
-            if !is_own {
-                // Whoever wrote over it: the answer is not for what the caller submitted.
-                next.requests.disown(again);
-            }
+        let (old, key) = self.requests.read_back(position, features);
+        let number = self.number(position);
+        let bits = features.iter().map(|value| value.to_bits());
+        let is_own = abi::echo(position, old, key, bits) == self.requests.echo(position);
+        let meta = meta(next, number, old);
+        let again = next.push(number, meta, key, features);
+        if !is_own {
+            // Whoever wrote over it: the answer is not for what the caller submitted.
+            next.requests.disown(again);
         }
     }
 

@@ -34,7 +34,7 @@ impl Client {
         // With nothing else under way the next answer is this one's and needs no sorting.
         if self.attachment.in_flight() == 1 {
             for _ in 0..QUICK_LOOKS {
-                if let Some(taken) = self.attachment.pop() {
+                if let Some(taken) = self.pop() {
                     return self.accept(&taken);
                 }
                 core::hint::spin_loop();

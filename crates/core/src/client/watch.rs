@@ -2,7 +2,7 @@
 
 use super::Client;
 use super::attachment::Attachment;
-use crate::abi::request;
+use crate::abi::{request, status};
 use crate::channel::{Attempt, Channel};
 use crate::sys::clock;
 
@@ -50,7 +50,9 @@ impl Client {
                 self.retry_at_ns = now_ns;
             }
         }
-        if !self.connected {
+        if self.connected {
+            self.look_after_second(now_ns);
+        } else {
             self.attach_again(now_ns);
         }
     }
@@ -58,7 +60,9 @@ impl Client {
     /// One step of coming back, which waits for nobody.
     fn attach_again(&mut self, now_ns: u64) {
         // What the dead engine answered is still there; the caller takes it before the next step.
-        if self.attachment.ready(1) > 0 {
+        // But for what the second channel would have answered.
+        let next = self.attachment.status_at(self.attachment.next_answer());
+        if self.attachment.in_flight() > 0 && next.is_some_and(|next| next != status::WRONG_CLASS) {
             return;
         }
         let attempt = match &mut self.attempt {
@@ -89,11 +93,16 @@ impl Client {
         let first = self.base + self.attachment.next_answer();
         let names = self.names.get_mut();
         names.forget();
-        self.attachment.publish_again(&mut next, |next, number, old| {
-            names.look_up(number, next.observer()) | old & request::FLAG_STAMP
-        });
+        let mut features = vec![0.0; self.geometry.feature_count()];
+        for position in self.attachment.unanswered() {
+            self.attachment.publish_in(&mut next, position, &mut features, |next, number, old| {
+                names.look_up(number, next.observer()) | old & request::FLAG_STAMP
+            });
+        }
         self.base = first - next.next_answer();
         self.attachment = next;
+        // Its requests stand in this ring as well, and go over again where they have to.
+        self.second.close();
         self.connected = true;
         self.beat = Beat::new(clock::monotonic_ns());
     }

@@ -245,6 +245,26 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
         count
     }
 
+    /// The status of the answer to a position that was not taken yet; `None` when it is not there.
+    pub fn status_at(&self, position: u64) -> Option<u16> {
+        let line = first_line(position, self.mask, self.stride);
+        let line = self.memory.as_ref().get(line)?;
+        // Relaxed: the fence below orders the payload, and only once there is one.
+        if line[response::SEQUENCE].load(Ordering::Relaxed) != position {
+            return None;
+        }
+        // SYNC(response.full): pairs with the Release store in `ResponseProducer::push`.
+        fence(Ordering::Acquire);
+        // Relaxed: ordered by the fence above.
+        Some((line[response::VERDICT].load(Ordering::Relaxed) & 0xFFFF) as u16)
+    }
+
+    /// Puts the answer that was taken last back: the next pop takes it again. It stays in its slot
+    /// for as long as the request of that slot's next turn was not published.
+    pub fn put_back(&mut self) {
+        self.next -= 1;
+    }
+
     /// Takes the next answer if it is ready.
     ///
     /// ```
