@@ -4,12 +4,14 @@
 //! setting keeps its origin, for `factord serve --print-config` and for messages. An environment
 //! variable that is set but empty counts as not set.
 
+mod access;
 mod file;
 pub mod parse;
 mod source;
 pub mod value;
 mod variables;
 
+pub use access::Grant;
 pub use file::Settings;
 pub use source::{Environment, Sources};
 pub use variables::unknown_variables;
@@ -22,8 +24,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
-pub use value::CoreList;
 use value::ValueError;
+pub use value::{CoreList, Party};
 
 /// The default address of the HTTP sidecar, with the replaced service's port.
 pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
@@ -34,7 +36,7 @@ pub const BYTES_PER_UID: u64 = 64 << 20;
 /// Nanoseconds of one evaluation on workers that models share, by default.
 // 100,000: a hundred times what 1,024 features take, so that no slow machine refuses these.
 pub const MAX_COST_NS: u64 = 100_000;
-/// The most users that a list may name besides root and the daemon's own.
+/// The most users and groups that a list may name besides root and the daemon's own.
 pub const ALLOW_UIDS_MAX: usize = 64;
 
 /// Where the models come from.
@@ -71,14 +73,12 @@ pub struct ServeConfig {
     pub channels_per_uid: u32,
     /// Bytes of rings that one user may hold.
     pub bytes_per_uid: u64,
-    /// Users that may attach besides root and the daemon's own.
-    pub allow_uids: Vec<u32>,
+    /// Who may do what besides root and the daemon's own user.
+    pub grants: Vec<Grant>,
     /// The mode of the control socket; `None` for 0666 when there are other users, else 0660.
     pub socket_mode: Option<u32>,
     /// The group of the control socket; `None` for the daemon's own.
     pub socket_group: Option<u32>,
-    /// Users that may attach, reload and read artifacts besides root and the daemon's own.
-    pub operator_uids: Vec<u32>,
     /// The least severe level that is logged.
     pub log_level: LogLevel,
     /// The configuration file that was read.
@@ -177,7 +177,7 @@ pub enum ConfigError {
         /// Which source named it.
         origin: Origin,
     },
-    /// More users than a list of users holds.
+    /// More users and groups than a list of them holds.
     #[error("{key}: {found} users (from {origin}), at most {ALLOW_UIDS_MAX} can be named")]
     TooManyUids {
         /// The list.
@@ -204,6 +204,7 @@ impl ServeConfig {
         let mut note = |key, value, origin| seen.push(Effective { key, value, origin });
 
         let (workers, said) = Workers::resolve(&flags, sources)?;
+        let (grants, accesses) = access::resolve(&flags, sources)?;
         let (socket, origin) = sources.socket(flags.socket)?;
         note("socket", json!(socket.as_deref().map(shown)), origin);
         let (listen, origin) = sources.listen(flags.listen)?;
@@ -224,19 +225,13 @@ impl ServeConfig {
             sources.find(&source::BYTES, flags.bytes_per_uid, file.bytes_per_uid)?;
         let bytes_per_uid = bytes.unwrap_or(BYTES_PER_UID);
         note("bytes_per_uid", json!(bytes_per_uid), origin);
-        let allowed = sources.find(&source::ALLOW_UIDS, flags.allow_uids, file.allow_uids.clone());
-        let (allow_uids, origin) = users("allow_uids", allowed?)?;
-        note("allow_uids", json!(allow_uids), origin);
+        accesses.into_iter().for_each(|Effective { key, value, origin }| note(key, value, origin));
         let (socket_mode, origin) =
             sources.find(&source::SOCKET_MODE, flags.socket_mode, file.socket_mode)?;
         note("socket_mode", json!(socket_mode.map(|mode| format!("{mode:04o}"))), origin);
         let (socket_group, origin) =
             sources.find(&source::SOCKET_GROUP, flags.socket_group, file.socket_group)?;
         note("socket_group", json!(socket_group.map(|group| group.to_string())), origin);
-        let operators =
-            sources.find(&source::OPERATOR_UIDS, flags.operator_uids, file.operator_uids.clone());
-        let (operator_uids, origin) = users("operator_uids", operators?)?;
-        note("operator_uids", json!(operator_uids), origin);
         let (log_level, origin) = sources.log_level(flags.log_level)?;
         note("log_level", json!(log_level.name()), origin);
 
@@ -252,10 +247,9 @@ impl ServeConfig {
             idle,
             channels_per_uid,
             bytes_per_uid,
-            allow_uids,
+            grants,
             socket_mode,
             socket_group,
-            operator_uids,
             log_level,
             config_file: sources.path().map(PathBuf::from),
         };
@@ -295,18 +289,6 @@ impl Workers {
         note("idle", json!(idle.map(IdleStrategy::name)), origin);
         Ok((Workers { cores, heavy_cores, max_cost_ns, fd_store, idle }, seen))
     }
-}
-
-/// A list of users within its limit.
-fn users(
-    key: &'static str,
-    (uids, origin): (Option<Vec<u32>>, Origin),
-) -> Result<(Vec<u32>, Origin), ConfigError> {
-    let uids = uids.unwrap_or_default();
-    if uids.len() > ALLOW_UIDS_MAX {
-        return Err(ConfigError::TooManyUids { key, found: uids.len(), origin });
-    }
-    Ok((uids, origin))
 }
 
 /// One CPU as a number, several as a list, as the file takes them.

@@ -264,7 +264,7 @@ pub fn chosen(config: &ServeConfig) -> Vec<(&'static str, Value)> {
 fn openness(config: &ServeConfig) -> Openness {
     Openness {
         own_directory: config.socket.is_none(),
-        to_others: !(config.allow_uids.is_empty() && config.operator_uids.is_empty()),
+        to_others: !config.grants.is_empty(),
         mode: config.socket_mode,
         group: config.socket_group,
         // Whoever is told to clients is a user whose directory the daemon may use. What is no user

@@ -840,7 +840,7 @@ static int refused(struct why *why, const uint64_t *words)
     case FACTORD_REFUSAL_NOT_ALLOWED:
         return say(why, FACTORD_ERROR_REFUSED_NOT_ALLOWED,
                    "attach refused: user %llu is not on the daemon's allow-list: add it to "
-                   "allow_uids",
+                   "allow_uids, or a group of it to may_attach",
                    a);
     case FACTORD_REFUSAL_SEALED:
         return say(why, FACTORD_ERROR_REFUSED_SEALED,
@@ -851,8 +851,9 @@ static int refused(struct why *why, const uint64_t *words)
                    "attach refused: the daemon is busy: try again");
     case FACTORD_REFUSAL_NOT_PERMITTED:
         return say(why, FACTORD_ERROR_REFUSED_NOT_PERMITTED,
-                   "attach refused: user %llu may not do this: it takes root, the daemon's own user, or "
-                   "one of operator_uids",
+                   "attach refused: user %llu may not do this: it takes root, the daemon's own user, "
+                   "one of operator_uids, or the right for it: may_attach, may_evaluate, may_observe, "
+                   "may_read, may_publish",
                    a);
     case FACTORD_REFUSAL_TOO_MANY:
         return say(why, FACTORD_ERROR_REFUSED_TOO_MANY,

@@ -1,6 +1,6 @@
 //! The configuration file: TOML, unknown keys refused, errors by file, line, column and key.
 
-use super::value::{self, CoreList, ValueError};
+use super::value::{self, CoreList, Party, ValueError};
 use super::{ConfigError, parse};
 use crate::log::LogLevel;
 use factord_core::idle::IdleStrategy;
@@ -50,7 +50,7 @@ pub struct Settings {
     /// Bytes of rings that one user may hold.
     #[serde(deserialize_with = "bytes")]
     pub bytes_per_uid: Option<u64>,
-    /// Users that may attach, besides root and the daemon's own.
+    /// Users that may attach and evaluate.
     #[serde(deserialize_with = "uids")]
     pub allow_uids: Option<Vec<u32>>,
     /// The mode of the control socket.
@@ -59,9 +59,24 @@ pub struct Settings {
     /// The group of the control socket.
     #[serde(deserialize_with = "socket_group")]
     pub socket_group: Option<u32>,
-    /// Users that may attach, reload and read artifacts, besides root and the daemon's own.
+    /// Users that may do everything.
     #[serde(deserialize_with = "uids")]
     pub operator_uids: Option<Vec<u32>>,
+    /// Who may attach a channel.
+    #[serde(deserialize_with = "parties")]
+    pub may_attach: Option<Vec<Party>>,
+    /// Who may evaluate models in its own process.
+    #[serde(deserialize_with = "parties")]
+    pub may_evaluate: Option<Vec<Party>>,
+    /// Who may see who has a channel.
+    #[serde(deserialize_with = "parties")]
+    pub may_observe: Option<Vec<Party>>,
+    /// Who may read artifacts.
+    #[serde(deserialize_with = "parties")]
+    pub may_read: Option<Vec<Party>>,
+    /// Who may have models read again.
+    #[serde(deserialize_with = "parties")]
+    pub may_publish: Option<Vec<Party>>,
     /// The least severe level that is logged.
     #[serde(deserialize_with = "log_level")]
     pub log_level: Option<LogLevel>,
@@ -167,7 +182,7 @@ fn socket_mode<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Err
 }
 
 fn socket_group<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
-    text(from, parse::socket_group)
+    text(from, parse::group)
 }
 
 fn log_level<'de, D: Deserializer<'de>>(from: D) -> Result<Option<LogLevel>, D::Error> {
@@ -222,4 +237,43 @@ fn uids<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u32>>, D::Error
     let uids: Result<Vec<u32>, ValueError> =
         numbers.iter().map(|number| value::number(&number.to_string(), &value::UID)).collect();
     uids.map(Some).map_err(D::Error::custom)
+}
+
+fn parties<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Party>>, D::Error> {
+    from.deserialize_seq(Parties).map(Some)
+}
+
+/// Takes a list of numbers and names.
+struct Parties;
+
+/// A number or a name.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "the number or name of a user, or of a group behind an @")]
+enum Named {
+    Number(i64),
+    Text(String),
+}
+
+impl<'de> de::Visitor<'de> for Parties {
+    type Value = Vec<Party>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list of users, and of groups behind an @")
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Party>, A::Error> {
+        let mut parties = Vec::new();
+        while let Some(named) = list.next_element::<Named>()? {
+            let text = match named {
+                Named::Number(number) => number.to_string(),
+                Named::Text(text) => text,
+            };
+            if parties.len() == super::ALLOW_UIDS_MAX {
+                let message = format!("more than {} users and groups", super::ALLOW_UIDS_MAX);
+                return Err(de::Error::custom(message));
+            }
+            parties.push(parse::party(&text).map_err(de::Error::custom)?);
+        }
+        Ok(parties)
+    }
 }

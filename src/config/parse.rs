@@ -1,7 +1,7 @@
 //! One reader a setting, from text; flags and environment use them as they are, the file through
 //! its typed values.
 
-use super::value::{self, CoreList, ValueError};
+use super::value::{self, CoreList, Party, ValueError};
 use crate::log::LogLevel;
 use factord_core::idle::IdleStrategy;
 use std::net::SocketAddr;
@@ -136,21 +136,49 @@ pub fn socket_mode(text: &str) -> Result<u32, ValueError> {
     })
 }
 
-/// Reads the group of the control socket: its number, or its name in /etc/group.
+/// Reads a group: its number, or its name in /etc/group.
 ///
 /// # Errors
 ///
-/// [`ValueError::UnknownWord`] when there is no such group.
-pub fn socket_group(text: &str) -> Result<u32, ValueError> {
-    if let Ok(number) = value::number(text, &value::UID) {
-        return Ok(number);
+/// [`ValueError`] when there is no such group.
+pub fn group(text: &str) -> Result<u32, ValueError> {
+    id(text, "group", "/etc/group")
+}
+
+/// Reads a user, by number or by name in /etc/passwd, or a group behind an `@`.
+///
+/// # Errors
+///
+/// [`ValueError`] when there is no such user or group.
+pub fn party(text: &str) -> Result<Party, ValueError> {
+    match text.strip_prefix('@') {
+        Some(name) => group(name).map(Party::Group),
+        None => id(text, "user", "/etc/passwd").map(Party::User),
+    }
+}
+
+/// Reads users and groups separated by commas.
+///
+/// # Errors
+///
+/// [`ValueError`] of the first that is neither.
+pub fn parties(text: &str) -> Result<Vec<Party>, ValueError> {
+    text.split(',').map(|part| party(part.trim())).collect()
+}
+
+/// A number, or that of a name in a file whose third field it is.
+fn id(text: &str, what: &str, file: &str) -> Result<u32, ValueError> {
+    match value::number(text, &value::UID) {
+        Err(ValueError::NotANumber { .. }) => {}
+        other => return other,
     }
     let number_of = |line: &str| {
         let mut fields = line.split(':');
         (fields.next() == Some(text)).then(|| fields.nth(1)?.parse().ok()).flatten()
     };
-    let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
-    groups.lines().find_map(number_of).ok_or_else(|| ValueError::UnknownWord {
-        message: format!("no group `{text}` in /etc/group: give its number"),
+    let lines = std::fs::read_to_string(file).unwrap_or_default();
+    let named = (!text.is_empty()).then(|| lines.lines().find_map(number_of)).flatten();
+    named.ok_or_else(|| ValueError::UnknownWord {
+        message: format!("no {what} `{text}` in {file}: give its number"),
     })
 }

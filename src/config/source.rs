@@ -1,6 +1,6 @@
 //! The sources of a setting: environment and file under the flags, and the order between them.
 
-use super::value::{self, CoreList, ValueError};
+use super::value::{self, CoreList, Party, ValueError};
 use super::{ConfigError, LISTEN, Origin, Settings, parse};
 use crate::log::LogLevel;
 use factord_core::idle::IdleStrategy;
@@ -58,13 +58,23 @@ pub(super) const SOCKET_MODE: Setting<u32> = Setting {
     environment: &["FACTORD_SOCKET_MODE"],
     parse: parse::socket_mode,
 };
-pub(super) const SOCKET_GROUP: Setting<u32> = Setting {
-    flag: "--socket-group",
-    environment: &["FACTORD_SOCKET_GROUP"],
-    parse: parse::socket_group,
-};
+pub(super) const SOCKET_GROUP: Setting<u32> =
+    Setting { flag: "--socket-group", environment: &["FACTORD_SOCKET_GROUP"], parse: parse::group };
 pub(super) const OPERATOR_UIDS: Setting<Vec<u32>> =
     Setting { flag: "--operator-uid", environment: &["FACTORD_OPERATOR_UIDS"], parse: parse::uids };
+pub(super) const MAY_ATTACH: Setting<Vec<Party>> =
+    Setting { flag: "--may-attach", environment: &["FACTORD_MAY_ATTACH"], parse: parse::parties };
+pub(super) const MAY_EVALUATE: Setting<Vec<Party>> = Setting {
+    flag: "--may-evaluate",
+    environment: &["FACTORD_MAY_EVALUATE"],
+    parse: parse::parties,
+};
+pub(super) const MAY_OBSERVE: Setting<Vec<Party>> =
+    Setting { flag: "--may-observe", environment: &["FACTORD_MAY_OBSERVE"], parse: parse::parties };
+pub(super) const MAY_READ: Setting<Vec<Party>> =
+    Setting { flag: "--may-read", environment: &["FACTORD_MAY_READ"], parse: parse::parties };
+pub(super) const MAY_PUBLISH: Setting<Vec<Party>> =
+    Setting { flag: "--may-publish", environment: &["FACTORD_MAY_PUBLISH"], parse: parse::parties };
 
 /// Every variable that is a setting.
 pub(super) fn variables() -> Vec<&'static str> {

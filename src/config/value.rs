@@ -95,6 +95,15 @@ pub fn boolean(text: &str) -> Result<bool, ValueError> {
     }
 }
 
+/// Somebody who may be given a right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// A user, by id.
+    User(u32),
+    /// Everybody in a group, by id.
+    Group(u32),
+}
+
 /// The CPUs of the workers: one worker each, none named twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoreList(Vec<usize>);

@@ -1,5 +1,5 @@
 //! From the listener to a place: a client's user is checked before anything is read from it, and a
-//! user that may not attach is refused at once.
+//! user that may do nothing is refused at once.
 
 use super::connection::{Connection, Phase};
 use super::{Control, deadline};
@@ -17,7 +17,7 @@ use tracing::warn;
 const ACCEPT_NS: u64 = 5_000_000;
 /// How long a refused connection is kept.
 const LINGER_NS: u64 = 500_000_000;
-/// Refusals per second that are sent to a user that may not attach, and to one that holds too much.
+/// Refusals per second that are sent to a user that may do nothing, and to one that holds too much.
 const TOLD_COUNT_MAX: [u64; 2] = [100, 1000];
 /// Ticks between two log lines about what the operating system refuses for a client.
 const QUIET_TICKS: u64 = 100;
@@ -87,9 +87,9 @@ impl Control {
 
     fn admit(&mut self, socket: OwnedFd) {
         let Ok(credentials) = socket::credentials(socket.as_fd()) else { return };
-        let rights = &self.parts.rights;
-        let granted = if rights.may_attach(credentials.uid) {
-            self.places.take(credentials.uid, rights.owns(credentials.uid))
+        let rights = self.parts.rights.of_peer(socket.as_fd(), credentials);
+        let granted = if rights != 0 {
+            self.places.take(credentials.uid, self.parts.rights.owns(credentials.uid))
         } else {
             Err(Refusal::NotAllowed { uid: credentials.uid.into() })
         };
@@ -101,13 +101,13 @@ impl Control {
         if self.epoll.add(socket.as_fd(), key, Interest::Read).is_err() {
             return self.places.give_back(credentials.uid);
         }
-        self.connections.insert(key, Connection::new(socket, credentials, deadline()));
+        self.connections.insert(key, Connection::new(socket, credentials, rights, deadline()));
     }
 
     fn turn_away(&mut self, socket: OwnedFd, credentials: socket::Credentials, refusal: Refusal) {
         let count = self.complaints.refused(credentials, refusal, clock::monotonic_ns());
-        let may_attach = !matches!(refusal, Refusal::NotAllowed { .. });
-        if count > TOLD_COUNT_MAX[usize::from(may_attach)] {
+        let may_do_something = !matches!(refusal, Refusal::NotAllowed { .. });
+        if count > TOLD_COUNT_MAX[usize::from(may_do_something)] {
             // Closed without a word: a storm must not fill the queue that others wait in.
             return self.parts.outlets.status.count(at::REFUSED_TOTAL);
         }

@@ -56,7 +56,7 @@ impl Control {
         }
         let said = |error: &dyn std::fmt::Display| error.to_string();
         let credentials = socket::credentials(socket.as_fd()).map_err(|e| said(&e))?;
-        let rights = self.parts.rights.of(credentials.uid);
+        let rights = self.parts.rights.of_peer(socket.as_fd(), credentials);
         if rights & abi::right::ATTACH == 0 {
             return Err(format!("user {} may not attach any more", credentials.uid));
         }
@@ -88,7 +88,7 @@ impl Control {
         self.lane_counts[worker] += 1;
         self.channel_count += 1;
         let claims = Claims::resumed(head, clock::monotonic_ns());
-        let mut connection = Connection::new(socket, credentials, deadline());
+        let mut connection = Connection::new(socket, credentials, rights, deadline());
         connection.name = self.parts.names_before.remove(&key).unwrap_or_default();
         let row = ChannelRow { name: &connection.name, credentials, shape, worker, rights };
         self.parts.rows.show(key, &row);

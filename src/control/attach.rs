@@ -23,7 +23,7 @@ impl Control {
     /// Answers a greeting: STATUS for an observer, three or four regions for a client.
     pub(super) fn greet(&mut self, key: u64, hello: &Hello) -> Result<(), Refusal> {
         let Some(connection) = self.connections.get(&key) else { return Ok(()) };
-        let rights = self.parts.rights.of(connection.credentials.uid);
+        let (rights, uid) = (connection.rights, connection.credentials.uid);
         let &Hello { feature_count, slot_count, nonce, output_count, class, .. } = hello;
         let welcome = Welcome {
             abi: abi::ABI_WORD,
@@ -41,6 +41,9 @@ impl Control {
         if slot_count == 0 {
             return self.show_status(key, &welcome, name);
         }
+        if rights & right::ATTACH == 0 {
+            return Err(Refusal::NotPermitted { uid: uid.into() });
+        }
         let shape = Shape::of_greeting(feature_count, slot_count, output_count, class)?;
         let geometry = shape.geometry;
         if self.parts.outlets.stations.iter().all(|station| station.class != class) {
@@ -48,7 +51,6 @@ impl Control {
         }
         let len = ((geometry.req_lines() + geometry.resp_lines()) * abi::LINE_LEN) as u64;
         let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
-        let uid = connection.credentials.uid;
         // From here on the charge is on the connection's account, whatever becomes of it.
         self.accounts.charge(key, uid, self.parts.rights.owns(uid), len)?;
         connection.name = name;
@@ -183,7 +185,7 @@ impl Control {
         self.places.give_back(credentials.uid);
         let claims = Claims::new(head, clock::monotonic_ns());
         connection.phase = Phase::Serving { worker, claims, _process: process };
-        let rights = self.parts.rights.of(credentials.uid);
+        let rights = connection.rights;
         let row = ChannelRow { name: &connection.name, credentials, shape, worker, rights };
         self.parts.rows.show(key, &row);
         info!(

@@ -30,6 +30,8 @@ pub(super) struct Connection {
     /// `None` once the client is gone.
     pub(super) socket: Option<OwnedFd>,
     pub(super) credentials: socket::Credentials,
+    /// What its user may do, by the bits of `abi::right`.
+    pub(super) rights: u64,
     pub(super) phase: Phase,
     /// CLOCK_MONOTONIC nanoseconds by which the next message, or the answer, must be there.
     pub(super) deadline_ns: u64,
@@ -44,11 +46,13 @@ impl Connection {
     pub(super) fn new(
         socket: OwnedFd,
         credentials: socket::Credentials,
+        rights: u64,
         deadline_ns: u64,
     ) -> Connection {
         Connection {
             socket: Some(socket),
             credentials,
+            rights,
             phase: Phase::Fresh,
             deadline_ns,
             is_waiting: false,

@@ -43,7 +43,7 @@ use admission::Lingering;
 use complaints::Complaints;
 use connection::{Connection, Phase};
 use crossbeam::channel::Receiver;
-use factord_core::abi::{self, status_region as at};
+use factord_core::abi::{self, right, status_region as at};
 use factord_core::channel::{HANDSHAKE_DEADLINE, Hello, MESSAGE_LEN, Message, Refusal, Verb};
 use factord_core::sync::AtomicU64;
 use factord_core::sys::{clock, sched, socket};
@@ -293,8 +293,8 @@ impl Control {
             {
                 Refusal::TooMany { used: 1, limit: 1 }
             }
-            (Phase::Fresh, Some(Message::Command { .. }))
-                if !self.parts.rights.may_operate(uid) =>
+            (Phase::Fresh, Some(Message::Command { verb, .. }))
+                if connection.rights & needed_for(verb) == 0 =>
             {
                 Refusal::NotPermitted { uid: uid.into() }
             }
@@ -374,6 +374,16 @@ impl Control {
         self.parts.keeper.forget_channel(key);
         self.parts.outlets.status.count(at::FREED_TOTAL);
         self.show_channel_count();
+    }
+}
+
+/// The right that a verb takes; any at all for one that this daemon does not know, and says so.
+fn needed_for(verb: u64) -> u64 {
+    match Verb::from_code(verb) {
+        Some(Verb::Reload) => right::PUBLISH,
+        Some(Verb::Artifact) => right::READ,
+        Some(Verb::Image) => right::LOCAL,
+        None => u64::MAX,
     }
 }
 

@@ -175,8 +175,9 @@ impl Control {
 
     /// Answers a verb with the image of a served version, if the client may evaluate it.
     pub(super) fn reply_with_image(&mut self, key: u64, fingerprint: u64) {
-        let uid = self.connections.get(&key).map_or(0, |connection| connection.credentials.uid);
-        if self.parts.rights.of(uid) & right::LOCAL == 0 {
+        let Some(connection) = self.connections.get(&key) else { return };
+        if connection.rights & right::LOCAL == 0 {
+            let uid = connection.credentials.uid;
             let text = format!("user {uid} may not evaluate in its own process");
             return self.reply(key, 4, text.as_bytes());
         }

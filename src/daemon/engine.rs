@@ -88,7 +88,7 @@ impl Engine {
                 channels_per_uid: config.channels_per_uid,
                 bytes_per_uid: config.bytes_per_uid,
             },
-            rights: Rights::new(sched::user_id(), &config.allow_uids, &config.operator_uids),
+            rights: Rights::new(sched::user_id(), config.grants.clone()),
             epoch: started_ns,
         })?;
         let control_thread = spawn("control", events, move || {

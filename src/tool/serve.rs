@@ -1,7 +1,7 @@
 //! `factord serve`: the daemon.
 
 use super::{Failure, Globals, print};
-use crate::config::{self, CoreList, ServeConfig, Settings, parse};
+use crate::config::{self, CoreList, Party, ServeConfig, Settings, parse};
 use crate::daemon;
 use crate::log::LogLevel;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -70,7 +70,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "BYTES", allow_negative_numbers = true,
           value_parser = parse::bytes_per_uid)]
     bytes_per_uid: Option<u64>,
-    /// A user that may attach, besides root and the daemon's own; may be repeated
+    /// A user that may attach and evaluate, besides root and the daemon's own; may be repeated
     /// (FACTORD_ALLOW_UIDS)
     #[arg(long = "allow-uid", value_name = "UID", allow_negative_numbers = true,
           value_parser = parse::uid)]
@@ -81,13 +81,34 @@ pub struct ServeArgs {
     socket_mode: Option<u32>,
     /// The group of the control socket, by name or number (FACTORD_SOCKET_GROUP; default: the
     /// daemon's own)
-    #[arg(long, value_name = "GROUP", value_parser = parse::socket_group)]
+    #[arg(long, value_name = "GROUP", value_parser = parse::group)]
     socket_group: Option<u32>,
-    /// A user that may attach, reload models and read artifacts, besides root and the daemon's own;
-    /// may be repeated (FACTORD_OPERATOR_UIDS)
+    /// A user that may do everything, as root and the daemon's own may; may be repeated
+    /// (FACTORD_OPERATOR_UIDS)
     #[arg(long = "operator-uid", value_name = "UID", allow_negative_numbers = true,
           value_parser = parse::uid)]
     operator_uids: Vec<u32>,
+    /// Who may attach a channel: users by name or number, and groups behind an @
+    /// (FACTORD_MAY_ATTACH)
+    #[arg(long, value_name = "WHO[,WHO...]", allow_negative_numbers = true,
+          value_delimiter = ',', value_parser = parse::party)]
+    may_attach: Vec<Party>,
+    /// Who of these may evaluate models in its own process too (FACTORD_MAY_EVALUATE)
+    #[arg(long, value_name = "WHO[,WHO...]", allow_negative_numbers = true,
+          value_delimiter = ',', value_parser = parse::party)]
+    may_evaluate: Vec<Party>,
+    /// Who may see who has a channel (FACTORD_MAY_OBSERVE)
+    #[arg(long, value_name = "WHO[,WHO...]", allow_negative_numbers = true,
+          value_delimiter = ',', value_parser = parse::party)]
+    may_observe: Vec<Party>,
+    /// Who may read artifacts (FACTORD_MAY_READ)
+    #[arg(long, value_name = "WHO[,WHO...]", allow_negative_numbers = true,
+          value_delimiter = ',', value_parser = parse::party)]
+    may_read: Vec<Party>,
+    /// Who may have models read again (FACTORD_MAY_PUBLISH)
+    #[arg(long, value_name = "WHO[,WHO...]", allow_negative_numbers = true,
+          value_delimiter = ',', value_parser = parse::party)]
+    may_publish: Vec<Party>,
     /// The least severe level to log, by Python's names (FACTORD_LOG_LEVEL, LOG_LEVEL; default:
     /// INFO)
     #[arg(long, value_name = "LEVEL", ignore_case = true, value_parser = log_level_names())]
@@ -124,6 +145,7 @@ pub(super) fn log_level_names() -> impl TypedValueParser<Value = LogLevel> {
 ///
 /// [`Failure`] when the configuration is wrong or the daemon cannot run.
 pub fn run(args: &ServeArgs, globals: &Globals) -> Result<(), Failure> {
+    let named = |parties: &Vec<Party>| (!parties.is_empty()).then(|| parties.clone());
     let flags = Settings {
         socket: globals.socket.clone(),
         listen: args.listen,
@@ -140,6 +162,11 @@ pub fn run(args: &ServeArgs, globals: &Globals) -> Result<(), Failure> {
         socket_mode: args.socket_mode,
         socket_group: args.socket_group,
         operator_uids: (!args.operator_uids.is_empty()).then(|| args.operator_uids.clone()),
+        may_attach: named(&args.may_attach),
+        may_evaluate: named(&args.may_evaluate),
+        may_observe: named(&args.may_observe),
+        may_read: named(&args.may_read),
+        may_publish: named(&args.may_publish),
         log_level: args.log_level,
     };
     let (config, effective) = ServeConfig::resolve(flags, &globals.sources()?)?;

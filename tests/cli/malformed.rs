@@ -3,7 +3,7 @@
 use crate::support::{Ran, factord, ran};
 use std::fs;
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "socket",
     "listen",
     "http",
@@ -13,6 +13,8 @@ const KEYS: [&str; 10] = [
     "channels_per_uid",
     "bytes_per_uid",
     "allow_uids",
+    "may_attach",
+    "may_publish",
     "log_level",
 ];
 
@@ -31,7 +33,7 @@ const WRONG_FOR_ALL: [&str; 10] = [
 ];
 
 /// Values that are wrong for one key.
-const WRONG_FOR_ONE: [(&str, &str); 24] = [
+const WRONG_FOR_ONE: [(&str, &str); 28] = [
     ("listen", "\"5000\""),
     ("listen", "\"127.0.0.1\""),
     ("listen", "\"127.0.0.1:70000\""),
@@ -54,6 +56,10 @@ const WRONG_FOR_ONE: [(&str, &str); 24] = [
     ("allow_uids", "[-1]"),
     ("allow_uids", "[4294967295]"),
     ("allow_uids", "[1, \"root\"]"),
+    ("may_attach", "\"root\""),
+    ("may_evaluate", "[4294967295]"),
+    ("may_observe", "[0, \"no such user\"]"),
+    ("may_read", "[\"@no such group\"]"),
     ("log_level", "\"LOUD\""),
     ("log_level", "3"),
 ];
@@ -90,7 +96,7 @@ const WRONG_LINES: [(&str, &str); 28] = [
     ("\"core = 3", ""),
 ];
 
-const WRONG_FLAGS: [&[&str]; 34] = [
+const WRONG_FLAGS: [&[&str]; 38] = [
     &["--core", "x"],
     &["--core", "-1"],
     &["--core", "1024"],
@@ -119,6 +125,10 @@ const WRONG_FLAGS: [&[&str]; 34] = [
     &["--allow-uid", "root"],
     &["--allow-uid", "-1"],
     &["--allow-uid", "4294967295"],
+    &["--may-attach", "no-such-user"],
+    &["--may-evaluate", "0,@no-such-group"],
+    &["--may-observe", "-1"],
+    &["--may-publish", "@4294967295"],
     &["--log-level", "LOUD"],
     &["--log-level", ""],
     &["--no-http=3"],
@@ -127,7 +137,7 @@ const WRONG_FLAGS: [&[&str]; 34] = [
     &["stray"],
 ];
 
-const WRONG_VARIABLES: [(&str, &str); 30] = [
+const WRONG_VARIABLES: [(&str, &str); 34] = [
     ("PORT", "x"),
     ("PORT", "-1"),
     ("PORT", "65536"),
@@ -158,6 +168,10 @@ const WRONG_VARIABLES: [(&str, &str); 30] = [
     ("FACTORD_ALLOW_UIDS", "1;2"),
     ("FACTORD_ALLOW_UIDS", "-5"),
     ("FACTORD_ALLOW_UIDS", "4294967295"),
+    ("FACTORD_MAY_ATTACH", "no-such-user"),
+    ("FACTORD_MAY_OBSERVE", "1,,2"),
+    ("FACTORD_MAY_READ", "@"),
+    ("FACTORD_MAY_PUBLISH", "@-5"),
 ];
 
 fn print_config(more: &[&str], environment: Option<(&str, &str)>) -> Ran {
@@ -253,6 +267,9 @@ fn files_that_cannot_be_configurations_have_codes_of_their_own() {
         assert!(ran.err.contains(words), "{name}: {}", ran.err);
     }
     let many = vec!["7"; 65].join(",");
-    let ran = print_config(&[], Some(("FACTORD_ALLOW_UIDS", &many)));
-    assert_eq!((ran.code, ran.err.contains("65 users")), (78, true), "{}", ran.err);
+    for (name, key) in [("FACTORD_ALLOW_UIDS", "allow_uids:"), ("FACTORD_MAY_READ", "may_read:")] {
+        let ran = print_config(&[], Some((name, &many)));
+        let said = ran.err.contains("65 users") && ran.err.contains(key);
+        assert_eq!((ran.code, said), (78, true), "{}", ran.err);
+    }
 }

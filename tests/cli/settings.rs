@@ -82,15 +82,39 @@ fn a_variable_that_is_set_but_empty_counts_as_not_set() {
 #[test]
 fn what_print_config_prints_is_a_file_that_brings_it_about() {
     let folder = tempfile::tempdir().unwrap();
+    let rights = ["--may-attach", "root,@root,7", "--may-publish", "@8", "--may-publish", "9"];
     let flags = ["--core", "0", "--no-http", "--allow-uid", "7", "--allow-uid", "8"];
+    let flags = [&flags[..], &rights].concat();
     let mut command = factord(&["serve", "--print-config"]);
-    let printed = ran(command.args(flags)).out;
+    let printed = ran(command.args(&flags)).out;
     let path = folder.path().join("f.toml");
     std::fs::write(&path, &printed).unwrap();
     let again = effective(&["--config", path.to_str().unwrap()], &[]);
     let first = effective(&flags, &[]);
     for (key, setting) in first.as_object().unwrap() {
         assert_eq!(setting["value"], again[key]["value"], "{key}: {printed}");
+    }
+    let listed = ["may_attach", "may_publish"].map(|key| first[key]["value"].to_string());
+    assert_eq!(listed, [r#"[0,"@0",7]"#, r#"["@8",9]"#]);
+}
+
+#[test]
+fn rights_come_from_flags_the_environment_or_the_file_each_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("f.toml");
+    std::fs::write(&path, "may_attach = [7, \"root\"]\nmay_read = [\"@root\"]\n").unwrap();
+    let file = path.to_str().unwrap();
+    let variables = [("FACTORD_MAY_READ", "8,@9"), ("FACTORD_MAY_OBSERVE", "root")];
+    let settings = effective(&["--config", file, "--may-observe", "10"], &variables);
+    for (key, value, origin) in [
+        ("may_attach", "[7,0]", "file"),
+        ("may_evaluate", "[]", "default"),
+        ("may_observe", "[10]", "flag --may-observe"),
+        ("may_read", r#"[8,"@9"]"#, "environment FACTORD_MAY_READ"),
+        ("may_publish", "[]", "default"),
+    ] {
+        assert_eq!(settings[key]["value"].to_string(), value, "{key}");
+        assert!(settings[key]["origin"].as_str().unwrap().starts_with(origin), "{key}");
     }
 }
 

@@ -22,6 +22,7 @@ mod plane;
 mod ports;
 mod quota;
 mod reloads;
+mod rights;
 mod roles;
 mod shelves;
 mod stored;

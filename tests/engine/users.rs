@@ -2,7 +2,7 @@
 //! thread was when it connected.
 
 use crate::harness::{Engine, Setup};
-use rustix::process::{RawUid, Uid};
+use rustix::process::{Gid, RawGid, RawUid, Uid};
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::thread::{Scope, ScopedJoinHandle};
@@ -43,6 +43,22 @@ pub(crate) fn as_user<'scope, T: Send + 'scope>(
     scope.spawn(move || {
         let uid = Uid::from_raw(uid);
         // The kernel keeps credentials by thread; only the C library spreads them over all.
+        rustix::thread::set_thread_res_uid(uid, uid, uid).unwrap();
+        body()
+    })
+}
+
+/// The same in a group of its own, and in others.
+pub(crate) fn as_member<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    uid: RawUid,
+    [gid, others @ ..]: [RawGid; 3],
+    body: impl FnOnce() -> T + Send + 'scope,
+) -> ScopedJoinHandle<'scope, T> {
+    scope.spawn(move || {
+        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+        rustix::thread::set_thread_groups(&others.map(Gid::from_raw)).unwrap();
+        rustix::thread::set_thread_res_gid(gid, gid, gid).unwrap();
         rustix::thread::set_thread_res_uid(uid, uid, uid).unwrap();
         body()
     })

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 
 #define CHANNELS_MAX 64
-#define FILES_MAX 8
+#define FILES_MAX 16
 
 static jmp_buf end_of_case;
 static char why_it_failed[512];

@@ -28,11 +28,13 @@ final class Refusal {
             case 5 -> "channels of this user would take " + a + " of " + b
                     + " bytes: use fewer slots, or raise bytes_per_uid";
             case 6 -> "the daemon has no memory for " + a + " bytes of rings";
-            case 7 -> "user " + a + " is not on the daemon's allow-list: add it to allow_uids";
+            case 7 -> "user " + a + " is not on the daemon's allow-list: add it to allow_uids,"
+                    + " or a group of it to may_attach";
             case 8 -> "the request region was sealed by the client before the daemon could";
             case BUSY -> "the daemon is busy: try again";
-            case 10 -> "user " + a + " may not reload models or read artifacts: only root, the daemon's"
-                    + " user and operator_uids may";
+            case 10 -> "user " + a + " may not do this: it takes root, the daemon's own user, one of"
+                    + " operator_uids, or the right for it: may_attach, may_evaluate, may_observe,"
+                    + " may_read, may_publish";
             case TOO_MANY -> "user has " + a + " of " + b
                     + " connections or requests in progress: end one, or try again";
             case 12 -> "the daemon has no worker for class " + a

@@ -137,7 +137,9 @@ pub enum Refusal {
         bytes: u64,
     },
     /// The user is not on the allow-list.
-    #[error("user {uid} is not on the daemon's allow-list: add it to allow_uids")]
+    #[error(
+        "user {uid} is not on the daemon's allow-list: add it to allow_uids, or a group of it to may_attach"
+    )]
     NotAllowed {
         /// Who asked.
         uid: u64,
@@ -148,9 +150,10 @@ pub enum Refusal {
     /// Too many clients are attaching at once, or the daemon is full.
     #[error("the daemon is busy: try again")]
     Busy,
-    /// The user may attach, but not use a control verb.
+    /// The user may do something, but not this.
     #[error(
-        "user {uid} may not reload models or read artifacts: only root, the daemon's user and operator_uids may"
+        "user {uid} may not do this: it takes root, the daemon's own user, one of operator_uids, or the \
+         right for it: may_attach, may_evaluate, may_observe, may_read, may_publish"
     )]
     NotPermitted {
         /// Who asked.

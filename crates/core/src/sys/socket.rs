@@ -25,6 +25,8 @@ pub struct Credentials {
     pub pid: i32,
     /// User id at the time of connecting.
     pub uid: u32,
+    /// Group id at the time of connecting.
+    pub gid: u32,
 }
 
 impl fmt::Display for Credentials {
@@ -150,7 +152,43 @@ pub fn credentials(socket: BorrowedFd<'_>) -> io::Result<Credentials> {
     if result != 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(Credentials { pid: credentials.pid, uid: credentials.uid })
+    Ok(Credentials { pid: credentials.pid, uid: credentials.uid, gid: credentials.gid })
+}
+
+/// Reads the supplementary groups the peer had when it connected.
+///
+/// # Errors
+///
+/// The system's error; before Linux 4.13 nobody can tell.
+pub fn peer_groups(socket: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
+    // A process has 65,536 at most: include/uapi/linux/limits.h, NGROUPS_MAX.
+    const GROUP_COUNT_MAX: usize = 65_536;
+    let mut groups = vec![0 as libc::gid_t; 64];
+    loop {
+        let mut len = size_of_val(groups.as_slice()) as libc::socklen_t;
+        // SAFETY: `groups` and `len` live through the call and `len` is the size of `groups`.
+        let result = unsafe {
+            libc::getsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERGROUPS,
+                groups.as_mut_ptr().cast(),
+                &raw mut len,
+            )
+        };
+        // Where there is no room, the kernel says how much it takes.
+        let count = len as usize / size_of::<libc::gid_t>();
+        if result == 0 {
+            groups.truncate(count);
+            return Ok(groups);
+        }
+        let error = io::Error::last_os_error();
+        let is_short = error.raw_os_error() == Some(libc::ERANGE);
+        if !is_short || count <= groups.len() || count > GROUP_COUNT_MAX {
+            return Err(error);
+        }
+        groups.resize(count, 0);
+    }
 }
 
 /// Whether the peer has yet to read some of what it was sent, even if it has shut its end
