@@ -144,6 +144,25 @@ fn an_answer_that_is_seen_is_whole() {
     });
 }
 
+#[test]
+fn a_status_that_is_seen_is_the_answer_s_and_one_put_back_is_taken_again() {
+    loom::model(|| {
+        let ((_, mut answers), (_, mut responses)) = channel(1, 2);
+        let worker = thread::spawn(move || responses.push(1, &response(1)));
+        let status = loop {
+            match answers.status_at(1) {
+                Some(status) => break status,
+                None => thread::yield_now(),
+            }
+        };
+        assert_eq!(status, response(1).status());
+        assert_eq!(answers.pop(), Some(response(1)));
+        answers.put_back();
+        assert_eq!(answers.pop(), Some(response(1)));
+        worker.join().unwrap();
+    });
+}
+
 /// Sends `count` requests over `slot_count` slots, as many at once as there is room for.
 fn round_trips(slot_count: usize, count: u64) {
     loom::model(move || {
