@@ -7,22 +7,25 @@
 //! Rust never contracts `a * b + c` by itself, so the same source gives the same bits with and
 //! without FMA. Any vector form must keep one request an element.
 //!
+//! A forest's sum is [`crate::forest`]'s, and its probability the same as a logistic model's.
+//!
 //! Nothing here allocates, panics or reads anything but its arguments.
 
 use crate::exp::exp;
-use crate::model::{Kind, Model};
+use crate::forest::{Forest, Link};
+use crate::model::{Affine, Model};
 
 /// The two outputs of a prediction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Output {
-    /// Linear: the prediction. Logistic: the probability of class 1, 0 to 1.
+    /// The prediction or, of a classifier, the probability of class 1, 0 to 1.
     pub y: f64,
-    /// Linear: 0. Logistic: the class, 0 or 1.
+    /// 0 or, of a classifier, the class, 0 or 1.
     pub second: f64,
 }
 
 impl Output {
-    /// The outputs of a logistic model.
+    /// The outputs of a classifier.
     #[inline]
     pub(crate) fn of_decision(decision: f64) -> Output {
         Output::logistic(decision, probability(decision))
@@ -46,14 +49,16 @@ pub struct Triple {
 }
 
 impl Triple {
-    /// Copies the parameters of a model of width 3; `None` for any other width.
+    /// Copies the parameters of a linear or logistic model of width 3; `None` for any other.
     pub fn of(model: &Model) -> Option<Triple> {
-        let weights = model.weights().try_into().ok()?;
-        let (mean, scale) = match model.kind() {
-            Kind::Linear => ([0.0; 3], [1.0; 3]),
-            Kind::Logistic => (model.mean().try_into().ok()?, model.scale().try_into().ok()?),
+        let affine = model.affine()?;
+        let weights = affine.weights().try_into().ok()?;
+        let (mean, scale) = if affine.is_logistic() {
+            (affine.mean().try_into().ok()?, affine.scale().try_into().ok()?)
+        } else {
+            ([0.0; 3], [1.0; 3])
         };
-        Some(Triple { weights, mean, scale, intercept: model.intercept() })
+        Some(Triple { weights, mean, scale, intercept: affine.intercept() })
     }
 
     /// Evaluates a linear model.
@@ -103,27 +108,40 @@ impl Triple {
 #[inline]
 pub fn eval(model: &Model, x: &[f64]) -> Output {
     debug_assert_eq!(model.width(), x.len());
-    match model.kind() {
-        Kind::Linear => {
-            Output { y: sum(model.weights().iter().zip(x).map(|(w, x)| x * w), model), second: 0.0 }
-        }
-        Kind::Logistic => {
+    match model {
+        Model::Affine(affine) if affine.is_logistic() => {
             let standardised = x
                 .iter()
-                .zip(model.mean())
-                .zip(model.scale())
+                .zip(affine.mean())
+                .zip(affine.scale())
                 .map(|((x, mean), scale)| (x - mean) / scale);
-            Output::of_decision(sum(standardised.zip(model.weights()).map(|(z, w)| z * w), model))
+            let terms = standardised.zip(affine.weights()).map(|(z, w)| z * w);
+            Output::of_decision(sum(terms, affine))
         }
+        Model::Affine(affine) => {
+            let terms = affine.weights().iter().zip(x).map(|(w, x)| x * w);
+            Output { y: sum(terms, affine), second: 0.0 }
+        }
+        Model::Forest(forest) => eval_forest(forest, x),
+    }
+}
+
+/// Evaluates a forest, wherever its words are: as [`eval`] does one in a [`Model`].
+#[inline]
+pub fn eval_forest<M: AsRef<[u64]>>(forest: &Forest<M>, x: &[f64]) -> Output {
+    let score = forest.score(x);
+    match forest.link() {
+        Link::Identity => Output { y: score, second: 0.0 },
+        Link::Sigmoid { scale } => Output::of_decision(scale * score),
     }
 }
 
 /// Adds the terms from left to right and the intercept last. The sum starts from the first term,
 /// not from zero, so that a first term of -0.0 keeps its sign.
 #[inline]
-fn sum(mut terms: impl Iterator<Item = f64>, model: &Model) -> f64 {
+fn sum(mut terms: impl Iterator<Item = f64>, affine: &Affine) -> f64 {
     let first = terms.next().unwrap_or(0.0);
-    terms.fold(first, |total, term| total + term) + model.intercept()
+    terms.fold(first, |total, term| total + term) + affine.intercept()
 }
 
 /// Whether every value is finite.

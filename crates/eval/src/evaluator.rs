@@ -2,8 +2,10 @@
 //! and a client's local prediction share it, so that a ring and a client's own process give the
 //! same bits and the same refusals.
 
-use crate::eval::{Output, Triple, all_finite, eval};
-use crate::model::{Kind, Model};
+use crate::eval::{Output, Triple, all_finite, eval, eval_forest};
+use crate::forest::Forest;
+use crate::kind::Kind;
+use crate::model::Model;
 use crate::simd::{self, VECTOR_LEN, Vector};
 use crate::status;
 use crate::vectors::Level;
@@ -87,7 +89,7 @@ impl Evaluator {
         let (form, triple) = match (Triple::of(model), model.kind()) {
             (Some(triple), Kind::Linear) => (Form::Linear, triple),
             (Some(triple), Kind::Logistic) => (Form::Logistic, triple),
-            (None, _) => (Form::Wide, Triple::default()),
+            _ => (Form::Wide, Triple::default()),
         };
         let wide = matches!(form, Form::Wide).then(|| Arc::new(model.clone()));
         Evaluator { form, label: 0, triple, wide, cost_ns: 0 }
@@ -124,7 +126,7 @@ impl Evaluator {
         match self.form {
             Form::Linear => accept_linear(self.triple.linear_decision(x)),
             Form::Logistic => evaluate_logistic(&self.triple, x),
-            Form::Wide => Evaluation::refusal(status::WIDTH_MISMATCH),
+            Form::Wide => self.evaluate_wide(&x),
         }
     }
 
@@ -179,7 +181,9 @@ impl Evaluator {
                     accept_logistic(&x, decision[at], Output::logistic(decision[at], y[at]))
                 })
             }
-            Form::Wide => [Evaluation::refusal(status::WIDTH_MISMATCH); VECTOR_LEN],
+            Form::Wide => {
+                core::array::from_fn(|at| self.evaluate_wide(&[x[0][at], x[1][at], x[2][at]]))
+            }
         }
     }
 
@@ -201,12 +205,25 @@ impl Evaluator {
         if model.width() != x.len() {
             return Evaluation::refusal(status::WIDTH_MISMATCH);
         }
-        let output = eval(model, x);
-        if all_finite(x) && output.y.is_finite() {
-            Evaluation::prediction(output)
-        } else {
-            Evaluation::refusal(status::BAD_INPUT)
-        }
+        accept(eval(model, x), model.accepts(x))
+    }
+}
+
+/// Evaluates a forest of any width wherever its words are, to the bits and refusals of an
+/// [`Evaluator`].
+pub fn evaluate_forest<M: AsRef<[u64]>>(forest: &Forest<M>, x: &[f64]) -> Evaluation {
+    if forest.width() != x.len() {
+        return Evaluation::refusal(status::WIDTH_MISMATCH);
+    }
+    accept(eval_forest(forest, x), x.iter().all(|value| !value.is_infinite()))
+}
+
+#[inline]
+fn accept(output: Output, is_input: bool) -> Evaluation {
+    if is_input && output.y.is_finite() {
+        Evaluation::prediction(output)
+    } else {
+        Evaluation::refusal(status::BAD_INPUT)
     }
 }
 

@@ -15,15 +15,19 @@
 //! ```
 //!
 //! A module names only lower floors, from the ground: [`status`], [`vectors`], [`fenv`], [`exp`],
-//! [`model`]; [`eval`]; [`simd`]; [`evaluator`].
+//! [`kind`]; [`forest`]; [`model`]; [`eval`]; [`simd`]; [`evaluator`].
 
 pub mod eval;
 pub mod evaluator;
 pub mod exp;
 pub mod fenv;
+pub mod forest;
+pub mod kind;
 pub mod model;
 pub mod simd;
 pub mod status;
 pub mod vectors;
 
-pub use model::{FEATURE_COUNT_MAX, Kind, KindCode, Model, ModelError};
+pub use forest::Forest;
+pub use kind::{FEATURE_COUNT_MAX, Kind, KindCode};
+pub use model::{Affine, Model, ModelError};

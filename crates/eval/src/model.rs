@@ -1,72 +1,8 @@
 //! [`Model`]: the parameters, validated once, so that their evaluation needs no error path.
 
-use std::fmt;
+use crate::forest::{Forest, ForestError, Link};
+use crate::kind::{FEATURE_COUNT_MAX, Kind};
 use thiserror::Error;
-
-/// The maximum number of inputs of a model: the width of the widest request.
-pub const FEATURE_COUNT_MAX: usize = 1024;
-
-/// What a model computes from its decision value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Kind {
-    /// `y` is the decision value itself.
-    Linear = 1,
-    /// `y` is the probability of class 1; the features are standardised first.
-    Logistic = 2,
-}
-
-impl Kind {
-    /// Reads a kind from its code, the discriminant of the enum.
-    pub fn from_code(code: u32) -> Option<Kind> {
-        match code {
-            1 => Some(Kind::Linear),
-            2 => Some(Kind::Logistic),
-            _ => None,
-        }
-    }
-
-    /// The word used in files and messages: `linear` or `logistic`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Linear => "linear",
-            Kind::Logistic => "logistic",
-        }
-    }
-}
-
-/// A kind as a number in shared memory, since an engine may serve kinds that this build does not
-/// know. Displayed as the kind's name, or as `kind 7`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KindCode(pub u32);
-
-impl KindCode {
-    /// The kind, if this build knows it.
-    pub fn known(self) -> Option<Kind> {
-        Kind::from_code(self.0)
-    }
-}
-
-impl From<Kind> for KindCode {
-    fn from(kind: Kind) -> KindCode {
-        KindCode(kind as u32)
-    }
-}
-
-impl PartialEq<Kind> for KindCode {
-    fn eq(&self, kind: &Kind) -> bool {
-        *self == KindCode::from(*kind)
-    }
-}
-
-impl fmt::Display for KindCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.known() {
-            Some(kind) => f.write_str(kind.name()),
-            None => write!(f, "kind {}", self.0),
-        }
-    }
-}
 
 /// Why the parameters of a model are not valid.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -97,6 +33,9 @@ pub enum ModelError {
         /// The value found.
         value: f64,
     },
+    /// The trees are no forest.
+    #[error(transparent)]
+    Forest(#[from] ForestError),
     /// A scale is zero, so that standardising would divide by zero.
     #[error("`scale` is zero at index {index}: a constant feature cannot be standardised")]
     ZeroScale {
@@ -105,11 +44,20 @@ pub enum ModelError {
     },
 }
 
+/// A model of any kind, validated.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Model {
+    /// A weighted sum of the features.
+    Affine(Affine),
+    /// A sum of the leaves of trees; copies share them.
+    Forest(Forest),
+}
+
 /// The parameters of a linear or logistic model, validated: every value is finite, every scale
 /// is non-zero, and all vectors have the same length, 1 to [`FEATURE_COUNT_MAX`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct Model {
-    kind: Kind,
+pub struct Affine {
+    is_logistic: bool,
     intercept: f64,
     weights: Vec<f64>,
     mean: Vec<f64>,
@@ -134,8 +82,8 @@ impl Model {
     /// # Ok::<(), ModelError>(())
     /// ```
     pub fn linear(weights: Vec<f64>, intercept: f64) -> Result<Model, ModelError> {
-        Model { kind: Kind::Linear, intercept, weights, mean: Vec::new(), scale: Vec::new() }
-            .validated()
+        let (mean, scale) = (Vec::new(), Vec::new());
+        Affine { is_logistic: false, intercept, weights, mean, scale }.validated()
     }
 
     /// Makes a standardised logistic model: `d = w . ((x - mean) / scale) + intercept`,
@@ -160,19 +108,67 @@ impl Model {
         mean: Vec<f64>,
         scale: Vec<f64>,
     ) -> Result<Model, ModelError> {
-        Model { kind: Kind::Logistic, intercept, weights, mean, scale }.validated()
+        Affine { is_logistic: true, intercept, weights, mean, scale }.validated()
     }
 
+    /// What the model computes.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Model::Affine(affine) if affine.is_logistic => Kind::Logistic,
+            Model::Affine(_) => Kind::Linear,
+            Model::Forest(_) => Kind::Forest,
+        }
+    }
+
+    /// The number of features, 1 to [`FEATURE_COUNT_MAX`].
+    pub fn width(&self) -> usize {
+        match self {
+            Model::Affine(affine) => affine.weights.len(),
+            Model::Forest(forest) => forest.width(),
+        }
+    }
+
+    /// Whether it has a probability and a class, and not a prediction alone.
+    pub fn is_classifier(&self) -> bool {
+        match self {
+            Model::Affine(affine) => affine.is_logistic,
+            Model::Forest(forest) => forest.link() != Link::Identity,
+        }
+    }
+
+    /// Whether NaN is a value for it, which means missing.
+    pub fn takes_nan(&self) -> bool {
+        matches!(self, Model::Forest(_))
+    }
+
+    /// Whether a row is one that it answers: finite, or NaN where that is a value.
+    #[inline]
+    pub fn accepts(&self, x: &[f64]) -> bool {
+        match self {
+            Model::Affine(_) => x.iter().all(|value| value.is_finite()),
+            Model::Forest(_) => x.iter().all(|value| !value.is_infinite()),
+        }
+    }
+
+    /// The parameters of a linear or logistic model.
+    pub fn affine(&self) -> Option<&Affine> {
+        match self {
+            Model::Affine(affine) => Some(affine),
+            Model::Forest(_) => None,
+        }
+    }
+}
+
+impl Affine {
     fn validated(self) -> Result<Model, ModelError> {
         let width = self.weights.len();
         if width == 0 || width > FEATURE_COUNT_MAX {
             return Err(ModelError::Width { found: width });
         }
-        let vectors: &[(&'static str, &[f64])] = match self.kind {
-            Kind::Linear => &[("weights", &self.weights)],
-            Kind::Logistic => {
-                &[("weights", &self.weights), ("mean", &self.mean), ("scale", &self.scale)]
-            }
+        let vectors: &[(&'static str, &[f64])] = if self.is_logistic {
+            &[("weights", &self.weights), ("mean", &self.mean), ("scale", &self.scale)]
+        } else {
+            &[("weights", &self.weights)]
         };
         for &(vector, values) in vectors {
             if values.len() != width {
@@ -192,17 +188,12 @@ impl Model {
         if let Some(index) = self.scale.iter().position(|&value| value == 0.0) {
             return Err(ModelError::ZeroScale { index });
         }
-        Ok(self)
+        Ok(Model::Affine(self))
     }
 
-    /// What the model computes.
-    pub fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// The number of features, 1 to [`FEATURE_COUNT_MAX`].
-    pub fn width(&self) -> usize {
-        self.weights.len()
+    /// Whether the features are standardised, and the sum becomes a probability.
+    pub fn is_logistic(&self) -> bool {
+        self.is_logistic
     }
 
     /// The constant added last.

@@ -8,7 +8,8 @@
 //! width.
 
 use crate::eval::{Triple, probability};
-use crate::model::{Kind, Model};
+use crate::kind::Kind;
+use crate::model::Affine;
 use crate::vectors::{Instructions, Level};
 
 /// Elements of a vector: requests evaluated at once.
@@ -19,18 +20,17 @@ pub const VECTOR_LEN: usize = 8;
 pub type Vector = [f64; VECTOR_LEN];
 
 /// Writes the decision values of rows, whose feature `j` is the column `x[j]`.
-pub fn decide(level: Level, model: &Model, x: &[&[f64]], decisions: &mut [f64]) {
+pub fn decide(level: Level, model: &Affine, x: &[&[f64]], decisions: &mut [f64]) {
     level.run(
         #[inline(always)]
         || {
             decisions.fill(0.0);
             for (j, (x, &weight)) in x.iter().zip(model.weights()).enumerate() {
-                match model.kind() {
-                    Kind::Linear => add(j, decisions, x, |x| x * weight),
-                    Kind::Logistic => {
-                        let (mean, scale) = (model.mean()[j], model.scale()[j]);
-                        add(j, decisions, x, |x| (x - mean) / scale * weight);
-                    }
+                if model.is_logistic() {
+                    let (mean, scale) = (model.mean()[j], model.scale()[j]);
+                    add(j, decisions, x, |x| (x - mean) / scale * weight);
+                } else {
+                    add(j, decisions, x, |x| x * weight);
                 }
             }
             decisions.iter_mut().for_each(|sum| *sum += model.intercept());
@@ -93,7 +93,8 @@ fn run_avx512(kind: Kind, triple: &Triple, x: &[Vector; 3]) -> (Vector, Vector) 
 fn run(kind: Kind, triple: &Triple, x: &[Vector; 3]) -> (Vector, Vector) {
     let of = |at: usize| [x[0][at], x[1][at], x[2][at]];
     match kind {
-        Kind::Linear => {
+        // NB: there is no triple of a forest.
+        Kind::Linear | Kind::Forest => {
             let decision = each(|at| triple.linear_decision(of(at)));
             (decision, decision)
         }
@@ -146,14 +147,15 @@ mod tests {
                 .flat_map(|m| Level::available().into_iter().map(move |l| (m, l)))
             {
                 let (mut decisions, mut chances) = ([0.0; 100], [0.0; 100]);
-                decide(level, model, &x, &mut decisions);
+                decide(level, model.affine().unwrap(), &x, &mut decisions);
                 probabilities(level, &decisions, &mut chances);
                 for row in 0..100 {
                     let x: Vec<f64> = columns.iter().map(|column| column[row]).collect();
                     let one = eval_one(model, &x);
-                    let found = match model.kind() {
-                        Kind::Linear => Output { y: decisions[row], second: 0.0 },
-                        Kind::Logistic => Output::logistic(decisions[row], chances[row]),
+                    let found = if model.is_classifier() {
+                        Output::logistic(decisions[row], chances[row])
+                    } else {
+                        Output { y: decisions[row], second: 0.0 }
                     };
                     assert_eq!(found.y.to_bits(), one.y.to_bits(), "{level:?}, row {row}");
                     assert_eq!(found.second, one.second, "{level:?}, row {row}");
@@ -189,9 +191,10 @@ mod tests {
                 for level in Level::available() {
                     let (decision, y) = eval(level, model.kind(), &triple, &x);
                     for at in 0..VECTOR_LEN {
-                        let output = match model.kind() {
-                            Kind::Linear => Output { y: y[at], second: 0.0 },
-                            Kind::Logistic => Output::logistic(decision[at], y[at]),
+                        let output = if model.is_classifier() {
+                            Output::logistic(decision[at], y[at])
+                        } else {
+                            Output { y: y[at], second: 0.0 }
                         };
                         let one = eval_one(&model, &[x[0][at], x[1][at], x[2][at]]);
                         let same = |a: f64, b: f64| {
