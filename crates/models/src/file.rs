@@ -122,14 +122,15 @@ static NO_SETTINGS: LazyLock<Stated> = LazyLock::new(Stated::default);
 
 impl Artifact {
     /// Makes an artifact from a model, with golden vectors scored now: in format 1, or in format 2
-    /// when its name is too long for that.
+    /// when its name is too long for that or it is a forest.
     ///
     /// # Errors
     ///
     /// [`ArtifactError`] when the details do not fit the model, or it overflows near its data.
     pub fn new(model: Model, details: Details) -> Result<Artifact, ArtifactError> {
-        let long = details.name.len() > limits::NAME_LEN_MAX_FIRST;
-        Artifact::made(model, details, long.then(Facts::default))
+        let needs_more =
+            details.name.len() > limits::NAME_LEN_MAX_FIRST || model.affine().is_none();
+        Artifact::made(model, details, needs_more.then(Facts::default))
     }
 
     /// The same in format 2, which also says on which rows it was trained, and how.
@@ -257,14 +258,15 @@ impl Artifact {
         self.facts.as_ref().map_or(&NO_SETTINGS, |facts| &facts.settings)
     }
 
-    /// Floating-point operations of one evaluation, as its arithmetic writes them.
+    /// Floating-point operations of one evaluation, as its arithmetic writes them; of a forest
+    /// those along the longest paths.
     pub fn operations(&self) -> u64 {
         facts::operations(&self.model)
     }
 
     /// Whose arithmetic it is evaluated with.
     pub fn family(&self) -> &'static str {
-        facts::FACTORD
+        facts::family(&self.model)
     }
 
     /// SHA-256 of the encoded artifact: what `sha256sum` prints for its file.
@@ -315,23 +317,31 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 /// [`ArtifactFileError::Read`].
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ArtifactFileError> {
     let read = || {
-        let file = regular::open(path)?;
-        let mut first = Vec::with_capacity(limits::HEADER_LEN);
-        (&file).take(limits::HEADER_LEN as u64).read_to_end(&mut first)?;
+        let (file, first) = open(path)?;
         let limit = codec::file_len_max(&first);
         read_rest(file, first, limit)
     };
     read().map_err(|error| ArtifactFileError::Read { path: path.to_owned(), error })
 }
 
-/// Reads a regular file of at most `limit` bytes.
+/// Reads a regular file of at most as many bytes as `limit` says of its first ones.
 ///
 /// # Errors
 ///
 /// The system's error, or `InvalidData` for another sort of file or a longer one.
 #[cfg(feature = "import")]
-pub(crate) fn read_limited(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    read_rest(regular::open(path)?, Vec::new(), limit)
+pub(crate) fn read_limited(path: &Path, limit: impl FnOnce(&[u8]) -> usize) -> io::Result<Vec<u8>> {
+    let (file, first) = open(path)?;
+    let limit = limit(&first);
+    read_rest(file, first, limit)
+}
+
+/// Opens a regular file, and reads the first bytes, by which it is known.
+fn open(path: &Path) -> io::Result<(File, Vec<u8>)> {
+    let file = regular::open(path)?;
+    let mut first = Vec::with_capacity(limits::HEADER_LEN);
+    (&file).take(limits::HEADER_LEN as u64).read_to_end(&mut first)?;
+    Ok((file, first))
 }
 
 /// Reads what follows the first bytes of a file of at most `limit` bytes.

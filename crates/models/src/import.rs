@@ -1,17 +1,20 @@
-//! Importing models that other programs fitted, without executing them: scikit-learn pickles and
-//! ONNX models, told apart by their first byte. `onnx` says how it reads the latter.
+//! Importing models that other programs fitted, without executing them: scikit-learn pickles, ONNX
+//! models and LightGBM's text, told apart by their first bytes. `onnx` and `lightgbm` say how they
+//! read the latter two.
 //!
 //! A pickle is a program for a virtual machine. `pickle` reads it as data: it knows an
 //! allow-list of opcodes and class names, builds plain nodes from them within fixed limits, and
 //! refuses everything else by name; nothing is ever called. `sklearn` then takes the figures
 //! out of those nodes, with `numpy` for the arrays. The result is an [`Artifact`] like any other.
 
+mod lightgbm;
 mod numpy;
 mod onnx;
 mod pickle;
 mod sklearn;
 mod stats;
 
+pub use lightgbm::{LightGbmError, TEXT_LEN_MAX as LIGHTGBM_LEN_MAX};
 pub use onnx::OnnxError;
 pub use pickle::{BYTES_MAX, NODE_COUNT_MAX, OPCODE_COUNT_MAX, PickleError};
 pub use stats::{Stats, StatsError};
@@ -63,13 +66,16 @@ pub struct Given<'a> {
 pub enum ImportError {
     /// The bytes are of no format that is read.
     #[error(
-        "neither a pickle of protocol 2 to 5 nor an ONNX model: save it with \
-         pickle.dump(model, file), or with skl2onnx.to_onnx(model, X)"
+        "neither a pickle of protocol 2 to 5, an ONNX model nor LightGBM's text: save it with \
+         pickle.dump(model, file), skl2onnx.to_onnx(model, X) or booster.save_model(file)"
     )]
     Format,
     /// The bytes are not an ONNX model that can be served.
     #[error(transparent)]
     Onnx(#[from] OnnxError),
+    /// The bytes are not a LightGBM model that can be served.
+    #[error(transparent)]
+    LightGbm(#[from] LightGbmError),
     /// The bytes are not a pickle, or not one that is safe to read.
     #[error(transparent)]
     Pickle(#[from] PickleError),
@@ -170,10 +176,10 @@ pub fn pickle(bytes: &[u8], options: &Options<'_>) -> Result<Import, ImportError
 
 /// Whether bytes start as those of a format that is read.
 pub fn is_known(bytes: &[u8]) -> bool {
-    pickle::is_pickle(bytes) || onnx::is_onnx(bytes)
+    pickle::is_pickle(bytes) || lightgbm::is_lightgbm(bytes) || onnx::is_onnx(bytes)
 }
 
-/// Imports the bytes of a pickle or of an ONNX model, whichever they are.
+/// Imports the bytes of a pickle, of an ONNX model or of LightGBM's text, whichever they are.
 ///
 /// # Errors
 ///
@@ -181,6 +187,8 @@ pub fn is_known(bytes: &[u8]) -> bool {
 pub fn bytes(bytes: &[u8], options: &Options<'_>) -> Result<Import, ImportError> {
     if pickle::is_pickle(bytes) {
         self::pickle(bytes, options)
+    } else if lightgbm::is_lightgbm(bytes) {
+        lightgbm::import(bytes, options)
     } else if onnx::is_onnx(bytes) {
         onnx::import(bytes, options)
     } else {
@@ -195,7 +203,9 @@ pub fn bytes(bytes: &[u8], options: &Options<'_>) -> Result<Import, ImportError>
 /// [`ImportFileError`] names the file and what is wrong with it.
 pub fn load(path: &Path, given: &Given<'_>) -> Result<Import, ImportFileError> {
     let stats = given.stats.map(Stats::load).transpose()?;
-    let content = read_limited(path, BYTES_MAX)
+    let is_text = |first: &[u8]| lightgbm::is_lightgbm(first);
+    let limit = |first: &[u8]| if is_text(first) { LIGHTGBM_LEN_MAX } else { BYTES_MAX };
+    let content = read_limited(path, limit)
         .map_err(|error| ImportFileError::Read { path: path.to_owned(), error })?;
     let lossy = |part: Option<&std::ffi::OsStr>| {
         part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default()

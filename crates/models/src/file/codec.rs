@@ -12,6 +12,7 @@
 mod first;
 mod second;
 mod sections;
+mod trees;
 
 use super::limits::{HEADER_LEN, MAGIC, PAYLOAD_LEN_MAX, PAYLOAD_LEN_MAX_FIRST};
 use super::{Artifact, ArtifactError, Golden};
@@ -119,7 +120,7 @@ fn from_bytes<T: DeserializeOwned, const LIMIT: usize>(bytes: &[u8]) -> Result<T
     Ok(value)
 }
 
-/// The model of a kind.
+/// The linear or logistic model of a kind.
 fn model(
     kind: Kind,
     intercept: f64,
@@ -130,6 +131,7 @@ fn model(
         Kind::Linear if mean.is_empty() && scale.is_empty() => Model::linear(weights, intercept)?,
         Kind::Linear => return Err(ArtifactError::NotCanonical),
         Kind::Logistic => Model::logistic(weights, intercept, mean, scale)?,
+        Kind::Forest => return Err(ArtifactError::Kind { code: kind as u32 }),
     })
 }
 

@@ -96,6 +96,14 @@ pub enum ArtifactError {
         /// The family found.
         family: String,
     },
+    /// The kind is one that the family has not.
+    #[error("a model of kind {kind} with the arithmetic of {family:?}: import the model again")]
+    FamilyKind {
+        /// The family found.
+        family: String,
+        /// The kind found.
+        kind: &'static str,
+    },
     /// The kind is unknown.
     #[error("model kind {code} is unknown: a newer factord may know it")]
     Kind {
@@ -192,8 +200,11 @@ pub enum ArtifactError {
         /// The number found.
         found: usize,
     },
-    /// A golden vector does not have one finite value per feature.
-    #[error("golden vector {index} does not hold one finite value per feature")]
+    /// A golden vector does not have one value per feature that the model takes.
+    #[error(
+        "golden vector {index} does not hold one value per feature, finite, or NaN where the \
+         model takes it"
+    )]
     GoldenInput {
         /// Its position.
         index: usize,

@@ -1,15 +1,26 @@
 //! What an artifact of format 2 says besides its model: on which rows it was trained, and how.
 
 use super::limits::TABLE_COUNT_MAX;
-use factord_eval::{Kind, Model};
+use factord_eval::Model;
 use factord_factors::Stated;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
-/// The family of the models that are fitted and imported here.
+/// The family of linear and logistic models.
 pub(super) const FACTORD: &str = "factord";
+
+/// The family of forests: `x <= t` and sums in f64, as LightGBM has them.
+pub(super) const LIGHTGBM: &str = "lightgbm";
+
+/// Whose arithmetic a model has.
+pub(super) fn family(model: &Model) -> &'static str {
+    match model {
+        Model::Affine(_) => FACTORD,
+        Model::Forest(_) => LIGHTGBM,
+    }
+}
 
 /// Operations between a decision value and its probability: a negation, an addition, a division,
 /// and the additions and multiplications of the exponential.
@@ -131,11 +142,13 @@ pub struct Section {
     pub bytes: Arc<[u8]>,
 }
 
-/// The floating-point operations of one evaluation.
+/// The floating-point operations of one evaluation; of a forest at most.
 pub(super) fn operations(model: &Model) -> u64 {
     let width = model.width() as u64;
-    match model.kind() {
-        Kind::Linear => 2 * width,
-        Kind::Logistic => 4 * width + SIGMOID_OPERATIONS,
-    }
+    let sum = match model {
+        Model::Affine(affine) if affine.is_logistic() => 4 * width,
+        Model::Affine(_) => 2 * width,
+        Model::Forest(forest) => forest.operations(),
+    };
+    sum + if model.is_classifier() { SIGMOID_OPERATIONS } else { 0 }
 }

@@ -2,14 +2,18 @@
 
 use super::limits::GOLDEN_COUNT_MAX;
 use super::{ArtifactError, FeatureStats};
-use factord_eval::eval::{Output, Triple, all_finite, eval};
-use factord_eval::{Kind, Model};
+use factord_eval::eval::{Output, Triple, eval};
+use factord_eval::forest::Node;
+use factord_eval::{Forest, Model};
 
 /// Widths up to this one get vectors that move a single feature; wider ones would need too many.
 const SINGLE_WIDTH_MAX: usize = 4;
 
+/// Golden vectors of a forest besides those of zeros and of nothing.
+const HARD_ROW_COUNT: usize = 62;
+
 /// One input and its answer, as bits.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Golden {
     /// One value per feature.
     pub x: Vec<f64>,
@@ -19,9 +23,22 @@ pub struct Golden {
     pub second_bits: u64,
 }
 
+/// Bit for bit: NaN is a value for some models.
+impl PartialEq for Golden {
+    fn eq(&self, other: &Golden) -> bool {
+        let bits = |golden: &Golden| golden.x.iter().map(|x| x.to_bits()).collect::<Vec<u64>>();
+        (self.y_bits, self.second_bits) == (other.y_bits, other.second_bits)
+            && bits(self) == bits(other)
+    }
+}
+
 /// Chooses the inputs, always the same ones for the same model and statistics, and scores them.
 pub(super) fn generate(model: &Model, stats: &[FeatureStats]) -> Vec<Golden> {
-    inputs(model, stats)
+    let inputs = match model {
+        Model::Affine(_) => inputs(model, stats),
+        Model::Forest(forest) => hard_rows(forest),
+    };
+    inputs
         .into_iter()
         .map(|x| {
             let output = eval(model, &x);
@@ -37,7 +54,7 @@ pub(super) fn rescore(model: &Model, golden: &[Golden]) -> Result<(), ArtifactEr
     }
     let triple = Triple::of(model);
     for (index, vector) in golden.iter().enumerate() {
-        if vector.x.len() != model.width() || !all_finite(&vector.x) {
+        if vector.x.len() != model.width() || !model.accepts(&vector.x) {
             return Err(ArtifactError::GoldenInput { index });
         }
         let output = eval(model, &vector.x);
@@ -46,10 +63,7 @@ pub(super) fn rescore(model: &Model, golden: &[Golden]) -> Result<(), ArtifactEr
         }
         compare(index, "general", vector, output)?;
         if let (Some(triple), Ok(x)) = (&triple, vector.x.as_slice().try_into()) {
-            let output = match model.kind() {
-                Kind::Linear => triple.linear(x),
-                Kind::Logistic => triple.logistic(x),
-            };
+            let output = if model.is_classifier() { triple.logistic(x) } else { triple.linear(x) };
             compare(index, "triple", vector, output)?;
         }
     }
@@ -103,10 +117,40 @@ fn centre(model: &Model, stats: &[FeatureStats]) -> (Vec<f64>, Vec<f64>) {
     if stats.len() == model.width() {
         return stats.iter().map(|feature| (feature.mean, feature.std)).unzip();
     }
-    match model.kind() {
-        Kind::Linear => (vec![0.0; model.width()], vec![1.0; model.width()]),
-        Kind::Logistic => (model.mean().to_vec(), model.scale().to_vec()),
+    match model.affine().filter(|affine| affine.is_logistic()) {
+        Some(affine) => (affine.mean().to_vec(), affine.scale().to_vec()),
+        None => (vec![0.0; model.width()], vec![1.0; model.width()]),
     }
+}
+
+/// Rows at which a forest's leaves change: thresholds and their upper neighbours, missing values,
+/// zeros and what counts as such.
+fn hard_rows(forest: &Forest) -> Vec<Vec<f64>> {
+    let width = forest.width();
+    let mut thresholds = vec![Vec::new(); width];
+    for node in forest.nodes() {
+        if let Node::Split { feature, threshold, .. } = node
+            && threshold.abs() < f64::MAX
+        {
+            thresholds[usize::from(feature)].push(threshold);
+        }
+    }
+    let mut random = Unit(0x666d_6f64_656c);
+    let mut value = |feature: usize| {
+        let (chance, known) = (random.next(), &thresholds[feature]);
+        let place = (random.next() * known.len() as f64) as usize;
+        match known.get(place) {
+            Some(&threshold) if chance < 0.4 => threshold,
+            Some(&threshold) if chance < 0.7 => threshold.next_up(),
+            _ if chance < 0.8 => f64::NAN,
+            _ if chance < 0.85 => 0.0,
+            _ if chance < 0.9 => 1e-36,
+            _ => random.next() * 4.0 - 2.0,
+        }
+    };
+    let mut rows = vec![vec![0.0; width], vec![f64::NAN; width]];
+    rows.extend((0..HARD_ROW_COUNT).map(|_| (0..width).map(&mut value).collect::<Vec<f64>>()));
+    rows
 }
 
 /// Pseudo-random values in [0, 1), by SplitMix64.

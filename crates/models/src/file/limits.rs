@@ -31,6 +31,9 @@ pub(super) const SETTINGS_LEN_MAX: usize = 64 << 10;
 // 8 MiB: 16,384 tables with names of 256 bytes and hashes take 4.7 MiB.
 pub(super) const LINEAGE_LEN_MAX: usize = 8 << 20;
 
+/// The same of the trees of a forest: two million nodes take 24 MiB.
+pub(super) const TREES_LEN_MAX: usize = 48 << 20;
+
 /// The most tables in a lineage.
 pub const TABLE_COUNT_MAX: usize = 16_384;
 

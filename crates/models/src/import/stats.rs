@@ -49,7 +49,7 @@ impl Stats {
     ///
     /// [`ImportFileError`] names the file.
     pub fn load(path: &Path) -> Result<Stats, ImportFileError> {
-        let bytes = read_limited(path, BYTES_MAX)
+        let bytes = read_limited(path, |_| BYTES_MAX)
             .map_err(|error| ImportFileError::Read { path: path.to_owned(), error })?;
         Stats::parse(&bytes)
             .map_err(|error| ImportFileError::Stats { path: path.to_owned(), error })

@@ -2,7 +2,7 @@
 
 use super::super::limits::{NAME_LEN_MAX_FIRST, PAYLOAD_LEN_MAX_FIRST};
 use super::super::{Artifact, ArtifactError, Details};
-use factord_eval::Kind;
+use factord_eval::{Affine, Kind};
 use serde::{Deserialize, Serialize};
 
 /// The payload, field by field in this order, in bincode's standard configuration; it never
@@ -21,13 +21,16 @@ struct Payload {
 
 pub(super) fn payload(artifact: &Artifact) -> Vec<u8> {
     let model = &artifact.model;
+    // Format 2 alone holds what is not affine, and an artifact of another kind is never made in 1.
+    let affine = model.affine();
+    let values = |of: fn(&Affine) -> &[f64]| affine.map_or(Vec::new(), |a| of(a).to_vec());
     let (golden_inputs, golden_outputs) = super::vectors(&artifact.golden);
     super::to_bytes(&Payload {
         kind_code: model.kind() as u32,
-        intercept: model.intercept(),
-        weights: model.weights().to_vec(),
-        mean: model.mean().to_vec(),
-        scale: model.scale().to_vec(),
+        intercept: affine.map_or(0.0, Affine::intercept),
+        weights: values(Affine::weights),
+        mean: values(Affine::mean),
+        scale: values(Affine::scale),
         details: artifact.details.clone(),
         golden_inputs,
         golden_outputs,

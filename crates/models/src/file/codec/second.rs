@@ -8,16 +8,18 @@
 //! | `INFO` | yes | details |
 //! | `LINE` | no | lineage: parent and tables |
 //! | `SETT` | no | settings of the factors |
+//! | `TREE` | yes, of a forest | its trees |
 //! | `TRNG` | no | training: target, horizon, session, rows, edges of drift |
-//! | `WGHT` | yes | parameters of a linear or logistic model |
+//! | `WGHT` | yes, of any other | parameters of a linear or logistic model |
 //!
 //! Each is one value in bincode's standard configuration, canonical.
 
-use super::super::facts::{FACTORD, operations};
-use super::super::limits::{LINEAGE_LEN_MAX, SECTION_LEN_MAX, SETTINGS_LEN_MAX};
+use super::super::facts::{self, FACTORD, LIGHTGBM, operations};
+use super::super::limits::{LINEAGE_LEN_MAX, SECTION_LEN_MAX, SETTINGS_LEN_MAX, TREES_LEN_MAX};
 use super::super::{Artifact, ArtifactError, Details, Facts, Lineage, Tag, Training};
 use super::sections::{self, Part};
-use factord_eval::Kind;
+use super::trees::{self, Trees};
+use factord_eval::{Kind, Model};
 use factord_factors::Stated;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -28,12 +30,14 @@ const GOLDEN: Tag = Tag::known(*b"GOLD");
 const INFO: Tag = Tag::known(*b"INFO");
 const LINEAGE: Tag = Tag::known(*b"LINE");
 const SETTINGS: Tag = Tag::known(*b"SETT");
+const TREES: Tag = Tag::known(*b"TREE");
 const TRAINING: Tag = Tag::known(*b"TRNG");
 const WEIGHTS: Tag = Tag::known(*b"WGHT");
 
 /// All of them, and which a reader must know.
-const KNOWN: [Tag; 8] = [ARITHMETIC, COST, GOLDEN, INFO, LINEAGE, SETTINGS, TRAINING, WEIGHTS];
-const REQUIRED: [Tag; 4] = [ARITHMETIC, GOLDEN, INFO, WEIGHTS];
+const KNOWN: [Tag; 9] =
+    [ARITHMETIC, COST, GOLDEN, INFO, LINEAGE, SETTINGS, TREES, TRAINING, WEIGHTS];
+const REQUIRED: [Tag; 5] = [ARITHMETIC, GOLDEN, INFO, TREES, WEIGHTS];
 
 /// Whose arithmetic; both names are texts, so that a reader can refuse by name what it lacks.
 #[derive(Serialize, Deserialize)]
@@ -68,20 +72,28 @@ type Pairs = Vec<(String, String)>;
 fn known(artifact: &Artifact, facts: &Facts) -> Vec<(Tag, Vec<u8>)> {
     let model = &artifact.model;
     let (inputs, outputs) = super::vectors(&artifact.golden);
-    let arithmetic =
-        Arithmetic { family: FACTORD.to_owned(), kind: model.kind().name().to_owned() };
-    let weights = Weights {
-        intercept: model.intercept(),
-        weights: model.weights().to_vec(),
-        mean: model.mean().to_vec(),
-        scale: model.scale().to_vec(),
+    let arithmetic = Arithmetic {
+        family: facts::family(model).to_owned(),
+        kind: model.kind().name().to_owned(),
+    };
+    let parameters = match model {
+        Model::Affine(affine) => {
+            let weights = Weights {
+                intercept: affine.intercept(),
+                weights: affine.weights().to_vec(),
+                mean: affine.mean().to_vec(),
+                scale: affine.scale().to_vec(),
+            };
+            (WEIGHTS, super::to_bytes(&weights))
+        }
+        Model::Forest(forest) => (TREES, super::to_bytes(&Trees::of(forest))),
     };
     let mut sections = vec![
         (ARITHMETIC, super::to_bytes(&arithmetic)),
         (COST, super::to_bytes(&Cost { operations: operations(model) })),
         (GOLDEN, super::to_bytes(&Vectors { inputs, outputs })),
         (INFO, super::to_bytes(&artifact.details)),
-        (WEIGHTS, super::to_bytes(&weights)),
+        parameters,
     ];
     if !facts.settings.is_empty() {
         let pair = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
@@ -114,6 +126,7 @@ fn check_length(tag: Tag, bytes: &[u8]) -> Result<(), ArtifactError> {
     let limit = match tag {
         LINEAGE => LINEAGE_LEN_MAX,
         SETTINGS => SETTINGS_LEN_MAX,
+        TREES => TREES_LEN_MAX,
         _ => SECTION_LEN_MAX,
     };
     let found = bytes.len();
@@ -139,15 +152,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<Artifact, ArtifactError> {
     let parts = sections::split(payload)?;
     // First of all, so that what an older reader lacks is what it names.
     let others = sections::others(&parts, &KNOWN)?;
-    let Arithmetic { family, kind } = required(&parts, ARITHMETIC)?;
-    if family != FACTORD {
-        return Err(ArtifactError::Family { family });
-    }
-    let known_kind = [Kind::Linear, Kind::Logistic].into_iter().find(|known| known.name() == kind);
-    let kind = known_kind.ok_or(ArtifactError::KindName { kind })?;
-    let weights: Weights = required(&parts, WEIGHTS)?;
-    let scaler = (weights.mean, weights.scale);
-    let model = super::model(kind, weights.intercept, weights.weights, scaler)?;
+    let model = model(&parts)?;
     let details: Details = required(&parts, INFO)?;
     let vectors: Vectors = required(&parts, GOLDEN)?;
     let golden = super::golden(&vectors.inputs, &vectors.outputs, model.width())?;
@@ -170,6 +175,31 @@ pub(super) fn decode(payload: &[u8]) -> Result<Artifact, ArtifactError> {
     let artifact = Artifact::checked(model, details, golden, Some(facts))?;
     canonical(&artifact, &parts)?;
     Ok(artifact)
+}
+
+/// The model, by its arithmetic.
+fn model(parts: &[Part<'_>]) -> Result<Model, ArtifactError> {
+    let Arithmetic { family, kind } = required(parts, ARITHMETIC)?;
+    if ![FACTORD, LIGHTGBM].contains(&family.as_str()) {
+        return Err(ArtifactError::Family { family });
+    }
+    let known = [Kind::Linear, Kind::Logistic, Kind::Forest];
+    let known = known.into_iter().find(|known| known.name() == kind);
+    let model = match known.ok_or(ArtifactError::KindName { kind })? {
+        Kind::Forest => {
+            let trees = optional::<Trees, TREES_LEN_MAX>(parts, TREES)?;
+            trees::forest(trees.ok_or(ArtifactError::MissingSection { tag: TREES })?)?
+        }
+        affine => {
+            let Weights { intercept, weights, mean, scale } = required(parts, WEIGHTS)?;
+            super::model(affine, intercept, weights, (mean, scale))?
+        }
+    };
+    if family != facts::family(&model) {
+        let kind = model.kind().name();
+        return Err(ArtifactError::FamilyKind { family, kind });
+    }
+    Ok(model)
 }
 
 /// One model must not have two hashes: what is known stands there as it would be written. The
