@@ -3,6 +3,7 @@
 use factord_core::counters::fingerprint;
 use factord_core::model::image;
 use factord_core::sys::memory;
+use factord_eval::Kind;
 use factord_eval::evaluator::Evaluator;
 use factord_models::catalogue::LoadedModel;
 use sha2::{Digest, Sha256};
@@ -29,16 +30,24 @@ pub struct ReadyModel {
     pub check: u32,
     /// Nanoseconds of one evaluation.
     pub cost_ns: u64,
+    /// The image of a forest, which takes too long to make while others wait.
+    image: Option<OwnedFd>,
 }
 
 impl ReadyModel {
-    /// Makes a model ready; takes some hundred microseconds for a wide one.
+    /// Makes a model ready; takes some hundred microseconds for a wide one, and milliseconds for a
+    /// large forest.
     pub fn new(loaded: Arc<LoadedModel>) -> ReadyModel {
         let evaluator = Evaluator::new(loaded.artifact.model());
         let cost_ns = cost_ns(&loaded, &evaluator);
         let evaluator = evaluator.costing(u32::try_from(cost_ns).unwrap_or(u32::MAX));
         let (fingerprint, check) = (fingerprint(&loaded.sha256), check(loaded.artifact.name()));
-        ReadyModel { loaded, evaluator, fingerprint, check, cost_ns }
+        let mut model = ReadyModel { loaded, evaluator, fingerprint, check, cost_ns, image: None };
+        if model.loaded.artifact.kind() == Kind::Forest {
+            // Where there is no memory for it now, there may be when somebody asks.
+            model.image = model.make_image().ok();
+        }
+        model
     }
 
     /// Its image, as a sealed memory file.
@@ -47,9 +56,12 @@ impl ReadyModel {
     ///
     /// The system's error.
     pub fn image(&self) -> io::Result<OwnedFd> {
-        let words = image::words(self.fingerprint, self.loaded.artifact.model());
-        let bytes: Vec<u8> = words.into_iter().flat_map(u64::to_le_bytes).collect();
-        memory::sealed_file("factord-image", &bytes)
+        self.image.as_ref().map_or_else(|| self.make_image(), OwnedFd::try_clone)
+    }
+
+    fn make_image(&self) -> io::Result<OwnedFd> {
+        let (words, rest) = image::parts(self.fingerprint, self.loaded.artifact.model());
+        memory::sealed_words("factord-image", &[&words, rest])
     }
 
     /// The name it is served under.

@@ -17,6 +17,11 @@ pub(super) struct VersionFiles {
 }
 
 impl VersionFiles {
+    /// Lets go of the files of versions that are not served any more.
+    pub(super) fn retain(&mut self, is_served: impl Fn(u64) -> bool) {
+        self.files.retain(|(fingerprint, _)| is_served(*fingerprint));
+    }
+
     /// A descriptor for one client of a version's file, which `make` makes unless it is there.
     pub(super) fn open(
         &mut self,

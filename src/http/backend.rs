@@ -4,6 +4,7 @@
 //! this process, from what is remembered and attached already, or answers not at all.
 
 use super::cards::{Card, CardError, Cards};
+use super::features::Taken;
 use super::limits::{ATTACH_PAUSE, ENGINE_BATCH_DEADLINE, ENGINE_DEADLINE, ENGINE_HEALTH_DEADLINE};
 use factord_core::client::{Answer, AttachError, AttachOptions, Client, PredictError, Prediction};
 use factord_core::counters::{ModelRow, Observer, Unsettled};
@@ -222,9 +223,9 @@ impl Backend {
         Ok(self.table()?.rows.clone())
     }
 
-    /// The width of a model.
-    pub(super) fn width(&mut self, name: &str) -> Result<usize, BackendError> {
-        Ok(self.table()?.row(name)?.width)
+    /// What a model takes.
+    pub(super) fn taken(&mut self, name: &str) -> Result<Taken, BackendError> {
+        Ok(Taken::by(self.table()?.row(name)?))
     }
 
     /// A model by name, with its card.

@@ -1,7 +1,7 @@
 //! [`BatchRequest`]: many rows in one body, read without building anything for a single number.
 //! Pure.
 
-use super::features::{FeatureError, json_text, shorten};
+use super::features::{FeatureError, Taken, json_text, shorten};
 use super::limits::BATCH_ROW_COUNT_MAX;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -19,15 +19,14 @@ pub(super) struct BatchRequest {
 }
 
 impl BatchRequest {
-    /// Reads `{"model": name, "features": [[..], ..]}`; `width_of` tells how many features a model
-    /// takes.
+    /// Reads `{"model": name, "features": [[..], ..]}`; `taken_by` tells what a model takes.
     ///
     /// # Errors
     ///
-    /// [`FeatureError`], with the first row at fault; or what `width_of` returned.
+    /// [`FeatureError`], with the first row at fault; or what `taken_by` returned.
     pub(super) fn from_body<E: From<FeatureError>>(
         body: &[u8],
-        width_of: impl FnOnce(&str) -> Result<usize, E>,
+        taken_by: impl FnOnce(&str) -> Result<Taken, E>,
     ) -> Result<BatchRequest, E> {
         let draft: Draft = serde_json::from_slice(json_text(body)?).map_err(|error| {
             if error.is_data() { FeatureError::BatchShape } else { FeatureError::NotJson }
@@ -35,10 +34,17 @@ impl BatchRequest {
         let (Some(model), Some(rows)) = (draft.model, draft.features) else {
             return Err(FeatureError::BatchShape.into());
         };
-        if let Some(fault) = rows.fault {
-            return Err(fault.into());
-        }
-        let expected = width_of(&model)?;
+        // Before any fault: nothing is read behind one.
+        let taken = match (rows.null, rows.fault) {
+            (None, Some(fault)) => return Err(fault.into()),
+            (None, None) => taken_by(&model)?,
+            (Some(null), fault) => match (taken_by(&model), fault) {
+                (Ok(taken), None) if taken.takes_null => taken,
+                (Ok(taken), Some(fault)) if taken.takes_null => return Err(fault.into()),
+                _ => return Err(null.into()),
+            },
+        };
+        let expected = taken.width;
         if let Some(row) = rows.lens.iter().position(|len| *len != expected) {
             let error = FeatureError::Count { expected, found: rows.lens[row] };
             return Err(FeatureError::Row { row, error: Box::new(error) }.into());
@@ -59,6 +65,8 @@ struct ParsedRows {
     lens: Vec<usize>,
     values: Vec<f64>,
     fault: Option<FeatureError>,
+    /// The first `null`, should the model not take it.
+    null: Option<FeatureError>,
 }
 
 impl ParsedRows {
@@ -120,6 +128,14 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
             match item {
                 Item::Number(value) if value.is_finite() => rows.values.push(value),
                 Item::Number(_) => rows.fail(FeatureError::NotFinite { index: len }),
+                Item::Null if rows.fault.is_none() => {
+                    let shown = "None".to_owned();
+                    let error = Box::new(FeatureError::NotNumeric { index: len, shown });
+                    let row = rows.lens.len();
+                    rows.null.get_or_insert(FeatureError::Row { row, error });
+                    rows.values.push(f64::NAN);
+                }
+                Item::Null => {}
                 Item::Other(shown) => {
                     rows.fail(FeatureError::NotNumeric { index: len, shown: shorten(shown) });
                 }
@@ -134,6 +150,7 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
 /// One value of a row.
 enum Item {
     Number(f64),
+    Null,
     /// Anything else, as Python prints it; what it holds inside is left out.
     Other(String),
 }
@@ -174,7 +191,7 @@ impl<'de> Visitor<'de> for ItemVisitor {
     }
 
     fn visit_unit<E: Error>(self) -> Result<Item, E> {
-        Ok(Item::Other("None".to_owned()))
+        Ok(Item::Null)
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Item, E> {
@@ -197,7 +214,8 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Result<BatchRequest, FeatureError> {
-        BatchRequest::from_body(body.as_bytes(), |_| Ok(3))
+        let taken = Taken { width: 3, takes_null: false };
+        BatchRequest::from_body(body.as_bytes(), |_| Ok(taken))
     }
 
     #[test]
@@ -228,6 +246,27 @@ mod tests {
         for body in ["", "{", r#"{"model":"m","features":[[NaN,1,2]]}"#, "\u{fffd}"] {
             assert_eq!(read(body), Err(FeatureError::NotJson), "{body}");
         }
+    }
+
+    #[test]
+    fn null_is_missing_where_a_model_takes_it() {
+        let read = |body: &str, takes_null: bool| -> Result<BatchRequest, FeatureError> {
+            BatchRequest::from_body(body.as_bytes(), |_| Ok(Taken { width: 2, takes_null }))
+        };
+        let body = r#"{"model":"m","features":[[1,null],[null,4]]}"#;
+        let batch = read(body, true).unwrap();
+        assert_eq!((batch.row_count, batch.values.len()), (2, 4));
+        assert!(batch.values[1].is_nan() && batch.values[2].is_nan());
+        let refusal = read(body, false).unwrap_err().to_string();
+        assert_eq!(refusal, "Row 0: Feature 1 is not numeric: None");
+        // What is wrong behind it is wrong for every model, and comes second.
+        let body = r#"{"model":"m","features":[[1,null],[4,"x"],[null,null]]}"#;
+        let refusals = [true, false].map(|takes_null| read(body, takes_null).unwrap_err());
+        assert_eq!(refusals[0].to_string(), "Row 1: Feature 1 is not numeric: x");
+        assert_eq!(refusals[1].to_string(), "Row 0: Feature 1 is not numeric: None");
+        // A name that is not served changes nothing of that.
+        let unknown = BatchRequest::from_body(body.as_bytes(), |_| Err(FeatureError::Missing));
+        assert_eq!(unknown.unwrap_err(), refusals[1]);
     }
 
     #[test]

@@ -32,8 +32,10 @@ pub(super) enum CardError {
 /// What is known about one artifact.
 #[derive(Debug)]
 pub(super) struct Card {
-    /// What it computes.
+    /// What it computes: `forest`.
     pub(super) kind: Kind,
+    /// Whether it has a probability and a class.
+    pub(super) is_classifier: bool,
     /// One name per feature, in order.
     pub(super) feature_names: Vec<String>,
     /// What is predicted.
@@ -55,6 +57,7 @@ impl Card {
         let details = artifact.details();
         Card {
             kind: artifact.kind(),
+            is_classifier: artifact.model().is_classifier(),
             feature_names: details.feature_names.clone(),
             target: details.target.clone(),
             threshold: details.threshold,

@@ -1,6 +1,8 @@
 //! What clients send: features in a path or in a JSON body. Pure.
 
 use super::limits::BATCH_ROW_COUNT_MAX;
+use factord_core::counters::ModelRow;
+use factord_eval::Kind;
 use serde_json::{Number, Value};
 use thiserror::Error;
 
@@ -57,13 +59,30 @@ pub(super) enum FeatureError {
     TooManyRows,
 }
 
+/// What a model takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    /// How many features.
+    pub(super) width: usize,
+    /// Whether `null` is a value, which is NaN and means missing.
+    pub(super) takes_null: bool,
+}
+
+impl Taken {
+    /// By a row of the model table.
+    pub(super) fn by(row: &ModelRow) -> Taken {
+        let takes_null = row.kind.known().is_some_and(Kind::takes_nan);
+        Taken { width: row.width, takes_null }
+    }
+}
+
 /// The features of one prediction, and the numbers as the client wrote them.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Features {
-    /// Finite values.
+    /// Finite values, or NaN for `null`.
     pub(super) values: Vec<f64>,
     /// For the reply.
-    pub(super) echo: Vec<Number>,
+    pub(super) echo: Vec<Value>,
 }
 
 /// Reads the features of a path.
@@ -78,12 +97,14 @@ pub(super) fn from_path(words: [&str; 3]) -> Result<Features, FeatureError> {
         }
         values.push(value);
     }
-    let echo = values.iter().filter_map(|value| Number::from_f64(*value)).collect();
+    let echo = values.iter().filter_map(|value| Number::from_f64(*value));
+    let echo = echo.map(Value::Number).collect();
     Ok(Features { values, echo })
 }
 
-/// Reads the features of a body: `{"features": [..]}`, `width` of them.
-pub(super) fn from_body(body: &[u8], width: usize) -> Result<Features, FeatureError> {
+/// Reads the features of a body: `{"features": [..]}`, as a model takes them.
+pub(super) fn from_body(body: &[u8], taken: Taken) -> Result<Features, FeatureError> {
+    let width = taken.width;
     let body: Value =
         serde_json::from_slice(json_text(body)?).map_err(|_| FeatureError::NotJson)?;
     let list = body.get("features").and_then(Value::as_array).ok_or(FeatureError::Missing)?;
@@ -93,16 +114,19 @@ pub(super) fn from_body(body: &[u8], width: usize) -> Result<Features, FeatureEr
     let mut features =
         Features { values: Vec::with_capacity(width), echo: Vec::with_capacity(width) };
     for (index, value) in list.iter().enumerate() {
-        let Value::Number(number) = value else {
-            let shown = match value {
-                Value::String(text) => text.clone(),
-                other => python(other),
-            };
-            return Err(FeatureError::NotNumeric { index, shown: shorten(shown) });
+        let number = match value {
+            Value::Number(number) => number.as_f64().filter(|value| value.is_finite()),
+            Value::Null if taken.takes_null => Some(f64::NAN),
+            other => {
+                let shown = match other {
+                    Value::String(text) => text.clone(),
+                    other => python(other),
+                };
+                return Err(FeatureError::NotNumeric { index, shown: shorten(shown) });
+            }
         };
-        let value = number.as_f64().filter(|value| value.is_finite());
-        features.values.push(value.ok_or(FeatureError::NotFinite { index })?);
-        features.echo.push(number.clone());
+        features.values.push(number.ok_or(FeatureError::NotFinite { index })?);
+        features.echo.push(value.clone());
     }
     Ok(features)
 }

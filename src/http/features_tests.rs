@@ -1,8 +1,10 @@
 use super::*;
 
+const THREE: Taken = Taken { width: 3, takes_null: false };
+
 #[test]
 fn a_body_of_three_numbers_is_read_and_echoed_as_written() {
-    let features = from_body(br#"{"features": [0, 1.0, 0.30000000000000004]}"#, 3).unwrap();
+    let features = from_body(br#"{"features": [0, 1.0, 0.30000000000000004]}"#, THREE).unwrap();
     assert_eq!(features.values, [0.0, 1.0, 0.30000000000000004]);
     assert_eq!(serde_json::to_string(&features.echo).unwrap(), "[0,1.0,0.30000000000000004]");
 }
@@ -27,17 +29,17 @@ fn faults_read_as_the_replaced_service_wrote_them() {
         ),
         (r#"{"features":[true,0.2,0.3]}"#, "Feature 0 is not numeric: True"),
     ] {
-        assert_eq!(from_body(body.as_bytes(), 3).unwrap_err().to_string(), message, "{body}");
+        assert_eq!(from_body(body.as_bytes(), THREE).unwrap_err().to_string(), message, "{body}");
     }
     for body in ["", "hello", r#"{"features":[NaN,0,0]}"#, r#"{"features":[1e999,0,0]}"#] {
-        assert_eq!(from_body(body.as_bytes(), 3), Err(FeatureError::NotJson), "{body}");
+        assert_eq!(from_body(body.as_bytes(), THREE), Err(FeatureError::NotJson), "{body}");
     }
 }
 
 #[test]
 fn what_is_shown_of_a_wrong_value_is_short() {
     let body = format!(r#"{{"features":["{}",0,0]}}"#, "é".repeat(5000));
-    let shown = from_body(body.as_bytes(), 3).unwrap_err().to_string();
+    let shown = from_body(body.as_bytes(), THREE).unwrap_err().to_string();
     assert!(shown.chars().count() < 160, "{}", shown.len());
 }
 
@@ -53,11 +55,22 @@ fn a_path_takes_any_finite_number() {
 #[test]
 fn one_byte_order_mark_is_ignored_and_that_of_another_encoding_named() {
     let body = "\u{feff}{\"features\":[1,2,3]}";
-    assert_eq!(from_body(body.as_bytes(), 3).unwrap().values, [1.0, 2.0, 3.0]);
+    assert_eq!(from_body(body.as_bytes(), THREE).unwrap().values, [1.0, 2.0, 3.0]);
     for order in [u16::to_le_bytes, u16::to_be_bytes] {
         let bytes: Vec<u8> = body.encode_utf16().flat_map(order).collect();
-        assert_eq!(from_body(&bytes, 3), Err(FeatureError::Utf16));
+        assert_eq!(from_body(&bytes, THREE), Err(FeatureError::Utf16));
     }
     let twice = format!("\u{feff}{body}");
-    assert_eq!(from_body(twice.as_bytes(), 3), Err(FeatureError::NotJson));
+    assert_eq!(from_body(twice.as_bytes(), THREE), Err(FeatureError::NotJson));
+}
+
+#[test]
+fn null_is_missing_where_a_model_takes_it() {
+    let body = br#"{"features": [null, 1.5, null]}"#;
+    let features = from_body(body, Taken { takes_null: true, ..THREE }).unwrap();
+    assert_eq!(features.values.iter().filter(|value| value.is_nan()).count(), 2);
+    assert_eq!(features.values[1], 1.5);
+    assert_eq!(serde_json::to_string(&features.echo).unwrap(), "[null,1.5,null]");
+    let refusal = from_body(body, THREE).unwrap_err();
+    assert_eq!(refusal.to_string(), "Feature 0 is not numeric: None");
 }

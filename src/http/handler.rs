@@ -7,17 +7,16 @@
 use super::backend::{ATTEMPT_COUNT, Backend, BackendError};
 use super::batch_request::BatchRequest;
 use super::cards::Cards;
-use super::features::{self, FeatureError, Features};
+use super::features::{self, FeatureError, Features, Taken};
 use super::guard::head::path_of;
 use super::limits::BATCH_BODY_LEN_MAX;
 use super::method::Method;
 use super::metrics::{self, EngineView, Metrics};
 use super::plot::{self, Comparison, POINT_COUNT};
 use super::routes::{self, Command, RouteError};
-use super::views::{self, LinearBatchView, LogisticBatchView, Predicted, Reply};
+use super::views::{self, ClassBatchView, Predicted, Reply, ValueBatchView};
 use factord_core::client::{Answer, PredictError, Prediction};
 use factord_core::counters::Observer;
-use factord_eval::Kind;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -180,23 +179,23 @@ impl Handler {
                 self.predict(model, began, false, |_| features::from_path(values))
             }
             Command::Predict { model } => {
-                self.predict(model, began, true, |width| features::from_body(body, width))
+                self.predict(model, began, true, |taken| features::from_body(body, taken))
             }
             Command::Batch => self.batch(body, began),
         }
     }
 
-    /// One prediction; `read` takes the features out of the request, given the model's width.
+    /// One prediction; `read` takes the features out of the request, given what the model takes.
     fn predict(
         &mut self,
         model: &str,
         began: Instant,
         tell_latency: bool,
-        read: impl Fn(usize) -> Result<Features, FeatureError>,
+        read: impl Fn(Taken) -> Result<Features, FeatureError>,
     ) -> Result<Reply, HandlerError> {
         for _ in 0..ATTEMPT_COUNT {
             let active = self.backend.model(model)?;
-            let features = read(active.row.width)?;
+            let features = read(Taken::by(&active.row))?;
             let (expected, found) = (active.row.width, features.values.len());
             if expected != found {
                 return Err(FeatureError::Count { expected, found }.into());
@@ -210,9 +209,10 @@ impl Handler {
                 answer,
                 latency_ms: tell_latency.then_some(latency_ms),
             };
-            let (told, reply) = match active.card.kind {
-                Kind::Linear => (answer.y, predicted.linear()),
-                Kind::Logistic => (f64::from(views::class(&answer)), predicted.logistic()),
+            let (told, reply) = if active.card.is_classifier {
+                (f64::from(views::class(&answer)), predicted.classified())
+            } else {
+                (answer.y, predicted.valued())
             };
             log_prediction(&features.values, told, latency_ms);
             return Ok(reply);
@@ -221,8 +221,8 @@ impl Handler {
     }
 
     fn batch(&mut self, body: &[u8], began: Instant) -> Result<Reply, HandlerError> {
-        let request = BatchRequest::from_body(body, |name| -> Result<usize, HandlerError> {
-            Ok(self.backend.width(name)?)
+        let request = BatchRequest::from_body(body, |name| -> Result<Taken, HandlerError> {
+            Ok(self.backend.taken(name)?)
         })?;
         let (active, answers) =
             self.backend.predict_batch(&request.model, request.row_count, &request.values)?;
@@ -232,26 +232,21 @@ impl Handler {
         let generation = active.row.generation;
         let outputs = answers.iter().map(|answer| answer.y).collect();
         tracing::debug!(latency_ms, count, "batch");
-        Ok(match active.card.kind {
-            Kind::Linear => {
-                let predictions = outputs;
-                let view =
-                    LinearBatchView { count, generation, latency_ms, model_type, predictions };
-                Reply::json(200, &view)
-            }
-            Kind::Logistic => {
-                let predictions = answers.iter().map(views::class).collect();
-                let view = LogisticBatchView {
-                    count,
-                    generation,
-                    latency_ms,
-                    model_type,
-                    predictions,
-                    probabilities: outputs,
-                };
-                Reply::json(200, &view)
-            }
-        })
+        if !active.card.is_classifier {
+            let predictions = outputs;
+            let view = ValueBatchView { count, generation, latency_ms, model_type, predictions };
+            return Ok(Reply::json(200, &view));
+        }
+        let predictions = answers.iter().map(views::class).collect();
+        let view = ClassBatchView {
+            count,
+            generation,
+            latency_ms,
+            model_type,
+            predictions,
+            probabilities: outputs,
+        };
+        Ok(Reply::json(200, &view))
     }
 
     fn info(&mut self) -> Result<Reply, HandlerError> {

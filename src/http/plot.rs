@@ -270,6 +270,7 @@ mod tests {
         let names = ["buy_rate", "large_buy", "large_<sell>"];
         Card {
             kind: Kind::Linear,
+            is_classifier: false,
             feature_names: names.map(str::to_owned).to_vec(),
             target: target.to_owned(),
             threshold,

@@ -7,7 +7,7 @@ use super::cards::Card;
 use factord_core::client::Prediction;
 use factord_eval::Kind;
 use serde::Serialize;
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value, json};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
@@ -94,7 +94,7 @@ pub(super) struct Predicted<'a> {
     /// What is known about the model.
     pub(super) card: &'a Card,
     /// The features as the client wrote them.
-    pub(super) echo: &'a [Number],
+    pub(super) echo: &'a [Value],
     /// The engine's answer.
     pub(super) answer: Prediction,
     /// From the whole request to the answer, milliseconds; the path form leaves it out.
@@ -102,10 +102,10 @@ pub(super) struct Predicted<'a> {
 }
 
 #[derive(Serialize)]
-struct LinearView<'a> {
+struct ValueView<'a> {
     confidence: &'a str,
     feature_names: &'a [String],
-    input_features: &'a [Number],
+    input_features: &'a [Value],
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms: Option<f64>,
     model_type: &'a str,
@@ -114,10 +114,10 @@ struct LinearView<'a> {
 }
 
 #[derive(Serialize)]
-struct LogisticView<'a> {
+struct ClassView<'a> {
     confidence: &'a str,
     feature_names: &'a [String],
-    input_features: &'a [Number],
+    input_features: &'a [Value],
     interpretation: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms: Option<f64>,
@@ -129,13 +129,13 @@ struct LogisticView<'a> {
 }
 
 impl Predicted<'_> {
-    /// The reply of a linear model.
-    pub(super) fn linear(&self) -> Reply {
+    /// The reply of a model that gives a prediction alone.
+    pub(super) fn valued(&self) -> Reply {
         let prediction = self.answer.y;
         let usual = (0.3..=0.7).contains(&prediction);
         Reply::json(
             200,
-            &LinearView {
+            &ValueView {
                 confidence: if usual { "high" } else { "medium" },
                 feature_names: &self.card.feature_names,
                 input_features: self.echo,
@@ -147,14 +147,14 @@ impl Predicted<'_> {
         )
     }
 
-    /// The reply of a logistic model.
-    pub(super) fn logistic(&self) -> Reply {
+    /// The reply of a classifier.
+    pub(super) fn classified(&self) -> Reply {
         let probability = self.answer.y;
         let class = class(&self.answer);
         let sure = (probability - 0.5).abs() > 0.3;
         Reply::json(
             200,
-            &LogisticView {
+            &ClassView {
                 confidence: if sure { "high" } else { "medium" },
                 feature_names: &self.card.feature_names,
                 input_features: self.echo,
@@ -170,14 +170,14 @@ impl Predicted<'_> {
     }
 }
 
-/// The class of a logistic model's answer.
+/// The class of a classifier's answer.
 pub(super) fn class(answer: &Prediction) -> u8 {
     u8::from(answer.second > 0.0)
 }
 
-/// The reply to a batch of a linear model.
+/// The reply to a batch of a model that gives predictions alone.
 #[derive(Serialize)]
-pub(super) struct LinearBatchView<'a> {
+pub(super) struct ValueBatchView<'a> {
     pub(super) count: usize,
     pub(super) generation: u32,
     pub(super) latency_ms: f64,
@@ -185,9 +185,9 @@ pub(super) struct LinearBatchView<'a> {
     pub(super) predictions: Vec<f64>,
 }
 
-/// The reply to a batch of a logistic model.
+/// The reply to a batch of a classifier.
 #[derive(Serialize)]
-pub(super) struct LogisticBatchView<'a> {
+pub(super) struct ClassBatchView<'a> {
     pub(super) count: usize,
     pub(super) generation: u32,
     pub(super) latency_ms: f64,
@@ -212,17 +212,18 @@ pub(super) fn health(engine_answers: bool) -> Reply {
 /// The part of /info about one model.
 pub(super) fn model_info(card: &Card) -> Value {
     let mut info = Map::new();
+    // The replaced service had no kind but those two, which `type` says.
+    if card.kind == Kind::Forest {
+        info.insert("kind".to_owned(), card.kind.name().into());
+    }
     info.insert("performance".to_owned(), card.performance.clone());
     if let Some(threshold) = card.threshold {
         info.insert("threshold".to_owned(), threshold.into());
     }
     let trained_at = Some(&card.trained_at).filter(|moment| !moment.is_empty());
     info.insert("trained_at".to_owned(), json!(trained_at));
-    let kind = match card.kind {
-        Kind::Linear => "regression",
-        Kind::Logistic => "classification",
-    };
-    info.insert("type".to_owned(), kind.into());
+    let sort = if card.is_classifier { "classification" } else { "regression" };
+    info.insert("type".to_owned(), sort.into());
     Value::Object(info)
 }
 

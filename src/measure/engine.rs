@@ -169,7 +169,8 @@ impl Engine {
         let (other_served, served) = (embedded.swap_remove(1), embedded.swap_remove(0));
         let model = served.artifact.model();
         // The same work with another intercept: what is measured is the exchange alone.
-        let other = Model::linear(model.weights().to_vec(), model.intercept() + 0.001)
+        let affine = model.affine().ok_or_else(|| invalid("it is linear".to_owned()))?;
+        let other = Model::linear(affine.weights().to_vec(), affine.intercept() + 0.001)
             .map_err(|error| invalid(error.to_string()))?;
         let other = Artifact::new(other, served.artifact.details().clone())
             .map_err(|error| invalid(error.to_string()))?;

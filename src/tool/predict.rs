@@ -93,10 +93,19 @@ pub fn run(args: &PredictArgs, globals: &Globals) -> Result<(), Failure> {
     print(if args.json { as_json(&row, &args.features, &answer) } else { as_text(&row, &answer) })
 }
 
+/// Whether the answers are a probability and a class; `None` for a kind that is not known.
+fn is_classifier(row: &ModelRow) -> Option<bool> {
+    Some(match row.kind.known()? {
+        Kind::Linear => false,
+        Kind::Logistic => true,
+        Kind::Forest => row.output_count == 2,
+    })
+}
+
 fn as_text(row: &ModelRow, answer: &Prediction) -> String {
-    match row.kind.known() {
-        Some(Kind::Linear) => format!("{:?}\n", answer.y),
-        Some(Kind::Logistic) => format!("class {}, probability {:?}\n", answer.second, answer.y),
+    match is_classifier(row) {
+        Some(false) => format!("{:?}\n", answer.y),
+        Some(true) => format!("class {}, probability {:?}\n", answer.second, answer.y),
         None => format!("{}: first output {:?}, second {:?}\n", row.kind, answer.y, answer.second),
     }
 }
@@ -108,9 +117,9 @@ fn as_json(row: &ModelRow, features: &[f64], answer: &Prediction) -> String {
         "generation": answer.generation,
         "epoch": answer.epoch,
     });
-    match row.kind.known() {
-        Some(Kind::Linear) => object["prediction"] = json!(answer.y),
-        Some(Kind::Logistic) => {
+    match is_classifier(row) {
+        Some(false) => object["prediction"] = json!(answer.y),
+        Some(true) => {
             object["prediction"] = json!(u8::from(answer.second > 0.0));
             object["probability"] = json!(answer.y);
         }

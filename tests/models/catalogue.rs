@@ -61,11 +61,11 @@ fn onnx_models_are_served_under_the_old_names_where_nothing_more_exact_is_there(
     std::fs::write(path.join("other.onnx"), b"left alone").unwrap();
     let models = catalogue::load_dir(path).unwrap();
     assert_eq!(names(&models), ["regression", "classification"]);
-    assert_eq!(models[0].artifact.model().weights()[0], f64::from(0.1f32));
+    assert_eq!(models[0].artifact.model().affine().unwrap().weights()[0], f64::from(0.1f32));
     let pickle = dump(&linear(array(&[1], &[2.0]), Py::Int(0)), 4);
     std::fs::write(path.join("regression_model.pkl"), &pickle).unwrap();
     let models = catalogue::load_dir(path).unwrap();
-    assert_eq!(models[0].artifact.model().weights(), [2.0]);
+    assert_eq!(models[0].artifact.model().affine().unwrap().weights(), [2.0]);
     assert_eq!(models.len(), 2);
 }
 

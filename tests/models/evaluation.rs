@@ -2,15 +2,12 @@
 
 use crate::common::{Random, model};
 use factord_eval::eval::{Output, Triple, eval};
-use factord_eval::{FEATURE_COUNT_MAX, Kind, Model};
+use factord_eval::{FEATURE_COUNT_MAX, Model};
 use std::hint::black_box;
 
 fn triple_of(model: &Model, x: [f64; 3]) -> Output {
     let triple = Triple::of(model).unwrap();
-    match model.kind() {
-        Kind::Linear => triple.linear(x),
-        Kind::Logistic => triple.logistic(x),
-    }
+    if model.is_classifier() { triple.logistic(x) } else { triple.linear(x) }
 }
 
 /// Bit for bit; of two NaNs only that they are NaN, as which one survives is the machine's choice
@@ -22,12 +19,9 @@ fn same(a: Output, b: Output) -> bool {
 
 /// The decision value of three features, with every step kept apart from the next.
 fn stepwise(model: &Model, x: [f64; 3]) -> f64 {
-    let z: Vec<f64> = match model.kind() {
-        Kind::Linear => x.to_vec(),
-        Kind::Logistic => (0..3)
-            .map(|i| black_box(black_box(x[i] - model.mean()[i]) / model.scale()[i]))
-            .collect(),
-    };
+    let model = model.affine().unwrap();
+    let scaled = |i: usize| black_box(black_box(x[i] - model.mean()[i]) / model.scale()[i]);
+    let z = if model.is_logistic() { (0..3).map(scaled).collect() } else { x.to_vec() };
     let product = |i: usize| black_box(z[i] * model.weights()[i]);
     let two = black_box(product(0) + product(1));
     black_box(black_box(two + product(2)) + model.intercept())
@@ -93,7 +87,8 @@ fn evaluation_is_left_to_right_without_fused_multiply_add() {
     let (mut fused_differs, mut intercept_first_differs) = (0, 0);
     for logistic in [false, true] {
         let model = model(3, logistic, 9);
-        let w = model.weights();
+        let affine = model.affine().unwrap();
+        let (w, intercept) = (affine.weights(), affine.intercept());
         for _ in 0..10_000 {
             let x = [random.signed(), random.signed(), random.signed()];
             let decision = stepwise(&model, x);
@@ -107,8 +102,8 @@ fn evaluation_is_left_to_right_without_fused_multiply_add() {
                 continue;
             }
             assert_eq!(found.y.to_bits(), decision.to_bits(), "{x:?}");
-            let fused = x[2].mul_add(w[2], x[1].mul_add(w[1], x[0] * w[0])) + model.intercept();
-            let first = ((model.intercept() + x[0] * w[0]) + x[1] * w[1]) + x[2] * w[2];
+            let fused = x[2].mul_add(w[2], x[1].mul_add(w[1], x[0] * w[0])) + intercept;
+            let first = ((intercept + x[0] * w[0]) + x[1] * w[1]) + x[2] * w[2];
             fused_differs += usize::from(fused.to_bits() != decision.to_bits());
             intercept_first_differs += usize::from(first.to_bits() != decision.to_bits());
         }

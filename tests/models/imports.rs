@@ -103,7 +103,11 @@ fn arrays_of_every_known_element_type_and_order_are_read() {
     let check = |content: Vec<u8>, code: &str, order: &str| {
         let coef = raw_array(&[2], dtype(code, order), false, Py::Bytes(content));
         let import = import(&linear(coef, Py::Int(0))).unwrap();
-        assert_eq!(import.artifact.model().weights(), [3.0, -2.0], "{order}{code}");
+        assert_eq!(
+            import.artifact.model().affine().unwrap().weights(),
+            [3.0, -2.0],
+            "{order}{code}"
+        );
     };
     check([3f64, -2.0].iter().flat_map(|x| x.to_le_bytes()).collect(), "f8", "<");
     check([3f64, -2.0].iter().flat_map(|x| x.to_be_bytes()).collect(), "f8", ">");
@@ -152,7 +156,7 @@ fn column_major_matrices_of_two_outputs_are_refused_by_count_and_not_misread() {
     let bytes = [1f64, 2.0].iter().flat_map(|x| x.to_le_bytes()).collect();
     let row = raw_array(&[1, 2], dtype("f8", "<"), true, Py::Bytes(bytes));
     let found = import(&linear(row, Py::Int(0))).unwrap();
-    assert_eq!(found.artifact.model().weights(), [1.0, 2.0]);
+    assert_eq!(found.artifact.model().affine().unwrap().weights(), [1.0, 2.0]);
 }
 
 #[test]
@@ -170,15 +174,15 @@ fn arrays_of_protocol_5_are_read() {
 fn a_scaler_without_mean_or_deviation_does_nothing_there() {
     let with = |mean, std| {
         let import = import(&pipeline(vec![scaler(mean, std), logistic(vec![])])).unwrap();
-        let model = import.artifact.model().clone();
+        let model = import.artifact.model().affine().unwrap().clone();
         (model.mean().to_vec(), model.scale().to_vec())
     };
     assert_eq!(with(true, false), (vec![0.25, 4.0], vec![1.0, 1.0]));
     assert_eq!(with(false, true), (vec![0.0, 0.0], vec![0.5, 8.0]));
     assert_eq!(with(false, false), (vec![0.0, 0.0], vec![1.0, 1.0]));
     let alone = import(&logistic(vec![])).unwrap();
-    assert_eq!(alone.artifact.model().mean(), [0.0, 0.0]);
-    assert_eq!(alone.artifact.model().scale(), [1.0, 1.0]);
+    assert_eq!(alone.artifact.model().affine().unwrap().mean(), [0.0, 0.0]);
+    assert_eq!(alone.artifact.model().affine().unwrap().scale(), [1.0, 1.0]);
     assert_eq!(alone.artifact.name(), "classification");
 }
 

@@ -4,6 +4,7 @@ mod artifacts;
 mod catalogue;
 mod common;
 mod evaluation;
+mod forests;
 mod formats;
 mod fuzz;
 mod hostile;

@@ -6,10 +6,11 @@ use factord_core::abi::{
 use factord_core::counters::{
     ModelRow, Observer, StatusWriter, Unsettled, bucket_index, bucket_upper,
 };
-use factord_core::model::image;
+use factord_core::model::image::{self, Content};
 use factord_core::model::shared::{self, Deployment};
 use factord_core::region::Region;
 use factord_core::sync::{AtomicU64, Ordering, read_only};
+use factord_eval::forest::{Builder, Link, Missing, Node};
 use factord_eval::{Kind, KindCode, Model};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -135,6 +136,56 @@ fn words_that_are_no_model_are_none_and_no_panic() {
     }
 }
 
+/// The model that an image holds, checked to its end.
+fn image_of(words: &[u64], fingerprint: u64) -> Option<Model> {
+    match image::read(words, fingerprint)? {
+        Content::Affine(model) => Some(model),
+        Content::Forest(mut check) => {
+            let parameters: Arc<[u64]> = words[image_region::PARAMETERS..].into();
+            // In pieces, as a client does.
+            while !check.step(&parameters, 2)? {}
+            check.forest(parameters).map(Model::Forest)
+        }
+    }
+}
+
+#[test]
+fn the_image_of_a_forest_is_read_back_and_a_changed_one_is_none_or_another() {
+    let mut builder = Builder::new(3, Link::Sigmoid { scale: 1.0 }, false).unwrap();
+    let split = |feature, missing| Node::Split {
+        feature,
+        threshold: 0.5,
+        missing,
+        default_left: missing == Missing::None,
+    };
+    let leaf = Node::Leaf(0.25);
+    builder.push(&[split(0, Missing::None), leaf, split(2, Missing::Nan), leaf, leaf]).unwrap();
+    builder.push(&[leaf]).unwrap();
+    let forest = builder.finish().unwrap();
+    let model = Model::Forest(forest.clone());
+    let words = image::words(77, &model);
+    assert_eq!(words[image_region::SHAPE], abi::shape(Kind::Forest as u32, 3, 2));
+    assert_eq!(words[image_region::PARAMETERS..], *forest.words());
+    assert_eq!(image_of(&words, 77), Some(model.clone()));
+    assert_eq!(image_of(&words, 78), None);
+    for (index, bit) in (0..words.len()).flat_map(|index| (0..64).map(move |bit| (index, bit))) {
+        let mut changed = words.clone();
+        changed[index] ^= 1 << bit;
+        let is_minor = index == image_region::ABI && bit < 16;
+        let is_outputs = index == image_region::SHAPE && bit >= 48;
+        let is_padding = index == image_region::PARAMETERS - 1;
+        let read = image_of(&changed, 77);
+        if is_minor || is_outputs || is_padding {
+            assert_eq!(read.as_ref(), Some(&model), "word {index}, bit {bit}");
+        } else {
+            assert_ne!(read.as_ref(), Some(&model), "word {index}, bit {bit}");
+        }
+    }
+    for len in 0..words.len() {
+        assert_eq!(image_of(&words[..len], 77), None, "{len}");
+    }
+}
+
 proptest! {
     #[test]
     fn an_image_is_read_back_and_a_changed_one_is_the_same_model_or_none(
@@ -151,13 +202,13 @@ proptest! {
             Model::linear(part(1.0), 0.5).unwrap()
         };
         let words = image::words(77, &model);
-        prop_assert_eq!(image::read(&words, 77), Some(model.clone()));
-        prop_assert_eq!(image::read(&words, 78), None);
-        prop_assert_eq!(image::read(&words[..cut.index(words.len())], 77), None);
+        prop_assert_eq!(image_of(&words, 77), Some(model.clone()));
+        prop_assert_eq!(image_of(&words, 78), None);
+        prop_assert_eq!(image_of(&words[..cut.index(words.len())], 77), None);
         let mut changed = words.clone();
         let index = place.index(words.len());
         changed[index] ^= 1 << bit;
-        let read = image::read(&changed, 77);
+        let read = image_of(&changed, 77);
         let header = image_region::PARAMETERS;
         let minor = index == image_region::ABI && bit < 16;
         let outputs = index == image_region::SHAPE && bit >= 48;

@@ -157,6 +157,7 @@ fn model_words(id: usize, artifact: &Artifact) -> Vec<(usize, u64)> {
     let slot = model_slot(id, slot_index);
     let generation = u64::from(GENERATIONS[id]);
     let model = artifact.model();
+    let affine = model.affine().expect("the suite's models are linear or logistic");
     let mut words = vec![
         (entry(id) + m::PUBLISHED, generation << 32 | slot_index as u64),
         (slot + m::SLOT_GENERATION, generation),
@@ -164,12 +165,12 @@ fn model_words(id: usize, artifact: &Artifact) -> Vec<(usize, u64)> {
         (slot + m::SLOT_NAME, slot_name(check(artifact.name()), 1)),
         (slot + m::SLOT_SPLIT, abi::UNDIVIDED),
         (slot + m::SLOT_FINGERPRINTS, divided::fingerprint(artifact)),
-        (slot + m::SLOT_INTERCEPT, model.intercept().to_bits()),
+        (slot + m::SLOT_INTERCEPT, affine.intercept().to_bits()),
     ];
     let vectors = [
-        (m::SLOT_WEIGHTS, model.weights()),
-        (m::SLOT_MEAN, model.mean()),
-        (m::SLOT_SCALE, model.scale()),
+        (m::SLOT_WEIGHTS, affine.weights()),
+        (m::SLOT_MEAN, affine.mean()),
+        (m::SLOT_SCALE, affine.scale()),
     ];
     for (start, values) in vectors {
         let word = |(index, value): (usize, &f64)| (slot + start + index, value.to_bits());

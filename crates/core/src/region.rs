@@ -1,7 +1,7 @@
 //! Regions: sealed memory files and their mappings. Create, seal, open, validate, unmap.
 //!
 //! A [`Mapping`] is writable and reached only as lines of atomics, a [`View`] is read-only and
-//! reached only as words that have no store. Nothing here reads a byte that a peer wrote.
+//! reached only as words that have no store, and a [`Frozen`] file has no writer left. Nothing here reads a byte that a peer wrote.
 
 use crate::abi::{LINE_LEN, LINE_WORDS, REGION_LEN_MAX};
 use crate::sync::{AtomicU64, Line, ReadOnlyWord};
@@ -214,6 +214,47 @@ impl View {
         // load, which is defined on read-only memory.
         let lines = unsafe { core::slice::from_raw_parts(start, self.0.line_count) };
         lines.as_flattened()
+    }
+}
+
+/// A memory file that nobody can change any more, mapped only for loads. Its pages are shared with
+/// all who map it, and come as they are first read.
+#[derive(Debug)]
+pub struct Frozen {
+    mapped: Mapped,
+    word_count: usize,
+}
+
+impl Frozen {
+    /// Maps a file of whole words, at most `len_max` bytes, that was closed to all writers.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] when it is not one.
+    pub fn open(name: &'static str, fd: &OwnedFd, len_max: u64) -> Result<Frozen, OpenError> {
+        let map_error = |source| OpenError::Map { name, source };
+        if !memory::is_frozen(fd.as_fd()).map_err(map_error)? {
+            return Err(OpenError::Seals { name });
+        }
+        let found = memory::len(fd.as_fd()).map_err(map_error)?;
+        if found == 0 || found > len_max || !found.is_multiple_of(8) {
+            return Err(OpenError::Size { name, found, expected: len_max });
+        }
+        let len = found as usize;
+        // The rest of the last line lies in the file's last page, and is zero.
+        let mapped = Mapped::new(fd.as_fd(), len.div_ceil(LINE_LEN), Access::Read);
+        Ok(Frozen { mapped: mapped.map_err(map_error)?, word_count: len / 8 })
+    }
+}
+
+impl AsRef<[u64]> for Frozen {
+    #[inline]
+    fn as_ref(&self) -> &[u64] {
+        let start = self.mapped.map.as_ptr().cast::<u64>();
+        // SAFETY: the mapping is page-aligned, at least so many words long and lives as long as
+        // `self`. The seals were checked before mapping: the file keeps its size, and nobody can
+        // write to it, so these are plain words that never change.
+        unsafe { core::slice::from_raw_parts(start, self.word_count) }
     }
 }
 

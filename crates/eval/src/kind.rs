@@ -28,6 +28,11 @@ impl Kind {
         }
     }
 
+    /// Whether NaN is a value for it, which means missing.
+    pub fn takes_nan(self) -> bool {
+        self == Kind::Forest
+    }
+
     /// The word used in files and messages: `linear`, `logistic` or `forest`.
     pub fn name(self) -> &'static str {
         match self {

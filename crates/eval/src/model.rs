@@ -65,7 +65,7 @@ pub struct Affine {
 }
 
 impl Model {
-    /// Makes a linear model: `y = w . x + intercept`.
+    /// Makes a linear model, as [`Affine::linear`].
     ///
     /// # Errors
     ///
@@ -82,12 +82,10 @@ impl Model {
     /// # Ok::<(), ModelError>(())
     /// ```
     pub fn linear(weights: Vec<f64>, intercept: f64) -> Result<Model, ModelError> {
-        let (mean, scale) = (Vec::new(), Vec::new());
-        Affine { is_logistic: false, intercept, weights, mean, scale }.validated()
+        Affine::linear(weights, intercept).map(Model::Affine)
     }
 
-    /// Makes a standardised logistic model: `d = w . ((x - mean) / scale) + intercept`,
-    /// probability `1 / (1 + exp(-d))`, class 1 when `d > 0`.
+    /// Makes a logistic model, as [`Affine::logistic`].
     ///
     /// # Errors
     ///
@@ -108,7 +106,7 @@ impl Model {
         mean: Vec<f64>,
         scale: Vec<f64>,
     ) -> Result<Model, ModelError> {
-        Affine { is_logistic: true, intercept, weights, mean, scale }.validated()
+        Affine::logistic(weights, intercept, mean, scale).map(Model::Affine)
     }
 
     /// What the model computes.
@@ -136,11 +134,6 @@ impl Model {
         }
     }
 
-    /// Whether NaN is a value for it, which means missing.
-    pub fn takes_nan(&self) -> bool {
-        matches!(self, Model::Forest(_))
-    }
-
     /// Whether a row is one that it answers: finite, or NaN where that is a value.
     #[inline]
     pub fn accepts(&self, x: &[f64]) -> bool {
@@ -160,7 +153,33 @@ impl Model {
 }
 
 impl Affine {
-    fn validated(self) -> Result<Model, ModelError> {
+    /// Makes a linear model: `y = w . x + intercept`.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError`] when the width is out of range or a value is not finite.
+    pub fn linear(weights: Vec<f64>, intercept: f64) -> Result<Affine, ModelError> {
+        let (mean, scale) = (Vec::new(), Vec::new());
+        Affine { is_logistic: false, intercept, weights, mean, scale }.validated()
+    }
+
+    /// Makes a standardised logistic model: `d = w . ((x - mean) / scale) + intercept`,
+    /// probability `1 / (1 + exp(-d))`, class 1 when `d > 0`.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError`] when lengths differ, the width is out of range, a value is not finite or a
+    /// scale is zero.
+    pub fn logistic(
+        weights: Vec<f64>,
+        intercept: f64,
+        mean: Vec<f64>,
+        scale: Vec<f64>,
+    ) -> Result<Affine, ModelError> {
+        Affine { is_logistic: true, intercept, weights, mean, scale }.validated()
+    }
+
+    fn validated(self) -> Result<Affine, ModelError> {
         let width = self.weights.len();
         if width == 0 || width > FEATURE_COUNT_MAX {
             return Err(ModelError::Width { found: width });
@@ -188,7 +207,7 @@ impl Affine {
         if let Some(index) = self.scale.iter().position(|&value| value == 0.0) {
             return Err(ModelError::ZeroScale { index });
         }
-        Ok(Model::Affine(self))
+        Ok(self)
     }
 
     /// Whether the features are standardised, and the sum becomes a probability.

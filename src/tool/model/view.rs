@@ -1,9 +1,10 @@
 //! How a model is shown: in a line, as a page, as JSON.
 
 mod facts;
+mod forest;
 
 use crate::tool::Failure;
-use factord_eval::Kind;
+use factord_eval::Model;
 use factord_models::file::{Artifact, MetricValue};
 use factord_models::import::{self, Given};
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ const SHOWN_FEATURE_COUNT_MAX: usize = 32;
 /// Terms of a formula that is written out.
 const TERM_COUNT_MAX: usize = 8;
 
-/// Reads an artifact, or imports a pickle or an ONNX model.
+/// Reads an artifact, or imports a pickle, an ONNX model or LightGBM's text.
 ///
 /// # Errors
 ///
@@ -31,11 +32,11 @@ pub(in crate::tool) fn load(path: &Path) -> Result<Artifact, Failure> {
     }
 }
 
-/// Pickles and ONNX models are known by their first byte; an artifact starts with its magic.
+/// What is imported is known by its first bytes; an artifact starts with its magic.
 fn is_import(path: &Path) -> bool {
     let endings = ["pkl", "pickle", "onnx"];
     let extension = path.extension().is_some_and(|end| endings.iter().any(|known| end == *known));
-    let mut first = [0];
+    let mut first = [0; 5];
     // A FIFO would wait for its other end; whatever cannot be read is reported when it is loaded.
     extension
         || path.is_file()
@@ -76,17 +77,27 @@ pub(super) fn full_json(artifact: &Artifact) -> Value {
         .iter()
         .enumerate()
         .map(|(index, name)| {
-            let mut feature = json!({"name": name, "weight": model.weights()[index]});
-            if model.kind() == Kind::Logistic {
+            let mut feature = json!({"name": name});
+            if let Some(affine) = model.affine() {
+                feature["weight"] = json!(affine.weights()[index]);
+            }
+            if let Some(affine) = model.affine().filter(|affine| affine.is_logistic()) {
                 feature["scaler"] =
-                    json!({"mean": model.mean()[index], "scale": model.scale()[index]});
+                    json!({"mean": affine.mean()[index], "scale": affine.scale()[index]});
             }
             feature["training"] = json!(details.feature_stats.get(index));
             feature["edges"] = json!(facts::edges(artifact, index));
             feature
         })
         .collect();
-    json["intercept"] = json!(model.intercept());
+    match model {
+        Model::Affine(affine) => json["intercept"] = json!(affine.intercept()),
+        Model::Forest(forest) => {
+            json["tree_count"] = json!(forest.tree_count());
+            json["node_count"] = json!(forest.node_count());
+            json["image_len"] = json!(forest::image_len(forest));
+        }
+    }
     json["target"] = json!(details.target);
     json["target_training"] = json!(details.target_stats);
     json["threshold"] = json!(details.threshold);
@@ -149,8 +160,11 @@ pub(super) fn explain(artifact: &Artifact, origin: &str) -> String {
 /// A table of features: weights, scaler and what was seen in training.
 fn features(page: &mut String, artifact: &Artifact) {
     let (model, details) = (artifact.model(), artifact.details());
-    let mut rows = vec![vec!["name".to_owned(), "weight".to_owned()]];
-    if model.kind() == Kind::Logistic {
+    let affine = model.affine();
+    let logistic = affine.filter(|affine| affine.is_logistic());
+    let mut rows = vec![vec!["name".to_owned()]];
+    rows[0].extend(affine.map(|_| "weight".to_owned()));
+    if logistic.is_some() {
         rows[0].extend(["minus".to_owned(), "divided by".to_owned()]);
     }
     if !details.feature_stats.is_empty() {
@@ -158,10 +172,11 @@ fn features(page: &mut String, artifact: &Artifact) {
     }
     let shown = details.feature_names.iter().enumerate().take(SHOWN_FEATURE_COUNT_MAX);
     for (index, name) in shown {
-        let mut row = vec![name.clone(), format!("{:?}", model.weights()[index])];
-        if model.kind() == Kind::Logistic {
-            row.push(format!("{:?}", model.mean()[index]));
-            row.push(format!("{:?}", model.scale()[index]));
+        let mut row = vec![name.clone()];
+        row.extend(affine.map(|affine| format!("{:?}", affine.weights()[index])));
+        if let Some(affine) = logistic {
+            row.push(format!("{:?}", affine.mean()[index]));
+            row.push(format!("{:?}", affine.scale()[index]));
         }
         if let Some(stats) = details.feature_stats.get(index) {
             row.push(format!("{:?}", stats.mean));
@@ -187,7 +202,12 @@ fn features(page: &mut String, artifact: &Artifact) {
 /// The model in words and figures, a line each.
 fn formula(artifact: &Artifact) -> Vec<String> {
     let (model, details) = (artifact.model(), artifact.details());
-    let logistic = model.kind() == Kind::Logistic;
+    let target = if details.target.is_empty() { "y" } else { &details.target };
+    let affine = match model {
+        Model::Affine(affine) => affine,
+        Model::Forest(forest) => return forest::formula(forest, target),
+    };
+    let logistic = affine.is_logistic();
     let sum = if model.width() <= TERM_COUNT_MAX {
         let term = |(weight, name): (&f64, &String)| {
             if logistic {
@@ -197,14 +217,13 @@ fn formula(artifact: &Artifact) -> Vec<String> {
             }
         };
         let terms: Vec<String> =
-            model.weights().iter().zip(&details.feature_names).map(term).collect();
+            affine.weights().iter().zip(&details.feature_names).map(term).collect();
         terms.join(" + ")
     } else {
         let letter = if logistic { "z(feature)" } else { "feature" };
         format!("the sum of weight * {letter} over all {} features", model.width())
     };
-    let sum = format!("{sum} + {:?}", model.intercept());
-    let target = if details.target.is_empty() { "y" } else { &details.target };
+    let sum = format!("{sum} + {:?}", affine.intercept());
     let order = "added from left to right, each step rounded by itself (no fused multiply-add)";
     if logistic {
         vec![

@@ -7,9 +7,8 @@ use crate::tool::{Failure, model};
 use factord_core::channel;
 use factord_core::client::{AttachOptions, Client, Prediction};
 use factord_core::idle::IdleStrategy;
-use factord_eval::Kind;
 use factord_factors::{Column, Row, Stated};
-use factord_quant::score::Made;
+use factord_quant::score::{self, Made};
 use quanta::Clock;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -97,10 +96,7 @@ impl ModelClient {
         self.pause_ns = pause_ns.map(|ns| i64::try_from(ns).unwrap_or(i64::MAX));
         self.target = details.target.clone();
         self.threshold = details.threshold;
-        let columns: &[&str] = match artifact.kind() {
-            Kind::Linear => &["regression"],
-            Kind::Logistic => &["probability", "class"],
-        };
+        let columns = score::outputs(&artifact);
         let made = Made::by(&artifact, columns.iter().map(|&column| column.to_owned()).collect());
         if !self.made.contains(&made) {
             self.made.push(made);

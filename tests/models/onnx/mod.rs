@@ -131,11 +131,11 @@ fn inputs_of_one_column_each_name_the_features_in_the_order_of_the_inputs() {
     let regressor = node("ml.LinearRegressor", &["all"], &["y"], attributes());
     let import = import(&model(inputs(), vec![], vec![joined, regressor], &["y"])).unwrap();
     assert_eq!(import.artifact.details().feature_names, ["buy", "large"]);
-    assert_eq!(import.artifact.model().weights(), [0.5, -2.0]);
+    assert_eq!(import.artifact.model().affine().unwrap().weights(), [0.5, -2.0]);
     let joined = node("Concat", &["large", "buy"], &["all"], vec![integer("axis", 1)]);
     let regressor = node("ml.LinearRegressor", &["all"], &["y"], attributes());
     let crossed = served(&model(inputs(), vec![], vec![joined, regressor], &["y"]));
-    assert_eq!(crossed.weights(), [-2.0, 0.5]);
+    assert_eq!(crossed.affine().unwrap().weights(), [-2.0, 0.5]);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn one_probability_and_its_complement_are_both_probabilities() {
         node("ArgMax", &["both"], &["label"], vec![integer("axis", 1)]),
     ];
     let found = served(&model(x(2), initializers, nodes, &["label", "both"]));
-    assert_eq!(found.weights(), [0.5, -2.0]);
+    assert_eq!(found.affine().unwrap().weights(), [0.5, -2.0]);
     assert_eq!(eval(&found, &[1.0, 0.0]).second, 1.0);
 }
 

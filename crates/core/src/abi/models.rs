@@ -72,8 +72,9 @@ layout! {
         pub const SHAPE: usize = 4;
         /// Words of the image, this header included.
         pub const WORD_COUNT: usize = 5;
-        /// The number of the form in which the parameters follow: 1, the intercept alone on a line,
-        /// then weights, means and scales, each of as many words as the model has features.
+        /// The number of the form in which the parameters follow. 1: the intercept alone on a line,
+        /// then weights, means and scales, each of as many words as the model has features. 2: the
+        /// words of a forest, as `factord_eval::forest` draws them.
         pub const FORM: usize = 6;
         /// First word of the parameters.
         pub const PARAMETERS: usize = LINE_WORDS;

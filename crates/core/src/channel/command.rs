@@ -41,7 +41,7 @@ impl Connection {
         self.reply_of(heard)
     }
 
-    /// Asks for one control verb; the reply comes by [`Connection::take_reply`].
+    /// Asks for one control verb; the reply comes by [`Connection::take_file`].
     ///
     /// # Errors
     ///
@@ -57,24 +57,29 @@ impl Connection {
         self.send(&Message::Command { abi: abi::ABI_WORD, verb, argument, name: bytes })
     }
 
-    /// Takes the reply to what was asked for, if it is there.
+    /// Takes the file that was asked for, if the reply is there.
     ///
     /// # Errors
     ///
     /// As for [`Connection::command`].
-    pub fn take_reply(&self) -> Result<Option<Vec<u8>>, CommandError> {
-        self.take(REPLY_STEP)?.map(|heard| self.reply_of(heard)).transpose()
+    pub fn take_file(&self) -> Result<Option<OwnedFd>, CommandError> {
+        self.take(REPLY_STEP)?.map(|heard| self.file_of(heard)).transpose()
     }
 
-    fn reply_of(&self, (message, files): Heard) -> Result<Vec<u8>, CommandError> {
-        let (Message::Reply { code }, [file]) = (message, files.as_slice()) else {
-            return Err(self.broken(REPLY_STEP).into());
-        };
-        let bytes = read_reply(file).map_err(AttachError::from)?;
-        if code == 0 {
-            Ok(bytes)
-        } else {
-            Err(CommandError::Failed(String::from_utf8_lossy(&bytes).into_owned()))
+    fn reply_of(&self, heard: Heard) -> Result<Vec<u8>, CommandError> {
+        let file = self.file_of(heard)?;
+        Ok(read_reply(&file).map_err(AttachError::from)?)
+    }
+
+    /// The file of a reply that tells of no failure.
+    fn file_of(&self, (message, mut files): Heard) -> Result<OwnedFd, CommandError> {
+        match (message, files.pop()) {
+            (Message::Reply { code: 0 }, Some(file)) if files.is_empty() => Ok(file),
+            (Message::Reply { .. }, Some(file)) if files.is_empty() => {
+                let words = read_reply(&file).map_err(AttachError::from)?;
+                Err(CommandError::Failed(String::from_utf8_lossy(&words).into_owned()))
+            }
+            _ => Err(self.broken(REPLY_STEP).into()),
         }
     }
 }

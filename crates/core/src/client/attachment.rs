@@ -151,6 +151,11 @@ impl Attachment {
         self.local.fetch((&self.connection, self.observer.epoch()), number, meta)
     }
 
+    /// Whether the next step of [`Attachment::fetch`] waits for nobody.
+    pub(super) fn is_checking(&self) -> bool {
+        self.local.is_checking()
+    }
+
     /// Counts one evaluation in this process, in the header that this client owns; returns that
     /// status's count.
     #[inline(always)]

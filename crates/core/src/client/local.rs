@@ -1,12 +1,12 @@
 //! Evaluation in the client's own process: the daemon's active models, read from MODELS or, when
 //! they do not fit there, from their images.
 //!
-//! A private copy of each version is kept until the daemon publishes another one; whether it did
-//! costs one load before and one after the evaluation.
+//! A private copy of each version, or of a forest the mapping of its image, is kept until the daemon
+//! publishes another one; whether it did costs one load before and one after the evaluation.
 
 use super::Client;
 use super::answer::{Answer, PredictError, Prediction, refusal};
-use super::images::Images;
+use super::images::{Here, Images};
 use crate::abi::{self, request, status};
 use crate::channel::Connection;
 use crate::model::shared::{self, Deployment};
@@ -38,8 +38,10 @@ struct Copy {
     /// The `meta` that the copy was made for, without flags.
     meta: u64,
     published: u64,
-    /// The champion of an undivided name.
+    /// The champion of an undivided name, if it is no forest.
     evaluator: Option<Arc<Evaluator>>,
+    /// The champion of an undivided name, if it is one, once its image came.
+    here: Option<Here>,
     deployment: Option<Deployment>,
 }
 
@@ -93,15 +95,24 @@ impl Local {
         ))
     }
 
-    /// The copy of a number, as fresh as what is published.
-    fn fresh<'c>(copies: &'c mut Vec<Copy>, models: &View, number: u16, meta: u64) -> &'c mut Copy {
+    /// The copy of a number, as fresh as what is published. What it replaces goes.
+    fn fresh<'c>(
+        (copies, images): (&'c mut Vec<Copy>, &mut Images),
+        models: &View,
+        number: u16,
+        meta: u64,
+    ) -> &'c mut Copy {
         let place = usize::from(number);
         if copies.len() <= place {
             copies.resize_with(place + 1, Copy::default);
         }
         let copy = &mut copies[place];
         if copy.meta != meta || copy.published != Local::published(models, meta) {
+            let before = copy.fingerprints();
             copy.refresh(models.words(), meta);
+            let now = copy.fingerprints();
+            let gone = before.iter().filter(|fingerprint| !now.contains(fingerprint));
+            gone.for_each(|&fingerprint| images.forget(fingerprint));
         }
         copy
     }
@@ -118,15 +129,21 @@ impl Local {
         if meta & request::MODEL_MASK == request::MODEL_NONE {
             return None;
         }
-        let copy = Local::fresh(&mut self.copies, models, number, meta);
+        let place = (&mut self.copies, &mut self.images);
+        let copy = Local::fresh(place, models, number, meta);
         let deployment = copy.deployment.as_ref()?;
         let first = usize::from(deployment.champion.is_some());
         let missing = deployment.fingerprints.iter().skip(first).filter(|&&f| f != 0);
         let mut all_here = true;
         for &fingerprint in missing {
-            all_here &= self.images.evaluator(connection, epoch, fingerprint).is_some();
+            all_here &= self.images.version(connection, epoch, fingerprint).is_some();
         }
         Some(all_here)
+    }
+
+    /// Whether the next step of [`Local::fetch`] waits for nobody.
+    pub(super) fn is_checking(&self) -> bool {
+        self.images.are_checked()
     }
 
     /// Evaluates the version that is active now.
@@ -145,7 +162,8 @@ impl Local {
         }
         let mut reached = Reached::Elsewhere;
         for _ in 0..SWAPS_MAX {
-            let copy = Local::fresh(&mut self.copies, models, number, meta);
+            let place = (&mut self.copies, &mut self.images);
+            let copy = Local::fresh(place, models, number, meta);
             let published = copy.published;
             reached = copy.evaluate(&mut self.images, engine, key, x);
             if Local::published(models, meta) == published {
@@ -157,6 +175,11 @@ impl Local {
 }
 
 impl Copy {
+    /// Of the versions, the champion's first; all 0 where nothing is served.
+    fn fingerprints(&self) -> [u64; abi::ARM_COUNT_MAX] {
+        self.deployment.as_ref().map_or_else(Default::default, |known| known.fingerprints)
+    }
+
     fn refresh(&mut self, words: &[ReadOnlyWord], meta: u64) {
         let read = shared::read(words, (meta & request::MODEL_MASK) as usize);
         *self = Copy { meta, ..Copy::default() };
@@ -191,14 +214,17 @@ impl Copy {
         };
         let fingerprint = deployment.fingerprints[usize::from(arm)];
         let version = Version { generation: deployment.generation, arm, fingerprint };
-        let evaluation = match (&self.evaluator, &deployment.champion) {
-            (Some(evaluator), _) => evaluator.evaluate(x),
-            (None, Some(model)) if arm == 0 => Evaluator::new(model).evaluate(x),
-            _ => match images.evaluator(connection, epoch, fingerprint) {
-                Some(evaluator) => {
-                    let evaluation = evaluator.evaluate(x);
-                    if deployment.split == abi::UNDIVIDED {
-                        self.evaluator = Some(evaluator);
+        let evaluation = match (&self.evaluator, &self.here, &deployment.champion) {
+            (Some(evaluator), ..) => evaluator.evaluate(x),
+            (None, Some(here), _) => here.evaluate(x),
+            (None, None, Some(model)) if arm == 0 => Evaluator::new(model).evaluate(x),
+            _ => match images.version(connection, epoch, fingerprint) {
+                Some(here) => {
+                    let evaluation = here.evaluate(x);
+                    match here {
+                        _ if deployment.split != abi::UNDIVIDED => {}
+                        Here::Affine(evaluator) => self.evaluator = Some(evaluator),
+                        forest => self.here = Some(forest),
                     }
                     evaluation
                 }
@@ -323,8 +349,8 @@ impl Client {
         }
     }
 
-    /// Brings a model's parameters into this process, if they are not there yet: those of models of
-    /// more than eight features and of further arms come as files of their own. Waits for at most
+    /// Brings a model's parameters into this process, if they are not there yet: those of forests, of
+    /// models of more than eight features and of further arms come as files of their own. Waits for at most
     /// `deadline`.
     ///
     /// # Errors
@@ -343,7 +369,9 @@ impl Client {
                 return Err(PredictError::NotFetched);
             }
             self.look_after_engine();
-            std::thread::sleep(Duration::from_micros(50));
+            if !self.attachment.is_checking() {
+                std::thread::sleep(Duration::from_micros(50));
+            }
         }
     }
 

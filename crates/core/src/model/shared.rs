@@ -24,8 +24,8 @@ pub struct Deployment {
     pub fingerprints: [u64; abi::ARM_COUNT_MAX],
     /// [`abi::shape`] of the champion.
     pub shape: u64,
-    /// The champion, if it has at most eight features and is of a kind that this build knows;
-    /// otherwise it is in its image.
+    /// The champion, if it is linear or logistic and has at most eight features; otherwise it is in
+    /// its image.
     pub champion: Option<Model>,
 }
 
@@ -36,8 +36,8 @@ impl Deployment {
     }
 }
 
-/// Publishes what serves the name of `number` from now on. A champion of more than eight features
-/// is left out.
+/// Publishes what serves the name of `number` from now on. A champion that does not fit is left
+/// out.
 pub fn publish(words: &[AtomicU64], number: usize, deployment: &Deployment) {
     let Some(entry) = entry(words, number) else { return };
     // Relaxed: this thread is the only writer.
@@ -50,8 +50,8 @@ pub fn publish(words: &[AtomicU64], number: usize, deployment: &Deployment) {
     // is seen before any other word changes.
     fence(Ordering::Release);
     let store = |index: usize, value: u64| slot[index].store(value, Ordering::Relaxed);
-    let inline =
-        deployment.champion.as_ref().filter(|model| model.width() <= INLINE_FEATURE_COUNT_MAX);
+    let affine = deployment.champion.as_ref().and_then(Model::affine);
+    let inline = affine.filter(|affine| affine.weights().len() <= INLINE_FEATURE_COUNT_MAX);
     let name = u64::from(deployment.check)
         | deployment.arm_count() << 32
         | u64::from(inline.is_some()) << 48;
@@ -156,6 +156,7 @@ fn inline_model(shape: u64, load: impl Fn(usize) -> u64) -> Option<Model> {
         Kind::Logistic => {
             Model::logistic(weights, intercept, vector(at::SLOT_MEAN), vector(at::SLOT_SCALE)).ok()
         }
+        Kind::Forest => None,
     }
 }
 

@@ -7,7 +7,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use rustix::mm::Advice;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 /// Which seals a memory file carries.
@@ -69,6 +69,18 @@ pub fn seals(fd: BorrowedFd<'_>) -> io::Result<Seals> {
         write: seals.contains(SealFlags::FUTURE_WRITE) || seals.contains(SealFlags::WRITE),
         closed: seals.contains(SealFlags::SEAL),
     })
+}
+
+/// Whether nobody can change a memory file any more: neither its size nor a byte of it, by any
+/// descriptor or mapping.
+///
+/// # Errors
+///
+/// `EINVAL` when the descriptor is not a file that can be sealed.
+pub fn is_frozen(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    // NB: a file closed to future writers alone may be mapped for writing by an earlier one.
+    let all = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+    Ok(fcntl_get_seals(fd)?.contains(all))
 }
 
 /// The size of a file in bytes.
@@ -140,10 +152,34 @@ pub unsafe fn keep_from_children(start: *mut u8, len: usize) -> io::Result<()> {
 ///
 /// The system's error, when the memory is not there.
 pub fn sealed_file(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
-    use std::os::unix::fs::FileExt;
+    sealed(name, |file| file.write_all(bytes))
+}
+
+/// Makes a memory file that holds words, one part after the other, and can never change.
+///
+/// # Errors
+///
+/// As for [`sealed_file`].
+pub fn sealed_words(name: &str, parts: &[&[u64]]) -> io::Result<OwnedFd> {
+    sealed(name, |file| {
+        // 64 KiB at a time: a copy of the whole would double the memory.
+        let mut bytes = Vec::with_capacity(64 << 10);
+        for words in parts.iter().flat_map(|part| part.chunks(8 << 10)) {
+            bytes.clear();
+            bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+            file.write_all(&bytes)?;
+        }
+        Ok(())
+    })
+}
+
+fn sealed(
+    name: &str,
+    write: impl FnOnce(&mut std::fs::File) -> io::Result<()>,
+) -> io::Result<OwnedFd> {
     let fd = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    let file = std::fs::File::from(fd);
-    file.write_all_at(bytes, 0)?;
+    let mut file = std::fs::File::from(fd);
+    write(&mut file)?;
     let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
     fcntl_add_seals(&file, seals)?;
     Ok(file.into())

@@ -12,8 +12,8 @@ mod tree;
 pub use error::LightGbmError;
 
 use super::{Import, ImportError, Options};
-use crate::file::{Artifact, ArtifactError, Details};
-use factord_eval::forest::{Builder, Link};
+use crate::file::{Artifact, Details};
+use factord_eval::forest::{Builder, ForestError, Link};
 use factord_eval::{FEATURE_COUNT_MAX, Model};
 use text::{Block, Blocks};
 
@@ -90,9 +90,7 @@ fn head(block: &Block<'_>) -> Result<Head, LightGbmError> {
     let last = block.number::<usize>("max_feature_idx")?;
     let width = last.saturating_add(1);
     if width > FEATURE_COUNT_MAX {
-        return Err(LightGbmError::Forest(factord_eval::forest::ForestError::Width {
-            found: width,
-        }));
+        return Err(ForestError::Width { found: width }.into());
     }
     let names = block.need("feature_names")?;
     let names: Vec<String> = names.text.split(' ').map(str::to_owned).collect();

@@ -8,7 +8,7 @@ use super::pickle::{Node, NodeId, Tree, kept};
 use super::{Import, ImportError, Options, numpy};
 use crate::file::{Artifact, Details, Metric};
 use estimator::Fitted;
-use factord_eval::{FEATURE_COUNT_MAX, Kind};
+use factord_eval::{FEATURE_COUNT_MAX, Model};
 
 /// What a dictionary says around its model. An entry of another name might change what the model
 /// means (a scaler kept beside it, say), so it is refused, not left out.
@@ -46,8 +46,8 @@ fn assemble(
     envelope: Envelope,
     options: &Options<'_>,
 ) -> Result<Import, ImportError> {
-    check_type(fitted.model.kind(), envelope.model_type.as_deref())?;
-    if envelope.threshold.is_some() && fitted.model.kind() == Kind::Linear {
+    check_type(&fitted.model, envelope.model_type.as_deref())?;
+    if envelope.threshold.is_some() && !fitted.model.is_classifier() {
         let reason = "`threshold` belongs to a classifier, this model is linear".to_owned();
         return Err(ImportError::Contradiction { reason });
     }
@@ -74,7 +74,7 @@ fn assemble(
             .name
             .or(envelope.model_type.as_deref())
             .or(options.fallback_name)
-            .unwrap_or(type_of(fitted.model.kind()))
+            .unwrap_or(type_of(fitted.model.is_classifier()))
             .to_owned(),
         feature_names,
         target: envelope.target,
@@ -89,19 +89,13 @@ fn assemble(
     Ok(Import { artifact, left_out: envelope.left_out, notes: Vec::new() })
 }
 
-/// The word for a kind in `model_type`.
-fn type_of(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Linear => "regression",
-        Kind::Logistic => "classification",
-    }
+/// The word for a model in `model_type`.
+fn type_of(is_classifier: bool) -> &'static str {
+    if is_classifier { "classification" } else { "regression" }
 }
 
-fn check_type(kind: Kind, model_type: Option<&str>) -> Result<(), ImportError> {
-    let other = match kind {
-        Kind::Linear => type_of(Kind::Logistic),
-        Kind::Logistic => type_of(Kind::Linear),
-    };
+fn check_type(model: &Model, model_type: Option<&str>) -> Result<(), ImportError> {
+    let (kind, other) = (model.kind(), type_of(!model.is_classifier()));
     if model_type != Some(other) {
         return Ok(());
     }

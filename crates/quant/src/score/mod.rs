@@ -17,7 +17,7 @@ mod text;
 mod to_csv;
 
 pub use columns::{Columns, RowError, Source, known_as};
-pub use models::Models;
+pub use models::{Models, outputs};
 pub use record::{Made, Record};
 
 use crate::stated;

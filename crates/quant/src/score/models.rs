@@ -4,7 +4,6 @@ use super::columns::known_as;
 use super::record::Made;
 use arrow_array::{ArrayRef, Float64Array, Int32Array};
 use arrow_schema::{DataType, Field};
-use factord_eval::Kind;
 use factord_eval::evaluator::{Evaluation, Evaluator};
 use factord_eval::simd::{VECTOR_LEN, Vector};
 use factord_eval::status;
@@ -26,7 +25,7 @@ pub struct Models {
 
 struct Member {
     evaluator: Evaluator,
-    kind: Kind,
+    is_classifier: bool,
     /// Which of the features it takes, in its order.
     inputs: Vec<usize>,
 }
@@ -44,12 +43,19 @@ pub(super) enum Column {
     Class(Vec<i32>),
 }
 
+/// What a model writes, without its name.
+pub fn outputs(artifact: &Artifact) -> &'static [&'static str] {
+    if artifact.model().is_classifier() { &["probability", "class"] } else { &["regression"] }
+}
+
 impl Models {
-    /// Puts models together. The outputs are `regression` for a linear model, `probability` and
-    /// `class` for a logistic one; where several are of a kind, the name of each is put in front.
+    /// Puts models together. The outputs are `probability` and `class` for a classifier, `regression`
+    /// for any other; where several write the same, the name of each is put in front.
     pub fn new<'a>(artifacts: impl IntoIterator<Item = &'a Artifact>) -> Models {
         let artifacts: Vec<&Artifact> = artifacts.into_iter().collect();
-        let of_kind = |kind| artifacts.iter().filter(|artifact| artifact.kind() == kind).count();
+        let alike = |is_classifier| {
+            artifacts.iter().filter(|it| it.model().is_classifier() == is_classifier).count()
+        };
         let mut models = Models {
             members: Vec::new(),
             features: Vec::new(),
@@ -62,16 +68,13 @@ impl Models {
             let inputs = artifact.details().feature_names.iter();
             let inputs = inputs.map(|name| models.feature(name)).collect();
             let evaluator = Evaluator::new(artifact.model());
-            models.members.push(Member { evaluator, kind: artifact.kind(), inputs });
-            let names: &[&str] = match artifact.kind() {
-                Kind::Linear => &["regression"],
-                Kind::Logistic => &["probability", "class"],
-            };
-            let column = |name: &&str| match of_kind(artifact.kind()) {
+            let is_classifier = artifact.model().is_classifier();
+            models.members.push(Member { evaluator, is_classifier, inputs });
+            let column = |name: &&str| match alike(is_classifier) {
                 1 => (*name).to_owned(),
                 _ => format!("{}_{name}", artifact.name()),
             };
-            let columns: Vec<String> = names.iter().map(column).collect();
+            let columns: Vec<String> = outputs(artifact).iter().map(column).collect();
             models.outputs.extend_from_slice(&columns);
             models.made.push(Made::by(artifact, columns));
             models.settings.push((artifact.name().to_owned(), artifact.settings().clone()));
@@ -123,7 +126,7 @@ impl Models {
             |kind| fields.extend(names.next().map(|name| Field::new(name, kind, nullable)));
         for member in &self.members {
             add(DataType::Float64);
-            if member.kind == Kind::Logistic {
+            if member.is_classifier {
                 add(DataType::Int32);
             }
         }
@@ -137,20 +140,18 @@ impl Models {
         let mut bad = Vec::new();
         for member in &self.members {
             let mut values = Vec::with_capacity(count);
-            let mut classes =
-                Vec::with_capacity(if member.kind == Kind::Linear { 0 } else { count });
-            let logistic = member.kind == Kind::Logistic;
+            let mut classes = Vec::with_capacity(if member.is_classifier { count } else { 0 });
             member.evaluate(self.level, x, count, |evaluation| {
                 if evaluation.status != status::OK {
                     bad.push(values.len());
                 }
                 values.push(f64::from_bits(evaluation.y));
-                if logistic {
+                if member.is_classifier {
                     classes.push(i32::from(f64::from_bits(evaluation.second) > 0.0));
                 }
             });
             columns.push(Column::Value(values));
-            if logistic {
+            if member.is_classifier {
                 columns.push(Column::Class(classes));
             }
         }

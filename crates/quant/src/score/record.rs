@@ -2,7 +2,6 @@
 //! inputs the outcome is that they predict, and where a classifier's label was cut.
 
 use crate::table::{Note, OutputError, Writer, is_parquet};
-use factord_eval::Kind;
 use factord_models::file::{Artifact, Details, MetricValue};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -15,7 +14,7 @@ pub(super) const NOTE: Note = Note { key: "factord.models", ending: ".models.jso
 pub struct Made {
     /// The name it is served under.
     pub name: String,
-    /// What it computes: `linear` or `logistic`.
+    /// What it computes: `linear`, `logistic` or `forest`.
     pub kind: String,
     /// The columns of the table that are its own.
     pub columns: Vec<String>,
@@ -40,13 +39,9 @@ impl Made {
     pub fn by(artifact: &Artifact, columns: Vec<String>) -> Made {
         let details = artifact.details();
         let training = artifact.facts().and_then(|facts| facts.training.as_ref());
-        let kind = match artifact.kind() {
-            Kind::Linear => "linear",
-            Kind::Logistic => "logistic",
-        };
         Made {
             name: artifact.name().to_owned(),
-            kind: kind.to_owned(),
+            kind: artifact.kind().name().to_owned(),
             columns,
             sha256: hex(&artifact.sha256()),
             target: details.target.clone(),

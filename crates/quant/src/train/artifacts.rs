@@ -6,7 +6,7 @@ use super::outputs::{CLASSIFICATION, REGRESSION};
 use super::scratch::Scratch;
 use super::trainees::Trainees;
 use super::{Figures, TrainError, Trained, Warning, edges, origin};
-use factord_eval::Model;
+use factord_eval::{Affine, Model};
 use factord_models::file::{
     Artifact, DataFile, Details, Facts, FeatureStats, Lineage, Metric, MetricValue, TargetStats,
     Training,
@@ -42,10 +42,10 @@ pub(super) fn make(
 ) -> Result<(), TrainError> {
     let last = trainees.last();
     let feature_edges = edges::of_features(scratch, loaded)?;
-    let artifact = |kind: &'static str, model: &Model, details: Details| {
+    let artifact = |kind: &'static str, model: &Affine, details: Details| {
         let answer_edges = edges::of_answers(scratch, loaded, model)?;
         let facts = facts(trained, &details.name, &feature_edges, answer_edges, tables);
-        Artifact::with_facts(model.clone(), details, facts)
+        Artifact::with_facts(Model::Affine(model.clone()), details, facts)
             .map_err(|error| TrainError::Artifact { name: kind, error })
     };
     let regression = last.linear.as_ref().map(|model| {

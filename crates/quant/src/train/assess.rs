@@ -10,7 +10,7 @@ use super::ranks::Ranks;
 use super::scratch::{Part, Scratch, Tile};
 use super::split::Split;
 use super::trainee::Trainee;
-use factord_eval::Model;
+use factord_eval::Affine;
 use factord_eval::simd;
 use factord_eval::vectors::Level;
 use std::borrow::Cow;
@@ -223,7 +223,7 @@ impl Examiner<'_> {
         let Columns { y, marks, last, rolling, .. } = columns;
         let x: Vec<&[f64]> = columns.x.iter().map(|x| &**x).collect();
         let level = Level::best();
-        let decide = |model: &Model| {
+        let decide = |model: &Affine| {
             let mut decisions = vec![0.0; y.len()];
             simd::decide(level, model, &x, &mut decisions);
             decisions

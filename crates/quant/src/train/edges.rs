@@ -6,7 +6,7 @@ use super::load::Loaded;
 use super::scratch::{Part, Scratch, Tile};
 use super::select::{Query, key_of, select, value_of};
 use factord_eval::vectors::Level;
-use factord_eval::{Kind, Model, simd};
+use factord_eval::{Affine, simd};
 use factord_models::file::EDGE_COUNT;
 
 /// Nine edges, ascending.
@@ -51,24 +51,21 @@ pub(super) fn of_features(scratch: &Scratch, loaded: &Loaded) -> Result<Vec<Edge
 pub(super) fn of_answers(
     scratch: &Scratch,
     loaded: &Loaded,
-    model: &Model,
+    model: &Affine,
 ) -> Result<Edges, TrainError> {
     let level = Level::best();
     let answers = |tile: &Tile, count: usize| {
         let x: Vec<&[f64]> = (0..scratch.width()).map(|j| &tile.x(j)[..count]).collect();
         let mut decisions = vec![0.0; count];
         simd::decide(level, model, &x, &mut decisions);
-        if model.kind() == Kind::Linear {
+        if !model.is_logistic() {
             return decisions;
         }
         let mut probabilities = vec![0.0; count];
         simd::probabilities(level, &decisions, &mut probabilities);
         probabilities
     };
-    let range = match model.kind() {
-        Kind::Linear => (f64::NEG_INFINITY, f64::INFINITY),
-        Kind::Logistic => (0.0, 1.0),
-    };
+    let range = if model.is_logistic() { (0.0, 1.0) } else { (f64::NEG_INFINITY, f64::INFINITY) };
     edges(scratch, Part::Fit, loaded.used, range, answers)
 }
 

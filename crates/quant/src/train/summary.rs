@@ -2,6 +2,7 @@
 
 use super::figures::{BASELINES, CLASS_BASELINES};
 use super::{ClassFigures, Coefficient, Figures, Interval, Trained};
+use factord_eval::Affine;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -275,6 +276,7 @@ fn model_json(
     coefficients: &[Coefficient],
 ) -> Value {
     let Some(artifact) = artifact else { return Value::Null };
+    let affine = artifact.model().affine();
     let one = |one: &Coefficient| {
         json!({
             "feature": one.name,
@@ -286,9 +288,9 @@ fn model_json(
     };
     json!({
         "name": artifact.name(),
-        "intercept": artifact.model().intercept(),
-        "mean": artifact.model().mean(),
-        "scale": artifact.model().scale(),
+        "intercept": affine.map(Affine::intercept),
+        "mean": affine.map(Affine::mean),
+        "scale": affine.map(Affine::scale),
         "coefficients": coefficients.iter().map(one).collect::<Vec<_>>(),
     })
 }

@@ -1,12 +1,12 @@
 //! [`Trainee`]: what one training made.
 
-use factord_eval::Model;
+use factord_eval::Affine;
 
 /// The models of one training, and what its baselines need to know.
 #[derive(Clone, Debug)]
 pub(super) struct Trainee {
-    pub(super) linear: Option<Model>,
-    pub(super) logistic: Option<Model>,
+    pub(super) linear: Option<Affine>,
+    pub(super) logistic: Option<Affine>,
     /// Mean of the target.
     pub(super) mean: f64,
     /// Where the label was cut, and the share of rows above.

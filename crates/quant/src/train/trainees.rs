@@ -14,7 +14,7 @@ use super::select::{Query, key_of, select, value_of};
 use super::split::Split;
 use super::trainee::Trainee;
 use super::{Coefficient, Settings, TrainError};
-use factord_eval::Model;
+use factord_eval::Affine;
 use nalgebra::DMatrix;
 
 /// Everything that was fitted.
@@ -125,7 +125,7 @@ impl Trainees {
         };
         let said = 3.5 * std * self.fit.r2.max(1e-6).sqrt();
         let model = self.last().logistic.as_ref();
-        let norm = |model: &Model| model.weights().iter().map(|w| w * w).sum::<f64>().sqrt();
+        let norm = |model: &Affine| model.weights().iter().map(|w| w * w).sum::<f64>().sqrt();
         let unit = model.map_or(1.0, norm);
         Frame {
             mean,
@@ -133,7 +133,7 @@ impl Trainees {
             target: around(3.5 * std),
             // An exact fit leaves rounding, which needs an axis, too.
             residual: self.fit.rmse.max(1e-17 * mean.abs()).max(f64::MIN_POSITIVE),
-            decision_middle: model.map_or(0.0, Model::intercept),
+            decision_middle: model.map_or(0.0, Affine::intercept),
             decision_unit: if unit > 0.0 { unit } else { 1.0 },
         }
     }
@@ -307,11 +307,11 @@ fn models(
     linear: Option<&LinearFit>,
     logistic: Option<&LogisticFit>,
     task: &Task,
-) -> Result<(Option<Model>, Option<Model>), TrainError> {
-    let linear = linear.map(|fit| Model::linear(fit.weights.clone(), fit.intercept));
+) -> Result<(Option<Affine>, Option<Affine>), TrainError> {
+    let linear = linear.map(|fit| Affine::linear(fit.weights.clone(), fit.intercept));
     let logistic = logistic.map(|fit| {
         let (mean, scale) = (task.mean.clone(), task.scale.clone());
-        Model::logistic(fit.weights.clone(), fit.intercept, mean, scale)
+        Affine::logistic(fit.weights.clone(), fit.intercept, mean, scale)
     });
     let unsound = |name: &'static str| move |error| TrainError::Model { name, error };
     Ok((

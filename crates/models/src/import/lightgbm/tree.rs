@@ -2,7 +2,7 @@
 
 use super::LightGbmError;
 use super::text::Block;
-use factord_eval::forest::{Missing, NODE_COUNT_MAX, Node};
+use factord_eval::forest::{ForestError, Missing, NODE_COUNT_MAX, Node};
 
 /// Bits of a decision: categorical, default left, and two for what is missing.
 const CATEGORICAL: u8 = 1;
@@ -19,7 +19,7 @@ pub(super) fn read(
     let leaf_count = block.number::<usize>("num_leaves")?;
     // Before any list is read by it.
     if leaf_count > NODE_COUNT_MAX {
-        return Err(factord_eval::forest::ForestError::TooManyNodes { tree: number }.into());
+        return Err(ForestError::TooManyNodes { tree: number }.into());
     }
     if block.get("is_linear").is_some_and(|entry| entry.text != "0") {
         let what = "a linear tree".to_owned();

@@ -7,7 +7,7 @@ use super::value::{Score, Value};
 use crate::file::{Artifact, ArtifactError, Details, FeatureStats};
 use crate::import::pickle::shortened;
 use crate::import::{Import, ImportError, Options};
-use factord_eval::{Kind, Model};
+use factord_eval::Model;
 use std::rc::Rc;
 
 /// The most operators named in the source note.
@@ -31,7 +31,7 @@ pub(super) fn artifact(
     graph: Graph,
     options: &Options<'_>,
 ) -> Result<Import, ImportError> {
-    let (kind, score) = answer(&graph.outputs)?;
+    let (is_classifier, score) = answer(&graph.outputs)?;
     let parts = standardised(&score, &graph.feature_names)?;
     let scaled = parts.mean.iter().any(|&mean| mean != 0.0)
         && parts.scale.iter().any(|&scale| scale != 1.0)
@@ -48,12 +48,13 @@ pub(super) fn artifact(
         }
         None => Vec::new(),
     };
-    let model = match kind {
-        Kind::Linear => folded(parts, score.intercept)?,
-        Kind::Logistic => Model::logistic(parts.weights, score.intercept, parts.mean, parts.scale)
-            .map_err(ArtifactError::from)?,
+    let model = if is_classifier {
+        Model::logistic(parts.weights, score.intercept, parts.mean, parts.scale)
+            .map_err(ArtifactError::from)?
+    } else {
+        folded(parts, score.intercept)?
     };
-    let fallback = if kind == Kind::Linear { "regression" } else { "classification" };
+    let fallback = if is_classifier { "classification" } else { "regression" };
     let details = Details {
         name: options.name.or(options.fallback_name).unwrap_or(fallback).to_owned(),
         feature_names,
@@ -66,18 +67,18 @@ pub(super) fn artifact(
     Ok(Import { artifact: Artifact::new(model, details)?, left_out: Vec::new(), notes })
 }
 
-/// The one thing that the outputs come to. A class may be given next to the probability that it
+/// The one thing that the outputs come to, and whether it is of a classifier. A class may be given next to the probability that it
 /// follows from.
-fn answer(outputs: &[(String, Value)]) -> Result<(Kind, Rc<Score>), OnnxError> {
+fn answer(outputs: &[(String, Value)]) -> Result<(bool, Rc<Score>), OnnxError> {
     let mut answers = Vec::new();
     let mut labels = Vec::new();
     for (name, value) in outputs {
         match value {
             Value::Scores(scores) if scores.len() == 1 => {
-                answers.push((name, Kind::Linear, Rc::new(scores[0].clone())));
+                answers.push((name, false, Rc::new(scores[0].clone())));
             }
             Value::Probability(score) | Value::Probabilities(score) => {
-                answers.push((name, Kind::Logistic, Rc::clone(score)));
+                answers.push((name, true, Rc::clone(score)));
             }
             Value::Label(score) => labels.push(Rc::clone(score)),
             Value::Scores(_) => {
@@ -95,8 +96,9 @@ fn answer(outputs: &[(String, Value)]) -> Result<(Kind, Rc<Score>), OnnxError> {
         }
     }
     match answers.as_slice() {
-        [(_, kind, score)] => match labels.iter().find(|label| !label.decides_like(score)) {
-            None => Ok((*kind, Rc::clone(score))),
+        [(_, is_classifier, score)] => match labels.iter().find(|label| !label.decides_like(score))
+        {
+            None => Ok((*is_classifier, Rc::clone(score))),
             Some(_) => Err(OnnxError::graph(
                 "the class does not follow from the probability: factord serves the class that is \
                  1 where the decision value is positive",
