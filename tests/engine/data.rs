@@ -3,6 +3,7 @@
 use factord_core::client::{Answer, Prediction};
 use factord_eval::Model;
 use factord_eval::eval::eval;
+use factord_eval::forest::{Builder, Link, Missing, Node};
 use factord_models::catalogue;
 use factord_models::file::{Artifact, Details};
 use std::path::Path;
@@ -42,15 +43,54 @@ pub(crate) fn model(width: usize, logistic: bool, seed: u64) -> Model {
     model.unwrap()
 }
 
-/// Writes the artifact of a model under the name it is served by.
-pub(crate) fn save(directory: &Path, name: &str, model: &Model) {
+/// A forest of trees that are `depth` levels deep on every way, with every sort of missing value.
+pub(crate) fn forest(width: u16, tree_count: usize, depth: u32, seed: u64) -> Model {
+    let mut random = Random(seed);
+    let link = if seed.is_multiple_of(2) { Link::Identity } else { Link::Sigmoid { scale: 0.5 } };
+    let mut builder = Builder::new(width.into(), link, false).unwrap();
+    for _ in 0..tree_count {
+        let mut nodes = Vec::new();
+        for _ in 1..1 << depth {
+            let bits = random.bits();
+            let missing = [Missing::None, Missing::Zero, Missing::Nan][bits as usize % 3];
+            nodes.push(Node::Split {
+                feature: (bits >> 8) as u16 % width,
+                threshold: random.signed() * 0.7,
+                missing,
+                default_left: missing == Missing::None || bits & (1 << 40) != 0,
+            });
+        }
+        nodes.extend((0..1 << depth).map(|_| Node::Leaf(random.signed() / 64.0)));
+        builder.push(&nodes).unwrap();
+    }
+    Model::Forest(builder.finish().unwrap())
+}
+
+/// A row for a forest: now and then zero, or missing.
+pub(crate) fn row_with_gaps(random: &mut Random, width: usize) -> Vec<f64> {
+    let value = |_| match random.bits() % 16 {
+        0 => f64::NAN,
+        1 => 0.0,
+        2 => 1e-36,
+        _ => random.signed(),
+    };
+    (0..width).map(value).collect()
+}
+
+/// The artifact of a model under the name it is served by.
+pub(crate) fn artifact(name: &str, model: &Model) -> Artifact {
     let details = Details {
         name: name.to_owned(),
         feature_names: (0..model.width()).map(|index| format!("x{index}")).collect(),
         ..Details::default()
     };
-    let artifact = Artifact::new(model.clone(), details).unwrap();
-    artifact.save(&directory.join(format!("{name}.fmodel"))).unwrap();
+    Artifact::new(model.clone(), details).unwrap()
+}
+
+/// Writes the artifact of a model under the name it is served by.
+pub(crate) fn save(directory: &Path, name: &str, model: &Model) {
+    let file = directory.join(format!("{name}.fmodel"));
+    artifact(name, model).save(&file).unwrap();
 }
 
 /// The models built into the binary, by id.

@@ -2,7 +2,7 @@
 
 use crate::actor::{ROLE, SEED, SOCKET, Tale, begin};
 use crate::data::{self, Random, is_exact};
-use crate::{forks, identity, neighbours};
+use crate::{forests, forks, identity, neighbours};
 use factord_core::channel::{self, CommandError, Shape};
 use factord_core::client::{Answer, AttachOptions, Client, PredictError};
 use factord_core::idle::IdleStrategy;
@@ -31,6 +31,9 @@ fn an_actor_plays_its_role() {
     }
     if role == "parent" {
         return forks::parent(&options);
+    }
+    if role == "forest" {
+        return println!("\n{}", forests::local(&options, seed).line());
     }
     let mut client = Client::attach(&options).unwrap();
     let tale = match role.as_str() {

@@ -10,6 +10,7 @@ use factord_models::import::{self, Options};
 use flate2::read::GzDecoder;
 use std::fs::File;
 use std::io::Read;
+use std::process::Command;
 
 const MODELS: [&str; 4] = ["lgb_dart", "lgb_nomissing", "lgb_s100x6x32", "lgb_s128x8lv"];
 
@@ -68,4 +69,42 @@ fn every_raw_score_has_the_bits_of_lightgbm() {
         println!("{name}: {} of {} rows have LightGBM's bits", rows.len() - differ, rows.len());
         assert_eq!(differ, 0, "{name}");
     }
+}
+
+#[test]
+fn an_import_proves_itself_on_the_library_s_own_answers() {
+    let (Some(model), Some(rows)) =
+        (text("lgb_s128x8lv.txt.gz"), shared("trees/lgb_s128x8lv.csv.gz"))
+    else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("own.txt");
+    let run = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let mut import = Command::new(env!("CARGO_BIN_EXE_factord"));
+        import.args(["import", "own.txt", "--verify"]).arg(&rows).current_dir(directory.path());
+        import.output().unwrap()
+    };
+    let output = run(&model);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.starts_with("own.fmodel: forest model \"own\" of 16 features, 64 golden"),
+        "{said}"
+    );
+    assert!(said.contains("verified: 1500 of 1500 raw scores in "), "{said}");
+    assert!(said.contains("note: 128 trees, 1920 nodes"), "{said}");
+    // Another leaf in the last tree: its rows are found, and nothing is written over the first.
+    let before = std::fs::read(directory.path().join("own.fmodel")).unwrap();
+    let place = model.rfind("leaf_value=").unwrap() + "leaf_value=".len();
+    let changed = format!("{}7{}", &model[..place], &model[place + 1..]);
+    let output = run(&changed);
+    assert_eq!(output.status.code(), Some(65));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("raw scores have the library's bits; the first that differs is"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read(directory.path().join("own.fmodel")).unwrap(), before);
 }

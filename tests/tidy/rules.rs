@@ -8,7 +8,14 @@ pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 6] = [
     (
         "factord-eval",
         "crates/eval/src/",
-        &[&["status", "vectors", "fenv", "exp", "model"], &["eval"], &["simd"], &["evaluator"]],
+        &[
+            &["status", "vectors", "fenv", "exp", "kind"],
+            &["forest"],
+            &["model"],
+            &["eval"],
+            &["simd"],
+            &["evaluator"],
+        ],
     ),
     (
         "factord-core",

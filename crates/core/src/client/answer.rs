@@ -86,7 +86,7 @@ impl Default for AttachOptions {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PredictError {
-    /// A feature is NaN or infinite, or the prediction would be.
+    /// A feature is infinite, or NaN where the model takes none, or the prediction would be.
     #[error("bad input: every feature, and the prediction, must be a finite number")]
     BadInput,
     /// The daemon serves no model of that name.
