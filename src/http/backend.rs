@@ -6,9 +6,11 @@
 use super::cards::{Card, CardError, Cards};
 use super::features::Taken;
 use super::limits::{ATTACH_PAUSE, ENGINE_BATCH_DEADLINE, ENGINE_DEADLINE, ENGINE_HEALTH_DEADLINE};
+use factord_core::abi::class;
 use factord_core::client::{Answer, AttachError, AttachOptions, Client, PredictError, Prediction};
 use factord_core::counters::{ModelRow, Observer, Unsettled};
 use factord_core::idle::IdleStrategy;
+use factord_eval::Kind;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -115,13 +117,14 @@ impl Table {
     }
 }
 
-/// The channels of one handler, one for each width in use, and the engine's model table.
+/// The channels of one handler, one for each width and class in use, and the engine's model table.
 #[derive(Debug)]
 pub(super) struct Backend {
     socket: PathBuf,
     cards: Arc<Cards>,
     table: Option<Table>,
-    channels: BTreeMap<usize, Client>,
+    /// By width, and whether they are heavy.
+    channels: BTreeMap<(usize, bool), Client>,
     retry_at: Option<Instant>,
     /// The last look for the engine found none, for as long as a request may take.
     silent: bool,
@@ -146,7 +149,13 @@ impl Backend {
         let active = self.model(name)?;
         // The memory of an engine that is gone still holds its models.
         self.channels.retain(|_, channel| channel.epoch() == active.epoch);
-        self.channel(active.row.width)?;
+        let channel = self.channel(&active.row)?;
+        if active.row.kind == Kind::Forest
+            && let Some(id) = channel.number(name)
+        {
+            // Until it is here, every question is asked of the ring.
+            channel.fetch(id, ENGINE_DEADLINE)?;
+        }
         Ok(())
     }
 
@@ -182,9 +191,11 @@ impl Backend {
         }
     }
 
-    /// The channel for requests of `width` features.
-    fn channel(&mut self, width: usize) -> Result<&mut Client, BackendError> {
-        if !self.channels.contains_key(&width) {
+    /// The channel for requests of a model's width and class.
+    fn channel(&mut self, model: &ModelRow) -> Result<&mut Client, BackendError> {
+        let (width, heavy) = (model.width, u64::from(model.class) == class::HEAVY);
+        let key = (width, heavy);
+        if !self.channels.contains_key(&key) {
             if self.hasty {
                 return Err(BackendError::NotAtOnce);
             }
@@ -199,13 +210,14 @@ impl Backend {
                 name: "http".to_owned(),
                 feature_count: width,
                 slot_count: SLOT_COUNT,
+                heavy,
                 idle: IdleStrategy::Backoff,
                 ..AttachOptions::default()
             };
             match Client::attach(&options) {
                 Ok(client) => {
                     self.retry_at = None;
-                    self.channels.insert(width, client);
+                    self.channels.insert(key, client);
                 }
                 Err(error) => {
                     // That nobody listens is found out at once, and may be over at once.
@@ -215,7 +227,7 @@ impl Backend {
                 }
             }
         }
-        self.channels.get_mut(&width).ok_or(BackendError::Detached)
+        self.channels.get_mut(&key).ok_or(BackendError::Detached)
     }
 
     /// The engine's model table.
@@ -266,8 +278,13 @@ impl Backend {
         // NB: with no time at all a spinning client looks for an answer some hundred times, and
         // neither sleeps nor asks after the engine.
         let hasty = self.hasty;
-        let channel = self.channel(model.row.width)?;
+        let channel = self.channel(&model.row)?;
         let id = channel.number(&model.row.name).ok_or(PredictError::UnknownModel)?;
+        let is_forest = model.row.kind == Kind::Forest;
+        if hasty && is_forest && channel.fetch(id, Duration::ZERO).is_err() {
+            // Its image is on its way, and the ring would keep the guard waiting.
+            return Err(BackendError::NotAtOnce);
+        }
         let answer = if hasty {
             // NB: once in 4,096 calls the client asks whether its engine has hung up, and would
             // attach again. Here the engine's heart has just beaten.
@@ -291,7 +308,7 @@ impl Backend {
         let Ok(models) = self.models() else { return false };
         let Some(model) = models.first() else { return false };
         let middle = vec![0.5; model.width];
-        let Ok(channel) = self.channel(model.width) else { return false };
+        let Ok(channel) = self.channel(model) else { return false };
         let Some(id) = channel.number(&model.name) else { return false };
         let answer = channel.predict(id, &middle, ENGINE_HEALTH_DEADLINE);
         if let Ok(answer) = answer {
@@ -315,7 +332,7 @@ impl Backend {
                 return Err(PredictError::WidthMismatch.into());
             }
             let mut answers = vec![Err(PredictError::Deadline); count];
-            let channel = self.channel(model.width)?;
+            let channel = self.channel(model)?;
             let id = channel.number(&model.name).ok_or(PredictError::UnknownModel)?;
             channel.predict_batch(id, rows, &mut answers, ENGINE_BATCH_DEADLINE)?;
             if answers.iter().flatten().all(|answer| active.gave(answer)) {

@@ -4,6 +4,7 @@ use super::model_row::served;
 use super::predict_csv::{self, CsvJob};
 use super::{Failure, Globals, print};
 use crate::exit::Code;
+use factord_core::abi::class;
 use factord_core::client::{AttachOptions, Client, Prediction};
 use factord_core::counters::ModelRow;
 use factord_core::idle::IdleStrategy;
@@ -73,15 +74,21 @@ pub fn run(args: &PredictArgs, globals: &Globals) -> Result<(), Failure> {
         let message = format!("{name}: no features given, such as 0.5 0.2 0.3");
         return Err(Failure::new(Code::Usage, message));
     }
-    let mut client = Client::attach(&AttachOptions {
+    let mut options = AttachOptions {
         socket,
         name: "predict".to_owned(),
         feature_count: args.features.len(),
         slot_count: 1,
         idle: IdleStrategy::Backoff,
         ..AttachOptions::default()
-    })?;
-    let row = served(&client, name)?;
+    };
+    let mut client = Client::attach(&options)?;
+    let mut row = served(&client, name)?;
+    if u64::from(row.class) == class::HEAVY {
+        options.heavy = true;
+        client = Client::attach(&options)?;
+        row = served(&client, name)?;
+    }
     if row.width != args.features.len() {
         let given = args.features.len();
         let message = format!("{name} takes {} features, {given} were given", row.width);
