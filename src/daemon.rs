@@ -116,6 +116,7 @@ enum Event {
 pub fn run(config: &ServeConfig) -> Result<(), ServeError> {
     // NB: before anything opens a descriptor, which could be given the number of a passed one.
     let inherited = kept::inherit()?;
+    crate::sys::process::give_large_blocks_back();
     let place = Place::choose(config)?;
     // NB: threads inherit affinity, so every one of them starts off the workers' CPUs.
     let moved = sched::allow_cpus(&place.others);

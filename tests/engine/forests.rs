@@ -91,7 +91,7 @@ fn read_expected(socket: &Path) -> HashMap<u64, Vec<u64>> {
 }
 
 /// The role of a client that evaluates in its own process while the model changes. `late` counts
-/// answers that came through the ring, `epochs` the versions met.
+/// calls that gave up waiting, `epochs` the versions met.
 pub(crate) fn local(options: &AttachOptions, seed: u64) -> Tale {
     let expected = read_expected(options.socket.as_deref().unwrap());
     let options = AttachOptions { feature_count: WIDTH, slot_count: 8, ..options.clone() };
@@ -114,8 +114,17 @@ pub(crate) fn local(options: &AttachOptions, seed: u64) -> Tale {
                 }
             }
             Ok(_) => tale.wrong += 1,
-            // While the image comes, the ring has it; on a busy machine it may keep one waiting.
-            Err(PredictError::Deadline) => tale.late += 1,
+            // While the image comes, the ring has it; on a busy machine that keeps one waiting, and
+            // the engine's heart may seem to stand still.
+            Err(
+                PredictError::Deadline
+                | PredictError::BackPressure
+                | PredictError::NotConnected
+                | PredictError::NotFetched,
+            ) => {
+                tale.late += 1;
+                std::thread::sleep(Duration::from_millis(1));
+            }
             Err(_) => tale.odd += 1,
         }
     }

@@ -5,6 +5,7 @@ mod attacks;
 mod batches;
 mod chunked;
 mod direct;
+mod forests;
 mod harness;
 mod life;
 mod limits;

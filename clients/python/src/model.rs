@@ -66,7 +66,7 @@ impl Model {
         self.artifact.name()
     }
 
-    /// What it computes: "linear" or "logistic".
+    /// What it computes: "linear", "logistic" or "forest".
     #[getter]
     fn kind(&self) -> &'static str {
         self.artifact.kind().name()

@@ -19,7 +19,7 @@ pub(crate) struct ModelRow {
     id: u16,
     /// The model's name.
     name: String,
-    /// What it computes: "linear", "logistic", or "kind 7" of an engine that is newer.
+    /// What it computes: "linear", "logistic", "forest", or "kind 7" of an engine that is newer.
     kind: String,
     /// Its number of features.
     width: usize,

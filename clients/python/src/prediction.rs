@@ -16,10 +16,10 @@ use pyo3::prelude::*;
 #[pyclass(frozen, eq, module = "factord")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Prediction {
-    /// Linear: the prediction. Logistic: the probability of class 1.
+    /// The prediction or, of a classifier, the probability of class 1.
     #[pyo3(get)]
     y: f64,
-    /// Linear: 0. Logistic: the class, 0 or 1.
+    /// 0 or, of a classifier, the class, 0 or 1.
     #[pyo3(get)]
     second: f64,
     /// The generation of the model that answered.

@@ -140,9 +140,9 @@ pub enum PinError {
 /// One answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prediction {
-    /// Linear: the prediction. Logistic: the probability of class 1.
+    /// The prediction or, of a classifier, the probability of class 1.
     pub y: f64,
-    /// Linear: 0. Logistic: the class, 0 or 1.
+    /// 0 or, of a classifier, the class, 0 or 1.
     pub second: f64,
     /// The generation of what serves the name.
     pub generation: u32,
