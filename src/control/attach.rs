@@ -3,6 +3,7 @@
 
 use super::channel_rows::ChannelRow;
 use super::claims::Claims;
+use super::connection::Connection;
 use super::{Control, Phase, deadline};
 use crate::sys::epoll::Interest;
 use factord_core::abi::{self, resp_header, right, status_region as at};
@@ -50,9 +51,8 @@ impl Control {
             return Err(Refusal::NoSuchClass { class });
         }
         let len = ((geometry.req_lines() + geometry.resp_lines()) * abi::LINE_LEN) as u64;
+        self.charge(key, uid, len)?;
         let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
-        // From here on the charge is on the connection's account, whatever becomes of it.
-        self.accounts.charge(key, uid, self.parts.rights.owns(uid), len)?;
         connection.name = name;
         let (req, resp) = self.make_regions(geometry, &welcome).map_err(|error| {
             self.trouble(format_args!("the rings of a client cannot be made: {error}"));
@@ -74,6 +74,58 @@ impl Control {
             connection.deadline_ns = deadline();
         }
         Ok(())
+    }
+
+    /// Answers a greeting, or holds it while only channels that its user has closed stand in its
+    /// way: a worker gives a lane back between two turns.
+    pub(super) fn greet_or_hold(&mut self, key: u64, hello: Hello) -> Result<(), Refusal> {
+        let answered = self.greet(key, &hello);
+        let Err(refusal @ (Refusal::ChannelQuota { .. } | Refusal::ByteQuota { .. })) = answered
+        else {
+            return answered;
+        };
+        let uid_of = |connection: &Connection| connection.credentials.uid;
+        let uid = self.connections.get(&key).map(uid_of);
+        let leaves = |connection: &Connection| {
+            matches!(connection.phase, Phase::Leaving { .. }) && Some(uid_of(connection)) == uid
+        };
+        if !self.connections.values().any(leaves) {
+            return answered;
+        }
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.phase = Phase::Held { hello, refusal };
+        }
+        Ok(())
+    }
+
+    /// Answers the greetings that were held, now that some channels may have ended.
+    pub(super) fn greet_held(&mut self) {
+        let held = |(&key, connection): (&u64, &Connection)| match connection.phase {
+            Phase::Held { hello, .. } => Some((key, hello)),
+            _ => None,
+        };
+        let held: Vec<(u64, Hello)> = self.connections.iter().filter_map(held).collect();
+        for (key, hello) in held {
+            if let Some(connection) = self.connections.get_mut(&key) {
+                connection.phase = Phase::Fresh;
+            }
+            if let Err(refusal) = self.greet_or_hold(key, hello) {
+                self.refuse(key, refusal);
+            }
+        }
+    }
+
+    /// Charges a channel to its user. From then on the charge is on the connection's account,
+    /// whatever becomes of it.
+    fn charge(&mut self, key: u64, uid: u32, len: u64) -> Result<(), Refusal> {
+        let owns = self.parts.rights.owns(uid);
+        if self.accounts.charge(key, uid, owns, len).is_ok() {
+            return Ok(());
+        }
+        // What the user has let go of may wait for the next tick.
+        self.free_returned();
+        self.accounts.take_ended();
+        self.accounts.charge(key, uid, owns, len)
     }
 
     fn show_status(&mut self, key: u64, welcome: &Welcome, name: String) -> Result<(), Refusal> {

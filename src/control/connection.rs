@@ -2,7 +2,7 @@
 
 use super::claims::Claims;
 use super::deadline;
-use factord_core::channel::Shape;
+use factord_core::channel::{Hello, Refusal, Shape};
 use factord_core::region::Region;
 use factord_core::sys::socket;
 use std::os::fd::OwnedFd;
@@ -14,6 +14,9 @@ pub(super) enum Phase {
     Fresh,
     /// A verb is being carried out; the answer comes later.
     Waiting,
+    /// It has said hello, and would be refused but for channels of its user that are on their way
+    /// out.
+    Held { hello: Hello, refusal: Refusal },
     /// The regions were sent; the client is mapping them.
     Mapping { shape: Shape, req: Region, resp: Region },
     /// The worker serves the channel; the pidfd reports the process's end.
@@ -73,7 +76,9 @@ impl Connection {
     /// Whether the peer is late, or may have read the last of what it was sent.
     pub(super) fn is_due(&self, now_ns: u64) -> bool {
         match self.phase {
-            Phase::Fresh | Phase::Waiting | Phase::Mapping { .. } => now_ns >= self.deadline_ns,
+            Phase::Fresh | Phase::Waiting | Phase::Held { .. } | Phase::Mapping { .. } => {
+                now_ns >= self.deadline_ns
+            }
             Phase::Closing => true,
             Phase::Serving { .. } | Phase::Leaving { .. } => false,
         }

@@ -298,7 +298,7 @@ impl Control {
             {
                 Refusal::NotPermitted { uid: uid.into() }
             }
-            (Phase::Fresh, Some(Message::Hello(hello))) => match self.greet(key, &hello) {
+            (Phase::Fresh, Some(Message::Hello(hello))) => match self.greet_or_hold(key, hello) {
                 Ok(()) => return,
                 Err(refusal) => refusal,
             },

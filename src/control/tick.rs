@@ -30,6 +30,7 @@ impl Control {
             self.count_claims(now_ns);
         }
         self.free_returned();
+        self.greet_held();
         let due: Vec<u64> = self
             .connections
             .iter()
@@ -39,6 +40,7 @@ impl Control {
         for key in due {
             match self.connections.get(&key).map(|connection| &connection.phase) {
                 Some(Phase::Waiting) => self.reply_unfinished(key),
+                Some(&Phase::Held { refusal, .. }) => self.refuse(key, refusal),
                 _ => self.part(key),
             }
         }
@@ -60,7 +62,7 @@ impl Control {
 
     /// Frees the channels whose lanes the workers gave back. Unmapping a large one takes a
     /// millisecond, so what is left after a tick's time waits for the next one.
-    fn free_returned(&mut self) {
+    pub(super) fn free_returned(&mut self) {
         let worker_count = self.parts.outlets.stations.len();
         let mut next = 0;
         while next < worker_count && clock::monotonic_ns() < self.next_tick_ns {
