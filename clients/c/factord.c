@@ -2983,8 +2983,8 @@ const char *factord_strerror(int error)
     case FACTORD_ERROR_ECHO_MISMATCH:
         return "the answer is for different features than those submitted";
     case FACTORD_ERROR_WRONG_CLASS:
-        return "the model is served on channels of the other class: attach one with the option "
-               "`heavy`, or without";
+        return "the model is served on channels of the other class (option `heavy`), and the daemon "
+               "grants this client no second one";
     case FACTORD_ERROR_OTHER_VERSION:
         return "another version serves the name than the one it is pinned to";
     case FACTORD_ERROR_NOT_FETCHED:

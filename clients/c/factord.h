@@ -9,7 +9,8 @@
  *
  * Attach once, then predict. After factord_attach no call allocates, locks, logs or makes a system
  * call as long as the engine lives (but for an idle strategy that yields or sleeps, names that are new
- * to the client, and parameters that factord_predict_local or factord_fetch brings here). When the engine
+ * to the client, parameters that factord_predict_local or factord_fetch brings here, and the second
+ * channel, if one is needed). When the engine
  * dies, the client attaches again by itself and publishes its unanswered requests once more: a
  * caller sees an error only past its own deadline. Every answer is delivered once, in the order of
  * submission, and is checked to be for the words that were submitted.
@@ -24,6 +25,13 @@
  * versions share a name's requests, and the generation of what serves the name. A unit key is a word
  * of the caller's (a symbol, an order, a strategy), 0 for none: all requests of one key go to the same
  * arm. Without a key the features choose.
+ *
+ * A client whose request meets a model of the other class, light or heavy, attaches a second channel
+ * by itself, as it comes back to an engine: step by step, within the calls' deadlines, with the same
+ * options. It counts as any channel. Answers keep the order of submission over both, so that what was
+ * submitted behind a costly request is polled behind it: where that matters, use two clients. A
+ * request goes over when the client next polls or waits. Where the daemon grants no second channel,
+ * the answer is WRONG_CLASS, and a second later the client may ask again.
  *
  * Functions return FACTORD_OK, a count, or a negative code of enum factord_error; errno carries
  * nothing. A client is for one thread at a time; several clients are independent. A forked child
@@ -148,7 +156,8 @@ typedef struct factord_options {
     uint32_t output_count;
     /* A code of enum factord_idle. */
     int idle;
-    /* 1 asks for a channel to the workers of costly models, which answer nothing else; else 0. */
+    /* 1 asks for a channel to the workers of costly models, which answer nothing else; else 0. Either
+     * way a model of the other class is reached over a second channel: see above. */
     int heavy;
     /* 1 keeps factord_attach from saying on stderr, once in a process, that the calling thread can only
      * run on CPUs that workers poll; else 0. FACTORD_QUIET=1 does the same. */

@@ -22,6 +22,13 @@ import java.util.concurrent.locks.LockSupport;
  * unanswered requests once more; the caller sees a failure only past its own deadline. Every answer
  * is delivered once, in the order of submission, and its echo is checked.
  *
+ * <p>A client whose request meets a model of the other class, light or heavy, attaches a second
+ * channel by itself, as it comes back to an engine: step by step, within the calls' deadlines, with
+ * the same options. It counts as any channel. Tickets keep their order over both, so that what was
+ * submitted behind a costly request is polled behind it: where that matters, use two clients. A
+ * request goes over when the client next polls or waits. Where the daemon grants no second channel,
+ * the status is {@link Status#WRONG_CLASS}, and a second later the client may ask again.
+ *
  * <p>A client belongs to one thread, at first the one that attached; {@link #handOver} gives it to
  * another. Its memory is gone once it is closed, so every call checks both.
  */

@@ -10,10 +10,13 @@ public enum Status {
     UNKNOWN_MODEL("the daemon serves no such model"),
     /** The request's width is not the model's, or not the channel's. */
     WIDTH_MISMATCH("the number of features is not the model's"),
-    /** The model is served to channels of the other class: see {@link AttachOptions#heavy}. */
+    /**
+     * The model is served to channels of the other class, {@link AttachOptions#heavy}, and the daemon
+     * refused a second channel: it has no worker of that class, or the user's quota is used up.
+     */
     WRONG_CLASS(
-            "the model is served on channels of the other class: attach one with the option"
-                    + " `heavy`, or without"),
+            "the model is served on channels of the other class (option `heavy`), and the daemon"
+                    + " grants this client no second one"),
     /** The ring is full: take answers first. */
     BACK_PRESSURE("the ring is full: take answers before submitting more"),
     /** The deadline passed before the answer came. Should it come later, it is dropped. */

@@ -200,12 +200,32 @@ final class VersionTests {
     private void heavy() throws Exception {
         Prediction answer = new Prediction();
         // No evaluation is as cheap as that.
-        try (Daemon daemon = new Daemon(null, "--max-cost", "1", "--heavy-core", "0")) {
+        String[] costly = {"--max-cost", "1", "--heavy-core", "0", "--channels-per-uid", "2"};
+        try (Daemon daemon = new Daemon(null, costly)) {
             try (Client client = daemon.attach()) {
                 Check.that(client.model("regression").orElseThrow().heavy(), client.models());
-                Status status = client.predict(0, ROW, LONG_NS, answer);
-                Check.equal(status, Status.WRONG_CLASS);
-                Check.that(status.text().contains("`heavy`"), status.text());
+                try (Client other = daemon.attach()) {
+                    Status status = client.predict(0, ROW, LONG_NS, answer);
+                    Check.equal(status, Status.WRONG_CLASS);
+                    Check.that(status.text().contains("`heavy`"), status.text());
+                    Check.equal(other.inFlight(), 0);
+                }
+                // There is room for a second channel now, which a second later is asked for.
+                long start = System.nanoTime();
+                while (client.predict(0, ROW, LONG_NS, answer) == Status.WRONG_CLASS) {
+                    Check.that(System.nanoTime() - start < LONG_NS, "no second channel");
+                    Thread.sleep(10);
+                }
+                Check.sameBits(answer.y(), client.predictLocal(0, ROW).y());
+                long first = client.submit(0, ROW);
+                Check.equal(client.submit(1, ROW), first + 1);
+                for (long ticket = first; ticket <= first + 1; ticket++) {
+                    while (!client.poll(answer)) {
+                        Thread.onSpinWait();
+                    }
+                    Check.equal(answer.ticket(), ticket);
+                    Check.equal(answer.status(), Status.OK);
+                }
             }
             AttachOptions options = daemon.options().withHeavy(true).withWaitNs(LONG_NS);
             try (Client client = Client.attach(options)) {

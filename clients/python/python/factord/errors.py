@@ -74,7 +74,7 @@ class NotConnectedError(PredictError, ConnectionError):
 
 
 class WrongClassError(PredictError):
-    """The model is served on channels of the other class: attach with or without `heavy`."""
+    """The model is served on channels of the other class, and the daemon grants no second one."""
 
 
 class OtherVersionError(PredictError):

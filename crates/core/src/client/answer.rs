@@ -37,7 +37,8 @@ pub struct AttachOptions {
     pub slot_count: usize,
     /// Outputs that a response has room for, 2 to 64: as many as the widest of the models gives.
     pub output_count: usize,
-    /// Asks for a channel to the workers of costly models, which answer nothing else.
+    /// Asks for a channel to the workers of costly models, which answer nothing else. Either way a
+    /// model of the other class is reached over a second channel, which the client opens by itself.
     pub heavy: bool,
     /// What a waiting call does between two looks.
     pub idle: IdleStrategy,
@@ -104,9 +105,10 @@ pub enum PredictError {
     /// The engine is gone and has not come back yet.
     #[error("not connected to a daemon")]
     NotConnected,
-    /// The model is served to channels of the other class.
+    /// The model is served to channels of the other class, and the daemon refused a second channel:
+    /// it has no worker of that class, or the user's quota is used up.
     #[error(
-        "the model is served on channels of the other class: attach one with the option `heavy`, or without"
+        "the model is served on channels of the other class (option `heavy`), and the daemon grants this client no second one"
     )]
     WrongClass,
     /// The name is pinned to an artifact, and another one serves it.
