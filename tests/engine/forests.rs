@@ -2,6 +2,7 @@
 
 use crate::actor::{Actor, Tale, begin};
 use crate::data::{self, Random, assert_exact, row_with_gaps};
+use crate::figures::tell;
 use crate::harness::{Setup, Watchdog, eventually};
 use factord_core::channel;
 use factord_core::client::{AttachOptions, Client, PredictError};
@@ -159,11 +160,6 @@ fn image_files(pid: i32) -> BTreeMap<u64, u64> {
 fn image_maps(pid: i32) -> usize {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
     maps.lines().filter(|line| line.contains("memfd:factord-image")).count()
-}
-
-fn tell(figure: std::fmt::Arguments<'_>) {
-    use std::io::Write;
-    writeln!(std::io::stdout(), "\nfigure: {figure}").unwrap();
 }
 
 #[test]

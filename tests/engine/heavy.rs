@@ -1,22 +1,17 @@
 //! A narrow lane beside one that asks a forest of ten megabytes flat out.
 
 use crate::data::{self, Random, assert_exact, row_with_gaps};
+use crate::figures::tell;
 use crate::forests::shelf;
 use crate::harness::{Engine, Watchdog};
 use factord_core::client::{AttachOptions, Client, PredictError};
 use factord_core::sys::clock;
-use std::fmt;
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 const WIDTH: usize = 32;
-
-fn tell(figure: fmt::Arguments<'_>) {
-    writeln!(std::io::stdout(), "\nfigure: {figure}").unwrap();
-}
 
 /// Round trips of a narrow lane, in nanoseconds, sorted.
 fn narrow(client: &mut Client, count: usize) -> Vec<u64> {
