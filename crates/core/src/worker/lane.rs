@@ -173,12 +173,14 @@ impl Lane {
     /// Answers `ready` requests of three features.
     #[inline(never)]
     fn answer_triples(&mut self, ready: usize, desk: &mut Desk<'_>) -> Visit {
-        let mut left = ready;
-        while left > 0 {
+        let (mut left, mut spent_ns) = (ready, 0u32);
+        while left > 0 && spent_ns < VISIT_NS {
             left -= self.answer_linear(left, desk);
-            left -= self.answer_others(left, desk);
+            let (count, cost_ns) = self.answer_others(left, desk);
+            left -= count;
+            spent_ns = spent_ns.saturating_add(cost_ns);
         }
-        Visit::Answered(ready)
+        Visit::Answered(ready - left)
     }
 
     /// Answers requests for linear models, up to the first of another kind or the first that is to
@@ -207,37 +209,37 @@ impl Lane {
     }
 
     /// Answers only the first of `ready` requests when it is to be timed, and otherwise those that
-    /// follow it too; returns how many.
+    /// follow it too; returns how many, and what they were measured to take, in nanoseconds.
     #[inline]
-    fn answer_others(&mut self, ready: usize, desk: &mut Desk<'_>) -> usize {
+    fn answer_others(&mut self, ready: usize, desk: &mut Desk<'_>) -> (usize, u32) {
         if ready == 0 {
-            return 0;
+            return (0, 0);
         }
         let request = self.requests.read_triple(0);
         let sampled = desk.tally.samples(1);
         if sampled || is_stamped(request.0) {
-            self.answer_timed(request, sampled, desk);
-            return 1;
+            return (1, self.answer_timed(request, sampled, desk));
         }
         self.answer_vector(ready, desk)
     }
 
-    /// Answers one request of three features that is timed.
+    /// Answers one request of three features that is timed; what it was measured to take.
     #[inline(never)]
     fn answer_timed(
         &mut self,
         (meta, key, bits): (u64, u64, [u64; 3]),
         sampled: bool,
         desk: &mut Desk<'_>,
-    ) {
+    ) -> u32 {
         let t_received = clock::tsc();
-        let answer = desk.rows.evaluate_triple(meta, key, &bits);
+        let (answer, cost_ns) = desk.rows.evaluate_triple(meta, key, &bits);
         self.finish((meta, key), bits.into_iter(), answer, (sampled, t_received), desk.tally);
+        cost_ns
     }
 
     /// Answers the first of `ready` requests of three features, at most [`VECTOR_LEN`], at once.
     #[inline(never)]
-    fn answer_vector(&mut self, ready: usize, desk: &mut Desk<'_>) -> usize {
+    fn answer_vector(&mut self, ready: usize, desk: &mut Desk<'_>) -> (usize, u32) {
         let count = ready.min(VECTOR_LEN);
         let first = self.requests.position();
         let (mut metas, mut keys) = ([0; VECTOR_LEN], [0; VECTOR_LEN]);
@@ -252,7 +254,7 @@ impl Lane {
         let sampled = desk.tally.samples(count as u32 - 1);
         let timed = sampled || is_stamped(flags);
         let t_received = clock_if(timed);
-        let (evaluations, identities) =
+        let (evaluations, identities, cost_ns) =
             desk.rows.evaluate_vector(desk.level, (&metas, &keys), &bits, count);
         let t_done = clock_if(timed);
         let mut ok_count = 0;
@@ -271,7 +273,7 @@ impl Lane {
         if sampled {
             desk.tally.sample(t_done.wrapping_sub(t_received));
         }
-        count
+        (count, cost_ns)
     }
 
     /// Answers one request after the other, of any number of features.
