@@ -93,7 +93,9 @@ fn head(block: &Block<'_>) -> Result<Head, LightGbmError> {
         return Err(ForestError::Width { found: width }.into());
     }
     let names = block.need("feature_names")?;
-    let names: Vec<String> = names.text.split(' ').map(str::to_owned).collect();
+    // One more than there may be is enough to know.
+    let names = names.text.split(' ').take(width + 1);
+    let names: Vec<String> = names.map(str::to_owned).collect();
     if names.len() != width {
         let (key, found) = ("feature_names", names.len());
         return Err(LightGbmError::Length { place: block.place(key), key, found, expected: width });
