@@ -44,6 +44,7 @@ impl Engine {
         (mut keeper, objects, kept_channels): (Keeper, Option<Objects>, Vec<KeptChannel>),
         events: &Sender<Event>,
     ) -> Result<Engine, ServeError> {
+        let &ServeConfig { channels_per_uid, bytes_per_uid, .. } = config;
         let (started_ns, start) = (clock::unix_ns(), worker_thread::Instants::now());
         let taken_over = objects.is_some();
         let objects = match objects {
@@ -84,10 +85,7 @@ impl Engine {
             roster,
             loader,
             pulse: Arc::clone(&pulse),
-            limits: Limits {
-                channels_per_uid: config.channels_per_uid,
-                bytes_per_uid: config.bytes_per_uid,
-            },
+            limits: Limits { channels_per_uid, bytes_per_uid },
             rights: Rights::new(sched::user_id(), config.grants.clone()),
             epoch: started_ns,
         })?;

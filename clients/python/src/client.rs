@@ -23,8 +23,8 @@ use std::time::Duration;
 /// name: what operators see. feature_count: features of every request, 1 to 1,024.
 /// slot_count: requests under way at most, a power of two up to 4,096.
 /// output_count: outputs that an answer has room for, 2 to 64.
-/// heavy: a channel to the workers of costly models, which answer nothing else; a model of the other
-/// class is reached over a second channel, which the client opens by itself.
+/// heavy: a channel to the workers of costly models, which answer nothing else; a model of the
+/// other class is reached over a second channel, which the client opens by itself.
 /// idle: what a waiting call does: "spin", "noop", "yield" or "backoff".
 /// stamp: ask for the engine's time stamps with every request.
 /// wait: seconds to try again for while no daemon is there, or it is busy or silent.

@@ -7,12 +7,12 @@
 //! after its own deadline. Every answer is delivered once, in the order of submission, and its echo
 //! is checked.
 //!
-//! A client whose request meets a model of the other class, light or heavy, attaches a second channel
-//! by itself, as it comes back to an engine: step by step, within the calls' deadlines. It has the
-//! same options and counts as any channel. Tickets keep their order over both, so that what was
-//! submitted behind a costly request is polled behind it: where that matters, use two clients. A
-//! request goes over when the client next polls or waits. Where the daemon grants no second channel,
-//! the answer is [`PredictError::WrongClass`], and a second later the client may ask again.
+//! A client whose request meets a model of the other class, light or heavy, attaches a second
+//! channel by itself, as it comes back to an engine: step by step, within the calls' deadlines. It
+//! has the same options and counts as any channel. Tickets keep their order over both, so that what
+//! was submitted behind a costly request is polled behind it: where that matters, use two clients.
+//! A request goes over when the client next polls or waits. Where the daemon grants no second
+//! channel, the answer is [`PredictError::WrongClass`]; a second later the client may ask again.
 //!
 //! [`Client::submit`] returns a ticket, which [`Client::poll`] returns with the answer:
 //!
