@@ -50,16 +50,17 @@ impl ReadyModel {
         model
     }
 
-    /// Its image, as a sealed memory file.
+    /// Its image, if that was made when the model was loaded.
+    pub fn image(&self) -> Option<&OwnedFd> {
+        self.image.as_ref()
+    }
+
+    /// Makes its image, as a sealed memory file.
     ///
     /// # Errors
     ///
     /// The system's error.
-    pub fn image(&self) -> io::Result<OwnedFd> {
-        self.image.as_ref().map_or_else(|| self.make_image(), OwnedFd::try_clone)
-    }
-
-    fn make_image(&self) -> io::Result<OwnedFd> {
+    pub fn make_image(&self) -> io::Result<OwnedFd> {
         let (words, rest) = image::parts(self.fingerprint, self.loaded.artifact.model());
         memory::sealed_words("factord-image", &[&words, rest])
     }

@@ -187,7 +187,10 @@ impl Control {
         let Some(model) = self.parts.roster.with_fingerprint(fingerprint) else {
             return self.reply(key, 2, not_served(fingerprint).as_bytes());
         };
-        let file = self.image_files.open(fingerprint, || model.image());
+        let file = match model.image() {
+            Some(file) => memory::reopen_read_only(file.as_fd()),
+            None => self.image_files.open(fingerprint, || model.make_image()),
+        };
         self.reply_with(key, 0, file);
     }
 

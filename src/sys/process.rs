@@ -57,8 +57,9 @@ pub fn bind_to_parent(command: &mut Command) -> &mut Command {
 
 /// Has every block of a megabyte or more go back to the system when it is freed. Call it before
 /// other threads start.
-// By itself, the allocator of glibc keeps blocks of up to 32 MiB once some have been freed, and each
-// reload of a large model leaves another hole: 95 MB where 60 are needed, after eight of them.
+// By itself, the allocator of glibc keeps blocks of up to 32 MiB once some have been freed, and
+// each reload of a large model leaves another hole: after eight of them an engine and four clients
+// had 95 MB together instead of 48 (`tests/engine/forests.rs`).
 pub fn give_large_blocks_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: it sets a number of the allocator, and no other thread is there to read it.

@@ -1,7 +1,8 @@
 //! Regions: sealed memory files and their mappings. Create, seal, open, validate, unmap.
 //!
 //! A [`Mapping`] is writable and reached only as lines of atomics, a [`View`] is read-only and
-//! reached only as words that have no store, and a [`Frozen`] file has no writer left. Nothing here reads a byte that a peer wrote.
+//! reached only as words that have no store, and a [`Frozen`] file has no writer left. Nothing here
+//! reads a byte that a peer wrote.
 
 use crate::abi::{LINE_LEN, LINE_WORDS, REGION_LEN_MAX};
 use crate::sync::{AtomicU64, Line, ReadOnlyWord};

@@ -15,7 +15,7 @@
 //! A forest is a run of words, the same in memory and in an image (docs/abi.md):
 //!
 //! ```text
-//! 0  trees u32, nodes u32 | 1 inputs u32, 0 | 2 divisor | 3 scale of the sigmoid, 0 for none | 0 ...
+//! 0  trees u32, nodes u32 | 1 inputs u32, 0 | 2 divisor | 3 scale of the sigmoid, or 0 | 0 ...
 //! 8  inputs, a word each:  feature u16, mode u16, 0
 //!    trees, a word each:   root u32, depth u32; then a word of padding where nodes would be odd
 //!    nodes, 2 words each:  split: threshold | input u16, 0, left child u32 (the right one follows)
@@ -315,4 +315,5 @@ impl<M: AsRef<[u64]>, O: AsRef<[u64]>> PartialEq<Forest<O>> for Forest<M> {
 }
 
 #[cfg(test)]
+#[path = "forest/walk_tests.rs"]
 mod tests;

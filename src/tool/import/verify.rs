@@ -128,8 +128,8 @@ fn judge(path: &Path, ways: &[Way], rows: u64) -> Result<Verified, Failure> {
         Some((line, expected, found)) => {
             let why = format!(
                 "{exact} of {rows} {what} have the library's bits; the first that differs is \
-                 {expected:?} there and {found:?} here: nothing was written, and the last column must \
-                 be the library's answer to the features before it"
+                 {expected:?} there and {found:?} here: nothing was written, and the last column \
+                 must be the library's answer to the features before it"
             );
             Err(unusable(path, line, why))
         }

@@ -1,7 +1,7 @@
 //! Evaluation in the client's own process: the daemon's active models, read from MODELS or, when
 //! they do not fit there, from their images.
 //!
-//! A private copy of each version, or of a forest the mapping of its image, is kept until the daemon
+//! A private copy of each version, or the mapping of a forest's image, is kept until the daemon
 //! publishes another one; whether it did costs one load before and one after the evaluation.
 
 use super::Client;
@@ -349,9 +349,9 @@ impl Client {
         }
     }
 
-    /// Brings a model's parameters into this process, if they are not there yet: those of forests, of
-    /// models of more than eight features and of further arms come as files of their own. Waits for at most
-    /// `deadline`.
+    /// Brings a model's parameters into this process, if they are not there yet: those of forests,
+    /// of models of more than eight features and of further arms come as files of their own. Waits
+    /// for at most `deadline`.
     ///
     /// # Errors
     ///

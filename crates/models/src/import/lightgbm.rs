@@ -160,4 +160,5 @@ fn names(head: &Head, options: &Options<'_>) -> Result<Vec<String>, ImportError>
 }
 
 #[cfg(test)]
+#[path = "lightgbm/text_tests.rs"]
 mod tests;

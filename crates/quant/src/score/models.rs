@@ -49,8 +49,8 @@ pub fn outputs(artifact: &Artifact) -> &'static [&'static str] {
 }
 
 impl Models {
-    /// Puts models together. The outputs are `probability` and `class` for a classifier, `regression`
-    /// for any other; where several write the same, the name of each is put in front.
+    /// Puts models together. The outputs are `probability` and `class` for a classifier, and
+    /// `regression` for any other; where several write the same, the name of each is put in front.
     pub fn new<'a>(artifacts: impl IntoIterator<Item = &'a Artifact>) -> Models {
         let artifacts: Vec<&Artifact> = artifacts.into_iter().collect();
         let alike = |is_classifier| {

@@ -67,8 +67,8 @@ pub(super) fn artifact(
     Ok(Import { artifact: Artifact::new(model, details)?, left_out: Vec::new(), notes })
 }
 
-/// The one thing that the outputs come to, and whether it is of a classifier. A class may be given next to the probability that it
-/// follows from.
+/// The one thing that the outputs come to, and whether it is of a classifier. A class may be given
+/// next to the probability that it follows from.
 fn answer(outputs: &[(String, Value)]) -> Result<(bool, Rc<Score>), OnnxError> {
     let mut answers = Vec::new();
     let mut labels = Vec::new();
