@@ -257,9 +257,9 @@ fn an_image_of_ten_megabytes_is_shared_swapped_under_load_and_given_back() {
     let back = memory(&[engine.pid()])[0];
     let mb = |bytes: u64| bytes as f64 / 1e6;
     tell(format_args!(
-        "an image of {:.1} MB, an engine and four clients: {:.1} MB together, its pages counted once \
-         ({:.1} if each counted them), {:.1} after {swaps} swaps, the longest of {longest_ms:.0} ms; \
-         the engine by itself {:.1}, afterwards {:.1}",
+        "an image of {:.1} MB, an engine and four clients: {:.1} MB together, its pages counted \
+         once ({:.1} if each counted them), {:.1} after {swaps} swaps, the longest of \
+         {longest_ms:.0} ms; the engine by itself {:.1}, afterwards {:.1}",
         mb(image_len),
         mb(pss),
         mb(rss),
