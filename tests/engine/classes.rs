@@ -1,6 +1,7 @@
 //! Models of the other class than a client's own: it opens a second channel by itself, and tickets
 //! keep their order over both.
 
+use crate::admission::eventually_settled;
 use crate::data::{self, Random, assert_exact, is_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
 use factord_core::abi::class;
@@ -114,7 +115,7 @@ pub(crate) fn mixed(client: &mut Client, count: usize, mut meanwhile: impl FnMut
 fn a_client_reaches_models_of_both_classes_in_the_order_of_its_tickets() {
     let _watchdog = Watchdog::start("both classes", 60);
     let Some(engine) = start(&[]) else { return };
-    let base = engine.holdings();
+    let base = eventually_settled(&engine);
     for heavy in [false, true] {
         let (mut client, numbers) = attach(&engine, 64, heavy);
         let own = numbers[usize::from(heavy)];

@@ -1,5 +1,6 @@
 //! Rings are charged to their user for as long as anybody holds them.
 
+use crate::admission::eventually_settled;
 use crate::harness::{Engine, Holdings, Setup, Watchdog, eventually};
 use crate::users::{ALLOWED, as_user, can_be_another_user, open_engine};
 use crate::wire::{Channel, Heard, Wire};
@@ -69,7 +70,7 @@ fn what_another_user_keeps_passes_on_or_leaves_unread_is_bounded_and_locks_nobod
     }
     let _watchdog = Watchdog::start("rings that another user keeps", 120);
     let engine = open_engine(Setup::new());
-    let base = engine.holdings();
+    let base = eventually_settled(&engine);
     let (engine, done) = (&engine, &AtomicBool::new(false));
     let (beside, most) = thread::scope(|scope| {
         let root = scope.spawn(|| {
@@ -124,7 +125,7 @@ fn keeps_all_it_can(engine: &Engine) {
 /// Attaches and closes so often as another user, with a quota of so many channels.
 fn attaches_again_and_again(count: u64, quota: &str) {
     let engine = &open_engine(Setup::new().with(&["--channels-per-uid", quota]));
-    let base = engine.holdings();
+    let base = eventually_settled(engine);
     let attach_all = || {
         let (mut longest, start) = (Duration::ZERO, Instant::now());
         for number in 0..count {
