@@ -102,8 +102,9 @@ pub(crate) fn local(options: &AttachOptions, seed: u64) -> Tale {
     let mut tale = Tale::default();
     let mut version = 0;
     let ended = begin();
+    let start_ns = clock::monotonic_ns();
     client.fetch(id, 20 * SECOND).unwrap();
-    println!("fetched");
+    println!("fetched {}", (clock::monotonic_ns() - start_ns) / 1000);
     while !ended.load(Ordering::Relaxed) {
         let row = random.bits() as usize % ROW_COUNT;
         tale.sent += 1;
@@ -238,9 +239,8 @@ fn an_image_of_ten_megabytes_is_shared_swapped_under_load_and_given_back() {
 
     let mut actors: Vec<Actor> =
         (1..=4).map(|seed| Actor::start("forest", engine.socket(), seed)).collect();
-    for actor in &mut actors {
-        actor.line("fetched");
-    }
+    let fetched: Vec<String> = actors.iter_mut().map(|actor| actor.line("fetched")).collect();
+    tell(format_args!("the clients' images: {} us", fetched.join(", ")));
     let clients: Vec<i32> = actors.iter().map(|actor| actor.process.pid()).collect();
     let all: Vec<i32> = clients.iter().copied().chain([engine.pid()]).collect();
     assert!(clients.iter().all(|&pid| image_maps(pid) == 1));
