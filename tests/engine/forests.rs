@@ -3,7 +3,7 @@
 use crate::actor::{Actor, Tale, begin};
 use crate::data::{self, Random, assert_exact, row_with_gaps};
 use crate::figures::tell;
-use crate::harness::{Setup, Watchdog, eventually};
+use crate::harness::{Engine, Setup, Watchdog, eventually};
 use factord_core::channel;
 use factord_core::client::{AttachOptions, Client, PredictError};
 use factord_core::counters::fingerprint;
