@@ -149,7 +149,7 @@ pub fn run(config: &ServeConfig) -> Result<(), ServeError> {
         sidecar = Some(Sidecar::start(config, listener.path(), &events)?);
         ending.will_kill(sidecar.as_ref());
     } else {
-        announce(&engine, listener.path(), &place, None);
+        announce((engine.models(), engine.example()), listener.path(), &place, None);
     }
     let mut manager = Manager::find();
     manager.tell("READY=1");
@@ -336,7 +336,9 @@ fn attend(
             }
             Ok(Event::Signal(_)) | Err(RecvTimeoutError::Timeout) => {}
             Ok(Event::Ended(thread, reason)) => return Err(ServeError::Thread { thread, reason }),
-            Ok(Event::HttpReady(url)) => announce(engine, listener.path(), place, Some(&url)),
+            Ok(Event::HttpReady(url)) => {
+                announce((engine.models(), engine.example()), listener.path(), place, Some(&url));
+            }
             Ok(Event::HttpFailed(error)) => return Err(error),
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }

@@ -14,6 +14,7 @@ mod channel_rows;
 mod claims;
 mod complaints;
 mod connection;
+mod entry;
 mod keeper;
 pub mod listener;
 mod loader;

@@ -1,11 +1,10 @@
 //! The roster: which models are served, under which number and generation.
 
-use super::outlets::{Outlets, Showing};
+use super::entry::Entry;
+use super::outlets::Outlets;
 use super::ready::ReadyModel;
 use factord_core::abi::{self, class};
 use factord_core::counters::ModelRow;
-use factord_core::model::image;
-use factord_core::model::shared::Deployment;
 use factord_core::worker::Row;
 use factord_models::catalogue::{CatalogueError, MODEL_COUNT_MAX};
 use factord_models::file::NAME_LEN_MAX;
@@ -92,14 +91,6 @@ pub struct CostLimit {
     pub light_ns: u64,
     /// Whether there are workers for dearer ones.
     pub has_heavy: bool,
-}
-
-/// What is served under one name.
-#[derive(Debug)]
-struct Entry {
-    generation: u32,
-    model: Arc<ReadyModel>,
-    class: u64,
 }
 
 /// The outcome of a reload.
@@ -362,49 +353,4 @@ fn tell_two_apart(first: &ReadyModel, second: &ReadyModel) -> Result<(), ReloadE
         return Err(ReloadError::SameFingerprint { first, second, fingerprint });
     }
     Ok(())
-}
-
-impl Entry {
-    /// The row of a worker.
-    fn row(&self, is_heavy: bool) -> Row {
-        let ReadyModel { check, fingerprint, evaluator, .. } = &*self.model;
-        if is_heavy == (self.class == class::HEAVY) {
-            Row::new(*check, self.generation, (*fingerprint, evaluator.clone()))
-        } else {
-            Row::of_other_class(*check, self.generation)
-        }
-    }
-
-    fn showing(&self, number: u16, is_new: bool) -> Showing {
-        let ReadyModel { loaded, check, fingerprint, cost_ns, .. } = &*self.model;
-        let model = loaded.artifact.model();
-        let shape = image::shape(model);
-        Showing {
-            row: ModelRow {
-                id: number,
-                check: *check,
-                name: self.model.name().to_owned(),
-                kind: model.kind().into(),
-                width: model.width(),
-                output_count: abi::bits(shape, 48, 16) as usize,
-                generation: self.generation,
-                arm_count: 1,
-                class: self.class as u16,
-                cost_ns: *cost_ns,
-                sha256: loaded.sha256,
-                arm_fingerprints: [0; abi::ARM_COUNT_MAX - 1],
-                split: abi::UNDIVIDED,
-            },
-            deployment: Deployment {
-                check: *check,
-                generation: self.generation,
-                split: abi::UNDIVIDED,
-                salt: 0,
-                fingerprints: [*fingerprint, 0, 0, 0],
-                shape,
-                champion: Some(model.clone()),
-            },
-            is_new,
-        }
-    }
 }

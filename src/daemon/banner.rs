@@ -1,7 +1,6 @@
 //! What the daemon says on stdout once it is ready: where everything is, and what to try.
 
 use super::Place;
-use super::engine::Engine;
 use crate::control::ReadyModel;
 use crate::log;
 use factord_core::channel;
@@ -14,12 +13,17 @@ const EXAMPLE: [&str; 3] = ["0.5", "0.2", "0.3"];
 // 8: a line of a terminal.
 const EXAMPLE_WIDTH_MAX: usize = 8;
 
-/// Says what is ready and where.
-pub(super) fn announce(engine: &Engine, path: &Path, place: &Place, url: Option<&str>) {
+/// Says what is ready and where: `models` has a line each, and `example` is one to try.
+pub(super) fn announce(
+    (models, example): (&str, Option<(&str, usize)>),
+    path: &Path,
+    place: &Place,
+    url: Option<&str>,
+) {
     let mut text = format!("factord {} is ready\n", env!("CARGO_PKG_VERSION"));
     text += &format!("  socket  {}\n", path.display());
     text += &format!("  http    {}\n", url.unwrap_or("off (--no-http)"));
-    for (index, line) in engine.models().lines().enumerate() {
+    for (index, line) in models.lines().enumerate() {
         text += &format!("  {}  {line}\n", if index == 0 { "models" } else { "      " });
     }
     let cores: Vec<String> = place.cores.iter().map(|core| format!("CPU {core}")).collect();
@@ -31,7 +35,7 @@ pub(super) fn announce(engine: &Engine, path: &Path, place: &Place, url: Option<
         text += &format!("  heavy   {}\n", cores.join(", "));
     }
     let socket = (path != channel::socket_path(None)).then_some(path);
-    text += &format!("Ctrl-C ends it; try: {}\n", command(engine.example(), socket));
+    text += &format!("Ctrl-C ends it; try: {}\n", command(example, socket));
     log::announce(text);
 }
 

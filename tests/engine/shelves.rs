@@ -122,8 +122,9 @@ fn one_of_4096_names_is_changed_a_thousand_times_while_all_are_asked() {
     let all = start.elapsed();
     p99s.iter_mut().for_each(|p99s| p99s.sort_by(f64::total_cmp));
     tell(format_args!(
-        "one of {MODEL_COUNT_MAX} names changed {CHANGE_COUNT} times, {:.0} a second: {:.2} ms in the middle, {:.2} ms in 99 of \
-         100; all of them read again: {:.0} ms; the worker's p99 {:.0} ns without changes, {:.0} ns \
+        "one of {MODEL_COUNT_MAX} names changed {CHANGE_COUNT} times, {:.0} a second: {:.2} ms in \
+         the middle, {:.2} ms in 99 of 100; all of them read again: {:.0} ms; the worker's p99 \
+         {:.0} ns without changes, {:.0} ns \
          with them",
         CHANGE_COUNT as f64 / changing.as_secs_f64(),
         took[CHANGE_COUNT / 2].as_secs_f64() * 1e3,
