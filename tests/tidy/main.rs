@@ -132,6 +132,7 @@ fn the_rule_of_places_can_fail() {
     finds(rules::places, 1, "src/tool/a.rs", "let x = y.unwrap();");
     finds(rules::places, 1, "src/tool/a.rs", "println!(); eprintln!()");
     finds(rules::places, 1, "src/tool/a.rs", "unsafe { f() }");
+    finds(rules::places, 1, "clients/factors-c/src/engine.rs", "unsafe { f() }");
     finds(rules::places, 1, "crates/core/src/ring.rs", "unsafe { f() }");
     finds(rules::places, 1, "src/tool/a.rs", "let x = unsafe\n{ f() };");
     finds(rules::places, 1, "src/daemon.rs", "tiny_http::Server::http(address)");

@@ -82,6 +82,8 @@ const UNSAFE: &[&str] = &[
     "crates/eval/src/vectors.rs",
     "crates/eval/src/simd.rs",
     "crates/eval/src/fenv.rs",
+    // Texts and rows in the memory of a C program, which says where they are.
+    "clients/factors-c/src/ffi.rs",
     "tests/",
     "benches/rivals/",
 ];
@@ -96,7 +98,8 @@ const SYSTEM: &[&str] = &[
 ];
 
 /// The tests of the clients' packages.
-const CLIENT_TESTS: [&str; 2] = ["clients/conformance/tests/", "clients/rust/tests/"];
+const CLIENT_TESTS: [&str; 3] =
+    ["clients/conformance/tests/", "clients/factors-c/tests/", "clients/rust/tests/"];
 
 /// Where a word may stand in code: each line a word, then path prefixes.
 const PLACES: [(&str, &[&str]); 11] = [
@@ -104,7 +107,10 @@ const PLACES: [(&str, &[&str]); 11] = [
     ("process::exit", &["tests/"]),
     // It panics when the reader of stdout has gone.
     ("println!(", &["tests/", "benches/", "examples/", "clients/rust/examples/"]),
-    (".unwrap()", &["tests/", "benches/", "examples/", CLIENT_TESTS[0], CLIENT_TESTS[1]]),
+    (
+        ".unwrap()",
+        &["tests/", "benches/", "examples/", CLIENT_TESTS[0], CLIENT_TESTS[1], CLIENT_TESTS[2]],
+    ),
     ("rustix::", SYSTEM),
     // The rivals are a package of their own, which has no part in the house's floors.
     ("libc::", &["src/sys/", "crates/core/src/sys/", "tests/", "benches/rivals/"]),

@@ -1,0 +1,33 @@
+//! The C header says what the library does: the same counts in the same order, the same layout.
+
+use factord_factors_c::ffi::{COUNT_LEN, LAYOUT, count_names};
+
+const HEADER: &str = include_str!("../factord_factors.h");
+
+/// The names of a structure's fields, in order.
+fn fields(of: &str) -> Vec<&'static str> {
+    let head = format!("typedef struct {of} {{");
+    let (_, rest) = HEADER.split_once(&head).unwrap();
+    let (body, _) = rest.split_once('}').unwrap();
+    let field = |line: &'static str| line.trim().strip_suffix(';')?.split(' ').next_back();
+    body.lines().filter_map(field).collect()
+}
+
+#[test]
+fn the_header_has_the_counts_of_the_crate() {
+    assert_eq!(fields("factord_factors_counts"), count_names());
+    assert_eq!(count_names().len(), COUNT_LEN);
+}
+
+#[test]
+fn the_header_has_the_structures_of_the_library() {
+    assert!(HEADER.contains(&format!("#define FACTORD_FACTORS_LAYOUT {LAYOUT}\n")));
+    let trade = ["ts_ns", "price", "qty", "side", "buy_id", "sell_id", "bid", "ask"];
+    assert_eq!(fields("factord_factors_trade"), trade);
+    let row = fields("factord_factors_row");
+    let columns: Vec<&str> =
+        factord_factors::COLUMNS.iter().map(|column| column.name).skip(1).collect();
+    assert_eq!(row[..columns.len()], columns);
+    let rest = ["auction", "by_flag", "by_orders", "by_quote", "by_tick", "closed"];
+    assert_eq!(row[columns.len()..], rest);
+}
