@@ -1,4 +1,4 @@
-//! The C header says what the library does: the same counts in the same order, the same layout.
+//! The C header, and Java, say what the library does: the same counts, the same layout.
 
 use factord_factors_c::ffi::{COUNT_LEN, LAYOUT, count_names};
 
@@ -30,4 +30,13 @@ fn the_header_has_the_structures_of_the_library() {
     assert_eq!(row[..columns.len()], columns);
     let rest = ["auction", "by_flag", "by_orders", "by_quote", "by_tick", "closed"];
     assert_eq!(row[columns.len()..], rest);
+}
+
+#[test]
+fn the_java_client_has_the_counts_of_the_crate() {
+    let source = include_str!("../../java/src/factord/FactorsNative.java");
+    let (_, rest) = source.split_once("String[] COUNTS = {").unwrap();
+    let (names, _) = rest.split_once('}').unwrap();
+    let names: Vec<&str> = names.split('"').skip(1).step_by(2).collect();
+    assert_eq!(names, count_names());
 }

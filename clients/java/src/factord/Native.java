@@ -12,10 +12,8 @@ import java.nio.file.Path;
  * at once. Numbers below zero are negated error numbers of the system.
  */
 final class Native {
-    private static final String LIBRARY = "factord_jni";
-
     static {
-        load();
+        load("factord_jni");
     }
 
     private Native() {}
@@ -65,22 +63,24 @@ final class Native {
 
     static native String message(int error);
 
-    private static void load() {
+    /** Loads a native library of this package by its name. */
+    static void load(String library) {
         try {
-            System.loadLibrary(LIBRARY);
+            System.loadLibrary(library);
         } catch (UnsatisfiedLinkError notInstalled) {
-            loadFromJar();
+            loadFromJar(library);
         }
     }
 
-    private static void loadFromJar() {
-        String file = System.mapLibraryName(LIBRARY);
+    private static void loadFromJar(String name) {
+        String file = System.mapLibraryName(name);
         String resource = "native/" + System.getProperty("os.arch") + "/" + file;
         try (InputStream library = Native.class.getResourceAsStream(resource)) {
             if (library == null) {
                 throw new UnsatisfiedLinkError(
                         "this jar holds no " + resource + ": build one on this kind of machine"
-                                + " with `make -C clients/java`, or name the folder of " + file
+                                + " with `make -C clients/java`, which needs cargo for the"
+                                + " factors, or name the folder of " + file
                                 + " with -Djava.library.path");
             }
             // The folder is for its owner alone.
