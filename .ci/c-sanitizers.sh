@@ -1,4 +1,5 @@
-# The C and C++ clients under the sanitizers: their tests, and false daemons and hostile regions.
+# The C and C++ clients under the sanitizers: their tests, those of the factors' library, and false daemons and
+# hostile regions.
 source "$(dirname "$0")/lib.sh"
 need gcc gcc
 need g++ g++
@@ -23,6 +24,9 @@ build CC=gcc OUT="$out/asan" CFLAGS="-O1 -g -fsanitize=address,undefined \
 build_cpp CXX=g++ CC=gcc OUT="$out/asan++" CFLAGS="-O1 -g -fsanitize=address,undefined" \
   CXXFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" tests
 "$out/asan++/test"
+make --silent --no-print-directory -C clients/factors-c CC=gcc OUT="$out/asan/factors" \
+  CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all" tests
+"$out/asan/factors/test" clients/factors-c/tests/factors.golden
 build CC=clang OUT="$out/tsan" CFLAGS="-O1 -g -fsanitize=thread" tests
 TSAN_OPTIONS=halt_on_error=1 "$out/tsan/test"
 

@@ -1,5 +1,5 @@
-# The C and C++ clients: fresh constants, gcc and clang, and a newcomer's installation. What the sanitizers say
-# is c-sanitizers.sh's.
+# The C and C++ clients, and the factors as a C library: fresh constants, gcc and clang, and a newcomer's
+# installation. What the sanitizers say is c-sanitizers.sh's.
 source "$(dirname "$0")/lib.sh"
 need gcc gcc
 need g++ g++
@@ -18,15 +18,20 @@ trap 'kill "$daemon" 2>/dev/null || true; wait; rm -rf "$out"' EXIT
 
 build() { make --silent --no-print-directory -C clients/c "$@"; }
 build_cpp() { make --silent --no-print-directory -C clients/cpp "$@"; }
+build_factors() { make --silent --no-print-directory -C clients/factors-c "$@"; }
+golden=$PWD/clients/factors-c/tests/factors.golden
 
 echo "==> gcc and clang"
 for compiler in gcc clang; do
   build CC=$compiler OUT="$out/$compiler" all examples tests
   "$out/$compiler/test"
+  build_factors CC=$compiler OUT="$out/$compiler/factors" all examples tests
+  "$out/$compiler/factors/test" "$golden"
 done
 for compiler in g++ clang++; do
-  build_cpp CXX=$compiler OUT="$out/$compiler" examples tests
+  build_cpp CXX=$compiler OUT="$out/$compiler" examples tests factors
   "$out/$compiler/test"
+  "$out/$compiler/factors-test" "$golden"
 done
 
 echo "==> a processor's own instructions change no bit"
@@ -45,11 +50,19 @@ strangers=$(nm -D --defined-only "$out/gcc/libfactord.so" | awk '{ print $3 }' |
 readelf -d "$out/gcc/libfactord.so" | grep -q 'SONAME.*\[libfactord.so.2\]'
 needed=$(readelf -d "$out/gcc/libfactord.so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p')
 [ "$needed" = libc.so.6 ] || { echo "needs more than libc: $needed"; exit 1; }
+library=$out/gcc/factors/libfactord_factors.so
+strangers=$(nm -D --defined-only "$library" | awk '{ print $3 }' | grep -v '^factord_factors_' || true)
+[ -z "$strangers" ] || { echo "exported: $strangers"; exit 1; }
+readelf -d "$library" | grep -q 'SONAME.*\[libfactord_factors.so.1\]'
+needed=$(readelf -d "$library" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p')
+strangers=$(grep -vE '^(libc|libm|libgcc_s|libpthread|libdl|ld-linux.*)\.so' <<<"$needed" || true)
+[ -z "$strangers" ] || { echo "needs more than libc: $strangers"; exit 1; }
 
 echo "==> one version: header, Makefile, CMake, program"
 version=$("$FACTORD_BIN" --version | awk '{ print $2 }')
 grep -qx "#define FACTORD_VERSION \"$version\"" clients/c/factord.h
 grep -qx "VERSION = $version" clients/c/Makefile
+grep -qx "VERSION = $version" clients/factors-c/Makefile
 grep -q "^project(factord VERSION $version " clients/cpp/CMakeLists.txt
 
 echo "==> a newcomer: make install, pkg-config"
@@ -96,6 +109,34 @@ for how in "" -static; do
   ldd basic-static | grep -q libfactord && { echo "libfactord was not linked statically"; exit 1; }
 done
 popd >/dev/null || exit
+
+echo "==> a newcomer: the factors, by pkg-config and statically, in C and in C++"
+cp clients/factors-c/examples/factors.c "$out/newcomer/c"
+pushd "$out/newcomer" >/dev/null || exit
+[ "$(pkg-config --modversion factord_factors)" = "$version" ]
+archive=$(dirname "$archive")/libfactord_factors.a
+for how in "" -static; do
+  # shellcheck disable=SC2046,SC2086
+  gcc c/factors.c $how $(pkg-config --cflags factord_factors) "$archive" -lpthread -ldl -lm -o factors-static
+  # shellcheck disable=SC2046,SC2086
+  g++ -std=c++17 cpp/factors.cpp $how $(pkg-config --cflags factord_factors) "$archive" -lpthread -ldl -lm \
+    -o factors-cpp-static
+  timeout 60 ./factors-static | tee -a factors.out
+  timeout 60 ./factors-cpp-static >>factors.out
+done 2> >(grep -v 'statically linked applications\|in function' >&2)
+# shellcheck disable=SC2046
+gcc -Wall -Wextra -Werror c/factors.c $(pkg-config --cflags --libs factord_factors) -o factors
+# shellcheck disable=SC2046
+g++ -std=c++17 -Wall -Wextra -Werror cpp/factors.cpp $(pkg-config --cflags --libs factord_factors) -o factors-cpp
+for program in factors factors-cpp; do
+  LD_LIBRARY_PATH=$cpp_stage/opt/factord/lib timeout 60 "./$program" >>factors.out
+done
+[ "$(wc -l <factors.out)" = 6 ]
+[ "$(uniq factors.out | wc -l)" = 1 ]
+grep -q '^100000 trades, 83 windows; buy rate 0.4978053293284504, ' factors.out
+popd >/dev/null || exit
+build FACTORS=no OUT="$out/bare" install DESTDIR="$out/bare-stage" PREFIX=/opt/factord
+[ -z "$(find "$out/bare-stage" -name '*factors*')" ]
 
 # said FILE: what the three examples of one language print.
 said() {

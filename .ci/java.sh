@@ -16,6 +16,7 @@ jar=$folder/usr/share/java/factord.jar
 entries=$(jar --list --file "$jar")
 grep -q '^factord/Client.class' <<<"$entries"
 grep -q 'libfactord_jni.so$' <<<"$entries"
+grep -q 'libfactord_factors_jni.so$' <<<"$entries"
 
 "$factord" serve --no-http --idle backoff --socket "$folder/factord.sock" \
   >"$folder/out" 2>"$folder/log" &
@@ -29,6 +30,6 @@ done
 cp clients/java/examples/*.java "$folder"
 cd "$folder" || exit 1
 javac -Xlint:all -Werror --release 17 -cp "$jar" -d outside ./*.java
-for example in Basic Batch Ping; do
+for example in Basic Batch Ping LiveFactors; do
   FACTORD_SOCKET=$folder/factord.sock timeout 60 java -cp "$jar:outside" "$example"
 done

@@ -27,6 +27,8 @@ light factord-eval 10 $daemon $quant serde rustix libc memmap2 crossbeam factord
 # shellcheck disable=SC2086
 light factord-factors 10 $daemon $quant serde rustix libc memmap2 crossbeam factord-core factord-models
 # shellcheck disable=SC2086
+light factord-factors-c 10 $daemon $quant serde rustix libc memmap2 crossbeam factord-core factord-models
+# shellcheck disable=SC2086
 light factord-core 30 $daemon $quant serde serde_json bincode factord-factors factord-models
 # shellcheck disable=SC2086
 light factord-client 30 $daemon $quant serde serde_json bincode factord-models
