@@ -271,6 +271,73 @@ static void numbers_that_cannot_be_are_counted_and_sides_refused(void)
     factord_factors_free(factors);
 }
 
+/* xorshift64*, for inputs that are the same in every run. */
+static uint64_t next_bits(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+/* Any bits at all, or a number that a feed may send. */
+static double next_number(uint64_t *state)
+{
+    const uint64_t word = next_bits(state);
+    double number;
+    if (word % 4 > 0) return (double)(word >> 40) / 256;
+    memcpy(&number, &(uint64_t){next_bits(state)}, sizeof number);
+    return number;
+}
+
+static void no_bits_at_all_make_it_fail_inside(void)
+{
+    const char *settings[] = {
+        "window = 1d\nper = own-side-order\norders_max = 64",
+        "window = 100trades\nstep = 10trades\nempty = keep",
+        "window = 1e9volume\nlarge_by = quantile\nlarge = 0.5\nquantile_last = 100",
+        "window = 1e-300turnover\nmultiplier = 1e300\ninverse = true\noutliers = drop",
+    };
+    uint64_t state = 7, windows = 0;
+    /* Many engines: after a time that is far ahead, every other trade is late. */
+    for (size_t i = 0; i < 800; i++) {
+        factord_factors *factors = make(settings[i % 4]);
+        factord_factors_row row;
+        for (int number = 0; number < 500; number++) {
+            const uint64_t word = next_bits(&state);
+            factord_factors_trade trade = {
+                .ts_ns = word % 256 ? (int64_t)number * 10000000000000 : (int64_t)next_bits(&state),
+                .side = (int64_t)(word >> 8) % 4 - 1,
+                .buy_id = next_bits(&state) >> (word >> 16) % 64,
+                .sell_id = next_bits(&state) >> (word >> 24) % 64,
+            };
+            trade.price = next_number(&state);
+            trade.qty = next_number(&state);
+            trade.bid = next_number(&state);
+            trade.ask = next_number(&state);
+            CHECK(factord_factors_push(factors, &trade) >= 0);
+            if (word % 256 == 1) CHECK(factord_factors_advance(factors, (int64_t)word) >= 0);
+            if (word % 256 == 2) CHECK(factord_factors_finish(factors) >= 0);
+            while (factord_factors_take(factors, &row, 1) == 1) windows++;
+            CHECK(factord_factors_now(factors, &row) == FACTORD_FACTORS_OK);
+        }
+        factord_factors_free(factors);
+    }
+    CHECK(windows > 10000);
+    for (int number = 0; number < 20000; number++) {
+        /* Bytes of settings, some of them changed. */
+        char text[] = "window = 60s\nstep = 20s\nper = trade\nlarge = 0.5\nlarge_by = quantile";
+        for (int change = 0; change < 3; change++) {
+            text[next_bits(&state) % (sizeof text - 1)] = (char)next_bits(&state);
+        }
+        factord_factors *factors;
+        char why[FACTORD_FACTORS_WHY_LEN];
+        const int error = new_factors(&factors, text, why, next_bits(&state) % sizeof why);
+        CHECK(error == FACTORD_FACTORS_OK || error == FACTORD_FACTORS_ERROR_SETTINGS);
+        factord_factors_free(factors);
+    }
+}
+
 static void settings_that_cannot_be_are_refused_in_words(void)
 {
     factord_factors *factors = (factord_factors *)&failures;
@@ -357,6 +424,7 @@ static const struct {
     TEST(every_column_of_every_window_has_the_bits_of_the_crate),
     TEST(a_null_pointer_is_an_error),
     TEST(numbers_that_cannot_be_are_counted_and_sides_refused),
+    TEST(no_bits_at_all_make_it_fail_inside),
     TEST(settings_that_cannot_be_are_refused_in_words),
     TEST(a_model_of_other_windows_is_refused_by_name),
     TEST(engines_of_several_threads_share_nothing),
