@@ -17,8 +17,8 @@ use std::sync::Arc;
 const IMAGE_COUNT_MAX: usize = 256;
 
 /// Nodes checked in a step.
-// 4,096: 64 KiB, or 16 pages that are read for the first time; some 15 us of the 50 that a step may
-// take.
+// 4,096: 64 KiB, or 16 pages that are read for the first time. The 162 steps of an image of 10.6 MB
+// took 2.9 ms on a busy EPYC (`tests/engine/forests.rs`), 18 us each of the 50 that one may take.
 const NODES_A_STEP: usize = 4096;
 
 /// A version in this process, ready to evaluate.
