@@ -39,7 +39,8 @@ fn files_of_neither_format_are_told_what_is_read() {
     for bytes in [&b""[..], b"PK\x03\x04", b"{}", b"(dp0"] {
         let said = read(bytes).unwrap_err();
         assert_eq!(said, ImportError::Format);
-        assert!(said.to_string().contains("neither a pickle of protocol 2 to 5 nor an ONNX model"));
+        let all = "neither a pickle of protocol 2 to 5, an ONNX model nor LightGBM's text";
+        assert!(said.to_string().contains(all), "{said}");
     }
 }
 
