@@ -12,7 +12,7 @@ mod tree;
 pub use error::LightGbmError;
 
 use super::{Import, ImportError, Options};
-use crate::file::{Artifact, Details};
+use crate::file::{Artifact, Details, TEXT_LEN_MAX as TEXT_BYTES_MAX};
 use factord_eval::forest::{Builder, ForestError, Link};
 use factord_eval::{FEATURE_COUNT_MAX, Model};
 use text::{Block, Blocks};
@@ -62,10 +62,7 @@ pub(super) fn import(bytes: &[u8], options: &Options<'_>) -> Result<Import, Impo
         feature_names,
         feature_stats: feature_stats.unwrap_or_default(),
         target_stats: options.stats.and_then(|stats| stats.target()),
-        source: super::pickle::shortened(&format!(
-            "LightGBM text {}, objective {}, {note}, from {}",
-            head.version, head.objective, options.origin
-        )),
+        source: source(&head, &note, options.origin),
         ..Details::default()
     };
     let artifact = Artifact::new(Model::Forest(forest), details).map_err(ImportError::Artifact)?;
@@ -137,6 +134,17 @@ fn link(block: &Block<'_>) -> Result<Link, LightGbmError> {
         ("binary", Some(scale)) if is_known => Ok(Link::Sigmoid { scale }),
         _ => Err(block.refuse("objective", format!("objective `{}`", entry.text), instead)),
     }
+}
+
+/// Where the model came from, as far as a text of an artifact may say it.
+fn source(head: &Head, note: &str, origin: &str) -> String {
+    let Head { version, objective, .. } = head;
+    let mut source =
+        format!("LightGBM text {version}, objective {objective}, {note}, from {origin}");
+    let mut ends = (0..=source.len().min(TEXT_BYTES_MAX)).rev();
+    let end = ends.find(|&end| source.is_char_boundary(end)).unwrap_or(0);
+    source.truncate(end);
+    source
 }
 
 /// The features' names: those that are given, or the text's own. LightGBM calls columns without

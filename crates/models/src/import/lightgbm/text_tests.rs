@@ -73,6 +73,19 @@ fn a_text_answers_as_its_words_say() {
 }
 
 #[test]
+fn where_it_came_from_is_said_as_far_as_there_is_room() {
+    let of = |origin: &str| {
+        let options = Options { origin, ..Options::default() };
+        let import = crate::import::bytes(text().as_bytes(), &options).unwrap();
+        import.artifact.details().source.clone()
+    };
+    let start = "LightGBM text v4, objective binary sigmoid:2, 2 trees, 6 nodes, from ";
+    assert_eq!(of("spread.txt"), format!("{start}spread.txt"));
+    let long = of(&"é".repeat(200));
+    assert!(long.starts_with(start) && (255..=256).contains(&long.len()), "{long}");
+}
+
+#[test]
 fn an_average_is_divided_by_the_number_of_trees() {
     let average = text().replace("objective=binary sigmoid:2", "average_output\nobjective=mape");
     let artifact = imported(&average).unwrap().artifact;
@@ -139,7 +152,7 @@ fn hostile_texts_are_refused_by_line_tree_and_node() {
         ("right_child=-2", "right_child=1", "line 19, tree 0: node 1 is a child of two nodes"),
         ("threshold=", "thresholds=", "line 12, tree 0: `threshold` is missing: save"),
         ("Tree=1", "Tree=2", "line 27: expected `Tree=1` or `end of trees`"),
-        ("end of trees", "", "line 38: expected `Tree=2` or `end of trees`"),
+        ("end of trees", "", "line 37: expected `Tree=2` or `end of trees`"),
         ("num_cat=0", "num_leaves=3", "expected no more than one `num_leaves` in a block"),
     ] {
         let found = refusal(from, to);
