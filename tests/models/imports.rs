@@ -89,6 +89,9 @@ fn penalised_linear_models_predict_like_any_other() {
         ("sklearn.linear_model._coordinate_descent", "Lasso"),
         ("sklearn.linear_model._coordinate_descent", "ElasticNet"),
         ("sklearn.linear_model.base", "LinearRegression"),
+        ("sklearn.linear_model._ridge", "RidgeCV"),
+        ("sklearn.linear_model._coordinate_descent", "LassoCV"),
+        ("sklearn.linear_model._coordinate_descent", "ElasticNetCV"),
     ] {
         let state =
             vec![("coef_", array(&[1, 2], &[1.5, -2.0])), ("intercept_", array(&[1], &[0.5]))];
@@ -96,6 +99,16 @@ fn penalised_linear_models_predict_like_any_other() {
         assert_eq!(import.artifact.model(), &plain_model(), "{name}");
         assert!(import.artifact.details().source.contains(name));
     }
+}
+
+#[test]
+fn a_logistic_model_that_chose_its_penalty_is_one_like_any_other() {
+    let Py::Build(_, state) = logistic(vec![]) else { panic!("an object with a state") };
+    let class = Py::Global("sklearn.linear_model._logistic", "LogisticRegressionCV");
+    let chosen = Py::Build(Box::new(Py::New(Box::new(class))), state);
+    let import_of = |value: &Py| import(value).unwrap().artifact;
+    assert_eq!(import_of(&chosen).model(), import_of(&logistic(vec![])).model());
+    assert!(import_of(&chosen).details().source.contains("LogisticRegressionCV"));
 }
 
 #[test]

@@ -18,13 +18,17 @@ pub(in crate::import) enum Class {
     Lasso,
     ElasticNet,
     LogisticRegression,
+    RidgeCv,
+    LassoCv,
+    ElasticNetCv,
+    LogisticRegressionCv,
     StandardScaler,
     Pipeline,
 }
 
 /// Module, name, class. Older scikit-learn had modules without the underscore, older NumPy
 /// `numpy.core` for `numpy._core`.
-const ALLOWED: [(&str, &str, Class); 22] = [
+const ALLOWED: [(&str, &str, Class); 30] = [
     ("numpy", "dtype", Class::Dtype),
     ("numpy", "ndarray", Class::Ndarray),
     ("numpy.core.multiarray", "_reconstruct", Class::Reconstruct),
@@ -44,6 +48,14 @@ const ALLOWED: [(&str, &str, Class); 22] = [
     ("sklearn.linear_model.coordinate_descent", "ElasticNet", Class::ElasticNet),
     ("sklearn.linear_model._logistic", "LogisticRegression", Class::LogisticRegression),
     ("sklearn.linear_model.logistic", "LogisticRegression", Class::LogisticRegression),
+    ("sklearn.linear_model._ridge", "RidgeCV", Class::RidgeCv),
+    ("sklearn.linear_model.ridge", "RidgeCV", Class::RidgeCv),
+    ("sklearn.linear_model._coordinate_descent", "LassoCV", Class::LassoCv),
+    ("sklearn.linear_model.coordinate_descent", "LassoCV", Class::LassoCv),
+    ("sklearn.linear_model._coordinate_descent", "ElasticNetCV", Class::ElasticNetCv),
+    ("sklearn.linear_model.coordinate_descent", "ElasticNetCV", Class::ElasticNetCv),
+    ("sklearn.linear_model._logistic", "LogisticRegressionCV", Class::LogisticRegressionCv),
+    ("sklearn.linear_model.logistic", "LogisticRegressionCV", Class::LogisticRegressionCv),
     ("sklearn.preprocessing._data", "StandardScaler", Class::StandardScaler),
     ("sklearn.preprocessing.data", "StandardScaler", Class::StandardScaler),
     ("sklearn.pipeline", "Pipeline", Class::Pipeline),
@@ -69,6 +81,10 @@ impl Class {
             Class::Lasso => "Lasso",
             Class::ElasticNet => "ElasticNet",
             Class::LogisticRegression => "LogisticRegression",
+            Class::RidgeCv => "RidgeCV",
+            Class::LassoCv => "LassoCV",
+            Class::ElasticNetCv => "ElasticNetCV",
+            Class::LogisticRegressionCv => "LogisticRegressionCV",
             Class::StandardScaler => "StandardScaler",
             Class::Pipeline => "Pipeline",
         }

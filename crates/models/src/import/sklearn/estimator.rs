@@ -55,8 +55,16 @@ pub(super) fn read(tree: &Tree<'_>, id: NodeId) -> Result<Fitted, ImportError> {
     };
     let scaler = scaler.map(|scaler| scaler.scaler()).transpose()?;
     let model = match last.class {
-        Class::LogisticRegression => last.logistic(scaler.as_ref())?,
-        Class::LinearRegression | Class::Ridge | Class::Lasso | Class::ElasticNet => {
+        Class::LogisticRegression | Class::LogisticRegressionCv => {
+            last.logistic(scaler.as_ref())?
+        }
+        Class::LinearRegression
+        | Class::Ridge
+        | Class::Lasso
+        | Class::ElasticNet
+        | Class::RidgeCv
+        | Class::LassoCv
+        | Class::ElasticNetCv => {
             if scaler.is_some() {
                 let reason = format!(
                     "{} after a StandardScaler: fit it on the raw features, the predictions of \
