@@ -7,6 +7,7 @@ pub mod bench;
 pub mod check;
 mod cli;
 pub mod completions;
+mod csv_targets;
 pub mod evaluate;
 mod factor_flags;
 mod factor_warnings;

@@ -1,6 +1,6 @@
 //! `factord predict`: one row from the command line, or a whole file, through shared memory.
 
-use super::model_row::served;
+use super::model_row::{is_classifier, served};
 use super::predict_csv::{self, CsvJob};
 use super::{Failure, Globals, print};
 use crate::exit::Code;
@@ -8,7 +8,6 @@ use factord_core::abi::class;
 use factord_core::client::{AttachOptions, Client, Prediction};
 use factord_core::counters::ModelRow;
 use factord_core::idle::IdleStrategy;
-use factord_eval::Kind;
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,25 +18,33 @@ Examples:
   factord predict classification --json 0.5 0.2 0.3
   factord predict regression -0.5 1e-3 0
   factord predict --csv rows.csv --out scored.csv
+  factord predict spread --csv rows.csv --out scored.csv
   zcat rows.csv.gz | factord predict --csv - --out - | head
 
-Columns are found by the header: buy_rate, large_buy and large_sell (or the models' own names for
-them), wherever they are, never by position. The output has all columns of the file, and
-regression, probability and class, which replace columns of those names.
+A file is scored by the model that is named, of whatever width, or by regression and classification.
+Columns are found by the header and the models' names of their features (buy_rate, large_buy and
+large_sell also by their short names), wherever they are, never by position. The output has all
+columns of the file; a linear model adds regression, a logistic one probability and class, which
+replace columns of those names.
 A row that cannot be scored ends the run with code 65 and writes no file; with --keep-going it is
-reported, its three outputs stay empty, the other rows are scored, and the code is 1.";
+reported, its outputs stay empty, the other rows are scored, and the code is 1.";
 
 /// The flags of `factord predict`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PredictArgs {
     /// The model, by the name under which the daemon serves it
-    #[arg(required_unless_present = "csv", conflicts_with = "csv")]
+    #[arg(required_unless_present = "csv")]
     model: Option<String>,
     /// One number per feature, in the model's order
-    #[arg(value_name = "X", requires = "model", allow_negative_numbers = true)]
+    #[arg(
+        value_name = "X",
+        requires = "model",
+        conflicts_with = "csv",
+        allow_negative_numbers = true
+    )]
     features: Vec<f64>,
-    /// Score a CSV file with both models; - reads stdin
+    /// Score a CSV file with MODEL, or with regression and classification; - reads stdin
     #[arg(long, value_name = "IN", requires = "out")]
     csv: Option<PathBuf>,
     /// Where the scored file goes; - writes stdout
@@ -65,7 +72,8 @@ pub fn run(args: &PredictArgs, globals: &Globals) -> Result<(), Failure> {
     let deadline = Duration::from_millis(args.deadline_ms);
     if let (Some(input), Some(output)) = (&args.csv, &args.out) {
         let keep_going = args.keep_going;
-        let job = CsvJob { socket, input, output, keep_going, deadline, json: args.json };
+        let (model, json) = (args.model.as_deref(), args.json);
+        let job = CsvJob { socket, model, input, output, keep_going, deadline, json };
         return predict_csv::run(&job);
     }
     // The grammar asks for a model wherever there is no file.
@@ -98,15 +106,6 @@ pub fn run(args: &PredictArgs, globals: &Globals) -> Result<(), Failure> {
         .predict(row.id, &args.features, deadline)
         .map_err(|error| Failure::from(error).about(name))?;
     print(if args.json { as_json(&row, &args.features, &answer) } else { as_text(&row, &answer) })
-}
-
-/// Whether the answers are a probability and a class; `None` for a kind that is not known.
-fn is_classifier(row: &ModelRow) -> Option<bool> {
-    Some(match row.kind.known()? {
-        Kind::Linear => false,
-        Kind::Logistic => true,
-        Kind::Forest => row.output_count == 2,
-    })
 }
 
 fn as_text(row: &ModelRow, answer: &Prediction) -> String {

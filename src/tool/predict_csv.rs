@@ -3,14 +3,11 @@
 //! Memory does not grow with the file: one chunk is held at a time. A file that could not be
 //! scored to its end is never left under the name that was asked for.
 
-use super::model_row::served;
-use super::{Failure, made, model, score};
+use super::csv_targets::{CHUNK_ROWS, Targets};
+use super::{Failure, made, score};
 use crate::exit::Code;
 use csv::{ByteRecord, Writer};
-use factord_core::channel;
-use factord_core::client::{Answer, AttachOptions, Client, PredictError};
-use factord_core::idle::IdleStrategy;
-use factord_factors::{FEATURES, Stated};
+use factord_factors::Stated;
 use factord_quant::score::{Columns, Made, Record, RowError, ScoreError, Summary};
 use factord_quant::stated;
 use factord_quant::table::{At, CsvRows, LineEnds, Output, Place};
@@ -20,15 +17,11 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Rows scored at a time, and slots of the ring.
-// 1,024: both rings then take 128 KiB, and a chunk of parsed rows stays in the second-level cache.
-const CHUNK_ROWS: usize = 1024;
-/// The columns written.
-const OUTPUTS: [&str; 3] = ["regression", "probability", "class"];
-
 /// One file to score.
 pub(super) struct CsvJob<'a> {
     pub(super) socket: Option<PathBuf>,
+    /// The model; the usual two when none is named.
+    pub(super) model: Option<&'a str>,
     pub(super) input: &'a Path,
     pub(super) output: &'a Path,
     pub(super) keep_going: bool,
@@ -45,18 +38,14 @@ pub(super) fn run(job: &CsvJob<'_>) -> Result<(), Failure> {
         let message = format!("{}: the file is empty, not even a header", job.input.display());
         return Err(Failure::new(Code::Data, message));
     }
-    let names = |names: [&str; 3]| names.map(str::to_owned);
-    let columns = Columns::of_csv(&header, &names(FEATURES), &names(OUTPUTS))
-        .map_err(|error| Failure::new(Code::Data, error.at(&place(job.input, &header))))?;
-    let client = Client::attach(&AttachOptions {
-        socket: job.socket.clone(),
-        name: "predict --csv".to_owned(),
-        slot_count: CHUNK_ROWS,
-        idle: IdleStrategy::Backoff,
-        ..AttachOptions::default()
+    let targets = Targets::attach(job.socket.as_deref(), job.model)?;
+    let columns = Columns::of_csv(&header, targets.features(), &targets.outputs());
+    let columns = columns.map_err(|error| {
+        let message = error.at(&place(job.input, &header));
+        Failure::new(Code::Data, format!("{message} (for {})", targets.names()))
     })?;
-    let stated = require(job)?;
-    let mut scorer = Scorer::new(job, client, columns)?;
+    let stated = require(job, &targets)?;
+    let mut scorer = Scorer::new(job, targets, columns)?;
     let mut output = Output::create(job.output)?;
     let written = scorer.stream(&mut reader, &header, &mut output);
     progress.finish_and_clear();
@@ -100,44 +89,27 @@ fn open(path: &Path) -> Result<(impl Read + use<>, ProgressBar), Failure> {
     Ok((LineEnds::new(progress.wrap_read(input)), progress))
 }
 
-/// What the file states of its windows, which must be what both models were trained on. A daemon
+/// What the file states of its windows, which must be what the models were trained on. A daemon
 /// that does not hand over its artifacts says nothing of them.
-fn require(job: &CsvJob<'_>) -> Result<Stated, Failure> {
+fn require(job: &CsvJob<'_>, targets: &Targets) -> Result<Stated, Failure> {
     let stated = stated::of(job.input).unwrap_or_else(|reason| {
         // With stderr closed there is no one left to tell.
         let _ = writeln!(io::stderr(), "factord: {reason}: it is ignored");
         Stated::default()
     });
-    if stated.is_empty() {
-        return Ok(stated);
-    }
-    let socket = channel::socket_path(job.socket.as_deref());
-    for model in ["regression", "classification"] {
-        let Ok((_, artifact)) = model::served(model, &socket) else { continue };
-        artifact.settings().require(&stated).map_err(|mismatch| {
-            let (path, model) = (job.input.to_owned(), model.to_owned());
+    if !stated.is_empty() {
+        targets.require(&stated).map_err(|(model, mismatch)| {
+            let path = job.input.to_owned();
             ScoreError::Settings { path, model, mismatch }
         })?;
     }
     Ok(stated)
 }
 
-/// What is recorded of both models.
-fn made_now(client: &Client, job: &CsvJob<'_>) -> Result<Vec<Made>, Failure> {
-    let socket = channel::socket_path(job.socket.as_deref());
-    let [regression, probability, class] = OUTPUTS;
-    let both = [("regression", vec![regression]), ("classification", vec![probability, class])];
-    both.iter()
-        .map(|(name, columns)| Ok(made::by_served(&served(client, name)?, columns, &socket)))
-        .collect()
-}
-
 /// The state of one run.
 struct Scorer<'a> {
     job: &'a CsvJob<'a>,
-    client: Client,
-    regression: u16,
-    classification: u16,
+    targets: Targets,
     /// The models as they were at the start.
     made: Vec<Made>,
     columns: Columns,
@@ -145,36 +117,22 @@ struct Scorer<'a> {
     /// Where each row's features are in `features`; `None` for a row that cannot be read.
     places: Vec<Option<usize>>,
     features: Vec<f64>,
-    linear: Vec<Answer>,
-    logistic: Vec<Answer>,
     row_count: u64,
     bad_count: u64,
 }
 
 impl<'a> Scorer<'a> {
-    fn new(job: &'a CsvJob<'a>, client: Client, columns: Columns) -> Result<Self, Failure> {
-        let mut ids = [0; 2];
-        for (id, name) in ids.iter_mut().zip(["regression", "classification"]) {
-            let row = served(&client, name)?;
-            if row.width != 3 {
-                let message = format!("{name} takes {} features: --csv needs 3", row.width);
-                return Err(Failure::new(Code::Data, message));
-            }
-            *id = row.id;
-        }
-        let made = made_now(&client, job)?;
+    fn new(job: &'a CsvJob<'a>, targets: Targets, columns: Columns) -> Result<Self, Failure> {
+        let made = targets.made()?;
+        let width = targets.features().len();
         Ok(Scorer {
             job,
-            client,
-            regression: ids[0],
-            classification: ids[1],
+            targets,
             made,
             columns,
             rows: vec![ByteRecord::new(); CHUNK_ROWS],
             places: Vec::with_capacity(CHUNK_ROWS),
-            features: Vec::with_capacity(3 * CHUNK_ROWS),
-            linear: Vec::with_capacity(CHUNK_ROWS),
-            logistic: Vec::with_capacity(CHUNK_ROWS),
+            features: Vec::with_capacity(width * CHUNK_ROWS),
             row_count: 0,
             bad_count: 0,
         })
@@ -184,7 +142,7 @@ impl<'a> Scorer<'a> {
     fn models(&self) -> Vec<Made> {
         let mut models = self.made.clone();
         let known = |made: &Made| self.made.iter().any(|old| old.sha256 == made.sha256);
-        let now = made_now(&self.client, self.job).unwrap_or_default();
+        let now = self.targets.made().unwrap_or_default();
         models.extend(now.into_iter().filter(|made| !known(made)));
         models
     }
@@ -199,7 +157,7 @@ impl<'a> Scorer<'a> {
         self.write(&mut writer, &self.columns.header(header))?;
         loop {
             let count = self.read_chunk(reader)?;
-            self.score()?;
+            self.targets.score(&self.features, self.job.deadline)?;
             self.write_chunk(&mut writer, count)?;
             if count < CHUNK_ROWS {
                 return writer.flush().map_err(|error| Failure::writing(self.job.output, &error));
@@ -211,13 +169,13 @@ impl<'a> Scorer<'a> {
     fn read_chunk<R: Read>(&mut self, reader: &mut CsvRows<R>) -> Result<usize, Failure> {
         self.places.clear();
         self.features.clear();
+        let mut x = vec![0.0; self.targets.features().len()];
         let mut count = 0;
         while count < CHUNK_ROWS && reader.read(&mut self.rows[count])? {
-            let mut x = [0.0; 3];
             let read = self.columns.read(&self.rows[count], |feature, value| x[feature] = value);
             match read {
                 Ok(()) => {
-                    self.places.push(Some(self.features.len() / 3));
+                    self.places.push(Some(self.features.len() / x.len()));
                     self.features.extend_from_slice(&x);
                 }
                 Err(error) => {
@@ -231,18 +189,6 @@ impl<'a> Scorer<'a> {
         Ok(count)
     }
 
-    fn score(&mut self) -> Result<(), Failure> {
-        let count = self.features.len() / 3;
-        let targets =
-            [(self.regression, &mut self.linear), (self.classification, &mut self.logistic)];
-        for (id, answers) in targets {
-            answers.clear();
-            answers.resize(count, Err(PredictError::NotConnected));
-            self.client.predict_batch(id, &self.features, answers, self.job.deadline)?;
-        }
-        Ok(())
-    }
-
     fn write_chunk<W: Write>(
         &mut self,
         writer: &mut Writer<W>,
@@ -251,30 +197,15 @@ impl<'a> Scorer<'a> {
         for index in 0..count {
             let outputs = match self.places[index] {
                 None => None,
-                Some(place) => self.outputs(index, place)?,
+                Some(place) => self.targets.outputs_of(place)?,
             };
-            let row =
-                self.columns.row(&self.rows[index], outputs.as_ref().map(<[String; 3]>::as_slice));
+            if outputs.is_none() && self.places[index].is_some() {
+                self.bad_row(index, &RowError::NotPredictable)?;
+            }
+            let row = self.columns.row(&self.rows[index], outputs.as_deref());
             self.write(writer, &row)?;
         }
         Ok(())
-    }
-
-    /// The three outputs of a scored row; `None` when the engine found its input bad.
-    fn outputs(&mut self, index: usize, place: usize) -> Result<Option<[String; 3]>, Failure> {
-        match (self.linear[place], self.logistic[place]) {
-            (Ok(linear), Ok(logistic)) => {
-                // `{:?}` is the shortest decimal that reads back as the same bits.
-                let texts = [format!("{:?}", linear.y), format!("{:?}", logistic.y)];
-                let [regression, probability] = texts;
-                Ok(Some([regression, probability, logistic.second.to_string()]))
-            }
-            (Err(PredictError::BadInput), _) | (_, Err(PredictError::BadInput)) => {
-                self.bad_row(index, &RowError::NotPredictable)?;
-                Ok(None)
-            }
-            (Err(error), _) | (_, Err(error)) => Err(error.into()),
-        }
     }
 
     /// Counts and reports a bad row, or ends the run with it.

@@ -1,6 +1,9 @@
 //! `factord predict --csv` against a running daemon.
 
 use crate::support::{Daemon, Ran, factord, ran, ran_on, shared};
+use factord_eval::Model;
+use factord_eval::eval::eval;
+use factord_models::file::{Artifact, Details};
 use std::fs;
 use std::process::Stdio;
 
@@ -227,4 +230,41 @@ fn files_that_cannot_be_opened_have_codes_of_their_own() {
     }
     let ran = ran(&mut factord(&["predict", "--csv", "in.csv"]));
     assert_eq!(ran.code, 64, "--out is needed: {}", ran.err);
+}
+
+#[test]
+fn a_model_of_any_width_and_name_scores_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let save = |name: &str, model: Model, features: &[&str]| {
+        let feature_names = features.iter().map(|name| (*name).to_owned()).collect();
+        let details = Details { name: name.to_owned(), feature_names, ..Details::default() };
+        let artifact = Artifact::new(model, details).unwrap();
+        artifact.save(&folder.path().join(format!("{name}.fmodel"))).unwrap();
+    };
+    let line = Model::linear(vec![0.5, -2.0, 0.25, 1e-3, 7.0], -0.125).unwrap();
+    save("spread", line.clone(), &["e", "d", "c", "b", "a"]);
+    save("one", Model::linear(vec![3.0], 1.0).unwrap(), &["b"]);
+    let daemon = Daemon::start_with(&["--models", folder.path().to_str().unwrap()]);
+    let text = "a,b,c,d,e,kept\n1,2,3,4,5,x\n0.5,-1,0.25,1e3,-7,y\n";
+    for (model, width) in [("spread", 5), ("one", 1)] {
+        scored(&daemon.score(text.as_bytes(), &[model]));
+        let rows = rows(&daemon);
+        assert_eq!(rows[0].join(","), "a,b,c,d,e,kept,regression");
+        for (row, input) in rows[1..].iter().zip(text.lines().skip(1)) {
+            assert_eq!(row[..6].join(","), input);
+            let x: Vec<f64> = row[..5].iter().map(|value| value.parse().unwrap()).collect();
+            let expected = match width {
+                1 => 3.0 * x[1] + 1.0,
+                _ => eval(&line, &[x[4], x[3], x[2], x[1], x[0]]).y,
+            };
+            assert_eq!(row[6].parse::<f64>().unwrap().to_bits(), expected.to_bits(), "{row:?}");
+        }
+    }
+    let ran = daemon.score(b"a,b,c,d,f\n1,2,3,4,5\n", &["spread"]);
+    assert_eq!(ran.code, 65);
+    assert!(ran.err.contains("but not e"), "{}", ran.err);
+    assert!(ran.err.contains("spread"), "the model is named: {}", ran.err);
+    let ran = daemon.score(text.as_bytes(), &[]);
+    let message = "the daemon serves no model `regression`: it has one, spread";
+    assert_eq!((ran.code, ran.err.contains(message)), (64, true), "{}", ran.err);
 }

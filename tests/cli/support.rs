@@ -85,9 +85,19 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts one and waits until it is ready.
     pub(crate) fn start() -> Daemon {
+        Daemon::start_with(&[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn start_with(more: &[&str]) -> Daemon {
         let folder = tempfile::tempdir().unwrap();
-        let child = engine(&folder.path().join("factord.sock"), &[], Duration::from_secs(20));
+        let child = engine(&folder.path().join("factord.sock"), more, Duration::from_secs(20));
         Daemon { child, folder }
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// A sub-command that talks to this daemon.
