@@ -8,6 +8,9 @@ import java.util.Objects;
  * Client#predictBatch}. A batch may have fewer rows than there is room for.
  */
 public final class Predictions {
+    /** Rows that toString shows. */
+    private static final int SHOWN_MAX = 3;
+
     private final double[] y;
     private final double[] second;
     private final byte[] status;
@@ -106,6 +109,30 @@ public final class Predictions {
      */
     public long epoch(int row) {
         return epoch[checked(row)];
+    }
+
+    /**
+     * The number of rows, of predictions among them, and the first few rows.
+     *
+     * @return for people: the form may change
+     */
+    @Override
+    public String toString() {
+        int good = 0;
+        for (int row = 0; row < size; row++) {
+            good += status[row] == Abi.STATUS_OK ? 1 : 0;
+        }
+        StringBuilder text = new StringBuilder("Predictions[");
+        text.append(size).append(" rows, ").append(good).append(" with a prediction");
+        for (int row = 0; row < Math.min(size, SHOWN_MAX); row++) {
+            text.append(row == 0 ? ": " : ", ");
+            if (status[row] == Abi.STATUS_OK) {
+                text.append("y=").append(y[row]).append(" second=").append(second[row]);
+            } else {
+                text.append(status(row).name());
+            }
+        }
+        return text.append(size > SHOWN_MAX ? ", ...]" : "]").toString();
     }
 
     private int checked(int row) {

@@ -144,6 +144,9 @@ final class AnswerTests {
                 Status status = client.predictBatch(model, Rows.flat(rows), answers, LONG_NS);
                 Check.equal(status, Status.OK);
                 Check.equal(answers.size(), rows.length);
+                String shown = "Predictions[5000 rows, 4950 with a prediction: BAD_INPUT, y=";
+                Check.that(answers.toString().startsWith(shown), answers);
+                Check.that(answers.toString().endsWith(", ...]"), answers);
                 for (int row = 0; row < rows.length; row++) {
                     Status wanted = row % 100 == 0 ? Status.BAD_INPUT : Status.OK;
                     Check.equal(answers.status(row), wanted);
@@ -159,6 +162,7 @@ final class AnswerTests {
             }
             Check.equal(client.predictBatch(0, new double[0], answers, LONG_NS), Status.OK);
             Check.equal(answers.size(), 0);
+            Check.equal(answers.toString(), "Predictions[0 rows, 0 with a prediction]");
         }
     }
 
