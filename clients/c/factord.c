@@ -949,7 +949,8 @@ static int receive(struct attempt *attempt, const struct target *target, uint64_
     if (heard == SILENCE) {
         if (now_ns() < attempt->end_ns) return 0;
         return say(&attempt->why, FACTORD_ERROR_ATTACH_DEADLINE,
-                   "attach failed: no answer within 1000 ms");
+                   "attach failed: the daemon gave no answer within 1000 ms: it is stopped, "
+                   "hangs, or is overloaded");
     }
     attempt->hung_up = heard == A_HANG_UP;
     if (heard != A_MESSAGE) return misspoken(attempt, target, step);
@@ -2974,7 +2975,8 @@ const char *factord_strerror(int error)
     case FACTORD_OK: return "no error";
     case FACTORD_ERROR_BAD_INPUT:
         return "bad input: every feature, and the prediction, must be a finite number";
-    case FACTORD_ERROR_UNKNOWN_MODEL: return "the daemon serves no such model";
+    case FACTORD_ERROR_UNKNOWN_MODEL: 
+        return "the daemon serves no such model: factord_models lists those it does";
     case FACTORD_ERROR_WIDTH_MISMATCH: return "the number of features is not the model's";
     case FACTORD_ERROR_BACK_PRESSURE:
         return "the ring is full: take answers before submitting more";

@@ -46,7 +46,10 @@ pub(super) enum BackendError {
     Unsettled(#[from] Unsettled),
     /// It serves no model of the name.
     #[error("no such model")]
-    NoSuchModel,
+    NoSuchModel {
+        /// Those it serves, as far as a reply lists them.
+        served: String,
+    },
     /// The request has no answer.
     #[error(transparent)]
     Predict(#[from] PredictError),
@@ -113,7 +116,19 @@ impl Table {
     }
 
     fn row(&self, name: &str) -> Result<&ModelRow, BackendError> {
-        self.rows.iter().find(|row| row.name == name).ok_or(BackendError::NoSuchModel)
+        let found = self.rows.iter().find(|row| row.name == name);
+        found.ok_or_else(|| BackendError::NoSuchModel { served: listed(&self.rows) })
+    }
+}
+
+/// The names of models, as many as a reply lists.
+fn listed(rows: &[ModelRow]) -> String {
+    // 20: a name may have 64 bytes, and an engine 4,096 of them.
+    const SHOWN_MAX: usize = 20;
+    let names: Vec<&str> = rows.iter().take(SHOWN_MAX).map(|row| row.name.as_str()).collect();
+    match (rows.len().saturating_sub(SHOWN_MAX), names.join(", ")) {
+        (0, names) => names,
+        (more, names) => format!("{names} and {more} more"),
     }
 }
 

@@ -257,7 +257,7 @@ impl Handler {
             models.push((row.name.clone(), views::model_info(&active.card)));
             first.get_or_insert(active);
         }
-        let first = first.ok_or(BackendError::NoSuchModel)?;
+        let first = first.ok_or(BackendError::NoSuchModel { served: String::new() })?;
         Ok(views::info(&first.card, models))
     }
 
@@ -312,8 +312,8 @@ impl Handler {
             HandlerError::Backend(BackendError::Predict(PredictError::WidthMismatch)) => {
                 return Reply::error(400, "The number of features is not the model's");
             }
-            HandlerError::Backend(BackendError::NoSuchModel) => {
-                return Reply::error(404, "No such model");
+            HandlerError::Backend(BackendError::NoSuchModel { served }) => {
+                return Reply::error(404, &format!("No such model. Served: {served}"));
             }
             HandlerError::Row { .. } | HandlerError::Backend(_) => error,
         };

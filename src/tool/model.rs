@@ -139,8 +139,10 @@ pub(super) fn served(name: &str, socket: &Path) -> Result<(String, Artifact), Fa
     let mut replaced = String::new();
     for _ in 0..ATTEMPT_COUNT {
         let rows = observer.models().map_err(|error| Failure::new(Code::Temporary, error))?;
-        let Some(row) = rows.into_iter().find(|row| row.name == name) else {
-            let message = format!("the daemon serves no model {name:?}: factord stat lists them");
+        let Some(row) = rows.iter().find(|row| row.name == name) else {
+            let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+            let names = names.join(", ");
+            let message = format!("the daemon serves no model {name:?}: it has {names}");
             return Err(Failure::new(Code::NoInput, message));
         };
         let bytes = match channel::fetch_artifact(socket, row.fingerprint()) {

@@ -227,3 +227,17 @@ fn the_banner_s_command_works_where_the_daemon_is_and_with_what_it_serves() {
     assert_eq!((tried.code, tried.err.as_str()), (0, ""), "{command}");
     assert_eq!(tried.out, format!("{expected:?}\n"), "{command}");
 }
+
+#[test]
+fn an_engine_that_is_stopped_is_said_to_be() {
+    let daemon = Daemon::start();
+    let signal = |signal| {
+        let pid = rustix::process::Pid::from_raw(daemon.pid().cast_signed()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    };
+    signal(rustix::process::Signal::STOP);
+    let ran = ran(&mut daemon.factord(&["stat"]));
+    signal(rustix::process::Signal::CONT);
+    assert_eq!((ran.code, ran.out.as_str()), (75, ""), "{}", ran.err);
+    assert!(ran.err.contains("it is stopped (kill -CONT goes on), hangs"), "{}", ran.err);
+}

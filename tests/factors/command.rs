@@ -152,7 +152,12 @@ fn a_bad_file_ends_with_its_code_and_leaves_nothing_that_looks_whole() {
     }
     for (arguments, word) in [
         (&["good.csv", "--window", "60"][..], "`60` is not a window"),
-        (&["good.csv", "--window", "60s", "--step", "7s"], "not a whole number of steps"),
+        (
+            &["good.csv", "--window", "60s", "--step", "7s"],
+            "60s every 7s is not a whole number of steps",
+        ),
+        (&["good.csv", "--window", "1500ms", "--step", "0.4s"], "1500ms every 400ms is not"),
+        (&["good.csv", "--window", "10trades", "--step", "3trades"], "10 trades every 3 trades"),
         (&["good.csv", "--step", "7trades"], "in the unit of --window"),
         (&["good.csv", "--columns", "ts=1"], "no column for"),
         (&["good.csv", "--large", "0"], "above 0"),

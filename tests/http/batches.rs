@@ -108,7 +108,11 @@ fn a_bad_batch_names_its_row_and_changes_nothing() {
             "Row 0: Feature 2 is not numeric: None",
         ),
         (r#"{"model":"regression","features":[[1e308,2,3],[-1e308,1e308,1e308]]}"#, 200, ""),
-        (r#"{"model":"none","features":[[1,2,3]]}"#, 404, "No such model"),
+        (
+            r#"{"model":"none","features":[[1,2,3]]}"#,
+            404,
+            "No such model. Served: regression, classification",
+        ),
     ] {
         let reply = post(daemon.http, "/predict/batch", body);
         assert_eq!(reply.status, status, "{body}");

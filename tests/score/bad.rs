@@ -123,6 +123,7 @@ fn bad_parquet_is_refused_by_row_and_column() {
     column(&rows, &mut bytes);
     let message = "FILE: no column large_buy: the columns are symbol, start_ns, buy_rate, large,";
     refused("in.pq", &bytes, 65, message);
+    refused("in.pq", &bytes, 65, "(for regression, classification)");
     rows.rename("large", "text");
     rows.rename("symbol", "large_buy");
     rows.rename("text", "symbol");

@@ -117,7 +117,11 @@ pub enum AttachError {
         step: &'static str,
     },
     /// The daemon did not answer in time.
-    #[error("attach failed: no answer within {} ms", HANDSHAKE_DEADLINE.as_millis())]
+    #[error(
+        "attach failed: the daemon gave no answer within {} ms: it is stopped (kill -CONT goes on), \
+        hangs, or is overloaded",
+        HANDSHAKE_DEADLINE.as_millis()
+    )]
     Deadline,
     /// The model table cannot be read.
     #[error("attach failed: the engine's model table stays half written: the engine died or hangs")]

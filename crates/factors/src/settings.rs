@@ -189,25 +189,21 @@ impl Default for Settings {
 pub enum SettingsError {
     /// The length or step is not a number above 0, or not whole, or too long.
     #[error(
-        "a window of {length} every {step}: both must be above 0, and whole numbers for time \
-        and trades"
+        "a window of {}: length and step must be above 0, and whole numbers of nanoseconds and trades",
+        .window.in_words()
     )]
     Window {
-        /// The length.
-        length: f64,
-        /// The step.
-        step: f64,
+        /// The window.
+        window: Window,
     },
     /// The step does not divide the length.
     #[error(
-        "a window of {length} is not a whole number of steps of {step}: choose a step that \
-        divides it"
+        "a window of {} is not a whole number of steps: choose a step that divides its length",
+        .window.in_words()
     )]
     Step {
-        /// The length.
-        length: f64,
-        /// The step.
-        step: f64,
+        /// The window.
+        window: Window,
     },
     /// The window has too many steps.
     #[error("a window of {steps} steps: at most {STEPS_MAX}, choose a longer step")]
@@ -292,11 +288,11 @@ impl Settings {
         let usable = |x: f64| x > 0.0 && x.is_finite() && whole(x);
         let long = unit == Unit::Time && length > TIME_MAX_NS as f64;
         if !usable(length) || !usable(step) || long {
-            return Err(SettingsError::Window { length, step });
+            return Err(SettingsError::Window { window: self.window });
         }
         let steps = (length / step).round();
         if steps < 1.0 || (steps * step - length).abs() > 1e-9 * length {
-            return Err(SettingsError::Step { length, step });
+            return Err(SettingsError::Step { window: self.window });
         }
         if steps > STEPS_MAX as f64 {
             return Err(SettingsError::Steps { steps });

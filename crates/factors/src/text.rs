@@ -86,6 +86,30 @@ impl fmt::Display for Window {
     }
 }
 
+impl Window {
+    /// The window in the units in which people give them: `60s every 500ms`.
+    pub(super) fn in_words(&self) -> String {
+        let amount = |length: f64| {
+            let fits = |one: f64| length.abs() >= one && length % one == 0.0;
+            let suffixes = [("s", 1e9), ("ms", 1e6), ("us", 1e3), ("ns", 1.0)];
+            match self.unit {
+                Unit::Time => {
+                    let (suffix, one) =
+                        suffixes.into_iter().find(|(_, one)| fits(*one)).unwrap_or(("ns", 1.0));
+                    format!("{}{suffix}", length / one)
+                }
+                Unit::Trades => format!("{length} trades"),
+                Unit::Volume => format!("{length} volume"),
+                Unit::Turnover => format!("{length} turnover"),
+            }
+        };
+        match self.step == self.length {
+            true => amount(self.length),
+            false => format!("{} every {}", amount(self.length), amount(self.step)),
+        }
+    }
+}
+
 impl Per {
     /// All of them, in the order of the documentation.
     pub const ALL: [Per; 3] = [Per::Trade, Per::AggressingOrder, Per::OwnSideOrder];

@@ -119,7 +119,8 @@ final class Attempt implements AutoCloseable {
                     true);
             default -> new AttachException(
                     AttachException.Reason.DEADLINE,
-                    "attach failed: no answer within " + ms + " ms from the daemon at " + place,
+                    "attach failed: the daemon at " + place + " gave no answer within " + ms
+                            + " ms: it is stopped, hangs, or is overloaded",
                     true);
         };
     }

@@ -7,7 +7,7 @@ public final class PinException extends RuntimeException {
     /** Why not. */
     public enum Reason {
         /** No model of that name is served. */
-        NOT_SERVED("the daemon serves no model of that name"),
+        NOT_SERVED("the daemon serves no model of that name: models() lists those it does"),
         /** Several versions share the name's requests. */
         DIVIDED("several versions share the name's requests: a pinned name has one"),
         /** All numbers are given. */

@@ -7,7 +7,7 @@ public enum Status {
     /** A feature is NaN or infinite, or the prediction would be. */
     BAD_INPUT("bad input: every feature, and the prediction, must be a finite number"),
     /** The daemon serves no model of that id. */
-    UNKNOWN_MODEL("the daemon serves no such model"),
+    UNKNOWN_MODEL("the daemon serves no such model: models() lists those it does"),
     /** The request's width is not the model's, or not the channel's. */
     WIDTH_MISMATCH("the number of features is not the model's"),
     /**

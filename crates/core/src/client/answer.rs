@@ -91,7 +91,7 @@ pub enum PredictError {
     #[error("bad input: every feature, and the prediction, must be a finite number")]
     BadInput,
     /// The daemon serves no model of that name.
-    #[error("the daemon serves no such model")]
+    #[error("the daemon serves no such model: models() lists those it does")]
     UnknownModel,
     /// The request's width is not the model's, or not the channel's.
     #[error("the number of features is not the model's")]
@@ -129,7 +129,7 @@ pub enum PredictError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PinError {
     /// No model of that name is served.
-    #[error("the daemon serves no model of that name")]
+    #[error("the daemon serves no model of that name: models() lists those it does")]
     NotServed,
     /// Several versions share the name's requests.
     #[error("several versions share the name's requests: a pinned name has one")]

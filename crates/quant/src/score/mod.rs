@@ -72,10 +72,12 @@ pub enum ScoreError {
     #[error(transparent)]
     Table(#[from] TableError),
     /// Its columns do not fit the models.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {error} (for {models})", path.display())]
     Header {
         /// The file.
         path: PathBuf,
+        /// The models.
+        models: String,
         /// What is wrong.
         error: RowError,
     },
@@ -141,7 +143,8 @@ pub fn run(job: &Job<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<Summary, S
 
 impl Job<'_> {
     fn header(&self, error: RowError) -> ScoreError {
-        ScoreError::Header { path: self.input.to_owned(), error }
+        let (path, models) = (self.input.to_owned(), self.models.names());
+        ScoreError::Header { path, models, error }
     }
 }
 

@@ -101,6 +101,17 @@ impl Models {
         &self.outputs
     }
 
+    /// Their names, for messages.
+    pub fn names(&self) -> String {
+        // 8: a line of a terminal.
+        const SHOWN_MAX: usize = 8;
+        let names: Vec<&str> = self.settings.iter().map(|(name, _)| name.as_str()).collect();
+        match names.len().checked_sub(SHOWN_MAX).filter(|more| *more > 0) {
+            Some(more) => format!("{} and {more} more", names[..SHOWN_MAX].join(", ")),
+            None => names.join(", "),
+        }
+    }
+
     /// What is recorded of them, in their order.
     pub fn made(&self) -> &[Made] {
         &self.made
