@@ -105,7 +105,7 @@ fn too_little_to_learn_from_is_said_plainly() {
     place.write("apart.csv", apart.text);
     let xy = ["--features", "x", "--target", "y"];
     for (arguments, code, part) in [
-        (vec!["few.csv"], DATA, "4 rows"),
+        (vec!["few.csv"], DATA, "3 rows"),
         (vec!["table.csv", "--folds", "30"], DATA, "fewer --folds"),
         (vec!["table.csv", "--cut", "2"], DATA, "there is one class"),
         ([&["still.csv"], &xy[..]].concat(), DATA, "nothing to learn"),
