@@ -14,12 +14,13 @@ Examples:
   factord import regression_model.pkl
   factord import regression_model.pkl --stats data_stats.json --out models/regression.fmodel
   factord import ridge.pkl --name spread && factord model show spread.fmodel
+  factord import model.joblib
   factord import sell.onnx --features buy_rate,large_buy,large_sell
   factord import spread.txt --verify rows.csv
 
-The file's content decides its format. A pickle may hold a LinearRegression, Ridge, Lasso,
-ElasticNet or LogisticRegression (also after a StandardScaler in a Pipeline), by itself or as
-`model` of a dictionary with feature_names, model_type, threshold, performance and metadata. An
+The file's content decides its format. A pickle, or a dump of joblib, may hold a LinearRegression,
+Ridge, Lasso, ElasticNet or LogisticRegression (also after a StandardScaler in a Pipeline), alone or
+as `model` of a dictionary with feature_names, model_type, threshold, performance and metadata. An
 ONNX file may hold a linear or binary logistic model, as skl2onnx exports it (with or without a
 StandardScaler) or as MatMul or Gemm, Add and Sigmoid. Both are read as data: anything else in them
 is refused by name, nothing in them is ever run, and no file that they name is opened.
@@ -36,7 +37,7 @@ within its own rounding (1e-6). For the same bits as scikit-learn, import a pick
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ImportArgs {
-    /// A pickle of protocol 2 to 5, an ONNX model, or LightGBM's text
+    /// A pickle of protocol 2 to 5, a dump of joblib, an ONNX model, or LightGBM's text
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// A name for each feature, in order [default: those in the file, else x0, x1, ...]

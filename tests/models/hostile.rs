@@ -76,7 +76,7 @@ fn calls_outside_the_allow_list_are_refused_by_name() {
         ("sklearn.pipeline", "Pipeline.fit"),
         ("sklearn.pipeline.Pipeline", "fit"),
         ("sklearn.ensemble._forest", "RandomForestRegressor"),
-        ("joblib.numpy_pickle", "NumpyArrayWrapper"),
+        ("joblib.numpy_pickle", "load"),
         ("numpy", "ndarray "),
         ("", ""),
     ] {

@@ -4,6 +4,7 @@ use crate::common::*;
 use factord_eval::Model;
 use factord_models::file::MetricValue;
 use factord_models::import::{self, Import, ImportError, Options, Stats};
+use std::path::Path;
 
 fn import(value: &Py) -> Result<Import, ImportError> {
     import::pickle(&dump(value, 4), &Options::default())
@@ -148,7 +149,7 @@ fn arrays_of_unknown_types_and_wrong_lengths_are_refused() {
         coef(&[2, 1, 1], dtype("f8", "<"), 16),
     ];
     let expected = [
-        "array `coef_`: elements of type \"f2\", not f8, f4, i8, i4",
+        "array `coef_`: elements of type \"f2\", not f4, f8, or integers of 1 to 8 bytes",
         "array `coef_`: an element type does not say its byte order",
         "array `coef_`: an element type does not say its byte order",
         "array `coef_`: 15 bytes instead of 16",
@@ -221,7 +222,6 @@ fn what_cannot_be_served_is_refused_in_words() {
         (logistic(vec![("n_features_in_", Py::Int(3))]), "differs from the 2 coefficients"),
         (logistic(vec![("coef_", array(&[3, 2], &[0.0; 6]))]), "3 rows of coefficients"),
         (logistic(vec![("intercept_", array(&[2], &[0.0; 2]))]), "with 2 intercepts"),
-        (pipeline(vec![scaler(true, true), plain()]), "LinearRegression after a StandardScaler"),
         (pipeline(vec![scaler(true, true)]), "StandardScaler is not a model that predicts"),
         (pipeline(vec![]), "a pipeline of no steps"),
         (
@@ -323,4 +323,59 @@ fn the_name_is_the_one_given_else_the_model_type() {
     assert_eq!(name(given).unwrap(), "mine");
     let said = name(Options { name: Some("no/name"), ..Options::default() }).unwrap_err();
     assert!(said.to_string().contains("\"no/name\" is not a valid model name"), "{said}");
+}
+
+#[test]
+fn labels_of_every_width_of_integers_are_classes() {
+    let classes = |code: &str, order: &str, content: Vec<u8>| {
+        let array = raw_array(&[2], dtype(code, order), false, Py::Bytes(content));
+        logistic(vec![("classes_", array)])
+    };
+    for (code, order, content) in [
+        ("i1", "|", vec![0, 1]),
+        ("u1", "|", vec![0, 1]),
+        ("i2", "<", vec![0, 0, 1, 0]),
+        ("u2", ">", vec![0, 0, 0, 1]),
+        ("u4", "<", vec![0, 0, 0, 0, 1, 0, 0, 0]),
+        ("u8", "<", [[0; 8], [1, 0, 0, 0, 0, 0, 0, 0]].concat()),
+    ] {
+        let imported = import(&classes(code, order, content)).unwrap();
+        assert_eq!(imported.artifact.model().weights(), [0.5, -2.0], "{code}");
+    }
+    let other = classes("u1", "|", vec![0, 2]);
+    assert!(refusal(&other).contains("2 classes (0, 2)"));
+}
+
+#[test]
+fn a_scaler_is_folded_into_the_weights_of_a_linear_model() {
+    let scaled = import(&pipeline(vec![scaler(true, true), plain()])).unwrap();
+    // 1.5 (x - 0.25) / 0.5 - 2 (y - 4) / 8 + 0.5
+    let expected = Model::linear(vec![3.0, -0.25], 0.5 - 0.75 + 1.0).unwrap();
+    assert_eq!(scaled.artifact.model(), &expected);
+    assert_eq!(scaled.notes.len(), 1);
+    assert!(scaled.notes[0].contains("folded into the weights"), "{:?}", scaled.notes);
+    assert_eq!(import(&plain()).unwrap().notes, [""; 0]);
+}
+
+#[test]
+fn dumps_of_joblib_are_the_models_of_their_pickles() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/joblib");
+    let model = |name: &str| {
+        let import = import::load(&folder.join(name), &import::Given::default()).unwrap();
+        let artifact = import.artifact;
+        (artifact.model().clone(), artifact.details().feature_names.clone())
+    };
+    let right = model("same.pkl");
+    assert_eq!(model("plain.joblib"), right);
+    assert_eq!(model("compressed.joblib"), right);
+    // The bytes of an array end early, or say another length.
+    let whole = std::fs::read(folder.join("plain.joblib")).unwrap();
+    for len in (0..whole.len()).step_by(7) {
+        assert!(import::bytes(&whole[..len], &Options::default()).is_err(), "{len}");
+    }
+    let said = import::bytes(b"\xfd7zXZ\0", &Options::default()).unwrap_err().to_string();
+    assert!(said.starts_with("it is packed, and xz is not unpacked here"), "{said}");
+    let packed = std::fs::read(folder.join("compressed.joblib")).unwrap();
+    let said = import::bytes(&packed[..300], &Options::default()).unwrap_err().to_string();
+    assert!(said.starts_with("it is packed, and the stream ends early or is damaged"), "{said}");
 }

@@ -10,6 +10,7 @@
 mod lightgbm;
 mod numpy;
 mod onnx;
+mod packed;
 mod pickle;
 mod sklearn;
 mod stats;
@@ -66,10 +67,17 @@ pub struct Given<'a> {
 pub enum ImportError {
     /// The bytes are of no format that is read.
     #[error(
-        "neither a pickle of protocol 2 to 5, an ONNX model nor LightGBM's text: save it with \
-         pickle.dump(model, file), skl2onnx.to_onnx(model, X) or booster.save_model(file)"
+        "neither a pickle of protocol 2 to 5, a dump of joblib, an ONNX model nor LightGBM's text: \
+         save it with pickle.dump(model, file), skl2onnx.to_onnx(model, X) or \
+         booster.save_model(file)"
     )]
     Format,
+    /// The bytes are packed, and cannot be unpacked.
+    #[error("it is packed, and {reason}: save it with joblib.dump(model, file, compress=0)")]
+    Packed {
+        /// Why not.
+        reason: String,
+    },
     /// The bytes are not an ONNX model that can be served.
     #[error(transparent)]
     Onnx(#[from] OnnxError),
@@ -176,7 +184,10 @@ pub fn pickle(bytes: &[u8], options: &Options<'_>) -> Result<Import, ImportError
 
 /// Whether bytes start as those of a format that is read.
 pub fn is_known(bytes: &[u8]) -> bool {
-    pickle::is_pickle(bytes) || lightgbm::is_lightgbm(bytes) || onnx::is_onnx(bytes)
+    pickle::is_pickle(bytes)
+        || packed::is_packed(bytes)
+        || lightgbm::is_lightgbm(bytes)
+        || onnx::is_onnx(bytes)
 }
 
 /// Imports the bytes of a pickle, of an ONNX model or of LightGBM's text, whichever they are.
@@ -189,10 +200,18 @@ pub fn bytes(bytes: &[u8], options: &Options<'_>) -> Result<Import, ImportError>
         self::pickle(bytes, options)
     } else if lightgbm::is_lightgbm(bytes) {
         lightgbm::import(bytes, options)
+    } else if packed::is_packed(bytes) {
+        let unpacked = packed::unpack(bytes).map_err(|reason| ImportError::Packed { reason })?;
+        if !pickle::is_pickle(&unpacked) {
+            return Err(ImportError::Format);
+        }
+        self::pickle(&unpacked, options)
     } else if onnx::is_onnx(bytes) {
         onnx::import(bytes, options)
     } else {
-        Err(ImportError::Format)
+        Err(packed::unread(bytes).map_or(ImportError::Format, |name| ImportError::Packed {
+            reason: format!("{name} is not unpacked here"),
+        }))
     }
 }
 

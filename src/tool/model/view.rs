@@ -34,7 +34,7 @@ pub(in crate::tool) fn load(path: &Path) -> Result<Artifact, Failure> {
 
 /// What is imported is known by its first bytes; an artifact starts with its magic.
 fn is_import(path: &Path) -> bool {
-    let endings = ["pkl", "pickle", "onnx"];
+    let endings = ["pkl", "pickle", "joblib", "onnx"];
     let extension = path.extension().is_some_and(|end| endings.iter().any(|known| end == *known));
     let mut first = [0; 5];
     // A FIFO would wait for its other end; whatever cannot be read is reported when it is loaded.

@@ -39,7 +39,7 @@ fn files_of_neither_format_are_told_what_is_read() {
     for bytes in [&b""[..], b"PK\x03\x04", b"{}", b"(dp0"] {
         let said = read(bytes).unwrap_err();
         assert_eq!(said, ImportError::Format);
-        let all = "neither a pickle of protocol 2 to 5, an ONNX model nor LightGBM's text";
+        let all = "a dump of joblib, an ONNX model nor LightGBM's text";
         assert!(said.to_string().contains(all), "{said}");
     }
 }

@@ -23,6 +23,12 @@ enum Element {
     F4,
     I8,
     I4,
+    I2,
+    I1,
+    U8,
+    U4,
+    U2,
+    U1,
     Bool,
     Object,
 }
@@ -30,9 +36,10 @@ enum Element {
 impl Element {
     fn size(self) -> usize {
         match self {
-            Element::F8 | Element::I8 | Element::Object => 8,
-            Element::F4 | Element::I4 => 4,
-            Element::Bool => 1,
+            Element::F8 | Element::I8 | Element::U8 | Element::Object => 8,
+            Element::F4 | Element::I4 | Element::U4 => 4,
+            Element::I2 | Element::U2 => 2,
+            Element::I1 | Element::U1 | Element::Bool => 1,
         }
     }
 }
@@ -217,18 +224,26 @@ fn dtype_of(tree: &Tree<'_>, id: NodeId, field: &str) -> Result<Dtype, ImportErr
         "f4" => Element::F4,
         "i8" => Element::I8,
         "i4" => Element::I4,
+        "i2" => Element::I2,
+        "i1" => Element::I1,
+        "u8" => Element::U8,
+        "u4" => Element::U4,
+        "u2" => Element::U2,
+        "u1" => Element::U1,
         "b1" => Element::Bool,
         "O8" | "O" => Element::Object,
         other => {
             let other = super::pickle::shortened(other);
-            return Err(problem(field, &format!("elements of type {other:?}, not f8, f4, i8, i4")));
+            let why =
+                format!("elements of type {other:?}, not f4, f8, or integers of 1 to 8 bytes");
+            return Err(problem(field, &why));
         }
     };
     let order = state.and_then(|state| tree.text(*tree.items(state)?.get(1)?));
     let big_endian = match (order, element) {
         (Some("<"), _) => false,
         (Some(">"), _) => true,
-        (Some("|"), Element::Bool | Element::Object) => false,
+        (Some("|"), Element::I1 | Element::U1 | Element::Bool | Element::Object) => false,
         _ => return Err(problem(field, "an element type does not say its byte order")),
     };
     Ok(Dtype { element, big_endian })
@@ -282,6 +297,11 @@ fn elements(bytes: &[u8], dtype: Dtype, field: &str) -> Result<Vec<Number>, Impo
             // The low half, which is all there is of a four-byte element.
             Element::F4 => Number::Real(f64::from(f32::from_bits(word as u32))),
             Element::I4 => Number::Integer(i64::from((word as u32).cast_signed())),
+            Element::I2 => Number::Integer(i64::from((word as u16).cast_signed())),
+            Element::I1 => Number::Integer(i64::from((word as u8).cast_signed())),
+            // Beyond 2^63 it is rounded, as every integer beyond 2^53 is.
+            Element::U8 => i64::try_from(word).map_or(Number::Real(word as f64), Number::Integer),
+            Element::U4 | Element::U2 | Element::U1 => Number::Integer(word.cast_signed()),
             Element::Bool | Element::Object => Number::Integer(i64::from(word != 0)),
         }
     };

@@ -39,6 +39,9 @@ pub(super) fn import(tree: &Tree<'_>, options: &Options<'_>) -> Result<Import, I
     assemble(fitted, envelope(tree)?, options)
 }
 
+const FOLDED: &str = "the StandardScaler was folded into the weights: the predictions are those of \
+                      scikit-learn but for rounding";
+
 const DICTIONARY: &str = "the pickle's dictionary";
 
 fn assemble(
@@ -86,7 +89,8 @@ fn assemble(
         source: format!("{version}{}, imported from {origin}", fitted.steps),
     };
     let artifact = Artifact::new(fitted.model, details)?;
-    Ok(Import { artifact, left_out: envelope.left_out, notes: Vec::new() })
+    let notes = if fitted.folded { vec![FOLDED.to_owned()] } else { Vec::new() };
+    Ok(Import { artifact, left_out: envelope.left_out, notes })
 }
 
 /// The word for a model in `model_type`.

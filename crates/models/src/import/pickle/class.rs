@@ -11,6 +11,8 @@ pub(in crate::import) enum Class {
     Scalar,
     /// `_frombuffer(bytes, dtype, shape, order)`: an array of protocol 5.
     FromBuffer,
+    /// joblib's stand-in for an array, whose bytes follow its state.
+    ArrayWrapper,
     /// `_codecs.encode(text, "latin1")`: bytes of protocol 2.
     Encode,
     LinearRegression,
@@ -28,7 +30,7 @@ pub(in crate::import) enum Class {
 
 /// Module, name, class. Older scikit-learn had modules without the underscore, older NumPy
 /// `numpy.core` for `numpy._core`.
-const ALLOWED: [(&str, &str, Class); 30] = [
+const ALLOWED: [(&str, &str, Class); 31] = [
     ("numpy", "dtype", Class::Dtype),
     ("numpy", "ndarray", Class::Ndarray),
     ("numpy.core.multiarray", "_reconstruct", Class::Reconstruct),
@@ -37,6 +39,7 @@ const ALLOWED: [(&str, &str, Class); 30] = [
     ("numpy._core.multiarray", "scalar", Class::Scalar),
     ("numpy.core.numeric", "_frombuffer", Class::FromBuffer),
     ("numpy._core.numeric", "_frombuffer", Class::FromBuffer),
+    ("joblib.numpy_pickle", "NumpyArrayWrapper", Class::ArrayWrapper),
     ("_codecs", "encode", Class::Encode),
     ("sklearn.linear_model._base", "LinearRegression", Class::LinearRegression),
     ("sklearn.linear_model.base", "LinearRegression", Class::LinearRegression),
@@ -74,6 +77,7 @@ impl Class {
             Class::Dtype => "numpy.dtype",
             Class::Ndarray => "numpy.ndarray",
             Class::Reconstruct | Class::FromBuffer => "numpy array",
+            Class::ArrayWrapper => "joblib array",
             Class::Scalar => "numpy scalar",
             Class::Encode => "bytes object",
             Class::LinearRegression => "LinearRegression",

@@ -1,5 +1,7 @@
 //! The reader itself: one loop over opcodes, with a stack, marks and a memo.
 
+mod joblib;
+
 use super::class::Class;
 use super::input::Input;
 use super::opcode;
@@ -25,17 +27,14 @@ pub(super) fn run(bytes: &[u8]) -> Result<Tree<'_>, PickleError> {
         stack: Vec::new(),
         marks: Vec::new(),
         memo: HashMap::new(),
+        step_count: 0,
+        is_inside: false,
     };
-    for _ in 0..OPCODE_COUNT_MAX {
-        if let Some(root) = machine.step()? {
-            let count = machine.input.rest_len();
-            if count > 0 {
-                return Err(PickleError::Trailing { count });
-            }
-            return Ok(Tree { nodes: machine.nodes, root });
-        }
+    let root = machine.root()?;
+    match machine.input.rest_len() {
+        0 => Ok(Tree { nodes: machine.nodes, root }),
+        count => Err(PickleError::Trailing { count }),
     }
-    Err(machine.beyond("opcodes", OPCODE_COUNT_MAX))
 }
 
 struct Machine<'a> {
@@ -47,9 +46,24 @@ struct Machine<'a> {
     /// Heights of the stack at each open mark; nothing below the last one may be popped.
     marks: Vec<usize>,
     memo: HashMap<u32, NodeId>,
+    /// Steps so far, those of pickles inside included.
+    step_count: usize,
+    /// Whether this is a pickle inside of another.
+    is_inside: bool,
 }
 
 impl<'a> Machine<'a> {
+    /// Runs to the end of a pickle.
+    fn root(&mut self) -> Result<NodeId, PickleError> {
+        while self.step_count < OPCODE_COUNT_MAX {
+            self.step_count += 1;
+            if let Some(root) = self.step()? {
+                return Ok(root);
+            }
+        }
+        Err(self.beyond("opcodes", OPCODE_COUNT_MAX))
+    }
+
     /// Carries out one opcode; gives the root at the end.
     fn step(&mut self) -> Result<Option<NodeId>, PickleError> {
         self.opcode_offset = self.input.offset();
@@ -283,7 +297,7 @@ impl<'a> Machine<'a> {
         match &mut self.nodes[object.0 as usize] {
             Node::Object { class, state, .. } if class.has_state() && state.is_none() => {
                 *state = Some(new_state);
-                Ok(())
+                if *class == Class::ArrayWrapper { self.wrapped(object, new_state) } else { Ok(()) }
             }
             _ => Err(self.malformed("a state is set on something that takes none")),
         }

@@ -4,7 +4,7 @@ use crate::file::FeatureStats;
 use crate::import::ImportError;
 use crate::import::numpy::{self, Array};
 use crate::import::pickle::{Class, Node, NodeId, Tree, shortened};
-use factord_eval::{FEATURE_COUNT_MAX, Model};
+use factord_eval::{FEATURE_COUNT_MAX, Kind, Model};
 
 /// The most steps of a pipeline that are looked at.
 const STEP_COUNT_MAX: usize = 16;
@@ -20,6 +20,8 @@ pub(super) struct Fitted {
     pub(super) feature_names: Option<Vec<String>>,
     /// What its scaler saw of the features; empty without one.
     pub(super) scaler_stats: Vec<FeatureStats>,
+    /// Whether the scaler became part of the weights.
+    pub(super) folded: bool,
 }
 
 /// The scaler of a pipeline.
@@ -47,8 +49,8 @@ pub(super) fn read(tree: &Tree<'_>, id: NodeId) -> Result<Fitted, ImportError> {
         _ => {
             let found = step_names(&steps);
             let reason = format!(
-                "a pipeline of {found}: factord serves one linear or logistic model, the \
-                 logistic one after at most one StandardScaler"
+                "a pipeline of {found}: factord serves one linear or logistic model, after at most \
+                 one StandardScaler"
             );
             return Err(ImportError::Unsupported { reason });
         }
@@ -64,16 +66,7 @@ pub(super) fn read(tree: &Tree<'_>, id: NodeId) -> Result<Fitted, ImportError> {
         | Class::ElasticNet
         | Class::RidgeCv
         | Class::LassoCv
-        | Class::ElasticNetCv => {
-            if scaler.is_some() {
-                let reason = format!(
-                    "{} after a StandardScaler: fit it on the raw features, the predictions of \
-                     a linear model without a penalty are the same",
-                    last.class.name()
-                );
-                return Err(ImportError::Unsupported { reason });
-            }
-            last.linear()?
+        | Class::ElasticNetCv => last.linear(scaler.as_ref())?,
         }
         other => {
             let reason = format!("{} is not a model that predicts", other.name());
@@ -90,8 +83,9 @@ pub(super) fn read(tree: &Tree<'_>, id: NodeId) -> Result<Fitted, ImportError> {
             feature_names = Some(numpy::texts(tree, names, "feature_names_in_")?);
         }
     }
+    let folded = scaler.is_some() && model.kind() == Kind::Linear;
     let scaler_stats = scaler.map(|scaler| scaler.stats).unwrap_or_default();
-    Ok(Fitted { model, steps: step_names(&steps), version, feature_names, scaler_stats })
+    Ok(Fitted { model, steps: step_names(&steps), version, feature_names, scaler_stats, folded })
 }
 
 fn step_names(steps: &[Estimator<'_, '_>]) -> String {
@@ -200,8 +194,15 @@ impl<'t, 'a> Estimator<'t, 'a> {
         }
     }
 
-    fn linear(&self) -> Result<Model, ImportError> {
-        let model = Model::linear(self.weights()?, self.intercept()?);
+    /// A scaler before it is folded in: `w (x - mean) / scale + b` is another linear model of `x`.
+    fn linear(&self, scaler: Option<&Scaler>) -> Result<Model, ImportError> {
+        let (mut weights, mut intercept) = (self.weights()?, self.intercept()?);
+        if let Some(Scaler { mean, scale, .. }) = scaler {
+            self.check_scaler(scale.len(), weights.len())?;
+            weights.iter_mut().zip(scale).for_each(|(weight, scale)| *weight /= scale);
+            intercept -= weights.iter().zip(mean).map(|(weight, mean)| weight * mean).sum::<f64>();
+        }
+        let model = Model::linear(weights, intercept);
         Ok(model.map_err(crate::file::ArtifactError::from)?)
     }
 
@@ -254,6 +255,16 @@ impl<'t, 'a> Estimator<'t, 'a> {
             Vec::new()
         };
         Ok(Scaler { mean, scale, stats })
+    }
+
+    /// Compares the widths of a scaler and its model.
+    fn check_scaler(&self, scaled: usize, weights: usize) -> Result<(), ImportError> {
+        if scaled == weights {
+            return Ok(());
+        }
+        let name = self.class.name();
+        let reason = format!("the scaler has {scaled} features, {name} {weights} coefficients");
+        Err(ImportError::Contradiction { reason })
     }
 
     /// The number of features, as the estimator states it.
