@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.message.is_empty() {
-                log::say(&format!("factord: {failure}\n"));
+                log::say(&format!("factord: {}\n", tool::escaped(&failure.message)));
             }
             ExitCode::from(failure.code.number())
         }

@@ -91,7 +91,7 @@ fn every_format_is_told_by_content_and_reads_back_bit_for_bit() {
     let count = 2 * CHUNK_ROWS as i64 + 4321;
     for (name, format, compression) in [
         ("a.csv", Format::Csv, Compression::None),
-        ("a.csv.gz", Format::CsvGz, Compression::None),
+        ("a.csv.gz", Format::Csv, Compression::None),
         ("a.parquet", Format::Parquet, Compression::None),
         ("b.parquet", Format::Parquet, Compression::Snappy),
         ("c.pq", Format::Parquet, Compression::Zstd),

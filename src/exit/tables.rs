@@ -1,6 +1,7 @@
 //! The codes of errors in reading, writing and using tables.
 
 use super::{Code, Coded};
+use factord_quant::content::ContentError;
 use factord_quant::evaluate::EvaluateError;
 use factord_quant::score::ScoreError;
 use factord_quant::table::{OutputError, TableError};
@@ -46,6 +47,22 @@ impl Coded for EvaluateError {
     }
 }
 
+impl Coded for ContentError {
+    fn code(&self) -> Code {
+        match self {
+            ContentError::Open { error, .. } => Code::of_reading(error),
+            ContentError::Empty { .. }
+            | ContentError::Unread { .. }
+            | ContentError::Model { .. }
+            | ContentError::Unknown { .. }
+            | ContentError::Inside { .. }
+            | ContentError::Several { .. }
+            | ContentError::Damaged { .. }
+            | ContentError::Pipe { .. } => Code::Data,
+        }
+    }
+}
+
 impl Coded for TableError {
     fn code(&self) -> Code {
         match self {
@@ -53,10 +70,11 @@ impl Coded for TableError {
             TableError::Read { .. } => Code::Io,
             TableError::Encode { .. } => Code::Internal,
             TableError::Output(error) => error.code(),
-            TableError::Gzip { .. }
+            TableError::Content(error) => error.code(),
+            TableError::Packed { .. }
             | TableError::LongRow { .. }
             | TableError::Empty { .. }
-            | TableError::Parquet { .. }
+            | TableError::Damaged { .. }
             | TableError::Pipe { .. }
             | TableError::NoHeader { .. }
             | TableError::NoColumn { .. }
@@ -108,6 +126,10 @@ impl Coded for TradesError {
             | TradesError::NoPosition { .. }
             | TradesError::Contracts { .. }
             | TradesError::NoOrders { .. }
+            | TradesError::NoHeader { .. }
+            | TradesError::Back { .. }
+            | TradesError::PriceUnit { .. }
+            | TradesError::TooMany { .. }
             | TradesError::Unit { .. }
             | TradesError::LongLine { .. } => Code::Data,
         }

@@ -1,8 +1,8 @@
 //! The command line: its grammar, and the way from a sub-command to its file.
 
 use super::{
-    Failure, Globals, bench, check, completions, evaluate, factors, http, import, model, ping,
-    predict, replay, score, serve, simulate, stat, train,
+    Failure, Globals, bench, check, completions, evaluate, factors, http, import, inspect, model,
+    ping, predict, replay, score, serve, simulate, stat, train,
 };
 use crate::{config, exit, log};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -79,6 +79,8 @@ pub enum Command {
     Stat(stat::StatArgs),
     /// Turn trade files into a table of features, one row per window
     Factors(factors::FactorsArgs),
+    /// Say what a file is and how it is understood: trades, tables and models of any format
+    Inspect(inspect::InspectArgs),
     /// Replay trades through factors and the ring of the running daemon
     Replay(replay::ReplayArgs),
     /// Write simulated trades, for a first walk and for load
@@ -128,6 +130,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Bench(args) => bench::run(args, globals),
         Command::FloorEcho(args) => ping::run_floor_echo(args),
         Command::Factors(args) => factors::run(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::Replay(args) => replay::run(args, globals),
         Command::Simulate(args) => simulate::run(args),
         Command::Stat(args) => stat::run(args, globals),

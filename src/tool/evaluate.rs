@@ -117,6 +117,7 @@ pub fn run(args: &EvaluateArgs) -> Result<(), Failure> {
     // What cannot be written is told before everything is read.
     let page = args.html.as_ref().map(|path| Output::create(path).map(|file| (file, path)));
     let page = page.transpose()?;
+    super::understood::say_tables(std::iter::once(&args.predictions).chain(&args.outcomes));
     let question = Question::of(args)?;
     let report = evaluate::run(&Job {
         predictions: &args.predictions,

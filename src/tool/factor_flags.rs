@@ -5,30 +5,42 @@ use crate::exit::Code;
 use factord_factors::{
     Aggressor, Contract, Cut, Empty, Large, Outliers, Per, Settings, Unit, Window,
 };
-use factord_quant::trades::{Date, Late, Mapping, Options, Preset};
+use factord_quant::trades::{Date, Late, Mapping, Options, Order, Preset, UtcOffset};
 use std::path::PathBuf;
 
 /// Which trades, and how their files are read.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct TradeFlags {
-    /// Trade files (CSV, gzipped CSV, Parquet, by content), one after another; - reads stdin
+    /// Trade files (CSV, Parquet, Feather; zip, gzip, zstd, xz, bzip2; by content), one after
+    /// another; - reads stdin
     #[arg(value_name = "TRADES", required = true)]
     pub(super) inputs: Vec<PathBuf>,
-    /// The layout: common, binance-trades, binance-aggtrades or lobster [default: by the header]
+    /// The layout of a feed: common, binance-trades, binance-aggtrades, bitmex, bybit, bybit-spot,
+    /// okx, coinbase, kraken, tardis, databento, lobster, wind-l2, sse-l2, szse-l2, kdb or plain
+    /// [default: by the header]
     #[arg(long, value_name = "NAME", conflicts_with = "columns")]
     preset: Option<Preset>,
-    /// Which column is which: ts=..,price=..,qty=.. and optionally symbol, side, buyer_maker,
-    /// buy_id, sell_id, bid, ask; names from the header, or numbers from 1; ts_ms and so on if the
-    /// digits of a time do not show its unit
+    /// Which column is which: ts=..,price=..,qty=.. and optionally date, symbol, side, maker_side,
+    /// buyer_maker, buy_id, sell_id, bid, ask; names from the header, or numbers from 1; ts_ms and
+    /// so on if the digits of a time do not show its unit
     #[arg(long, value_name = "MAP")]
     columns: Option<Mapping>,
     /// The symbol of files without such a column [default: the start of the file's name]; in other
     /// files, the only one that is read
     #[arg(long, value_name = "NAME")]
     symbol: Option<String>,
-    /// The day of LOBSTER's times, such as 2012-06-21 [default: the day in the file's name]
+    /// The day of times that say none, such as 2012-06-21 [default: the day in the file's name]
     #[arg(long, value_name = "DATE")]
     date: Option<Date>,
+    /// How far times that say no offset are ahead of UTC, such as +08:00 [default: as the feed has
+    /// it, else UTC]
+    #[arg(long, value_name = "OFFSET", allow_hyphen_values = true)]
+    utc_offset: Option<UtcOffset>,
+    /// In which order the trades of a file stand: oldest-first, newest-first (it is read from its
+    /// end) or any (it is sorted by time); for the latter two a file is held in memory
+    #[arg(long, value_name = "ORDER", default_value = "oldest-first",
+          value_parser = ["oldest-first", "newest-first", "any"])]
+    order: String,
     /// What to do when time goes backwards: error, or take (into the open window; older ones are
     /// left out and counted)
     #[arg(long, value_name = "WHAT", default_value = "error", value_parser = ["error", "take"])]
@@ -39,13 +51,28 @@ impl TradeFlags {
     /// How the files are read, for windows of this kind.
     pub(super) fn options(&self, window: &WindowFlags) -> Options {
         Options {
+            contracts: window.tells_contracts(),
+            needs_orders: window.per == Per::OwnSideOrder,
+            ..self.plain_options()
+        }
+    }
+
+    /// How the files are read, whatever is made of their trades.
+    pub(super) fn plain_options(&self) -> Options {
+        Options {
             preset: self.preset,
             columns: self.columns.clone(),
             symbol: self.symbol.clone(),
             date: self.date,
+            utc_offset: self.utc_offset,
+            order: match self.order.as_str() {
+                "newest-first" => Order::NewestFirst,
+                "any" => Order::Any,
+                _ => Order::OldestFirst,
+            },
             late: if self.late == "take" { Late::Take } else { Late::Refuse },
-            contracts: window.tells_contracts(),
-            needs_orders: window.per == Per::OwnSideOrder,
+            contracts: false,
+            needs_orders: false,
         }
     }
 }

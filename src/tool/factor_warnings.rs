@@ -2,16 +2,17 @@
 
 use factord_factors::{Counts, Per, Settings};
 use factord_quant::trades::{Reader, is_inverse};
-use std::io::{self, Write};
 
 /// The share of fills without their order from which totals of orders mean little.
 const WITHOUT_ORDER_MAX: f64 = 0.1;
 
+/// The share of trades left out for their time from which on a file is not merely untidy.
+const LOST_MAX: f64 = 0.01;
+
 /// Warns of what was read and given: `rows` are windows that became rows, `told` is whether the
 /// caller said what contracts are worth.
 pub(super) fn warn(reader: &Reader, settings: &Settings, counts: &Counts, rows: u64, told: bool) {
-    let mut text = String::new();
-    let mut say = |warning: String| text.push_str(&format!("factord: warning: {warning}\n"));
+    let say = |warning: String| super::say(format_args!("warning: {warning}"));
     for path in reader.barren() {
         say(format!("{}: no trade was read from it", path.display()));
     }
@@ -30,6 +31,16 @@ pub(super) fn warn(reader: &Reader, settings: &Settings, counts: &Counts, rows: 
             symbol.escape_debug()
         ));
     }
+    let lost = counts.late_dropped as f64 / (counts.trades + counts.late_dropped).max(1) as f64;
+    if lost > LOST_MAX {
+        say(format!(
+            "{:.0} % of trades ({} of {}) were left out, as they are older than the open window: \
+             give --order newest-first or any, or sort the file by time",
+            100.0 * lost,
+            counts.late_dropped,
+            counts.trades + counts.late_dropped
+        ));
+    }
     // Both sides of a trade are fills.
     let share = counts.without_order as f64 / (2 * counts.trades).max(1) as f64;
     if settings.large.per == Per::OwnSideOrder && share > WITHOUT_ORDER_MAX {
@@ -39,6 +50,4 @@ pub(super) fn warn(reader: &Reader, settings: &Settings, counts: &Counts, rows: 
             100.0 * share
         ));
     }
-    // With stderr closed there is no one left to tell.
-    let _ = io::stderr().write_all(text.as_bytes());
 }

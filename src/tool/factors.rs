@@ -1,7 +1,7 @@
 //! `factord factors`: trade files in, a feature table out.
 
 use super::factor_flags::{TradeFlags, WindowFlags};
-use super::{Failure, factor_warnings, print};
+use super::{Failure, escaped, factor_warnings, print, understood};
 use factord_factors::{Book, Counts, Row, Settings, Stated, SymbolIndex};
 use factord_quant::features::FeatureWriter;
 use factord_quant::table::TableError;
@@ -63,6 +63,7 @@ pub fn run(args: &FactorsArgs) -> Result<(), Failure> {
     let settings = args.window.settings()?;
     let started = Instant::now();
     let mut reader = Reader::open(&args.trades.inputs, &args.trades.options(&args.window))?;
+    understood::say(&reader, 0);
     let mut writer = FeatureWriter::create(&args.out, &Stated::by(&settings))?;
     let bar = bar();
     let read = stream(&settings, &mut reader, &mut writer, &bar);
@@ -70,6 +71,7 @@ pub fn run(args: &FactorsArgs) -> Result<(), Failure> {
     let (counts, rows) = read?;
     let (symbols, seconds) = (reader.names().len(), started.elapsed().as_secs_f64());
     writer.finish()?;
+    understood::say(&reader, 1);
     factor_warnings::warn(&reader, &settings, &counts, rows, args.window.tells_contracts());
     report(args, &settings, &Summary { counts, symbols, rows, seconds })
 }
@@ -149,6 +151,6 @@ fn report(args: &FactorsArgs, settings: &Settings, summary: &Summary) -> Result<
         text.push_str(&format!("  {count:>12}  {}\n", name.replace('_', " ")));
     }
     // With stderr closed there is no one left to tell.
-    let _ = io::stderr().write_all(text.as_bytes());
+    let _ = io::stderr().write_all(escaped(&text).as_bytes());
     Ok(())
 }

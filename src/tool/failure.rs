@@ -68,6 +68,20 @@ impl<E: Coded + fmt::Display> From<E> for Failure {
     }
 }
 
+/// Text of several lines as a terminal may show it: what moves a cursor or changes colours is
+/// written out, whatever file, peer or argument it came from.
+pub fn escaped(text: &str) -> String {
+    let lines: Vec<String> =
+        text.split('\n').map(|line| factord_quant::content::shown(line, usize::MAX)).collect();
+    lines.join("\n")
+}
+
+/// Says something on stderr, on a line of its own, escaped.
+pub(super) fn say(text: impl fmt::Display) {
+    // With stderr closed there is no one left to tell.
+    let _ = writeln!(io::stderr(), "factord: {}", escaped(&text.to_string()));
+}
+
 /// Prints text on stdout, as it is: a line feed at the end is the caller's.
 ///
 /// # Errors

@@ -3,7 +3,6 @@
 use super::model;
 use factord_core::counters::ModelRow;
 use factord_quant::score::{Made, Record};
-use std::io::{self, Write};
 use std::path::Path;
 
 /// A served model and its columns; if the daemon does not hand over its artifact, only name and
@@ -20,7 +19,6 @@ pub(super) fn by_served(row: &ModelRow, columns: &[&str], socket: &Path) -> Made
 pub(super) fn say(output: &Path, models: &[Made]) {
     if !Record::has_place(output) {
         let models: Vec<String> = models.iter().map(Made::to_string).collect();
-        // With stderr closed there is no one left to tell.
-        let _ = writeln!(io::stderr(), "factord: predictions of {}", models.join("; "));
+        super::say(format_args!("predictions of {}", models.join("; ")));
     }
 }

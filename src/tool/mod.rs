@@ -16,6 +16,7 @@ mod failure;
 mod globals;
 pub mod http;
 pub mod import;
+pub mod inspect;
 mod made;
 mod man;
 pub mod model;
@@ -29,7 +30,9 @@ pub mod serve;
 pub mod simulate;
 pub mod stat;
 pub mod train;
+mod understood;
 
 pub use cli::{Cli, Command, run};
-pub use failure::{Failure, print};
+use failure::say;
+pub use failure::{Failure, escaped, print};
 pub use globals::Globals;

@@ -4,15 +4,15 @@
 //! scored to its end is never left under the name that was asked for.
 
 use super::csv_targets::{CHUNK_ROWS, Targets};
-use super::{Failure, made, score};
+use super::{Failure, made, say, score};
 use crate::exit::Code;
 use csv::{ByteRecord, Writer};
 use factord_factors::Stated;
 use factord_quant::score::{Columns, Made, Record, RowError, ScoreError, Summary};
 use factord_quant::stated;
-use factord_quant::table::{At, CsvRows, LineEnds, Output, Place};
+use factord_quant::table::{At, CsvRows, Format, Input, Output, Place};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::fs::File;
+use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -55,8 +55,7 @@ pub(super) fn run(job: &CsvJob<'_>) -> Result<(), Failure> {
     Record::new(models.clone()).save(job.output)?;
     stated::save(&stated, job.output)?;
     made::say(job.output, &models);
-    // With stderr closed there is no one left to tell.
-    let _ = writeln!(io::stderr(), "factord: {}", scorer.columns.taken());
+    say(scorer.columns.taken());
     scorer.report()
 }
 
@@ -67,17 +66,15 @@ fn place(path: &Path, row: &ByteRecord) -> Place {
 
 /// Opens the input; the bar counts its bytes, and shows only on a terminal.
 fn open(path: &Path) -> Result<(impl Read + use<>, ProgressBar), Failure> {
-    let (input, len): (Box<dyn Read>, u64) = if path == Path::new("-") {
-        (Box::new(io::stdin()), 0)
-    } else {
-        let unreadable = |error: io::Error| Failure::reading(path, &error);
-        let file = File::open(path).map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
-        if metadata.is_dir() {
-            return Err(unreadable(io::ErrorKind::IsADirectory.into()));
-        }
-        (Box::new(file), metadata.len())
-    };
+    let input = Input::open(path)?;
+    if input.format() != Format::Csv {
+        let message = format!("{input}: rows are read from text here: factord score reads tables");
+        return Err(Failure::new(Code::Data, message));
+    }
+    say(&input);
+    // Of a packed file, nobody knows how long its text is.
+    let plain = input.content().packings.is_empty();
+    let len = fs::metadata(path).ok().filter(|_| plain).map_or(0, |metadata| metadata.len());
     let progress = if !io::stderr().is_terminal() {
         ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
     } else if len == 0 {
@@ -86,15 +83,14 @@ fn open(path: &Path) -> Result<(impl Read + use<>, ProgressBar), Failure> {
         let style = ProgressStyle::with_template("{wide_bar} {percent:>3} %  {eta} left");
         ProgressBar::new(len).with_style(style.expect("the template is a constant that parses"))
     };
-    Ok((LineEnds::new(progress.wrap_read(input)), progress))
+    Ok((progress.wrap_read(input.into_text()), progress))
 }
 
 /// What the file states of its windows, which must be what the models were trained on. A daemon
 /// that does not hand over its artifacts says nothing of them.
 fn require(job: &CsvJob<'_>, targets: &Targets) -> Result<Stated, Failure> {
     let stated = stated::of(job.input).unwrap_or_else(|reason| {
-        // With stderr closed there is no one left to tell.
-        let _ = writeln!(io::stderr(), "factord: {reason}: it is ignored");
+        say(format_args!("{reason}: it is ignored"));
         Stated::default()
     });
     if !stated.is_empty() {
@@ -216,7 +212,7 @@ impl<'a> Scorer<'a> {
         }
         self.bad_count += 1;
         // With stderr closed there is no one left to tell; the count still says so.
-        let _ = writeln!(io::stderr(), "factord: {message}");
+        say(message);
         Ok(())
     }
 

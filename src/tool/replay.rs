@@ -86,6 +86,7 @@ pub struct ReplayArgs {
 pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     let settings = args.window.settings()?;
     let mut reader = Reader::open(&args.trades.inputs, &args.trades.options(&args.window))?;
+    super::understood::say(&reader, 0);
     let socket = globals.socket()?;
     let stated = Stated::by(&settings);
     let regression = ModelClient::attach(socket.as_deref(), "regression", &stated)?;
@@ -123,6 +124,7 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
         seconds,
         models: &models,
     };
+    super::understood::say(&reader, 1);
     factor_warnings::warn(
         &reader,
         &settings,

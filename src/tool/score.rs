@@ -1,6 +1,6 @@
 //! `factord score`: a feature table through models, without a daemon.
 
-use super::{Failure, made, model, print};
+use super::{Failure, made, model, print, say};
 use crate::exit::Code;
 use factord_models::catalogue;
 use factord_models::file::Artifact;
@@ -8,7 +8,7 @@ use factord_quant::score::{self, Event, Job, Models, Summary};
 use factord_quant::table::Compression;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -111,13 +111,10 @@ pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
     };
     let bar = bar();
     let summary = score::run(&job, &mut |event| match event {
-        Event::BadRow(message) => bar.suspend(|| {
-            // With stderr closed there is no one left to tell; the count still says so.
-            let _ = writeln!(io::stderr(), "factord: {message}");
-        }),
-        Event::Columns(said) | Event::Unread(said) => bar.suspend(|| {
-            let _ = writeln!(io::stderr(), "factord: {said}");
-        }),
+        Event::BadRow(said)
+        | Event::Understood(said)
+        | Event::Columns(said)
+        | Event::Unread(said) => bar.suspend(|| say(said)),
         // In thousandths.
         Event::Done(share) => bar.set_position((share * 1e3) as u64),
     });
@@ -157,10 +154,10 @@ pub(super) fn report(summary: Summary, output: &Path, json: bool) -> Result<(), 
         print(format_args!("{}\n", json!({"rows": rows, "scored": good, "bad": bad})))?;
     } else if bad == 0 && output != Path::new("-") {
         let unit = if rows == 1 { "row" } else { "rows" };
-        let _ = writeln!(io::stderr(), "factord: {rows} {unit} scored to {target}");
+        say(format_args!("{rows} {unit} scored to {target}"));
     }
     if rows == 0 {
-        let _ = writeln!(io::stderr(), "factord: warning: the table has a header and no rows");
+        say("warning: the table has a header and no rows");
     }
     if bad == 0 {
         return Ok(());

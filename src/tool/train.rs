@@ -148,6 +148,7 @@ pub(super) fn not_negative(text: &str) -> Result<f64, String> {
 /// [`Failure`] when a table cannot be read or learnt from, or an output cannot be written.
 pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     let settings = settings(args)?;
+    super::understood::say_tables(args.tables.iter().chain(&args.holdout));
     let made = !args.out.exists();
     let written = train_into(args, &settings);
     if made && written.is_err() {

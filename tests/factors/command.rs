@@ -7,8 +7,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 const TRADES: &str = "ts_ns,symbol,price,qty,side,side_src,buy_id,sell_id,trade_id\n\
-                      1000000000,A,10,300,B,flag,7,1,1\n2000000000,A,10,100,S,flag,7,2,2\n\
-                      200000000000,A,10,100,S,flag,8,3,3\n";
+                      1675214701000000000,A,10,300,B,flag,7,1,1\n\
+                      1675214702000000000,A,10,100,S,flag,7,2,2\n\
+                      1675214900000000000,A,10,100,S,flag,8,3,3\n";
 
 pub(crate) fn factors(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_factord"))
@@ -70,16 +71,23 @@ fn a_table_has_the_columns_promised_and_empty_fields_where_nothing_is_known() {
     let text = std::fs::read_to_string(folder.path().join("f.csv")).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], COLUMNS.map(|column| column.name).join(","));
-    assert_eq!(lines[1], "A,0,60000000000,2,400.0,4000.0,0.75,0.25,0.75,0.0,0.0");
-    assert_eq!(lines[2], "A,60000000000,120000000000,0,0.0,0.0,,,,,");
+    assert_eq!(
+        lines[1],
+        "A,1675214700000000000,1675214760000000000,2,400.0,4000.0,0.75,0.25,0.75,0.0,0.0"
+    );
+    assert_eq!(lines[2], "A,1675214760000000000,1675214820000000000,0,0.0,0.0,,,,,");
     assert_eq!(lines.len(), 5);
     let said = String::from_utf8(output.stderr).unwrap();
+    let (understood, said) = said.split_once('\n').unwrap();
+    assert!(understood.starts_with("factord: t.csv: text, UTF-8; common by its header; times in"));
     assert!(said.starts_with("factord: 3 trades of 1 symbol, 4 rows to f.csv"), "{said}");
     assert!(said.contains("2  windows empty"), "{said}");
     let output = factors(folder.path(), &["t.csv", "--out", "-", "--window", "2trades"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text.lines().count(), 2, "{text}");
-    assert!(text.lines().nth(1).unwrap().starts_with("A,1000000000,2000000000,2,"));
+    assert!(
+        text.lines().nth(1).unwrap().starts_with("A,1675214701000000000,1675214702000000000,2,")
+    );
     assert_eq!(names(folder.path()), ["f.csv", "f.csv.factors.json", "t.csv"]);
 }
 
@@ -120,8 +128,11 @@ fn a_bad_file_ends_with_its_code_and_leaves_nothing_that_looks_whole() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &[u8]| std::fs::write(folder.path().join(name), text).unwrap();
     write("good.csv", TRADES.replace(",A,", ",G,").as_bytes());
-    write("text.csv", TRADES.replace("200000000000,A,10", "200000000000,A,ten").as_bytes());
-    write("late.csv", TRADES.replace("200000000000", "1999999999").as_bytes());
+    write(
+        "text.csv",
+        TRADES.replace("1675214900000000000,A,10", "1675214900000000000,A,ten").as_bytes(),
+    );
+    write("late.csv", TRADES.replace("1675214900000000000", "1675214701999999999").as_bytes());
     write("column.csv", TRADES.replace("price", "cost").as_bytes());
     write("empty.csv", b"");
     let mut cut = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -194,7 +205,7 @@ fn parquet(path: &Path) {
         ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray,
     };
     use std::sync::Arc;
-    let times = vec![1_000_000_000, 2_000_000_000, 200_000_000_000];
+    let times = [1, 2, 200].map(|second| (1_675_214_700 + second) * 1_000_000_000).to_vec();
     let columns: [(&str, ArrayRef); 7] = [
         ("ts_ns", Arc::new(TimestampNanosecondArray::from(times))),
         ("symbol", Arc::new(StringArray::from(vec!["A", "A", "A"]))),

@@ -7,6 +7,7 @@ mod edges;
 mod files;
 mod naive;
 mod rows;
+mod strangers;
 mod ticks;
 
 use factord_factors::{Factors, Row, Settings, Trade};

@@ -340,7 +340,7 @@ fn labels_of_every_width_of_integers_are_classes() {
         ("u8", "<", [[0; 8], [1, 0, 0, 0, 0, 0, 0, 0]].concat()),
     ] {
         let imported = import(&classes(code, order, content)).unwrap();
-        assert_eq!(imported.artifact.model().weights(), [0.5, -2.0], "{code}");
+        assert_eq!(imported.artifact.model().affine().unwrap().weights(), [0.5, -2.0], "{code}");
     }
     let other = classes("u1", "|", vec![0, 2]);
     assert!(refusal(&other).contains("2 classes (0, 2)"));

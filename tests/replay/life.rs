@@ -82,7 +82,7 @@ fn ctrl_c_ends_a_replay_with_its_summary_and_no_table_that_looks_whole() {
     let output = child.wait_with_output().unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{err}");
-    assert!(err.starts_with("interrupted: "), "{err}");
+    assert!(err.contains("\ninterrupted: "), "{err}");
     let child = spawn("rows.csv");
     wait_for_output(&child);
     interrupt(&child);

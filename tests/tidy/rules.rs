@@ -52,9 +52,11 @@ pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 6] = [
         "factord-quant",
         "crates/quant/src/",
         &[
+            &["content"],
             &["table", "plot", "simulate"],
             &["stated"],
             &["features", "trades", "score", "evaluate", "train"],
+            &["inspect"],
         ],
     ),
     (

@@ -1,11 +1,13 @@
 //! The quant's day: tables and trades in files, simulated order flow, training, scoring,
 //! evaluation, drawings.
 //!
-//! The floors, from the ground: [`table`], [`plot`], [`simulate`]; [`stated`]; [`features`],
-//! [`trades`], [`score`], [`evaluate`], [`train`].
+//! The floors, from the ground: [`content`]; [`table`], [`plot`], [`simulate`]; [`stated`];
+//! [`features`], [`trades`], [`score`], [`evaluate`], [`train`]; [`inspect`].
 
+pub mod content;
 pub mod evaluate;
 pub mod features;
+pub mod inspect;
 pub mod plot;
 pub mod score;
 pub mod simulate;

@@ -20,6 +20,7 @@ pub use columns::{Columns, RowError, Source, known_as};
 pub use models::{Models, outputs};
 pub use record::{Made, Record};
 
+use crate::content::{ContentError, Unread};
 use crate::stated;
 use crate::table::{Compression, Format, Input, Place, TableError, Writer};
 use arrow_array::RecordBatch;
@@ -48,6 +49,8 @@ pub struct Job<'a> {
 pub enum Event<'a> {
     /// A row that cannot be scored, under `keep_going`.
     BadRow(&'a str),
+    /// What the table is.
+    Understood(&'a str),
     /// Which columns hold the features.
     Columns(&'a str),
     /// What the table says of its settings and cannot be used.
@@ -106,6 +109,13 @@ pub enum ScoreError {
     },
 }
 
+/// Trades and training read Arrow; a scored table keeps its other columns as they are, which takes
+/// a format that can be written, too.
+static ARROW: Unread = Unread {
+    name: "an Arrow file (Feather)",
+    way: "score reads Parquet and CSV: write one of them",
+};
+
 /// Scores a table. The output gets its name only when it is complete; a record inside Parquet or
 /// next to CSV says which models made its columns, another with which settings its windows were
 /// made.
@@ -116,6 +126,7 @@ pub enum ScoreError {
 pub fn run(job: &Job<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<Summary, ScoreError> {
     let input = Input::open(job.input)?;
     let to_parquet = crate::table::is_parquet(job.output);
+    watch(Event::Understood(&input.to_string()));
     // A record that cannot be used says nothing of the columns that stay.
     let before = Record::of(job.input).ok().flatten().unwrap_or_default();
     let record = before.and(job.models.made());
@@ -131,9 +142,11 @@ pub fn run(job: &Job<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<Summary, S
     let summary = match (input.format(), to_parquet) {
         (Format::Parquet, true) => splice::run(job, input, &note, watch),
         (Format::Parquet, false) => to_csv::run(job, input, watch),
-        (Format::Csv | Format::CsvGz, false) => text::run(job, input, None, watch),
-        (Format::Csv | Format::CsvGz, true) => {
-            text::run(job, input, Some((&note, &settings)), watch)
+        (Format::Csv, false) => text::run(job, input, None, watch),
+        (Format::Csv, true) => text::run(job, input, Some((&note, &settings)), watch),
+        (Format::Arrow, _) => {
+            let path = job.input.to_owned();
+            Err(TableError::from(ContentError::Unread { path, unread: &ARROW }).into())
         }
     }?;
     record.save(job.output).map_err(TableError::from)?;

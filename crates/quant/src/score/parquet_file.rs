@@ -45,7 +45,8 @@ impl File {
     }
 
     pub(super) fn damaged(&self, row: u64, reason: &dyn Display) -> TableError {
-        TableError::Parquet { place: self.place(row), reason: reason.to_string() }
+        let (place, reason) = (self.place(row), reason.to_string());
+        TableError::Damaged { place, what: "Parquet", reason }
     }
 }
 

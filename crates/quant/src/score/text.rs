@@ -7,8 +7,9 @@
 use super::columns::{Columns, RowError, Source};
 use super::pipeline::ordered;
 use super::{Body, Event, Job, Part, ScoreError, Summary, Tally, take};
+use crate::content::Progress;
 use crate::stated;
-use crate::table::{At, CsvRows, Input, Place, Progress, TableError, Writer, WriterOptions};
+use crate::table::{At, CsvRows, Input, Place, TableError, Writer, WriterOptions};
 use arrow_array::builder::{Float64Builder, Int64Builder, StringBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};

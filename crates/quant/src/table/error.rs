@@ -2,6 +2,7 @@
 
 use super::chunk::Place;
 use super::output::OutputError;
+use crate::content::ContentError;
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -25,12 +26,15 @@ pub enum TableError {
         /// The system's reason.
         error: io::Error,
     },
-    /// A gzip stream is cut short or damaged.
-    #[error("{place}: the gzip stream ends early or is damaged: {error}")]
-    Gzip {
+    /// The file is no table, or cannot be unpacked.
+    #[error(transparent)]
+    Content(ContentError),
+    /// A packed stream is cut short or damaged.
+    #[error("{place}: {error}")]
+    Packed {
         /// The line after the last whole one.
         place: Place,
-        /// The decoder's reason.
+        /// The decoder's reason, which names it.
         error: io::Error,
     },
     /// A row goes on and on.
@@ -48,11 +52,13 @@ pub enum TableError {
         /// The file.
         path: PathBuf,
     },
-    /// A Parquet file is cut short, damaged, or of a kind that is not understood.
-    #[error("{place}: not a complete Parquet file: {reason}")]
-    Parquet {
+    /// A file of columns is cut short, damaged, or of a kind that is not understood.
+    #[error("{place}: not a complete {what} file: {reason}")]
+    Damaged {
         /// The row from which on it cannot be read.
         place: Place,
+        /// The format.
+        what: &'static str,
         /// The decoder's reason.
         reason: String,
     },
@@ -157,4 +163,14 @@ pub enum TableError {
     /// The output could not be created or written.
     #[error(transparent)]
     Output(#[from] OutputError),
+}
+
+impl From<ContentError> for TableError {
+    fn from(error: ContentError) -> TableError {
+        match error {
+            ContentError::Open { path, error } => TableError::Open { path, error },
+            ContentError::Empty { path } => TableError::Empty { path },
+            other => TableError::Content(other),
+        }
+    }
 }

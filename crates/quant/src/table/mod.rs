@@ -1,7 +1,8 @@
 //! Feature tables in files: read in chunks, written whole or not at all.
 //!
-//! A table has named columns and one row a window. It is CSV, gzipped CSV or Parquet, which the
-//! reader tells by content and the writer by the end of the name. A [`Chunk`] is arrow's own
+//! A table has named columns and one row a window. It is text, packed or not, Parquet or Arrow,
+//! which [`content`](crate::content) tells by the bytes; what is written is told by the end of the
+//! name. A [`Chunk`] is arrow's own
 //! [`RecordBatch`], of at most [`CHUNK_ROWS`] rows, always in the order of the file; memory does
 //! not grow with it. A fault names the file, the line (in Parquet the row) and the column.
 //!
@@ -26,7 +27,11 @@
 //!
 //! [`RecordBatch`]: arrow_array::RecordBatch
 
+mod arrow_check;
 mod chunk;
+mod column_reader;
+mod columnar;
+mod convert;
 mod csv_rows;
 mod digits;
 mod error;
@@ -36,7 +41,6 @@ mod input;
 mod line_ends;
 mod notes;
 mod output;
-mod parquet_reader;
 mod reader;
 pub(crate) mod scan;
 mod stops;
@@ -46,17 +50,18 @@ mod text_reader;
 mod text_writer;
 mod writer;
 
+pub(crate) use columnar::{Columnar, at};
+pub(crate) use convert::{Misfit, floats, integers, is_integer, is_number, is_text, texts};
 pub(crate) use footer::footer;
 pub(crate) use notes::Note;
-pub(crate) use parquet_reader::{floats, is_number};
 pub(crate) use text_writer::{header, rows};
 pub(crate) use writer::{failed, properties};
 
 pub use chunk::{At, CHUNK_ROWS, Chunk, Place, Type};
 pub use csv_rows::CsvRows;
 pub use error::TableError;
+pub(crate) use input::unreadable;
 pub use input::{Format, Input};
-pub(crate) use input::{Progress, unreadable};
 pub use line_ends::LineEnds;
 pub use output::{Output, OutputError};
 pub use reader::{Reader, Table, Want};

@@ -1,9 +1,9 @@
 //! [`Reader`]: wanted columns of one file or several, chunk by chunk.
 
 use super::chunk::{Chunk, Type};
+use super::column_reader::ColumnReader;
 use super::error::TableError;
 use super::input::{Format, Input};
-use super::parquet_reader::ParquetReader;
 use super::text_reader::TextReader;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub struct Table {
 
 enum Source {
     Text(TextReader),
-    Parquet(ParquetReader),
+    Columns(ColumnReader),
 }
 
 impl Table {
@@ -59,13 +59,21 @@ impl Table {
     ///
     /// [`TableError`] when it cannot be read or holds no table.
     pub fn open(path: &Path) -> Result<Table, TableError> {
-        let input = Input::open(path)?;
-        let format = input.format();
+        Table::of(Input::open(path)?)
+    }
+
+    /// Reads the names of the columns of a file that was opened.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError`] when it holds no table.
+    pub fn of(input: Input) -> Result<Table, TableError> {
+        let (path, format) = (input.path().to_path_buf(), input.format());
         let source = match format {
-            Format::Csv | Format::CsvGz => Source::Text(TextReader::open(input)?),
-            Format::Parquet => Source::Parquet(ParquetReader::open(input)?),
+            Format::Csv => Source::Text(TextReader::open(input)?),
+            Format::Parquet | Format::Arrow => Source::Columns(ColumnReader::open(input)?),
         };
-        Ok(Table { path: path.to_owned(), format, source })
+        Ok(Table { path, format, source })
     }
 
     /// What the file holds.
@@ -77,7 +85,7 @@ impl Table {
     pub fn names(&self) -> &[String] {
         match &self.source {
             Source::Text(text) => text.names(),
-            Source::Parquet(parquet) => parquet.names(),
+            Source::Columns(columns) => columns.names(),
         }
     }
 
@@ -108,11 +116,6 @@ impl Table {
         let mut reader = Reader::new(paths, wanted);
         reader.start(self)?;
         Ok(reader)
-    }
-
-    /// Whether a column, counted from 0, holds numbers of single precision.
-    pub(crate) fn is_single(&self, column: usize) -> bool {
-        matches!(&self.source, Source::Parquet(parquet) if parquet.is_single(column))
     }
 
     fn column(&self, want: &Want) -> Result<usize, TableError> {
@@ -197,8 +200,8 @@ impl Reader {
             columns.push((table.column(want)?, want.kind));
         }
         let mut source = table.source;
-        if let Source::Parquet(parquet) = &mut source {
-            parquet.select(&columns)?;
+        if let Source::Columns(reader) = &mut source {
+            reader.select(&columns)?;
         }
         self.current = Some((source, columns));
         self.next += 1;
@@ -226,8 +229,8 @@ impl Reader {
             let chunk = match &mut self.current {
                 None => return Ok(None),
                 Some((Source::Text(text), columns)) => text.next_chunk(columns, &self.schema)?,
-                Some((Source::Parquet(parquet), columns)) => {
-                    parquet.next_chunk(columns, &self.schema)?
+                Some((Source::Columns(reader), columns)) => {
+                    reader.next_chunk(columns, &self.schema)?
                 }
             };
             if chunk.is_some() || !self.open_next()? {
@@ -256,7 +259,7 @@ impl Reader {
         let inside = match &self.current {
             None => return Some(1.0),
             Some((Source::Text(text), _)) => text.progress()?,
-            Some((Source::Parquet(parquet), _)) => parquet.progress(),
+            Some((Source::Columns(reader), _)) => reader.progress(),
         };
         Some((self.next.saturating_sub(1) as f64 + inside) / files)
     }

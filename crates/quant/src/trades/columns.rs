@@ -1,16 +1,41 @@
 //! [`Columns`]: what each column of one file holds.
 
-use super::contracts::{column_of_coins, is_coin_margined, is_term};
+use super::contracts::is_term;
 use super::error::TradesError;
+use super::feeds::NOWHERE;
 use super::mapping::{Key, Mapping};
-use super::number::{TimeUnit, time};
+use super::moment::{clock, day_of, moment};
+use super::number::decimal;
 use super::options::Options;
 use super::preset::Preset;
 use super::role::Role;
 use super::symbols::Symbols;
-use super::zone::Date;
+use crate::content::shown;
 use crate::table::TableError;
 use std::path::Path;
+
+/// The first lines of a text, or the names of a table's columns.
+pub(super) struct Start {
+    /// The first line, which need not be a header, or the names.
+    pub(super) first: Vec<String>,
+    /// The line behind it, if there is one.
+    pub(super) next: Vec<String>,
+    /// Whether the first are surely names.
+    pub(super) named: bool,
+}
+
+/// How it is known which column is which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// By the header.
+    Header,
+    /// By the file's name and the form of its lines.
+    Name,
+    /// The caller named a preset.
+    Flag,
+    /// The caller said each.
+    Mapping,
+}
 
 /// The columns of one file, in its order, and what all its rows share.
 pub(super) struct Columns {
@@ -18,38 +43,50 @@ pub(super) struct Columns {
     pub(super) names: Vec<String>,
     /// Whether the first line names the columns.
     pub(super) headed: bool,
+    /// The layout that was followed, and how it is known.
+    pub(super) preset: Option<Preset>,
+    pub(super) how: How,
     /// What prices are divided by.
     pub(super) price_divisor: f64,
+    /// Whether the first row told the unit of times.
+    pub(super) unit_told: bool,
     /// What is added to times.
     pub(super) offset_ns: i64,
     /// The symbol of every row, where no column says it.
     pub(super) symbol: Vec<u8>,
+    /// What the quantities are, in words.
+    pub(super) quantities: String,
 }
 
 impl Columns {
-    /// Tells what the columns hold by the first line of a text, which need not be a header, or by
-    /// the names of a table (`named`).
+    /// Tells what the columns hold.
     pub(super) fn of(
         path: &Path,
-        first: Vec<String>,
-        named: bool,
+        start: &Start,
         options: &Options,
     ) -> Result<Columns, TradesError> {
         let mut columns = Columns {
-            roles: vec![Role::Skip; first.len()],
-            names: first,
+            roles: vec![Role::Skip; start.first.len()],
+            names: start.first.clone(),
             headed: true,
+            preset: options.preset,
+            how: How::Flag,
             price_divisor: 1.0,
+            unit_told: false,
             offset_ns: 0,
             symbol: symbol(path, options),
+            quantities: String::new(),
         };
         match &options.columns {
             Some(mapping) => {
-                columns.map(path, mapping, named)?;
-                columns.refuse_contracts(path, options)?;
+                columns.how = How::Mapping;
+                columns.map(path, mapping, start.named)?;
             }
-            None => columns.lay_out(path, named, options)?,
+            None => columns.lay_out(path, start, options)?,
         }
+        let row = if columns.headed { &start.next } else { &start.first };
+        columns.resolve(path, row, options)?;
+        columns.refuse_contracts(path, row, options)?;
         let orders = [Role::BuyId, Role::SellId, Role::RestingId];
         if options.needs_orders && !orders.iter().any(|role| columns.roles.contains(role)) {
             return Err(TradesError::NoOrders { path: path.to_owned() });
@@ -65,68 +102,63 @@ impl Columns {
                 .iter()
                 .try_for_each(|(key, name)| self.name(path, key.role(), &[name], true));
         };
-        let is_time = |(key, _): &&(Key, usize)| matches!(key.role(), Role::Time(_));
+        let is_time = |(key, _): &&(Key, usize)| key.role().is_time();
         let time = positions.iter().find(is_time).map(|(_, at)| *at);
-        let headed = named || self.counts() || time.is_none_or(|time| !self.is_number(time));
+        let headed = named || self.counts() || time.is_none_or(|time| !self.is_value(time));
         self.number(path, positions.iter().map(|(key, at)| (key.role(), *at)), headed)
     }
 
-    /// Refuses quantities in contracts if the file also gives them in coins.
-    fn refuse_contracts(&self, path: &Path, options: &Options) -> Result<(), TradesError> {
-        let taken = |name: &str| {
-            let mut columns = self.names.iter().zip(&self.roles);
-            columns.any(|(known, role)| known == name && *role == Role::Qty)
-        };
-        match column_of_coins(&self.names) {
-            Some(name) if !options.contracts && !taken(name) => Err(TradesError::Contracts {
-                path: path.to_owned(),
-                why: format!("it has a column {name} next to them"),
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    /// Follows a preset, which the header tells if nobody else does.
-    fn lay_out(&mut self, path: &Path, named: bool, options: &Options) -> Result<(), TradesError> {
-        let columns = self;
-        let told = || Preset::of_header(&columns.names, options.contracts);
-        let preset = match options.preset.or_else(told) {
+    /// Follows a preset, which the header or the file's name tells if nobody else does.
+    fn lay_out(
+        &mut self,
+        path: &Path,
+        start: &Start,
+        options: &Options,
+    ) -> Result<(), TradesError> {
+        let preset = match options.preset {
             Some(preset) => preset,
+            None if !start.named && self.is_data() => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                self.how = How::Name;
+                let told = Preset::of_name(&name, &start.first);
+                told.ok_or_else(|| TradesError::NoHeader { path: path.to_owned() })?
+            }
             None => {
-                let found = columns.names.join(",").chars().take(200).collect();
-                let nearly = Preset::nearly(&columns.names).unwrap_or_default();
-                return Err(TradesError::NoPreset { path: path.to_owned(), found, nearly });
+                self.how = How::Header;
+                let told = Preset::of_header(&self.names, &start.next, options.contracts);
+                told.ok_or_else(|| self.unknown(path))?
             }
         };
-        if preset == Preset::Lobster {
-            columns.price_divisor = 10_000.0;
-            let date = options.date.or_else(|| Date::in_name(&path.file_name()?.to_string_lossy()));
-            let date = date.ok_or_else(|| TradesError::NoDate { path: path.to_owned() })?;
-            columns.offset_ns = date.midnight_in_new_york_ns();
-        }
-        if preset.is_binance() && !options.contracts {
-            let named = String::from_utf8_lossy(&columns.symbol);
-            if is_coin_margined(&named) {
-                let why = format!("{named} is margined in coins");
-                return Err(TradesError::Contracts { path: path.to_owned(), why });
-            }
-            columns.refuse_contracts(path, options)?;
-        }
-        let at_time = |column: &&super::preset::Column| matches!(column.role, Role::Time(_));
+        self.preset = Some(preset);
+        let at_time = |column: &&super::feeds::Column| column.role.is_time();
         let position = preset.columns().iter().find(at_time).map_or(0, |column| column.position);
-        let counts = columns.counts();
-        if preset != Preset::Common && !named && (counts || columns.is_number(position)) {
+        let counts = self.counts();
+        if preset != Preset::Common && !start.named && (counts || self.is_value(position)) {
             let wanted = preset.columns().iter().map(|column| (column.role, column.position));
-            columns.number(path, wanted, counts)?;
+            self.number(path, wanted, counts)?;
             for column in preset.columns() {
-                columns.names[column.position] = column.names[0].to_owned();
+                if let Some(name) = self.names.get_mut(column.position) {
+                    column.names[0].clone_into(name);
+                }
             }
             return Ok(());
         }
         for column in preset.columns() {
-            columns.name(path, column.role, column.names, column.needed)?;
+            self.name(path, column.role, column.names, column.needed)?;
         }
         Ok(())
+    }
+
+    /// The error of a header that is nobody's.
+    fn unknown(&self, path: &Path) -> TradesError {
+        let found = shown(&self.names.join(","), 200);
+        let mut nearly = Preset::nearly(&self.names).unwrap_or_default();
+        if let ([one], "") = (&self.names[..], nearly.as_str())
+            && let Some(mark) = [';', '\t', '|'].into_iter().find(|mark| one.contains(*mark))
+        {
+            nearly = format!(" (fields end with commas here, not with {mark:?})");
+        }
+        TradesError::NoPreset { path: path.to_owned(), found, nearly }
     }
 
     /// Whether the first line counts the columns, from 0 or 1, as tables do whose columns were
@@ -139,10 +171,21 @@ impl Columns {
         self.names.len() > 1 && (counts_from(0) || counts_from(1))
     }
 
-    /// Whether a field of the first line is a number.
-    fn is_number(&self, position: usize) -> bool {
-        let field = self.names.get(position);
-        field.is_some_and(|field| time(field.as_bytes(), TimeUnit::Nanoseconds).is_some())
+    /// Whether the first line is data: no header holds a time, or numbers in most of its fields.
+    fn is_data(&self) -> bool {
+        let times = |name: &String| moment(name.as_bytes()).is_some();
+        let numbers = self.names.iter().filter(|name| decimal(name.as_bytes()).is_some()).count();
+        !self.counts() && (self.names.iter().any(times) || 2 * numbers > self.names.len())
+    }
+
+    /// Whether a field of the first line is a number or a time.
+    fn is_value(&self, position: usize) -> bool {
+        let is = |field: &String| {
+            let field = field.as_bytes();
+            let text = moment(field).is_some() || clock(field).is_some() || day_of(field).is_some();
+            text || decimal(field).is_some()
+        };
+        self.names.get(position).is_some_and(is)
     }
 
     /// Gives columns their roles by their number.
@@ -153,7 +196,7 @@ impl Columns {
         headed: bool,
     ) -> Result<(), TradesError> {
         self.headed = headed;
-        for (role, at) in wanted {
+        for (role, at) in wanted.filter(|(_, at)| *at != NOWHERE) {
             let columns = self.roles.len();
             let Some(place) = self.roles.get_mut(at) else {
                 return Err(TradesError::NoPosition {
@@ -186,7 +229,7 @@ impl Columns {
                 return Ok(());
             }
             let name = names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" or ");
-            let found = self.names.join(", ").chars().take(200).collect();
+            let found = shown(&self.names.join(", "), 200);
             return Err(TableError::NoColumn { path: path(), name, found }.into());
         };
         if let Some((twice, name)) = found.next() {
@@ -206,6 +249,16 @@ impl Columns {
     pub(super) fn names_symbol(&self) -> bool {
         self.roles.contains(&Role::Symbol)
     }
+
+    /// Where the column of a role is.
+    pub(super) fn find(&self, is: impl Fn(Role) -> bool) -> Option<usize> {
+        self.roles.iter().position(|role| is(*role))
+    }
+
+    /// The column that says when, for messages.
+    pub(super) fn time(&self) -> usize {
+        self.find(Role::is_time).unwrap_or(0)
+    }
 }
 
 /// The symbol that the caller or the file's name says: what stands before the first `-` or `_`.
@@ -215,7 +268,10 @@ fn symbol(path: &Path, options: &Options) -> Vec<u8> {
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut name: &str = if path == Path::new("-") { "stdin" } else { &name };
-    for ending in [".gz", ".csv", ".txt", ".parquet", ".pq"] {
+    for ending in [
+        ".gz", ".zip", ".zst", ".xz", ".bz2", ".csv", ".txt", ".parquet", ".pq", ".feather",
+        ".arrow", ".ipc",
+    ] {
         name = name.strip_suffix(ending).unwrap_or(name);
     }
     let symbol = name.split(['-', '_']).next().unwrap_or(name);

@@ -8,6 +8,78 @@ pub(super) fn column_of_coins(names: &[String]) -> Option<&str> {
     names.iter().map(String::as_str).find(|name| COINS.contains(name))
 }
 
+/// What Binance's coin-margined contracts are worth.
+pub(super) const BINANCE: &str =
+    "--inverse --multiplier with what one is worth (Binance: 100 for BTC, 10 for others)";
+
+/// By what quantities are known to be contracts, and the flags that say what one is worth.
+pub(super) type Known = (String, String);
+
+/// What the worth of a trade in two currencies says of its size, as Bybit and BitMEX give it.
+pub(super) fn of_notionals(value: &dyn Fn(&str) -> Option<f64>) -> Option<Known> {
+    let (size, price) = (value("size")?, value("price")?);
+    let (home, foreign) = (value("homeNotional")?, value("foreignNotional")?);
+    // Both are rounded, to eight digits of a coin.
+    let near = |a: f64, b: f64| (a - b).abs() <= 1e-3 * b.abs();
+    let (product, quotient) = (size * price, size / price);
+    // Which of the two is the coin differs between the exchanges.
+    for (same, other) in [(home, foreign), (foreign, home)] {
+        if near(same, size) && near(other, product) {
+            return None;
+        }
+        if near(same, size) && near(other, quotient) {
+            let why = "its sizes are worth as much in the quote currency".to_owned();
+            return Some((why, "--inverse --multiplier 1".to_owned()));
+        }
+    }
+    let why = "its homeNotional and foreignNotional are not its sizes".to_owned();
+    let flags = match near(foreign, home * price) {
+        true => format!("--multiplier {}", (home / size * 1e9).round() / 1e9),
+        false => "--multiplier with what one is worth".to_owned(),
+    };
+    Some((why, flags))
+}
+
+/// OKX counts contracts of swaps and futures.
+pub(super) fn of_okx(symbol: &str) -> Option<Known> {
+    let parts: Vec<&str> = symbol.split('-').collect();
+    let [_, quote, term, ..] = parts[..] else { return None };
+    (term == "SWAP" || is_date(term)).then_some(())?;
+    let flags = match quote {
+        "USD" => "--inverse --multiplier with its ctVal (100 for BTC, 10 for most others)",
+        _ => "--multiplier with its ctVal (0.01 for BTC-USDT-SWAP)",
+    };
+    Some((format!("{symbol} is traded in contracts"), flags.to_owned()))
+}
+
+/// Tardis passes on what the exchange counts.
+pub(super) fn of_tardis(exchange: &str, symbol: &str) -> Option<Known> {
+    const COUNTING: [&str; 9] = [
+        "bitmex",
+        "binance-delivery",
+        "okex-swap",
+        "okex-futures",
+        "huobi-dm",
+        "huobi-dm-swap",
+        "huobi-dm-linear-swap",
+        "gate-io-futures",
+        "cryptofacilities",
+    ];
+    if COUNTING.contains(&exchange) {
+        let why = format!("{exchange} counts contracts of {symbol}");
+        let flags = "--multiplier with what one is worth, and --inverse if that is in the quote \
+                     currency";
+        return Some((why, flags.to_owned()));
+    }
+    // Deribit's and Bybit's inverse contracts are counted in dollars.
+    let dollars = exchange == "deribit" && symbol.contains("PERPETUAL") && !symbol.contains('_')
+        || exchange == "bybit" && symbol.ends_with("USD");
+    dollars.then(|| {
+        let why = format!("{exchange} counts dollars of {symbol}");
+        (why, "--inverse --multiplier 1".to_owned())
+    })
+}
+
 /// Whether a word is the date of a delivery, as in `240628`.
 fn is_date(word: &str) -> bool {
     word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit())

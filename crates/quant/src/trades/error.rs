@@ -27,7 +27,7 @@ pub enum TradesError {
     /// A symbol's time goes backwards.
     #[error(
         "{place}: column {column} ({name}): the time of {symbol} goes back from {from_ns} to \
-         {to_ns}: sort the file by time, or give --late take"
+         {to_ns}: {order}"
     )]
     Late {
         /// The row.
@@ -41,6 +41,23 @@ pub enum TradesError {
         /// The latest time so far.
         from_ns: i64,
         /// The time of the row.
+        to_ns: i64,
+        /// What the order of the file is, and what to do.
+        order: String,
+    },
+    /// Files that were put in order follow each other in another.
+    #[error(
+        "{}: the time of {symbol} goes back from {from_ns} to {to_ns}, even in the order given: \
+         give --order any, or the files in the order of their days", path.display()
+    )]
+    Back {
+        /// The file.
+        path: PathBuf,
+        /// Whose.
+        symbol: String,
+        /// The latest time so far.
+        from_ns: i64,
+        /// The time of the trade.
         to_ns: i64,
     },
     /// The header is that of no preset.
@@ -68,15 +85,16 @@ pub enum TradesError {
     },
     /// The quantities are contracts, and nobody says what those are worth.
     #[error(
-        "{}: {why}: its quantities are contracts, not coins: say what one is worth with --inverse \
-         --multiplier (Binance: 100 for BTC, 10 for others), or --multiplier 1 if they are coins \
-         after all", path.display()
+        "{}: {why}: its quantities are contracts, not coins: give {flags}, or --multiplier 1 if \
+         they are coins after all", path.display()
     )]
     Contracts {
         /// The file.
         path: PathBuf,
         /// By what that is known.
         why: String,
+        /// The flags that say what one is worth.
+        flags: String,
     },
     /// Orders were asked for by number, and the file has none.
     #[error(
@@ -88,24 +106,55 @@ pub enum TradesError {
         path: PathBuf,
     },
     /// LOBSTER's times count from midnight, and neither flag nor file name says of which day.
-    #[error("{}: its times count from midnight: give the day with --date", path.display())]
+    #[error("{}: its times say no day: give it with --date", path.display())]
     NoDate {
         /// The file.
         path: PathBuf,
     },
-    /// Times are of another unit than their column says.
+    /// The first line is data, and nothing says which column is which.
     #[error(
-        "{}: its times, such as {time}, would be in 1970 as nanoseconds, but are present-day times \
-         in {unit}: say so \
-         with --columns ts=..,price=..,qty=..", path.display()
+        "{}: its first line is data, not a header: name the layout with --preset, or say which \
+         column is which with --columns ts=1,price=2,qty=3", path.display()
     )]
-    Unit {
+    NoHeader {
         /// The file.
         path: PathBuf,
-        /// The first of them.
-        time: i64,
-        /// What they seem to be.
-        unit: &'static str,
+    },
+    /// A time lies before 1990 or after 2116.
+    #[error("{place}: column {column} ({name}): {value} lies in {year}: {why}")]
+    Unit {
+        /// The row.
+        place: Place,
+        /// Counted from 1.
+        column: usize,
+        /// Its name.
+        name: String,
+        /// As it was read.
+        value: String,
+        /// The year, by the unit of the file.
+        year: i64,
+        /// What it may be, and what to do.
+        why: String,
+    },
+    /// Prices without a point may be whole, or integers of a small unit.
+    #[error(
+        "{}: the price {price} may be whole or in units of 1e-9: write prices with a point, or \
+         name the columns with --columns", path.display()
+    )]
+    PriceUnit {
+        /// The file.
+        path: PathBuf,
+        /// The first price.
+        price: String,
+    },
+    /// A file that is to be put in order is too long to be held.
+    #[error("{}: more than {max} trades cannot be held to put them in order: sort it first",
+            path.display())]
+    TooMany {
+        /// The file.
+        path: PathBuf,
+        /// The most trades of a file that are held.
+        max: usize,
     },
     /// A line does not end.
     #[error("{place}: a line of more than {len_max} bytes: this is not a trade file")]

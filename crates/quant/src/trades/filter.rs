@@ -3,8 +3,7 @@
 use super::chunk::TradeBuffer;
 use super::columns::Columns;
 use super::error::TradesError;
-use super::options::{Late, Options};
-use super::role::Role;
+use super::options::{Late, Options, Order};
 use super::symbols::Symbols;
 use crate::table::Place;
 use factord_factors::Trade;
@@ -26,7 +25,12 @@ pub(super) struct LateTrade {
 impl Filter {
     pub(super) fn of(options: &Options, names_symbol: bool) -> Filter {
         let only = options.symbol.clone().filter(|_| names_symbol);
-        Filter { late: options.late, only }
+        // What is put in order later may come in any.
+        let late = match options.order {
+            Order::OldestFirst => options.late,
+            Order::NewestFirst | Order::Any => Late::Take,
+        };
+        Filter { late, only }
     }
 
     /// Adds a trade to the buffer, unless it is another symbol's.
@@ -56,8 +60,7 @@ impl LateTrade {
     /// The error of a late trade at this place.
     #[cold]
     pub(super) fn at(&self, place: Place, columns: &Columns, symbols: &Symbols) -> TradesError {
-        let is_time = |role: &Role| matches!(role, Role::Time(_));
-        let column = columns.roles.iter().position(is_time).unwrap_or(0);
+        let column = columns.time();
         TradesError::Late {
             place,
             column: column + 1,
@@ -65,6 +68,7 @@ impl LateTrade {
             symbol: symbols.names()[self.symbol as usize].clone(),
             from_ns: self.from_ns,
             to_ns: self.to_ns,
+            order: "sort the file by time, or give --order or --late take".to_owned(),
         }
     }
 }

@@ -88,19 +88,31 @@ impl Lines {
             let line = self.line();
             let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
             if !text.is_empty() {
-                let unquoted = |raw: &[u8]| {
-                    let inside = field(raw).map_or(raw, |(inside, _)| inside);
-                    String::from_utf8_lossy(inside).trim().trim_matches('"').to_owned()
-                };
-                return Ok(fields(text).into_iter().map(unquoted).collect());
+                return Ok(texts(text));
             }
             self.pass(self.line().len() + 1);
         }
         Err(TableError::Empty { path: self.path.to_path_buf() }.into())
     }
 
+    /// The fields of the line behind the next one, as far as it was read.
+    pub(super) fn fields_behind(&self) -> Vec<String> {
+        let rest = &self.bytes()[self.line().len() + 1..];
+        let mut lines = rest.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        lines.find(|line| !line.is_empty()).map_or_else(Vec::new, texts)
+    }
+
     /// Where the next line is.
     pub(super) fn place(&self) -> Place {
         Place { path: Arc::clone(&self.path), at: At::Line(self.count + 1) }
     }
+}
+
+/// The fields of a line as text, without quotes and blanks around them.
+fn texts(line: &[u8]) -> Vec<String> {
+    let unquoted = |raw: &[u8]| {
+        let inside = field(raw).map_or(raw, |(inside, _)| inside);
+        String::from_utf8_lossy(inside).trim().trim_matches('"').to_owned()
+    };
+    fields(line).into_iter().map(unquoted).collect()
 }

@@ -18,6 +18,8 @@ pub enum Key {
     TsMs,
     /// A time in seconds, which may have decimals.
     TsS,
+    /// The day of times of the day.
+    Date,
     /// The symbol.
     Symbol,
     /// The price.
@@ -26,6 +28,8 @@ pub enum Key {
     Qty,
     /// The aggressor: B, S, N for an auction, or nothing.
     Side,
+    /// The side of the order that was there: the aggressor is the other.
+    MakerSide,
     /// Whether the buyer's order was there first: the seller is then the aggressor.
     BuyerMaker,
     /// The buyer's order number.
@@ -40,16 +44,18 @@ pub enum Key {
 
 impl Key {
     /// All of them with their names, in the order of the documentation.
-    pub const ALL: [(Key, &'static str); 14] = [
+    pub const ALL: [(Key, &'static str); 16] = [
         (Key::Ts, "ts"),
         (Key::TsNs, "ts_ns"),
         (Key::TsUs, "ts_us"),
         (Key::TsMs, "ts_ms"),
         (Key::TsS, "ts_s"),
+        (Key::Date, "date"),
         (Key::Symbol, "symbol"),
         (Key::Price, "price"),
         (Key::Qty, "qty"),
         (Key::Side, "side"),
+        (Key::MakerSide, "maker_side"),
         (Key::BuyerMaker, "buyer_maker"),
         (Key::BuyId, "buy_id"),
         (Key::SellId, "sell_id"),
@@ -64,10 +70,12 @@ impl Key {
             Key::TsUs => Role::Time(TimeUnit::Microseconds),
             Key::TsMs => Role::Time(TimeUnit::Milliseconds),
             Key::TsS => Role::Time(TimeUnit::Seconds),
+            Key::Date => Role::Date,
             Key::Symbol => Role::Symbol,
             Key::Price => Role::Price,
             Key::Qty => Role::Qty,
             Key::Side => Role::Side,
+            Key::MakerSide => Role::MakerSide,
             Key::BuyerMaker => Role::BuyerMaker,
             Key::BuyId => Role::BuyId,
             Key::SellId => Role::SellId,

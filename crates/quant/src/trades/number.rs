@@ -1,5 +1,6 @@
 //! Numbers from bytes: decimals to the nearest `f64`, times to the nanosecond.
 
+use super::moment::{calendar, moment};
 use crate::table::scan::{self, DIGITS_MAX};
 
 /// Powers of ten, all of which `f64` holds exactly.
@@ -8,37 +9,67 @@ const TENS: [f64; DIGITS_MAX + 1] = [
     1e17, 1e18, 1e19,
 ];
 
-/// The unit in which a time is given.
+/// How a time is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TimeUnit {
     Nanoseconds,
     Microseconds,
     Milliseconds,
     Seconds,
-    /// One of these, inferred from the number of digits: a time since 1970 from 1973 to 5138.
+    /// One of these or of those below, told by the first time of a file.
     Any,
+    /// A day and a clock in 14 or 17 digits; local times, so many nanoseconds ahead of UTC.
+    Calendar(i64),
+    /// ISO 8601 or kdb+; what says no offset is local, so many nanoseconds ahead of UTC.
+    Text(i64),
 }
 
 impl TimeUnit {
     /// Nanoseconds in one of them, for a time of this whole part.
-    fn scale(self, whole: i64) -> i64 {
+    fn scale(self, whole: i64) -> Option<i64> {
         match self {
-            TimeUnit::Nanoseconds => 1,
-            TimeUnit::Microseconds => 1_000,
-            TimeUnit::Milliseconds => 1_000_000,
-            TimeUnit::Seconds => 1_000_000_000,
-            TimeUnit::Any => match whole.unsigned_abs() {
-                0..100_000_000_000 => 1_000_000_000,
-                100_000_000_000..100_000_000_000_000 => 1_000_000,
-                100_000_000_000_000..100_000_000_000_000_000 => 1_000,
-                _ => 1,
-            },
+            TimeUnit::Nanoseconds => Some(1),
+            TimeUnit::Microseconds => Some(1_000),
+            TimeUnit::Milliseconds => Some(1_000_000),
+            TimeUnit::Seconds => Some(1_000_000_000),
+            TimeUnit::Any => TimeUnit::of_digits(whole).scale(whole),
+            TimeUnit::Calendar(_) | TimeUnit::Text(_) => None,
+        }
+    }
+
+    /// The unit of a time since 1970 of these digits.
+    pub(super) fn of_digits(whole: i64) -> TimeUnit {
+        match whole.unsigned_abs() {
+            0..100_000_000_000 => TimeUnit::Seconds,
+            100_000_000_000..100_000_000_000_000 => TimeUnit::Milliseconds,
+            100_000_000_000_000..100_000_000_000_000_000 => TimeUnit::Microseconds,
+            _ => TimeUnit::Nanoseconds,
         }
     }
 
     /// A whole number of this unit, in nanoseconds.
+    #[inline]
     pub(super) fn whole(self, value: i64) -> Option<i64> {
-        value.checked_mul(self.scale(value))
+        match self {
+            TimeUnit::Nanoseconds => Some(value),
+            TimeUnit::Microseconds => value.checked_mul(1_000),
+            TimeUnit::Milliseconds => value.checked_mul(1_000_000),
+            TimeUnit::Calendar(ahead_ns) => Some(calendar(value)? - ahead_ns),
+            _ => value.checked_mul(self.scale(value)?),
+        }
+    }
+
+    /// What is looked for, for messages.
+    pub(super) fn expected(self) -> &'static str {
+        match self {
+            TimeUnit::Any => "a time",
+            TimeUnit::Nanoseconds => "a time in nanoseconds since 1970",
+            TimeUnit::Microseconds => "a time in microseconds since 1970",
+            TimeUnit::Milliseconds => "a time in milliseconds since 1970",
+            TimeUnit::Seconds => "a time in seconds since 1970",
+            TimeUnit::Calendar(_) => "a day and a time in 14 or 17 digits",
+            TimeUnit::Text(_) => "a time such as 2023-02-01T09:30:00.040",
+        }
     }
 }
 
@@ -114,9 +145,22 @@ pub(super) fn order(bytes: &[u8]) -> Option<u64> {
     }
 }
 
-/// A time in nanoseconds; digits beyond the nanosecond are cut.
+/// A time in nanoseconds; digits beyond the nanosecond are cut, and so are blanks around it.
 #[inline]
 pub(super) fn time(bytes: &[u8], unit: TimeUnit) -> Option<i64> {
+    let bytes = bytes.trim_ascii();
+    match unit {
+        TimeUnit::Text(ahead_ns) => {
+            let moment = moment(bytes)?;
+            Some(moment.ns - if moment.zoned { 0 } else { ahead_ns })
+        }
+        TimeUnit::Calendar(_) => unit.whole(i64::try_from(digits(bytes)?).ok()?),
+        _ => time_of_digits(bytes, unit),
+    }
+}
+
+/// A time since 1970 in digits.
+fn time_of_digits(bytes: &[u8], unit: TimeUnit) -> Option<i64> {
     let (negative, bytes) = match bytes {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, bytes),
@@ -133,7 +177,7 @@ pub(super) fn time(bytes: &[u8], unit: TimeUnit) -> Option<i64> {
     let (high, low) = whole.split_at(whole.len().saturating_sub(18));
     let value = digits(high)?.checked_mul(1_000_000_000_000_000_000)?.checked_add(digits(low)?)?;
     let value = i64::try_from(value).ok()?;
-    let scale = unit.scale(value);
+    let scale = unit.scale(value)?;
     let mut ns = value.checked_mul(scale)?;
     if !fraction.is_empty() {
         let mut place = scale;

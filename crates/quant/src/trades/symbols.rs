@@ -65,12 +65,31 @@ impl Symbols {
         if let Some(number) = self.numbers.get(name) {
             return *number;
         }
+        // Blanks around a name are no part of it.
+        let bare = name.trim_ascii();
+        if bare.len() < name.len() {
+            let number = self.look_up(bare);
+            self.numbers.insert(name.to_vec(), number);
+            return number;
+        }
         let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
         self.names.push(String::from_utf8_lossy(name).into_owned());
         self.said.push(name.to_vec());
         self.times.push(i64::MIN);
         self.numbers.insert(name.to_vec(), number);
         number
+    }
+
+    /// Forgets how far symbols have come, back to these times.
+    pub(super) fn set_times(&mut self, times: Vec<i64>) {
+        let count = self.times.len();
+        self.times = times;
+        self.times.resize(count, i64::MIN);
+    }
+
+    /// How far each symbol has come.
+    pub(super) fn times(&self) -> &[i64] {
+        &self.times
     }
 
     /// Takes the time of a symbol's next trade; the latest time so far if that is later.

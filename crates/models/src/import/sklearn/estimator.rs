@@ -67,7 +67,6 @@ pub(super) fn read(tree: &Tree<'_>, id: NodeId) -> Result<Fitted, ImportError> {
         | Class::RidgeCv
         | Class::LassoCv
         | Class::ElasticNetCv => last.linear(scaler.as_ref())?,
-        }
         other => {
             let reason = format!("{} is not a model that predicts", other.name());
             return Err(ImportError::Unsupported { reason });
