@@ -202,10 +202,13 @@ pub fn bytes(bytes: &[u8], options: &Options<'_>) -> Result<Import, ImportError>
         lightgbm::import(bytes, options)
     } else if packed::is_packed(bytes) {
         let unpacked = packed::unpack(bytes).map_err(|reason| ImportError::Packed { reason })?;
-        if !pickle::is_pickle(&unpacked) {
-            return Err(ImportError::Format);
+        if pickle::is_pickle(&unpacked) {
+            self::pickle(&unpacked, options)
+        } else if lightgbm::is_lightgbm(&unpacked) {
+            lightgbm::import(&unpacked, options)
+        } else {
+            Err(ImportError::Format)
         }
-        self::pickle(&unpacked, options)
     } else if onnx::is_onnx(bytes) {
         onnx::import(bytes, options)
     } else {

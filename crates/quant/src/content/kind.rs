@@ -37,6 +37,8 @@ pub enum ModelKind {
     Joblib,
     /// ONNX.
     Onnx,
+    /// LightGBM's text.
+    LightGbm,
 }
 
 impl ModelKind {
@@ -47,6 +49,7 @@ impl ModelKind {
             ModelKind::Pickle => "a Python pickle",
             ModelKind::Joblib => "a joblib dump",
             ModelKind::Onnx => "an ONNX model",
+            ModelKind::LightGbm => "a LightGBM model",
         }
     }
 
@@ -58,7 +61,7 @@ impl ModelKind {
                 "factord import takes it if it holds a model; a table of pandas is written with \
                  to_parquet"
             }
-            ModelKind::Onnx => "factord import takes it",
+            ModelKind::Onnx | ModelKind::LightGbm => "factord import takes it",
         }
     }
 }
@@ -121,6 +124,9 @@ fn model(head: &[u8]) -> Option<ModelKind> {
         [0x80, 2..=5, ..] => Some(ModelKind::Pickle),
         // joblib packs with zlib by default.
         [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Some(ModelKind::Joblib),
+        [b't', b'r', b'e', b'e', b'\n' | b'\r', ..] if has(b"\nversion=") => {
+            Some(ModelKind::LightGbm)
+        }
         // A message whose first field is the number of ONNX's version, followed by a text or a
         // message.
         [8, 1..=31, 0x12 | 0x1a | 0x22 | 0x32 | 0x3a | 0x42, ..] => Some(ModelKind::Onnx),

@@ -51,17 +51,16 @@ static BY_BYTES: [(usize, &[u8], Unread); 37] = [
     (0, b"\x89PNG", is("a picture", NOT_DATA)),
     (0, b"\xff\xd8\xff", is("a picture", NOT_DATA)),
     (0, b"GIF8", is("a picture", NOT_DATA)),
-    (0, b"GGUF", is("a language model (GGUF)", "factord serves linear and logistic models")),
-    (0, b"CBM1", is("a CatBoost model", "factord import takes pickles and ONNX")),
-    (0, b"binf", is("an XGBoost model", "factord import takes pickles and ONNX")),
+    (0, b"GGUF", is("a language model (GGUF)", "factord serves linear models and trees")),
+    (0, b"CBM1", is("a CatBoost model", "factord import takes pickles, ONNX and LightGBM's text")),
+    (0, b"binf", is("an XGBoost model", "factord import takes pickles, ONNX and LightGBM's text")),
     (0, b"{L\0\0\0\0\0\0\0\x07learner", is("an XGBoost model (UBJSON)", IMPORT)),
     (0, b"version https://git-lfs", is("a pointer of Git LFS, not the file", "run git lfs pull")),
     (0, b"#!", is("a script", NOT_DATA)),
 ];
 
-const IMPORT: &str = "factord import takes pickles and ONNX";
+const IMPORT: &str = "factord import takes pickles, ONNX and LightGBM's text";
 
-pub(super) static LIGHTGBM: Unread = is("a LightGBM model", IMPORT);
 pub(super) static XGBOOST: Unread = is("an XGBoost model (JSON)", IMPORT);
 pub(super) static JSON: Unread = is("JSON", AS_PARQUET);
 pub(super) static MARKUP: Unread =
@@ -80,9 +79,6 @@ pub(super) fn by_bytes(head: &[u8]) -> Option<&'static Unread> {
 /// The format that the first words of a text show.
 pub(super) fn by_words(text: &str) -> Option<&'static Unread> {
     let text = text.trim_start_matches('\u{feff}').trim_start();
-    if text.starts_with("tree\nversion=") || text.starts_with("tree\r\nversion=") {
-        return Some(&LIGHTGBM);
-    }
     match text.chars().next() {
         Some('{') if text.chars().take(400).collect::<String>().contains("\"learner\"") => {
             Some(&XGBOOST)
