@@ -11,7 +11,7 @@ pub use trades::TradesSeen;
 
 use crate::content::{Content, ContentError, Kind, Opened};
 use crate::table::Input;
-use crate::trades::{Options, TradesError};
+use crate::trades::{Options, Preset, TradesError};
 use std::path::Path;
 
 /// How many rows are shown.
@@ -56,6 +56,18 @@ pub fn inspect(path: &Path, options: &Options) -> Result<Inspection, ContentErro
                     return Ok(Inspection::Trades(Box::new(seen)));
                 }
                 Err(error) => error,
+            }
+        }
+        // Times, prices and quantities by names that leave no doubt, and a side that does.
+        Err(error @ TradesError::NoPreset { .. }) if !asked(options) => {
+            let plain = Options { preset: Some(Preset::Plain), ..options.clone() };
+            match TradesSeen::read(path, &plain) {
+                Ok(mut seen) => {
+                    seen.understood.by = "by names alone";
+                    seen.understood.aggressor = error.to_string();
+                    return Ok(Inspection::Trades(Box::new(seen)));
+                }
+                Err(_) => error,
             }
         }
         // What is below a header is none of its names.

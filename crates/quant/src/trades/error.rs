@@ -37,13 +37,13 @@ pub enum TradesError {
         /// Its name.
         name: String,
         /// Whose.
-        symbol: String,
+        symbol: Box<str>,
         /// The latest time so far.
         from_ns: i64,
         /// The time of the row.
         to_ns: i64,
         /// What the order of the file is, and what to do.
-        order: String,
+        order: Box<str>,
     },
     /// Files that were put in order follow each other in another.
     #[error(
@@ -130,11 +130,11 @@ pub enum TradesError {
         /// Its name.
         name: String,
         /// As it was read.
-        value: String,
+        value: Box<str>,
         /// The year, by the unit of the file.
         year: i64,
         /// What it may be, and what to do.
-        why: String,
+        why: Box<str>,
     },
     /// Prices without a point may be whole, or integers of a small unit.
     #[error(

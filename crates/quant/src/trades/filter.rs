@@ -65,10 +65,10 @@ impl LateTrade {
             place,
             column: column + 1,
             name: columns.names[column].clone(),
-            symbol: symbols.names()[self.symbol as usize].clone(),
+            symbol: symbols.names()[self.symbol as usize].as_str().into(),
             from_ns: self.from_ns,
             to_ns: self.to_ns,
-            order: "sort the file by time, or give --order or --late take".to_owned(),
+            order: "sort the file by time, or give --order or --late take".into(),
         }
     }
 }

@@ -213,7 +213,7 @@ impl Reader {
             (TradesError::Late { place, column, name, symbol, from_ns, to_ns, .. }, Ok(steps))
                 if again && steps.older().1 > 0 =>
             {
-                let order = steps.advice();
+                let order = steps.advice().into();
                 TradesError::Late { place, column, name, symbol, from_ns, to_ns, order }
             }
             (late, _) => late,

@@ -53,9 +53,9 @@ pub(super) fn refused(place: Place, columns: &Columns, value: String, ts_ns: i64
         place,
         column: column + 1,
         name: columns.names[column].clone(),
-        value: crate::content::shown(&value, 40),
+        value: crate::content::shown(&value, 40).into(),
         year: year(ts_ns),
-        why,
+        why: why.into(),
     }
 }
 
