@@ -4,6 +4,7 @@ use super::{Failure, print};
 use crate::exit::Code;
 use factord_factors::FEATURES;
 use factord_models::file::Artifact;
+use factord_quant::table::Stored;
 use factord_quant::train::{self, FOLDS_MAX, HORIZON_MAX, Settings, Trained};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -11,7 +12,6 @@ use std::fs;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::LazyLock;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -187,19 +187,9 @@ fn settings(args: &TrainArgs) -> Result<Settings, Failure> {
         strict: args.strict,
         seed: args.seed,
         threads: args.threads.map_or_else(cores, |threads| threads as usize),
-        trained_at: trained_at(),
+        trained_at: train::trained_at(),
         parents,
     })
-}
-
-/// Now, or the time by which reproducible builds are dated.
-fn trained_at() -> String {
-    let dated = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
-    let now = || {
-        // A clock before 1970 is no reason to fail.
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-    };
-    train::date_time(dated.unwrap_or_else(now))
 }
 
 fn train_into(args: &TrainArgs, settings: &Settings) -> Result<Trained, Failure> {
@@ -212,9 +202,10 @@ fn train_into(args: &TrainArgs, settings: &Settings) -> Result<Trained, Failure>
     }
     let style = ProgressStyle::with_template("{spinner} {human_pos} rows read, {elapsed}");
     bar.set_style(style.expect("the template is a constant that parses"));
-    let trained = train::train(&args.tables, &args.holdout, settings, folder, &mut |rows| {
-        bar.set_position(rows);
-    });
+    let stored = |paths: &[PathBuf]| paths.iter().cloned().map(Stored::File).collect::<Vec<_>>();
+    let (tables, holdout) = (stored(&args.tables), stored(&args.holdout));
+    let progress = &mut |rows| bar.set_position(rows);
+    let trained = train::train(&tables, &holdout, settings, folder, progress);
     bar.finish_and_clear();
     let trained = trained?;
     let mut files: Vec<(&str, Vec<u8>)> = vec![("report.html", train::page(&trained).into_bytes())];

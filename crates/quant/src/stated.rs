@@ -4,10 +4,11 @@
 //! (`T.csv.factors.json`), which names its table. A table that says nothing is as good as before:
 //! what is unknown is no mismatch.
 
-use crate::table::{Note, OutputError, Writer, is_parquet};
-use factord_factors::Stated;
+use crate::table::{Memory, Note, OutputError, Writer, is_parquet};
+use factord_factors::{ParseSettingError, Stated};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::Path;
 
 const NOTE: Note = Note { key: "factord.factors", ending: ".factors.json" };
@@ -31,12 +32,31 @@ impl Texts {
 ///
 /// One sentence about what it says and cannot be used.
 pub fn of(table: &Path) -> Result<Stated, String> {
+    read(NOTE.of(table)?).map_err(|error| refused(&table.display(), &error))
+}
+
+/// The same of a table in memory, whose schema holds it as that of Parquet does.
+///
+/// # Errors
+///
+/// As for [`of`].
+pub fn within(table: &Memory) -> Result<Stated, String> {
+    let name = table.name().display();
+    let texts = table.note(NOTE.key).map(serde_json::from_str).transpose();
+    let texts = texts.map_err(|error| refused(&name, &error))?;
+    read(texts).map_err(|error| refused(&name, &error))
+}
+
+fn read(texts: Option<Texts>) -> Result<Stated, ParseSettingError> {
     let mut stated = Stated::default();
-    for (name, text) in NOTE.of::<Texts>(table)?.map(|texts| texts.factors).unwrap_or_default() {
-        let refused = |error| format!("{}: its {}: {error}", table.display(), NOTE.key);
-        stated.put(&name, &text).map_err(refused)?;
+    for (name, text) in texts.map(|texts| texts.factors).unwrap_or_default() {
+        stated.put(&name, &text)?;
     }
     Ok(stated)
+}
+
+fn refused(table: &dyn Display, error: &dyn Display) -> String {
+    format!("{table}: its {}: {error}", NOTE.key)
 }
 
 /// Puts settings into a table that is being written, if that is Parquet.

@@ -1,4 +1,5 @@
-//! Feature tables in files: read in chunks, written whole or not at all.
+//! Feature tables in files: read in chunks, written whole or not at all. Those that a caller holds
+//! in memory as Arrow batches are read in the same chunks, without copies of their numbers.
 //!
 //! A table has named columns and one row a window. It is text, packed or not, Parquet or Arrow,
 //! which [`content`](crate::content) tells by the bytes; what is written is told by the end of the
@@ -39,6 +40,7 @@ mod field;
 mod footer;
 mod input;
 mod line_ends;
+mod memory;
 mod notes;
 mod output;
 mod reader;
@@ -63,6 +65,7 @@ pub use error::TableError;
 pub(crate) use input::unreadable;
 pub use input::{Format, Input};
 pub use line_ends::LineEnds;
+pub use memory::{Memory, Stored};
 pub use output::{Output, OutputError};
 pub use reader::{Reader, Table, Want};
 pub use writer::{Compression, Writer, WriterOptions, is_parquet};

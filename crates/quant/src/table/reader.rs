@@ -4,6 +4,7 @@ use super::chunk::{Chunk, Type};
 use super::column_reader::ColumnReader;
 use super::error::TableError;
 use super::input::{Format, Input};
+use super::memory::{Memory, MemoryReader, Stored};
 use super::text_reader::TextReader;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use std::path::{Path, PathBuf};
@@ -50,6 +51,7 @@ pub struct Table {
 enum Source {
     Text(TextReader),
     Columns(ColumnReader),
+    Memory(MemoryReader),
 }
 
 impl Table {
@@ -76,6 +78,12 @@ impl Table {
         Ok(Table { path, format, source })
     }
 
+    /// A table in memory, as columns like those of Parquet.
+    fn held(memory: &Memory) -> Table {
+        let source = Source::Memory(MemoryReader::new(memory));
+        Table { path: memory.name().to_path_buf(), format: Format::Parquet, source }
+    }
+
     /// What the file holds.
     pub fn format(&self) -> Format {
         self.format
@@ -86,6 +94,7 @@ impl Table {
         match &self.source {
             Source::Text(text) => text.names(),
             Source::Columns(columns) => columns.names(),
+            Source::Memory(memory) => memory.names(),
         }
     }
 
@@ -156,6 +165,18 @@ impl Reader {
         Table::open(path)?.select(wanted)
     }
 
+    /// Opens a table wherever it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::open`].
+    pub fn of(stored: &Stored, wanted: &[Want]) -> Result<Reader, TableError> {
+        match stored {
+            Stored::File(path) => Reader::open(path, wanted),
+            Stored::Memory(memory) => Table::held(memory).select(wanted),
+        }
+    }
+
     /// Opens several files that follow each other; columns may stand at different places in each.
     ///
     /// # Errors
@@ -200,8 +221,10 @@ impl Reader {
             columns.push((table.column(want)?, want.kind));
         }
         let mut source = table.source;
-        if let Source::Columns(reader) = &mut source {
-            reader.select(&columns)?;
+        match &mut source {
+            Source::Text(_) => {}
+            Source::Columns(reader) => reader.select(&columns)?,
+            Source::Memory(memory) => memory.select(&columns)?,
         }
         self.current = Some((source, columns));
         self.next += 1;
@@ -232,6 +255,9 @@ impl Reader {
                 Some((Source::Columns(reader), columns)) => {
                     reader.next_chunk(columns, &self.schema)?
                 }
+                Some((Source::Memory(memory), columns)) => {
+                    memory.next_chunk(columns, &self.schema)?
+                }
             };
             if chunk.is_some() || !self.open_next()? {
                 return Ok(chunk);
@@ -260,6 +286,7 @@ impl Reader {
             None => return Some(1.0),
             Some((Source::Text(text), _)) => text.progress()?,
             Some((Source::Columns(reader), _)) => reader.progress(),
+            Some((Source::Memory(memory), _)) => memory.progress(),
         };
         Some((self.next.saturating_sub(1) as f64 + inside) / files)
     }

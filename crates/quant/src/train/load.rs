@@ -5,9 +5,8 @@ use super::mark;
 use super::scratch::{Example, Scratch};
 use super::seen::Seen;
 use super::{Settings, TrainError};
-use crate::table::{Chunk, Reader, TableError, Want};
+use crate::table::{Chunk, Reader, Stored, TableError, Want};
 use std::collections::{HashMap, VecDeque};
-use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 
@@ -150,7 +149,7 @@ impl<'a> Loader<'a> {
     /// Reads the tables one after another; `progress` gets the number of rows so far.
     pub(super) fn read(
         &mut self,
-        tables: &[PathBuf],
+        tables: &[Stored],
         held_out: bool,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), TrainError> {
@@ -179,7 +178,7 @@ impl<'a> Loader<'a> {
     }
 
     /// Other threads parse while this one joins.
-    fn table(&mut self, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<(), TrainError> {
+    fn table(&mut self, table: &Stored, progress: &mut dyn FnMut(u64)) -> Result<(), TrainError> {
         let mut wanted =
             vec![Want::text("symbol"), Want::integer("start_ns"), Want::integer("end_ns")];
         wanted.extend(self.settings.features.iter().map(|name| Want::float(name)));
@@ -187,7 +186,7 @@ impl<'a> Loader<'a> {
         if !self.settings.features.contains(&self.settings.target) {
             wanted.push(Want::float(&self.settings.target));
         }
-        let mut reader = Reader::open(path, &wanted)?;
+        let mut reader = Reader::of(table, &wanted)?;
         if reader.parses_ahead() {
             while let Some(chunk) = reader.next_chunk()? {
                 self.chunk(&chunk)?;

@@ -41,8 +41,9 @@ pub use error::TrainError;
 pub use figures::{BASELINES, CLASS_BASELINES, ClassFigures, LineFigures};
 pub use outputs::{CLASSIFICATION, REGRESSION, write_all};
 pub use report::page;
-pub use summary::{date_time, json, text};
+pub use summary::{json, text, trained_at};
 
+use crate::table::Stored;
 use assess::{Assessed, Examiner};
 use factord_factors::Stated;
 use factord_models::file::Artifact;
@@ -53,7 +54,7 @@ use plots::{Frame, Plots};
 use ranks::Ranks;
 use scratch::Scratch;
 use split::Split;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use trainees::Trainees;
 
 /// The most folds.
@@ -243,8 +244,8 @@ pub struct Trained {
 ///
 /// [`TrainError`]; nothing is left behind.
 pub fn train(
-    tables: &[PathBuf],
-    holdout: &[PathBuf],
+    tables: &[Stored],
+    holdout: &[Stored],
     settings: &Settings,
     folder: &Path,
     progress: &mut dyn FnMut(u64),

@@ -3,6 +3,7 @@
 use super::outputs::{CLASSIFICATION, REGRESSION};
 use super::{Settings, TrainError};
 use crate::stated;
+use crate::table::Stored;
 use factord_factors::Stated;
 use factord_models::file::{Artifact, DataFile, TABLE_COUNT_MAX};
 use sha2::{Digest, Sha256};
@@ -28,8 +29,8 @@ impl Origin {
     /// Reads the settings of all tables and compares them, with each other and with those of the
     /// artifacts that are succeeded.
     pub(super) fn read(
-        tables: &[PathBuf],
-        holdout: &[PathBuf],
+        tables: &[Stored],
+        holdout: &[Stored],
         settings: &Settings,
     ) -> Result<Origin, TrainError> {
         let count = tables.len() + holdout.len();
@@ -45,17 +46,21 @@ impl Origin {
             );
             return Err(TrainError::Settings { reason });
         }
-        let paths: Vec<&PathBuf> = tables.iter().chain(holdout).collect();
+        let stored: Vec<&Stored> = tables.iter().chain(holdout).collect();
         let (mut all, mut unread) = (Vec::new(), Vec::new());
-        for path in &paths {
-            all.push(stated::of(path).unwrap_or_else(|reason| {
+        for table in &stored {
+            let stated = match table {
+                Stored::File(path) => stated::of(path),
+                Stored::Memory(memory) => stated::within(memory),
+            };
+            all.push(stated.unwrap_or_else(|reason| {
                 unread.push(reason);
                 Stated::default()
             }));
         }
         let all: Vec<&Stated> = all.iter().collect();
         let stated = Stated::common(&all).map_err(|(first, second, mismatch)| {
-            let [first, second] = [first, second].map(|at| paths[at].clone());
+            let [first, second] = [first, second].map(|at| stored[at].path().to_owned());
             TrainError::TablesDiffer { first, second, mismatch }
         })?;
         for parent in &settings.parents {
@@ -82,8 +87,13 @@ pub(super) struct Hashing {
 }
 
 impl Hashing {
-    pub(super) fn start(tables: &[PathBuf], holdout: &[PathBuf]) -> Hashing {
-        let held_out = |held_out: bool| move |path: &PathBuf| (path.clone(), held_out);
+    pub(super) fn start(tables: &[Stored], holdout: &[Stored]) -> Hashing {
+        // NB: a table in memory is recorded as one from stdin is: it has no bytes of its own.
+        let path = |stored: &Stored| match stored {
+            Stored::File(path) => path.clone(),
+            Stored::Memory(_) => PathBuf::from("-"),
+        };
+        let held_out = |held_out: bool| move |stored: &Stored| (path(stored), held_out);
         let mut files: Vec<(PathBuf, bool)> = tables.iter().map(held_out(false)).collect();
         files.extend(holdout.iter().map(held_out(true)));
         let wanted = Arc::new(());
@@ -140,7 +150,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let table = folder.path().join("a\nb.csv");
         std::fs::write(&table, "abc").unwrap();
-        let files = Hashing::start(&[table], &[PathBuf::from("/dev/null")]).finish();
+        let stored = |path: &str| [Stored::File(PathBuf::from(path))];
+        let files = Hashing::start(&[Stored::File(table)], &stored("/dev/null")).finish();
         assert_eq!((files[0].name.as_str(), files[0].held_out), ("a?b.csv", false));
         assert_eq!(files[0].sha256, Some(Sha256::digest("abc").into()));
         assert_eq!((files[1].sha256, files[1].held_out), (None, true));

@@ -6,6 +6,7 @@ use factord_eval::Affine;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Coefficients that a text shows; JSON has all of them.
 const COEFFICIENTS_SHOWN_MAX: usize = 16;
@@ -18,8 +19,19 @@ pub fn text(trained: &Trained) -> String {
     out
 }
 
+/// When a training that begins now is said to have happened: now, or the time by which
+/// reproducible builds are dated (`SOURCE_DATE_EPOCH`).
+pub fn trained_at() -> String {
+    let dated = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
+    let now = || {
+        // A clock before 1970 is no reason to fail.
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    };
+    date_time(dated.unwrap_or_else(now))
+}
+
 /// A time in UTC, as ISO 8601 writes it, from seconds since 1970.
-pub fn date_time(seconds: u64) -> String {
+pub(super) fn date_time(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     // Days since 0000-03-01 in eras of 400 years, as in Howard Hinnant's `civil_from_days`.
     let days = days + 719_468;
