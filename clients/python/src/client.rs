@@ -357,6 +357,17 @@ impl Client {
 
     fn __repr__(&self) -> String {
         let Client { feature_count, slot_count, .. } = self;
-        format!("<factord.Client: {feature_count} features, {slot_count} slots>")
+        let mut text = format!("<factord.Client: {feature_count} features, {slot_count} slots");
+        // Another thread may be inside: a look waits for nobody.
+        if self.is_forked() {
+            text += ", of the parent process";
+        } else if let Ok(mut open) = self.open.try_lock() {
+            text += match open.as_mut().map(|open| open.channel.connected()) {
+                None => ", closed",
+                Some(true) => ", connected",
+                Some(false) => ", not connected",
+            };
+        }
+        text + ">"
     }
 }

@@ -3,8 +3,12 @@
 use factord_core::channel::AttachError;
 use factord_core::client::PredictError;
 use factord_models::file::ArtifactFileError;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use factord_quant::table::TableError;
+use factord_quant::train::TrainError;
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use std::io;
+use std::path::PathBuf;
 
 /// An exception of the package by the name of its class.
 pub(crate) fn raise(py: Python<'_>, class: &str, message: String) -> PyErr {
@@ -57,19 +61,59 @@ pub(crate) fn of_attach(py: Python<'_>, error: &AttachError) -> PyErr {
         AttachError::Deadline | AttachError::Unsettled => "AttachDeadlineError",
         AttachError::Io(_) => "AttachError",
     };
-    raise(py, class, error.to_string())
+    // The other flags that are named are the daemon's.
+    raise(py, class, error.to_string().replace("--socket", "`socket`"))
 }
 
 pub(crate) fn of_artifact(py: Python<'_>, error: ArtifactFileError) -> PyErr {
     match error {
         // Python's own classes for files: FileNotFoundError, PermissionError and so on.
-        ArtifactFileError::Read { error, .. } | ArtifactFileError::Write { error, .. }
+        ArtifactFileError::Read { path, error } | ArtifactFileError::Write { path, error }
             if error.raw_os_error().is_some() =>
         {
-            error.into()
+            of_system(&error, path)
         }
         other => raise(py, "ArtifactError", other.to_string()),
     }
+}
+
+/// A system's error about a file: by its number Python finds the class.
+fn of_system(error: &io::Error, path: PathBuf) -> PyErr {
+    let reason = error.to_string();
+    let reason = reason.split(" (os error").next().unwrap_or("").to_owned();
+    PyOSError::new_err((error.raw_os_error(), reason, path))
+}
+
+pub(crate) fn of_train(py: Python<'_>, error: TrainError) -> PyErr {
+    match error {
+        TrainError::Table(TableError::Open { path, error })
+        | TrainError::Scratch { path, error }
+        | TrainError::Write { path, error }
+            if error.raw_os_error().is_some() =>
+        {
+            of_system(&error, path)
+        }
+        other => raise(py, "TrainError", in_python(&other.to_string())),
+    }
+}
+
+/// A message with the command line's flags as Python's keywords: `` `horizon` `` for `--horizon`.
+pub(crate) fn in_python(message: &str) -> String {
+    let mut text = String::with_capacity(message.len());
+    for (at, word) in message.split(' ').enumerate() {
+        if at > 0 {
+            text.push(' ');
+        }
+        match word.strip_prefix("--") {
+            Some(flag) if flag.starts_with(|c: char| c.is_ascii_lowercase()) => {
+                let end = flag.find(|c: char| !(c.is_ascii_lowercase() || c == '-'));
+                let (name, rest) = flag.split_at(end.unwrap_or(flag.len()));
+                text.push_str(&format!("`{}`{rest}", name.replace('-', "_")));
+            }
+            _ => text.push_str(word),
+        }
+    }
+    text
 }
 
 /// Seconds as Python gives them.

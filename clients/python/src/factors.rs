@@ -252,7 +252,15 @@ impl Factors {
     }
 
     fn __repr__(&self) -> String {
-        format!("<factord.Factors: windows of {}>", self.window)
+        let of = |name: &str| self.stated.get(name).unwrap_or_default();
+        let (per, large, by) = (of("per"), of("large"), of("large_by"));
+        let mut text = format!("<factord.Factors: windows of {}", self.window);
+        text += &format!(", large from {large} by {by} per {per}");
+        // Another thread may be inside: a look waits for nobody.
+        if let Ok(book) = self.book.try_lock() {
+            text += &format!(", {} symbols", book.names().len());
+        }
+        text + ">"
     }
 }
 

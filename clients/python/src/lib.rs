@@ -4,6 +4,7 @@
 //! evaluates nothing and speaks to no daemon by itself. What Python says better than Rust (reading
 //! data frames, the exceptions, the sequence of predictions) stands in the package beside it.
 
+mod arrow;
 mod checks;
 mod client;
 mod error;
@@ -16,7 +17,9 @@ mod rows;
 mod settings;
 mod slices;
 mod stream;
+mod table;
 mod trades;
+mod train;
 mod windows;
 
 use pyo3::prelude::*;
@@ -30,5 +33,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<open::ModelRow>()?;
     module.add_class::<model::Model>()?;
     module.add_class::<prediction::Prediction>()?;
+    module.add_class::<table::Table>()?;
+    module.add_function(wrap_pyfunction!(table::arrow_stream, module)?)?;
+    module.add_function(wrap_pyfunction!(train::train, module)?)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     Ok(())
 }

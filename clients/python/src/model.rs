@@ -1,9 +1,11 @@
 //! A model evaluated in this process, from its artifact: the code of the daemon's worker, and so
 //! the same bits.
 
+mod artifact;
+
 use crate::prediction::Columns;
 use crate::rows::{self, Blocks};
-use crate::{error, settings, stream};
+use crate::{error, stream};
 use factord_core::counters;
 use factord_eval::evaluator::Evaluator;
 use factord_eval::simd::VECTOR_LEN;
@@ -11,11 +13,14 @@ use factord_eval::vectors::Level;
 use factord_factors::Stated;
 use factord_models::file::Artifact;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::PyTuple;
 use std::path::PathBuf;
 
-/// A model from its artifact, evaluated in this process by the very code of the daemon: a backtest
-/// and production agree to the last bit.
+/// A model with everything that its artifact holds, evaluated in this process by the very code of
+/// the daemon: a backtest and production agree to the last bit.
+///
+/// `train` and `from_sklearn` make one, `load` reads its file, and `Model(data)` its bytes, which
+/// `bytes(model)` gives. It can be pickled, and equals a model of the same bytes.
 ///
 /// >>> model = factord.Model.load("models/regression.fmodel")
 /// >>> model.name, model.kind, model.width
@@ -27,12 +32,16 @@ pub(crate) struct Model {
     artifact: Artifact,
     evaluator: Evaluator,
     level: Level,
-    fingerprint: u64,
-    sha256: String,
+    hash: [u8; 32],
 }
 
 #[pymethods]
 impl Model {
+    #[new]
+    fn of_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Model> {
+        Ok(Model::new(artifact::decoded(py, data)?))
+    }
+
     /// Reads an artifact and checks everything it claims, its golden vectors included.
     ///
     /// Raises ArtifactError for anything but a sound artifact, and OSError when it cannot be read.
@@ -40,11 +49,7 @@ impl Model {
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Model> {
         let artifact =
             py.detach(|| Artifact::load(&path)).map_err(|error| error::of_artifact(py, error))?;
-        let evaluator = Evaluator::new(artifact.model());
-        let hash = artifact.sha256();
-        let (fingerprint, sha256) =
-            (counters::fingerprint(&hash), hash.map(|byte| format!("{byte:02x}")).concat());
-        Ok(Model { artifact, evaluator, level: Level::best(), fingerprint, sha256 })
+        Ok(Model::new(artifact))
     }
 
     /// Predicts each row of an array of shape (n, width), a data frame or an Arrow table.
@@ -69,7 +74,7 @@ impl Model {
     /// What it computes: "linear", "logistic" or "forest".
     #[getter]
     fn kind(&self) -> &'static str {
-        self.artifact.kind().name()
+        self.kind_name()
     }
 
     /// Its number of features.
@@ -86,21 +91,14 @@ impl Model {
 
     /// SHA-256 of the artifact, in hexadecimal: what the daemon's model table says too.
     #[getter]
-    fn sha256(&self) -> &str {
-        &self.sha256
+    fn sha256(&self) -> String {
+        artifact::hexadecimal(&self.hash)
     }
 
     /// The first eight bytes of the SHA-256, little-endian: what answers carry.
     #[getter]
     fn fingerprint(&self) -> u64 {
-        self.fingerprint
-    }
-
-    /// The settings of the factors that it was trained on, as far as its artifact states them, by
-    /// the names of `Factors`: `factord.Factors(**model.settings)` makes the same windows.
-    #[getter]
-    fn settings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        settings::typed(py, self.stated())
+        self.own_fingerprint()
     }
 
     /// How many windows after its inputs the target is; None where the artifact does not state it.
@@ -109,14 +107,31 @@ impl Model {
         let training = self.artifact.facts().and_then(|facts| facts.training.as_ref());
         training.map(|training| training.horizon)
     }
-
-    fn __repr__(&self) -> String {
-        let (name, kind, width) = (self.name(), self.kind(), self.width());
-        format!("<factord.Model {name}: {kind}, {width} features, sha256 {:.8}>", self.sha256)
-    }
 }
 
 impl Model {
+    pub(crate) fn new(artifact: Artifact) -> Model {
+        let evaluator = Evaluator::new(artifact.model());
+        let hash = artifact.sha256();
+        Model { evaluator, level: Level::best(), hash, artifact }
+    }
+
+    pub(crate) fn artifact(&self) -> &Artifact {
+        &self.artifact
+    }
+
+    pub(crate) fn hash(&self) -> &[u8; 32] {
+        &self.hash
+    }
+
+    pub(crate) fn kind_name(&self) -> &'static str {
+        self.artifact.kind().name()
+    }
+
+    fn own_fingerprint(&self) -> u64 {
+        counters::fingerprint(&self.hash)
+    }
+
     /// The settings that its artifact states.
     pub(crate) fn stated(&self) -> &Stated {
         self.artifact.settings()
@@ -125,7 +140,7 @@ impl Model {
     fn evaluate(&self, blocks: &Blocks<'_>, columns: &mut Columns) {
         let rows = blocks.rows();
         let first = columns.lay_out(blocks.count());
-        let width = self.width();
+        let (width, fingerprint) = (self.width(), self.own_fingerprint());
         let (mut rest, mut row) = (rows, first);
         if width == 3 {
             let groups = rows.chunks_exact(3 * VECTOR_LEN);
@@ -135,13 +150,13 @@ impl Model {
                     core::array::from_fn(|at| group[3 * at + feature])
                 });
                 for evaluation in &self.evaluator.evaluate_vector(self.level, &x) {
-                    columns.set_evaluated(row, evaluation, self.fingerprint);
+                    columns.set_evaluated(row, evaluation, fingerprint);
                     row += 1;
                 }
             }
         }
         for x in rest.chunks_exact(width) {
-            columns.set_evaluated(row, &self.evaluator.evaluate(x), self.fingerprint);
+            columns.set_evaluated(row, &self.evaluator.evaluate(x), fingerprint);
             row += 1;
         }
     }

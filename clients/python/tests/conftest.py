@@ -21,6 +21,12 @@ def wait_until(what: str, is_so: Callable[[], bool], seconds: float = START_SECO
         time.sleep(0.005)
 
 
+def binary() -> str:
+    """The command line."""
+    built = os.environ.get("CARGO_TARGET_DIR", str(PROJECT / "target"))
+    return os.environ.get("FACTORD_BINARY", f"{built}/release/factord")
+
+
 class Engine:
     """One daemon at one socket; killed and started at will."""
 
@@ -32,11 +38,9 @@ class Engine:
 
     def start(self) -> None:
         """Starts it and waits until it is ready."""
-        built = os.environ.get("CARGO_TARGET_DIR", str(PROJECT / "target"))
-        binary = os.environ.get("FACTORD_BINARY", f"{built}/release/factord")
         out = self.folder / "out"
         # Backing off, so that the tests' own processes get the cores too.
-        command = [binary, "serve", "--no-http", "--socket", str(self.socket), "--idle", "backoff"]
+        command = [binary(), "serve", "--no-http", "--socket", str(self.socket), "--idle", "backoff"]
         with out.open("wb") as sink, (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen([*command, *self.flags], stdout=sink, stderr=log)
         wait_until("the daemon is ready", lambda: self._alive() and b" is ready" in out.read_bytes())

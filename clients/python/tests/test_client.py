@@ -377,3 +377,15 @@ def test_a_client_on_a_workers_cpu_says_so_once_unless_it_is_quiet(tmp_path: Pat
         assert said("loud", {"FACTORD_QUIET": "1"}) == ""
     finally:
         shared.kill()
+
+
+def test_errors_name_keywords_and_a_client_shows_how_it_stands(
+    engine: Engine, tmp_path: Path
+) -> None:
+    with pytest.raises(factord.UnreachableError, match="name its socket with `socket`") as caught:
+        factord.Client(tmp_path / "none.sock")
+    assert "--" not in str(caught.value)
+    client = factord.Client(engine.socket)
+    assert repr(client) == "<factord.Client: 3 features, 256 slots, connected>"
+    client.close()
+    assert repr(client) == "<factord.Client: 3 features, 256 slots, closed>"

@@ -372,3 +372,23 @@ def test_a_day_of_a_real_stock_has_the_rows_of_the_command_line(tmp_path: Path) 
     for settings in SETTINGS:
         rows = all_rows(factord.Factors(**settings), trades)
         equal_to_table(rows, by_command_line(path, tmp_path, settings))
+
+
+def test_factors_and_windows_show_what_they_are() -> None:
+    factors = factord.Factors("60s", large=50_000, per="trade")
+    rows = factors.push_many(
+        {
+            "ts_ns": [10**18, 10**18 + 60 * 10**9],
+            "price": [1.0, 1.0],
+            "qty": [1.0, 1.0],
+            "side": ["B", "S"],
+        }
+    )
+    assert repr(factors) == (
+        "<factord.Factors: windows of 60s, large from 50000 by turnover per trade, 1 symbols>"
+    )
+    assert repr(rows) == (
+        "<factord.FactorRows: 1 windows of 1 symbols, 2001-09-09T01:46:00 to 2001-09-09T01:47:00 UTC, "
+        "windows of 60s>"
+    )
+    assert repr(rows[:0]) == "<factord.FactorRows: 0 windows of 0 symbols, windows of 60s>"

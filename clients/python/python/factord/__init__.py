@@ -1,7 +1,8 @@
 """Predictions of small models, through shared memory, in nanoseconds.
 
 `Client` is a channel to a running `factord` daemon, `Model` evaluates an artifact in this process;
-both give the same bits. `Factors` makes their features out of trades.
+both give the same bits. `Factors` makes their features out of trades, and `train` makes models of
+these.
 
 >>> with factord.Client() as client:
 ...     client.predict(0.5, 0.2, 0.3).y
@@ -9,8 +10,9 @@ both give the same bits. `Factors` makes their features out of trades.
 """
 
 from factord._factors import FactorRow, FactorRows
-from factord._native import Client, Factors, Model, ModelRow, Prediction
+from factord._native import Client, Factors, Model, ModelRow, Prediction, __version__
 from factord._predictions import Predictions, Status
+from factord._train import Trained, train
 from factord.errors import (
     AbiError,
     ArtifactError,
@@ -24,6 +26,7 @@ from factord.errors import (
     FactordError,
     ForbiddenError,
     ForkedError,
+    ImportModelError,
     InUseError,
     NotConnectedError,
     NotFetchedError,
@@ -34,6 +37,8 @@ from factord.errors import (
     RefusedError,
     RegionError,
     SettingsError,
+    TrainError,
+    TrainingWarning,
     UnknownModelError,
     UnreachableError,
     UntrustedError,
@@ -58,6 +63,7 @@ __all__ = [
     "FactordError",
     "ForbiddenError",
     "ForkedError",
+    "ImportModelError",
     "InUseError",
     "Model",
     "ModelRow",
@@ -73,9 +79,14 @@ __all__ = [
     "RegionError",
     "SettingsError",
     "Status",
+    "TrainError",
+    "Trained",
+    "TrainingWarning",
     "UnknownModelError",
     "UnreachableError",
     "UntrustedError",
     "WidthMismatchError",
     "WrongClassError",
+    "__version__",
+    "train",
 ]

@@ -1,11 +1,12 @@
 """Windows of trades: one as a tuple with names, many as arrays."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+from factord._tables import Columns, note
 
 
 class FactorRow(NamedTuple):
@@ -45,7 +46,7 @@ class FactorRow(NamedTuple):
         return self.buy_rate, self.large_buy, self.large_sell
 
 
-class FactorRows(Sequence[FactorRow]):
+class FactorRows:
     """Windows in the order in which they closed: NumPy arrays of one length.
 
     As a sequence it holds a `FactorRow` a window; `columns()` is what pandas and Arrow make a
@@ -100,8 +101,13 @@ class FactorRows(Sequence[FactorRow]):
         """The arrays by name, in the order of a feature table."""
         return {name: getattr(self, name) for name in FactorRow._fields}
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings they were made with, as `Factors.settings` has them."""
+        return dict(self._settings)
+
     def table(self) -> Any:
-        """The windows as an Arrow table that states the settings they were made with.
+        """The windows as pyarrow's table, which states the settings they were made with.
 
         `pyarrow.parquet.write_table` keeps them, and `factord train`, `score` and `replay` compare
         them with those of a model.
@@ -112,9 +118,16 @@ class FactorRows(Sequence[FactorRow]):
         """
         import pyarrow as pa
 
-        note = json.dumps({"factors": self._settings})
-        columns: dict[str, Any] = dict(self.columns())
-        return pa.table(columns).replace_schema_metadata({"factord.factors": note})
+        return pa.table(self)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
+        """The windows as an Arrow table that states its settings, numbers in the same memory:
+        `polars.DataFrame(rows)`, `pyarrow.table(rows)`, `duckdb.sql("from rows")`."""
+        return Columns(self.columns(), note(self._settings)).__arrow_c_stream__(requested_schema)
+
+    # NB: no subclass of Sequence, which Polars would take apart row by row.
+    def __iter__(self) -> Iterator[FactorRow]:
+        return (self[row] for row in range(len(self)))
 
     def __len__(self) -> int:
         return len(self.start_ns)
@@ -133,7 +146,14 @@ class FactorRows(Sequence[FactorRow]):
         return FactorRow(*(column[index].item() for column in self.columns().values()))
 
     def __repr__(self) -> str:
-        return f"<factord.FactorRows: {len(self)} windows of {len(set(self.symbol))} symbols>"
+        text = f"<factord.FactorRows: {len(self)} windows of {len(set(self.symbol))} symbols"
+        if len(self):
+            first, last = self.start_ns.min(), self.end_ns.max()
+            times = [str(np.datetime64(int(time), "ns"))[:19] for time in (first, last)]
+            text += f", {times[0]} to {times[1]} UTC"
+        if "window" in self._settings:
+            text += f", windows of {self._settings['window']}"
+        return text + ">"
 
 
 def rows(

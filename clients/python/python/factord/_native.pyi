@@ -9,7 +9,58 @@ from numpy.typing import ArrayLike, NDArray
 from factord._factors import FactorRow, FactorRows
 from factord._predictions import Predictions
 
-__all__ = ["Client", "Factors", "Model", "ModelRow", "Prediction"]
+__all__ = [
+    "Client",
+    "Factors",
+    "Model",
+    "ModelRow",
+    "Prediction",
+    "Table",
+    "__version__",
+    "arrow_stream",
+    "train",
+]
+
+__version__: str
+
+# Called by the Python half.
+@final
+class Table:
+    def __new__(cls, table: Any, settings: str | None = None) -> Table: ...
+    @property
+    def names(self) -> list[str]: ...
+    @property
+    def batch_count(self) -> int: ...
+    def is_integer(self, column: int) -> bool: ...
+    def values(self, batch: int, column: int) -> NDArray[Any]: ...
+    def texts(self, column: int) -> tuple[NDArray[np.int64], list[str]]: ...
+
+def arrow_stream(
+    columns: Mapping[str, NDArray[Any] | list[str]], settings: str | None = None
+) -> Any: ...
+def train(
+    tables: list[Any],
+    holdout: list[Any],
+    *,
+    features: list[str],
+    target: str,
+    horizon: int,
+    linear: bool,
+    logistic: bool,
+    folds: int,
+    parents: list[Model],
+    ridge: float,
+    c: float | None,
+    cut: float | None,
+    rolling: int,
+    pause: float | None,
+    strict: bool,
+    seed: int,
+    threads: int | None,
+    scratch: str | PathLike[str] | None,
+    out: str | PathLike[str] | None,
+) -> tuple[Model | None, Model | None, list[str], str, str, str]: ...
+
 
 @final
 class Prediction:
@@ -230,8 +281,23 @@ class Factors:
 
 @final
 class Model:
+    def __new__(cls, data: bytes) -> Model: ...
     @staticmethod
     def load(path: str | PathLike[str]) -> Model: ...
+    @staticmethod
+    def from_sklearn(
+        estimator: Any,
+        *,
+        name: str | None = None,
+        feature_names: Sequence[str] | None = None,
+        stats: Mapping[str, Any] | None = None,
+    ) -> Model: ...
+    def save(self, path: str | PathLike[str]) -> None: ...
+    def __bytes__(self) -> bytes: ...
+    def __getnewargs__(self) -> tuple[bytes]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def _repr_html_(self) -> str: ...
     def predict(self, rows: ArrayLike | Any) -> Predictions: ...
     @property
     def name(self) -> str: ...
@@ -249,3 +315,29 @@ class Model:
     def settings(self) -> dict[str, Any]: ...
     @property
     def horizon(self) -> int | None: ...
+    @property
+    def weights(self) -> NDArray[np.float64] | None: ...
+    @property
+    def intercept(self) -> float | None: ...
+    @property
+    def mean(self) -> NDArray[np.float64] | None: ...
+    @property
+    def scale(self) -> NDArray[np.float64] | None: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def threshold(self) -> float | None: ...
+    @property
+    def trained_at(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def metrics(self) -> dict[str, Any]: ...
+    @property
+    def feature_stats(self) -> dict[str, dict[str, float | None]]: ...
+    @property
+    def target_stats(self) -> dict[str, float | None] | None: ...
+    @property
+    def training(self) -> dict[str, Any] | None: ...
+    @property
+    def lineage(self) -> dict[str, Any] | None: ...

@@ -1,6 +1,6 @@
 """Answers to many rows, a column an output."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any, overload
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from factord import errors
 from factord._native import Prediction
+from factord._tables import Columns
 
 
 class Status(IntEnum):
@@ -46,7 +47,7 @@ class Status(IntEnum):
         return raised[self](raised[self].__doc__)
 
 
-class Predictions(Sequence[Prediction]):
+class Predictions:
     """Answers to many rows, in their order: NumPy arrays of one length.
 
     As an array it is `y`; as a sequence it holds a `Prediction` a row.
@@ -101,6 +102,10 @@ class Predictions(Sequence[Prediction]):
         """Tells for each row whether it was answered."""
         return np.equal(self.status, Status.OK)
 
+    # NB: no subclass of Sequence, which Polars would take apart row by row.
+    def __iter__(self) -> Iterator[Prediction]:
+        return (self[row] for row in range(len(self)))
+
     def __len__(self) -> int:
         return len(self.y)
 
@@ -139,5 +144,19 @@ class Predictions(Sequence[Prediction]):
             raise ValueError(f"predictions are float64: {np.dtype(dtype)} needs a copy")
         return self.y.astype(dtype)
 
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The arrays by name."""
+        names = ("y", "second", "status", "generation", "arm", "fingerprint", "epoch")
+        return {name: getattr(self, name) for name in names}
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
+        """The arrays as an Arrow table in the same memory: `polars.DataFrame(predictions)`."""
+        return Columns(self.columns()).__arrow_c_stream__(requested_schema)
+
     def __repr__(self) -> str:
-        return f"<factord.Predictions: {len(self)} rows, {int(self.ok.sum())} answered>"
+        count, answered = len(self), self.ok
+        text = f"<factord.Predictions: {count} rows, {int(answered.sum())} answered"
+        if answered.any():
+            y = self.y[answered]
+            text += f", y from {y.min():.6g} to {y.max():.6g}, mean {y.mean():.6g}"
+        return text + ">"

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from factord._native import Table
+
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 Column = NDArray[np.float64]
 Piece = Column | list[Column]
@@ -32,10 +33,9 @@ def pieces(rows: Any, width: int, names: Sequence[Sequence[str]]) -> list[Piece]
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(rows, pandas.DataFrame):
         return _frame(rows, width, candidates)
-    if "pyarrow" in sys.modules or hasattr(rows, "__arrow_c_stream__"):
-        table = _arrow(rows, width, candidates)
-        if table is not None:
-            return table
+    table = _arrow(rows, width, candidates)
+    if table is not None:
+        return table
     return [_matrix(rows)]
 
 
@@ -105,16 +105,13 @@ def _frame(
 
 def _arrow(rows: Any, width: int, candidates: Iterable[Sequence[str]]) -> list[Piece] | None:
     """What Arrow knows as a table, or as whole rows; None for anything else."""
-    import pyarrow as pa
-
-    if isinstance(rows, pa.ChunkedArray):
+    pa = sys.modules.get("pyarrow")
+    if pa is not None and isinstance(rows, pa.ChunkedArray):
         return [piece for chunk in rows.chunks for piece in _array(chunk)]
-    if isinstance(rows, pa.Array):
+    if pa is not None and isinstance(rows, pa.Array):
         return _array(rows)
-    if isinstance(rows, pa.RecordBatch):
-        return _batches(pa.Table.from_batches([rows]), width, candidates)
-    if isinstance(rows, pa.Table) or hasattr(rows, "__arrow_c_stream__"):
-        return _batches(pa.table(rows), width, candidates)
+    if hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__"):
+        return _batches(Table(rows), width, candidates)
     return None
 
 
@@ -136,14 +133,15 @@ def _array(array: Any) -> list[Piece]:
     )
 
 
-def _batches(table: "pa.Table", width: int, candidates: Iterable[Sequence[str]]) -> list[Piece]:
-    order = _chosen(table.column_names, width, candidates)
+def _batches(table: Table, width: int, candidates: Iterable[Sequence[str]]) -> list[Piece]:
+    names = table.names
+    order = _chosen(names, width, candidates)
     return [
         [
-            _values(batch.column(index), f"values of column {table.column_names[index]!r}")
+            _float64(table.values(batch, index), f"values of column {names[index]!r}")
             for index in order
         ]
-        for batch in table.to_batches()
+        for batch in range(table.batch_count)
     ] or [[np.empty(0) for _ in order]]
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from factord._native import Table
 from factord._rows import _float64
 
 SIDES = {"B": 0, "S": 1, "N": 2, "U": 3, "": 3}
@@ -66,14 +67,25 @@ def _table(trades: Any) -> Mapping[str, Any]:
     if isinstance(trades, Mapping):
         return trades
     if hasattr(trades, "__arrow_c_stream__") or hasattr(trades, "__arrow_c_array__"):
-        import pyarrow as pa
-
-        table = pa.table(trades)
-        return {name: table.column(name) for name in table.column_names}
+        table = Table(trades)
+        return {name: _Column(table, at) for at, name in enumerate(table.names)}
     raise TypeError(
         f"trades are a {type(trades).__name__}: give a dictionary of arrays, a data frame or an "
         "Arrow table"
     )
+
+
+class _Column(NamedTuple):
+    """A column of an Arrow table."""
+
+    table: Table
+    at: int
+
+    def array(self) -> NDArray[Any]:
+        """Its values: where they are when the table is in one piece, else joined."""
+        batches = range(self.table.batch_count)
+        pieces = [self.table.values(batch, self.at) for batch in batches]
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces or [np.empty(0, np.int64)])
 
 
 def _is_arrow(values: Any) -> bool:
@@ -82,6 +94,8 @@ def _is_arrow(values: Any) -> bool:
 
 def _array(values: Any) -> NDArray[Any]:
     """A column as it is, with NaN or NaT for what is missing."""
+    if isinstance(values, _Column):
+        return values.array()
     if _is_arrow(values):
         import pyarrow as pa
 
@@ -140,6 +154,8 @@ def _ids(values: Any, what: str) -> NDArray[np.uint64]:
 def _coded(values: Any, what: str) -> tuple[NDArray[np.int64], list[str]]:
     """Texts as numbers into a list of the different ones; -1 for what is missing."""
     pandas = sys.modules.get("pandas")
+    if isinstance(values, _Column):
+        return values.table.texts(values.at)
     if _is_arrow(values):
         import pyarrow as pa
 
@@ -191,6 +207,8 @@ def _sides(values: Any) -> NDArray[np.uint8]:
 
 
 def _is_integers(values: Any) -> bool:
+    if isinstance(values, _Column):
+        return values.table.is_integer(values.at)
     if _is_arrow(values):
         import pyarrow as pa
 

@@ -97,6 +97,18 @@ class ArtifactError(FactordError, ValueError):
     """The file is no sound model artifact."""
 
 
+class ImportModelError(FactordError, ValueError):
+    """The estimator cannot be served: it is no linear or binary logistic model, or not fitted."""
+
+
+class TrainError(FactordError, ValueError):
+    """No models can be trained on the tables."""
+
+
+class TrainingWarning(UserWarning):
+    """What is to be known before any figure of a training."""
+
+
 class SettingsError(FactordError, ValueError):
     """Factors cannot be made so, or a model was trained on others."""
 
