@@ -41,7 +41,7 @@ pub use error::TrainError;
 pub use figures::{BASELINES, CLASS_BASELINES, ClassFigures, LineFigures};
 pub use outputs::{CLASSIFICATION, REGRESSION, write_all};
 pub use report::page;
-pub use summary::{json, text, trained_at};
+pub use summary::{date_time, json, text, trained_at};
 
 use crate::table::Stored;
 use assess::{Assessed, Examiner};

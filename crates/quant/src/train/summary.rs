@@ -31,7 +31,7 @@ pub fn trained_at() -> String {
 }
 
 /// A time in UTC, as ISO 8601 writes it, from seconds since 1970.
-pub(super) fn date_time(seconds: u64) -> String {
+pub fn date_time(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     // Days since 0000-03-01 in eras of 400 years, as in Howard Hinnant's `civil_from_days`.
     let days = days + 719_468;
