@@ -86,7 +86,11 @@ pub struct ReplayArgs {
 pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     let settings = args.window.settings()?;
     let mut reader = Reader::open(&args.trades.inputs, &args.trades.options(&args.window))?;
-    super::understood::say(&reader, 0);
+    // The summary is alone on stderr where programs read it there.
+    let alone = args.json && args.out == Path::new("-");
+    if !alone {
+        super::understood::say(&reader, 0);
+    }
     let socket = globals.socket()?;
     let stated = Stated::by(&settings);
     let regression = ModelClient::attach(socket.as_deref(), "regression", &stated)?;
@@ -124,7 +128,9 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
         seconds,
         models: &models,
     };
-    super::understood::say(&reader, 1);
+    if !alone {
+        super::understood::say(&reader, 1);
+    }
     factor_warnings::warn(
         &reader,
         &settings,
