@@ -13,9 +13,10 @@ use std::path::PathBuf;
 #[pymethods]
 impl Model {
     /// Makes the model of a fitted scikit-learn estimator: a LinearRegression, Ridge, Lasso,
-    /// ElasticNet or LogisticRegression of two classes, the latter also after a StandardScaler in a
-    /// Pipeline; or a dictionary that holds one as `model`, as `factord import` reads it. Its
-    /// parameters are the estimator's own, to the last bit.
+    /// ElasticNet or LogisticRegression of two classes, those that choose their penalty (RidgeCV
+    /// and so on) too, and all of them after a StandardScaler in a Pipeline; or of a dictionary
+    /// that holds one as `model`, as `factord import` reads it. Its parameters are the estimator's
+    /// own, to the last bit, but for a scaler that a linear model takes in.
     ///
     /// name: what it is served under; without one "regression" or "classification".
     /// feature_names: one for each feature, in order; without them those that the estimator was
