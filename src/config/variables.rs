@@ -13,9 +13,10 @@ const OTHERS: [&str; 7] = [
     "FACTORD_QUIET",
     "FACTORD_SHARED",
 ];
-/// How similar a name must be to be suggested, by Jaro and Winkler.
-// 0.9: one letter too many, too few or wrong; the common start alone gives 0.8.
+/// How similar a name must be to be suggested, by Jaro and Winkler, but for the start that all have.
+// 0.9: one letter too many, too few or wrong.
 const SIMILAR: f64 = 0.9;
+const START: &str = "FACTORD_";
 
 /// A warning for each variable that starts with `FACTORD_` and that nothing reads.
 pub fn unknown_variables() -> Vec<String> {
@@ -26,11 +27,12 @@ fn unknown(names: impl Iterator<Item = OsString>) -> Vec<String> {
     let known: Vec<&str> = source::variables().into_iter().chain(OTHERS).collect();
     let mut found: Vec<String> = names
         .map(|name| name.to_string_lossy().escape_debug().to_string())
-        .filter(|name| name.starts_with("FACTORD_") && !known.contains(&name.as_str()))
+        .filter(|name| name.starts_with(START) && !known.contains(&name.as_str()))
         .collect();
     found.sort();
     let warning = |name: String| {
-        let score = |known: &&str| strsim::jaro_winkler(known, &name);
+        let own = |name: &str| name.strip_prefix(START).unwrap_or_default().to_owned();
+        let score = |known: &&str| strsim::jaro_winkler(&own(known), &own(&name));
         let nearest = known.iter().max_by(|a, b| score(a).total_cmp(&score(b)));
         match nearest.filter(|nearest| score(nearest) >= SIMILAR) {
             Some(nearest) => format!("nothing reads {name}: {nearest} may be meant"),

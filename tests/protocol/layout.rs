@@ -19,8 +19,9 @@ const OBJECTS: [Object; 7] = [
     ("abi/tap.rs", TAP_LAYOUT, TAP_HASH, COMMON_HASH),
 ];
 
-/// Those that are no part of a layout: the minor, what carries it, and the common hash itself.
-const OUTSIDE: [&str; 4] = ["ABI_MINOR", "ABI_WORD", "COMMON_HASH", "COMMON_LAYOUT"];
+/// Those that are no part of a layout: the minor, what carries it, the common hash itself, and what
+/// follows from others.
+const OUTSIDE: [&str; 5] = ["ABI_MINOR", "ABI_WORD", "COMMON_HASH", "COMMON_LAYOUT", "UNDIVIDED"];
 
 /// The paths of all public constants that a file below `crates/core/src` has in its text.
 fn constants_of(file: &str) -> Vec<String> {

@@ -138,7 +138,7 @@ impl Image {
     /// The image of a version; `None` when there is none.
     pub(crate) fn version(&self, fingerprint: u64) -> Result<Option<OwnedFd>, Fault> {
         match self.versions.get(&fingerprint) {
-            Some(part) => part.file(false).during("an image"),
+            Some(part) => part.frozen_file().map(Some).during("an image"),
             None => Ok(None),
         }
     }
@@ -171,6 +171,16 @@ impl Part {
             _ => return fail("not a line of an image"),
         }
         Ok(())
+    }
+
+    /// A file that nobody can write to any more.
+    fn frozen_file(&self) -> std::io::Result<OwnedFd> {
+        let len = usize::try_from(self.len).unwrap_or_default();
+        let mut bytes = vec![0; len];
+        for (&offset, word) in self.words.iter().filter(|&(&offset, _)| offset + 8 <= self.len) {
+            bytes[offset as usize..offset as usize + 8].copy_from_slice(&word.to_le_bytes());
+        }
+        memory::sealed_file("image", &bytes)
     }
 
     fn file(&self, writable: bool) -> std::io::Result<Option<OwnedFd>> {
