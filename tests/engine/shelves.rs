@@ -7,6 +7,7 @@ use factord_core::abi::MODEL_COUNT_MAX;
 use factord_core::channel;
 use factord_core::client::{Client, PredictError};
 use factord_core::counters::Histogram;
+use factord_core::sys::sched;
 use factord_eval::Model;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -95,6 +96,8 @@ fn one_of_4096_names_is_changed_a_thousand_times_while_all_are_asked() {
     thread::scope(|scope| {
         scope.spawn(|| ask(&mut client, &ended, &asked));
         let mut seen = latency(&engine);
+        // Else it waits for the end of the asking thread's slices where there are two CPUs.
+        let _ = sched::ask_for_short_slices();
         // By turns: the version that is there again and again, then the two in turn. Both wake
         // as many threads.
         for block in 0..20 {
