@@ -16,11 +16,20 @@ pub(super) struct Entry {
     pub(super) generation: u32,
     /// The version.
     pub(super) model: Arc<ReadyModel>,
+    /// The model's, which so are compared with thousands of others without a look at each model.
+    pub(super) check: u32,
+    pub(super) fingerprint: u64,
     /// A code of [`class`].
     pub(super) class: u64,
 }
 
 impl Entry {
+    /// A version that serves a name.
+    pub(super) fn new(generation: u32, model: Arc<ReadyModel>, class: u64) -> Entry {
+        let (check, fingerprint) = (model.check, model.fingerprint);
+        Entry { generation, model, check, fingerprint, class }
+    }
+
     /// The row of a worker.
     pub(super) fn row(&self, is_heavy: bool) -> Row {
         let ReadyModel { check, fingerprint, evaluator, .. } = &*self.model;

@@ -201,10 +201,17 @@ impl Roster {
         outlets: &mut Outlets,
     ) -> Result<Adopted, ReloadError> {
         let names: Vec<String> = models.iter().map(|model| model.name().to_owned()).collect();
-        let is_other = |model: &&Arc<ReadyModel>| !names.iter().any(|name| name == model.name());
         tell_apart(&models)?;
-        for other in self.by_number.values().map(|entry| &entry.model).filter(is_other) {
-            models.iter().try_for_each(|model| tell_two_apart(other, model))?;
+        let own: Vec<u16> =
+            names.iter().filter_map(|name| self.numbers.get(name).copied()).collect();
+        for (_, other) in self.by_number.iter().filter(|(number, _)| !own.contains(number)) {
+            let alike = |model: &&Arc<ReadyModel>| {
+                model.check == other.check || model.fingerprint == other.fingerprint
+            };
+            models
+                .iter()
+                .filter(alike)
+                .try_for_each(|model| tell_two_apart(&other.model, model))?;
         }
         let is_new = |name: &&String| !self.numbers.contains_key(*name);
         let count = self.by_number.len() + names.iter().filter(is_new).count();
@@ -250,7 +257,7 @@ impl Roster {
                         entry.model = model;
                         continue;
                     }
-                    *entry = Entry { generation: next(entry.generation), model, class };
+                    *entry = Entry::new(next(entry.generation), model, class);
                     changed.push((number, false));
                 }
                 None => {
@@ -267,7 +274,7 @@ impl Roster {
                     let number = before.as_ref().map(|row| row.id);
                     let Some(number) = number.or_else(|| numbers.find(is_free)) else { continue };
                     self.numbers.insert(model.name().to_owned(), number);
-                    self.by_number.insert(number, Entry { generation, model, class });
+                    self.by_number.insert(number, Entry::new(generation, model, class));
                     changed.push((number, before.is_none()));
                 }
             }
