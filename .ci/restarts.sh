@@ -11,7 +11,7 @@ inside systemctl start factord.socket factord.service || fail "the units do not 
 stored() { inside systemctl show --property=NFileDescriptorStore --value factord; }
 # In KiB: what the engine has resident, and all memory files of this machine.
 memory() {
-  echo "$(inside awk '/^VmRSS/ { print $2 }' "/proc/$(pid factord)/status") KiB of the engine," \
+  echo "$(inside cat "/proc/$(pid factord)/status" | awk '/^VmRSS/ { print $2 }') KiB of the engine," \
     "$(awk '/^Shmem:/ { print $2 }' /proc/meminfo) KiB shared"
 }
 holds() { [ "$(stored)" = "$1" ]; }

@@ -52,7 +52,7 @@ use crate::counters::Unsettled;
 use crate::idle::IdleStrategy;
 use crate::ring::Geometry;
 use crate::sys::clock;
-use answer::answer;
+
 use attachment::{Attachment, Taken};
 use core::cell::RefCell;
 use names::Names;
@@ -229,21 +229,22 @@ impl Client {
     /// The outcome of a request whose answer was taken.
     #[inline(always)]
     fn accept(&mut self, taken: &Taken) -> Answer {
-        let answer = answer(&taken.response, taken.echo, taken.epoch);
-        if self.names.get_mut().are_pinned() {
-            return self.accept_pinned(taken.number, answer);
+        // NB: what is wrong comes first, in a register, and the prediction is put together where it
+        // is used: handed on whole it passes through memory, and waits there for its own stores.
+        let mut fault = answer::fault(&taken.response, taken.echo);
+        if fault.is_none() && self.names.get_mut().are_pinned() {
+            fault = self.fault_of_pin(taken.number, taken.response.fingerprint);
         }
-        answer
+        match fault {
+            None => Ok(answer::prediction(&taken.response, taken.epoch)),
+            Some(error) => Err(error),
+        }
     }
 
     #[cold]
-    fn accept_pinned(&mut self, number: u16, answer: Answer) -> Answer {
-        match answer {
-            Ok(prediction) if !self.names.get_mut().accepts(number, prediction.fingerprint) => {
-                Err(PredictError::OtherVersion)
-            }
-            other => other,
-        }
+    fn fault_of_pin(&mut self, number: u16, fingerprint: u64) -> Option<PredictError> {
+        let accepts = self.names.get_mut().accepts(number, fingerprint);
+        (!accepts).then_some(PredictError::OtherVersion)
     }
 
     /// Takes the next answer, in the order of submission, without waiting; `None` when the next
@@ -301,15 +302,15 @@ impl Client {
     /// Takes the next answer, from the second channel where it comes from there.
     #[inline(always)]
     fn pop(&mut self) -> Option<Taken> {
-        let taken = self.attachment.pop()?;
-        if taken.response.status() == status::WRONG_CLASS {
-            return self.pop_second(taken);
+        // NB: looked at first, so that what is taken need not pass through memory to be handed on.
+        if self.attachment.status_at(self.attachment.next_answer())? == status::WRONG_CLASS {
+            return self.pop_second();
         }
-        Some(taken)
+        self.attachment.pop()
     }
 
     /// Takes the next answer that somebody waits for.
-    #[inline]
+    #[inline(always)]
     fn take_next(&mut self) -> Option<(u64, Answer)> {
         // NB: a daemon that lies may answer what nobody has asked yet.
         while self.attachment.in_flight() > 0 {

@@ -163,23 +163,30 @@ pub struct Prediction {
 /// The outcome of one request.
 pub type Answer = Result<Prediction, PredictError>;
 
+/// Why a response to a request with this echo is no prediction, if it is none.
 #[inline(always)]
-pub(super) fn answer(response: &Response, echo: u64, epoch: u64) -> Answer {
+pub(super) fn fault(response: &Response, echo: u64) -> Option<PredictError> {
     if response.echo != echo {
-        return Err(PredictError::EchoMismatch);
+        return Some(PredictError::EchoMismatch);
     }
     match response.status() {
-        status::OK => Ok(Prediction {
-            y: f64::from_bits(response.y),
-            second: f64::from_bits(response.second),
-            generation: response.generation(),
-            arm: response.arm(),
-            fingerprint: response.fingerprint,
-            epoch,
-            t_received: response.t_received,
-            t_done: response.t_done,
-        }),
-        other => Err(refusal(other)),
+        status::OK => None,
+        other => Some(refusal(other)),
+    }
+}
+
+/// The prediction of a response that has no fault.
+#[inline(always)]
+pub(super) fn prediction(response: &Response, epoch: u64) -> Prediction {
+    Prediction {
+        y: f64::from_bits(response.y),
+        second: f64::from_bits(response.second),
+        generation: response.generation(),
+        arm: response.arm(),
+        fingerprint: response.fingerprint,
+        epoch,
+        t_received: response.t_received,
+        t_done: response.t_done,
     }
 }
 

@@ -60,12 +60,14 @@ impl Attachment {
         position
     }
 
+    #[inline(always)]
     fn number(&self, position: u64) -> u16 {
         let place = position as usize & (self.numbers.len() - 1);
         self.numbers.get(place).copied().unwrap_or(0)
     }
 
     /// The position of the next answer.
+    #[inline(always)]
     pub(super) fn next_answer(&self) -> u64 {
         self.responses.position()
     }
@@ -92,6 +94,7 @@ impl Attachment {
     }
 
     /// The status of the answer to a position that was not taken yet, if it is there.
+    #[inline(always)]
     pub(super) fn status_at(&self, position: u64) -> Option<u16> {
         self.responses.status_at(position)
     }

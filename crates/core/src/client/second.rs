@@ -109,7 +109,8 @@ impl Client {
     /// the refusal was put back.
     #[cold]
     #[inline(never)]
-    pub(super) fn pop_second(&mut self, refused: Taken) -> Option<Taken> {
+    pub(super) fn pop_second(&mut self) -> Option<Taken> {
+        let refused = self.attachment.pop()?;
         let Taken { position, number, .. } = refused;
         if refused.response.echo != refused.echo
             || clock::monotonic_ns() < self.second.declined_until_ns

@@ -246,6 +246,7 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
     }
 
     /// The status of the answer to a position that was not taken yet; `None` when it is not there.
+    #[inline(always)]
     pub fn status_at(&self, position: u64) -> Option<u16> {
         let line = first_line(position, self.mask, self.stride);
         let line = self.memory.as_ref().get(line)?;
