@@ -13,7 +13,7 @@ const OTHERS: [&str; 7] = [
     "FACTORD_QUIET",
     "FACTORD_SHARED",
 ];
-/// How similar a name must be to be suggested, by Jaro and Winkler, but for the start that all have.
+/// How similar a name must be to be suggested, by Jaro and Winkler, apart from the common start.
 // 0.9: one letter too many, too few or wrong.
 const SIMILAR: f64 = 0.9;
 const START: &str = "FACTORD_";

@@ -284,20 +284,32 @@ impl Roster {
 
     fn class_of(&self, model: &ReadyModel) -> Result<u64, ReloadError> {
         let CostLimit { light_ns, has_heavy } = self.limit;
-        if model.cost_ns <= light_ns {
-            return Ok(class::LIGHT);
-        }
-        // What was measured once stays: a slow moment changes no model's class.
-        let before = self.numbers.get(model.name()).and_then(|number| self.by_number.get(number));
-        match before.filter(|entry| entry.model.loaded.sha256 == model.loaded.sha256) {
-            Some(entry) => Ok(entry.class),
-            None if has_heavy => Ok(class::HEAVY),
-            None => Err(ReloadError::TooCostly {
+        // What was measured once stays, also over a restart: a slow moment changes no class. Far
+        // from the limit it is another limit, or another machine, that does.
+        let is_light = match self.class_before(model) {
+            Some(class::LIGHT) => model.cost_ns <= 2 * light_ns,
+            Some(_) => model.cost_ns < light_ns / 2,
+            None => model.cost_ns <= light_ns,
+        };
+        match (is_light, has_heavy) {
+            (true, _) => Ok(class::LIGHT),
+            (false, true) => Ok(class::HEAVY),
+            (false, false) => Err(ReloadError::TooCostly {
                 name: model.name().to_owned(),
                 cost_ns: model.cost_ns,
                 limit_ns: light_ns,
             }),
         }
+    }
+
+    /// The class of a model that is served already, or was by the engine before.
+    fn class_before(&self, model: &ReadyModel) -> Option<u64> {
+        let served = self.numbers.get(model.name()).and_then(|number| self.by_number.get(number));
+        if let Some(entry) = served {
+            return (entry.model.loaded.sha256 == model.loaded.sha256).then_some(entry.class);
+        }
+        let row = self.before.get(model.name())?;
+        (row.sha256 == model.loaded.sha256).then_some(row.class.into())
     }
 
     /// One line per model: name, kind, width, generation, hash, origin.

@@ -42,7 +42,7 @@ impl<R: Read> CsvRows<R> {
     ///
     /// # Errors
     ///
-    /// [`TableError::Read`], [`TableError::Gzip`] or [`TableError::LongRow`].
+    /// [`TableError::Read`] or [`TableError::LongRow`].
     pub fn read(&mut self, row: &mut ByteRecord) -> Result<bool, TableError> {
         // Bounded by the input: every turn reads a row of it.
         loop {
