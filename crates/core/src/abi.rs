@@ -105,7 +105,7 @@ mod tap;
 
 pub use models::{
     IMAGE_HASH, IMAGE_LAYOUT, MODELS_HASH, MODELS_LAYOUT, UNDIVIDED, arm, image_region,
-    models_region, split,
+    models_region, split, unit,
 };
 pub use rings::{
     RINGS_HASH, RINGS_LAYOUT, class, echo, meta, req_header, req_lines, request,

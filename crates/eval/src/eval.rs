@@ -48,6 +48,27 @@ pub struct Triple {
     scale: [f64; 3],
 }
 
+/// A linear model of three features, by value: for many requests one after the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    weights: [f64; 3],
+    intercept: f64,
+}
+
+impl Line {
+    /// The prediction; `None` when it is not finite.
+    #[inline(always)]
+    pub fn predict(&self, x: [f64; 3]) -> Option<f64> {
+        Some(self.decision(x)).filter(|decision| decision.is_finite())
+    }
+
+    #[inline(always)]
+    fn decision(&self, x: [f64; 3]) -> f64 {
+        let w = &self.weights;
+        ((x[0] * w[0] + x[1] * w[1]) + x[2] * w[2]) + self.intercept
+    }
+}
+
 impl Triple {
     /// Copies the parameters of a linear or logistic model of width 3; `None` for any other.
     pub fn of(model: &Model) -> Option<Triple> {
@@ -75,8 +96,12 @@ impl Triple {
 
     #[inline(always)]
     pub(crate) fn linear_decision(&self, x: [f64; 3]) -> f64 {
-        let w = &self.weights;
-        ((x[0] * w[0] + x[1] * w[1]) + x[2] * w[2]) + self.intercept
+        self.line().decision(x)
+    }
+
+    #[inline(always)]
+    pub(crate) fn line(&self) -> Line {
+        Line { weights: self.weights, intercept: self.intercept }
     }
 
     #[inline(always)]

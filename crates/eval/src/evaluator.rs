@@ -2,7 +2,7 @@
 //! and a client's local prediction share it, so that a ring and a client's own process give the
 //! same bits and the same refusals.
 
-use crate::eval::{Output, Triple, all_finite, eval, eval_forest};
+use crate::eval::{Line, Output, Triple, all_finite, eval, eval_forest};
 use crate::forest::Forest;
 use crate::kind::Kind;
 use crate::model::Model;
@@ -141,6 +141,12 @@ impl Evaluator {
             }
             _ => None,
         }
+    }
+
+    /// The parameters of a linear model of three features, by value; `None` when this is not one.
+    #[inline(always)]
+    pub fn line(&self) -> Option<Line> {
+        matches!(self.form, Form::Linear).then(|| self.triple.line())
     }
 
     /// The outputs of a logistic model of three features, as [`Evaluator::linear`].

@@ -91,6 +91,12 @@ pub const fn split(ends: [u16; 3]) -> u64 {
 /// The [`split`] of a name whose requests all go to the champion.
 pub const UNDIVIDED: u64 = split([256; 3]);
 
+/// The word that an [`arm`] is chosen by. As a key it stands for itself, without features.
+#[inline(always)]
+pub fn unit(key: u64, features: impl Iterator<Item = u64>) -> u64 {
+    if key == 0 { super::echo(0, 0, 0, features) } else { key }
+}
+
 /// The arm that a request goes to: the same in the ring, in a batch and in a client's own process.
 ///
 /// The word that is hashed is the unit key or, where that is 0, `rotl(x_0, 18) ^ rotl(x_1, 29) ^
@@ -100,8 +106,7 @@ pub const UNDIVIDED: u64 = split([256; 3]);
 /// is the number of the ends in `split` that are not above it.
 #[inline]
 pub fn arm(split: u64, salt: u64, key: u64, features: impl Iterator<Item = u64>) -> u16 {
-    let unit = if key == 0 { super::echo(0, 0, 0, features) } else { key };
-    let mut z = salt ^ unit;
+    let mut z = salt ^ unit(key, features);
     z = (z ^ z >> 30).wrapping_mul(super::ARM_FIRST_MULTIPLIER);
     z = (z ^ z >> 27).wrapping_mul(super::ARM_SECOND_MULTIPLIER);
     let byte = (z ^ z >> 31) >> 56;

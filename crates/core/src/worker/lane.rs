@@ -19,7 +19,8 @@ use crate::abi::{self, FEATURE_COUNT_MAX, request, status};
 use crate::region::Mapping;
 use crate::ring::{Geometry, Look, RequestConsumer, Response, ResponseProducer};
 use crate::sys::clock;
-use factord_eval::eval::Output;
+use core::ops::Range;
+use factord_eval::eval::{Line, Output};
 use factord_eval::evaluator::Evaluation;
 use factord_eval::simd::VECTOR_LEN;
 use factord_eval::vectors::Level;
@@ -188,7 +189,6 @@ impl Lane {
     #[inline]
     fn answer_linear(&mut self, ready: usize, desk: &mut Desk<'_>) -> usize {
         let limit = desk.tally.until_sample().min(ready);
-        let first = self.requests.position();
         let mut count = 0;
         while count < limit {
             let request = self.requests.read_triple(count);
@@ -197,15 +197,46 @@ impl Lane {
                 break;
             }
             let Some(version) = desk.rows.version(meta, key, &bits) else { break };
-            let Chosen { evaluator, identity } = version;
-            let Some(y) = evaluator.linear(&bits.map(f64::from_bits)) else { break };
-            let evaluation = Evaluation::prediction(Output { y, second: 0.0 });
-            let sequence = first + count as u64;
-            self.publish(sequence, request, &evaluation, identity, (0, 0));
-            count += 1;
+            let Some(line) = version.evaluator.line() else { break };
+            // What was looked up is the next one's too, if that is for the same name.
+            let end = if version.is_alone() { limit } else { count + 1 };
+            let answered = self.answer_run(request, count..end, line, version.identity);
+            if answered == 0 {
+                break;
+            }
+            count += answered;
         }
         self.pass(count, desk.tally);
         count
+    }
+
+    /// Answers requests for one linear model, up to the first for another or one that has no
+    /// prediction; returns how many. They stand at `range` behind the current one, and the first
+    /// of them was read.
+    #[inline(always)]
+    fn answer_run(
+        &mut self,
+        mut request: (u64, u64, [u64; 3]),
+        range: Range<usize>,
+        line: Line,
+        identity: Identity,
+    ) -> usize {
+        let first = self.requests.position();
+        let meta = request.0;
+        let mut at = range.start;
+        while let Some(y) = line.predict(request.2.map(f64::from_bits)) {
+            let evaluation = Evaluation::prediction(Output { y, second: 0.0 });
+            self.publish(first + at as u64, request, &evaluation, identity, (0, 0));
+            at += 1;
+            if at == range.end {
+                break;
+            }
+            request = self.requests.read_triple(at);
+            if request.0 != meta {
+                break;
+            }
+        }
+        at - range.start
     }
 
     /// Answers only the first of `ready` requests when it is to be timed, and otherwise those that

@@ -6,6 +6,7 @@
 
 use crate::abi::{self, ARM_COUNT_MAX, MODEL_COUNT_MAX, request, status};
 use core::hint::black_box;
+use core::iter;
 use factord_eval::evaluator::{Evaluation, Evaluator};
 use factord_eval::simd::{VECTOR_LEN, Vector};
 use factord_eval::vectors::Level;
@@ -103,6 +104,14 @@ pub(super) struct Chosen<'r> {
     pub(super) identity: Identity,
 }
 
+impl Chosen<'_> {
+    /// Whether all requests for the name get this version.
+    #[inline(always)]
+    pub(super) fn is_alone(&self) -> bool {
+        self.evaluator.label() == UNDIVIDED
+    }
+}
+
 /// What an answer says of the version that gave it; all 0 where none did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Identity {
@@ -154,7 +163,7 @@ impl Rows {
     pub(super) fn version(&self, meta: u64, key: u64, bits: &[u64; 3]) -> Option<Chosen<'_>> {
         let (champion, evaluator) = self.champion(meta)?;
         if evaluator.label() != UNDIVIDED {
-            return self.arm(meta, champion, evaluator, key, bits.iter().copied());
+            return self.arm(meta, champion, evaluator, abi::unit(key, bits.iter().copied()));
         }
         Some(Chosen { evaluator, identity: champion.identity() })
     }
@@ -173,19 +182,21 @@ impl Rows {
     }
 
     /// The version of a divided name.
+    // NB: the unit comes as a word. Features handed on by address lie in memory for every request,
+    // and are then loaded by twos: such a load waits until all stores before it are done, those
+    // into lines that the client holds too (twice the time of a full ring, measured).
     #[inline(never)]
     fn arm<'r>(
         &'r self,
         meta: u64,
         champion: &'r Version,
         evaluator: &Evaluator,
-        key: u64,
-        bits: impl Iterator<Item = u64>,
+        unit: u64,
     ) -> Option<Chosen<'r>> {
         let number = (meta & request::MODEL_MASK) as usize;
         // The second arm's line is on its way while the champion's is waited for.
         black_box(self.versions.get(MODEL_COUNT_MAX + number)?.fingerprint);
-        let arm = abi::arm(unpack(evaluator.label()), champion.salt, key, bits);
+        let arm = abi::arm(unpack(evaluator.label()), champion.salt, unit, iter::empty());
         let version = self.versions.get(usize::from(arm) * MODEL_COUNT_MAX + number)?;
         let (generation, fingerprint) = (champion.generation, version.fingerprint);
         let identity = Identity { generation, arm, fingerprint };
@@ -211,7 +222,7 @@ impl Rows {
 
     /// Evaluates a request of three features, and tells what that was measured to take, in
     /// nanoseconds.
-    #[inline]
+    #[inline(always)]
     pub(super) fn evaluate_triple(
         &self,
         meta: u64,
@@ -272,7 +283,8 @@ impl Rows {
         if evaluator.label() == UNDIVIDED {
             return ((evaluator.evaluate(x), champion.identity()), evaluator.cost_ns());
         }
-        match self.arm(meta, champion, evaluator, key, x.iter().map(|x| x.to_bits())) {
+        let unit = abi::unit(key, x.iter().map(|x| x.to_bits()));
+        match self.arm(meta, champion, evaluator, unit) {
             Some(Chosen { evaluator, identity }) => {
                 ((evaluator.evaluate(x), identity), evaluator.cost_ns())
             }
