@@ -5,6 +5,9 @@ use crate::abi::{self, request};
 use crate::sync::{Line, Ordering, fence};
 
 /// The client's end of the request ring.
+///
+/// `meta` and key are not stored again where the slot holds them already, as it mostly does from
+/// the second lap on: fewer stores keep more lines in flight.
 #[derive(Debug)]
 pub struct RequestProducer<M> {
     memory: M,
@@ -12,8 +15,10 @@ pub struct RequestProducer<M> {
     mask: u64,
     stride: usize,
     next: u64,
-    /// The first line of the slot of `next`.
-    line: usize,
+    /// `meta` and key of the last request.
+    held: (u64, u64),
+    /// Up to this position, slots may hold others.
+    others_until: u64,
     /// The echo of each slot's request.
     // NB: kept here, since reading a slot again after the worker has read it moves its line back:
     // 35 ns where the floor is 100, 95 ns where it is 450.
@@ -27,8 +32,16 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
         let feature_count = geometry.feature_count;
         let mask = geometry.mask();
         let echoes = vec![0; geometry.slot_count].into_boxed_slice();
-        let line = first_line(1, mask, stride);
-        RequestProducer { memory, feature_count, mask, stride, next: 1, line, echoes }
+        RequestProducer {
+            memory,
+            feature_count,
+            mask,
+            stride,
+            next: 1,
+            held: (0, 0),
+            others_until: 1 + mask,
+            echoes,
+        }
     }
 
     /// Features of each request.
@@ -63,16 +76,24 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
     /// ```
     #[inline(always)]
     pub fn push(&mut self, meta: u64, key: u64, features: &[f64]) -> u64 {
-        // Three features have a path of their own: nothing but stores stands before the request is
-        // on its way, and what the next one needs is made ready after it.
-        let (&[a, b, c], Some(line)) = (features, self.memory.as_ref().get(self.line)) else {
+        // Three features have a path of their own: hardly more than stores stands before the
+        // request is on its way.
+        let &[a, b, c] = features else {
             return self.push_wide(meta, key, features);
         };
         let sequence = self.next;
+        let is_held = self.holds(meta, key);
+        let Some(line) = self.memory.as_ref().get(first_line(sequence, self.mask, self.stride))
+        else {
+            self.advance(0);
+            return sequence;
+        };
         let bits = [a.to_bits(), b.to_bits(), c.to_bits()];
         // Relaxed: ordered by the Release store of the sequence below.
-        line[request::META].store(meta, Ordering::Relaxed);
-        line[request::KEY].store(key, Ordering::Relaxed);
+        if !is_held {
+            line[request::META].store(meta, Ordering::Relaxed);
+            line[request::KEY].store(key, Ordering::Relaxed);
+        }
         // Word by word: a caller that has just stored them would wait for a wider load.
         line[request::FEATURES].store(bits[0], Ordering::Relaxed);
         line[request::FEATURES + 1].store(bits[1], Ordering::Relaxed);
@@ -88,13 +109,16 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
     #[inline(never)]
     fn push_wide(&mut self, meta: u64, key: u64, features: &[f64]) -> u64 {
         let sequence = self.next;
+        let is_held = self.holds(meta, key);
         let Some(slot) = slot(self.memory.as_ref(), sequence & self.mask, self.stride) else {
             self.advance(0);
             return sequence;
         };
         // Relaxed: ordered by the Release store of the sequence below.
-        slot[0][request::META].store(meta, Ordering::Relaxed);
-        slot[0][request::KEY].store(key, Ordering::Relaxed);
+        if !is_held {
+            slot[0][request::META].store(meta, Ordering::Relaxed);
+            slot[0][request::KEY].store(key, Ordering::Relaxed);
+        }
         let words = slot.as_flattened().iter().skip(request::FEATURES);
         for (word, value) in words.zip(features) {
             word.store(value.to_bits(), Ordering::Relaxed);
@@ -106,6 +130,16 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
         sequence
     }
 
+    /// Whether the slot of `next`, to which these belong, holds them already.
+    #[inline(always)]
+    fn holds(&mut self, meta: u64, key: u64) -> bool {
+        if (meta ^ self.held.0) | (key ^ self.held.1) != 0 {
+            self.held = (meta, key);
+            self.others_until = self.next + self.mask;
+        }
+        self.next > self.others_until
+    }
+
     /// Keeps the echo of the request just published and goes on to the next slot.
     #[inline(always)]
     fn advance(&mut self, echo: u64) {
@@ -113,7 +147,6 @@ impl<M: AsRef<[Line]>> RequestProducer<M> {
             *place = echo;
         }
         self.next += 1;
-        self.line = first_line(self.next, self.mask, self.stride);
     }
 
     /// The echo that the answer to this end's request must carry; valid until the request's slot is
