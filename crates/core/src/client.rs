@@ -233,7 +233,7 @@ impl Client {
         // is used: handed on whole it passes through memory, and waits there for its own stores.
         let mut fault = answer::fault(&taken.response, taken.echo);
         if fault.is_none() && self.names.get_mut().are_pinned() {
-            fault = self.fault_of_pin(taken.number, taken.response.fingerprint);
+            fault = self.fault_of_pin(taken.position, taken.response.fingerprint);
         }
         match fault {
             None => Ok(answer::prediction(&taken.response, taken.epoch)),
@@ -242,7 +242,8 @@ impl Client {
     }
 
     #[cold]
-    fn fault_of_pin(&mut self, number: u16, fingerprint: u64) -> Option<PredictError> {
+    fn fault_of_pin(&mut self, position: u64, fingerprint: u64) -> Option<PredictError> {
+        let number = self.attachment.number(position);
         let accepts = self.names.get_mut().accepts(number, fingerprint);
         (!accepts).then_some(PredictError::OtherVersion)
     }
@@ -303,10 +304,11 @@ impl Client {
     #[inline(always)]
     fn pop(&mut self) -> Option<Taken> {
         // NB: looked at first, so that what is taken need not pass through memory to be handed on.
-        if self.attachment.status_at(self.attachment.next_answer())? == status::WRONG_CLASS {
+        let found = self.attachment.find()?;
+        if self.attachment.status(found)? == status::WRONG_CLASS {
             return self.pop_second();
         }
-        self.attachment.pop()
+        self.attachment.take(found)
     }
 
     /// Takes the next answer that somebody waits for.

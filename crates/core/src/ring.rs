@@ -65,7 +65,9 @@ mod request;
 mod response;
 
 pub use request::{Look, RequestConsumer, RequestProducer};
-pub use response::{Response, ResponseConsumer, ResponseProducer, begin_epoch, position_behind};
+pub use response::{
+    Found, Response, ResponseConsumer, ResponseProducer, begin_epoch, position_behind,
+};
 
 use crate::abi;
 use crate::sync::Line;

@@ -5,7 +5,7 @@ use crate::abi::{self, status};
 use crate::channel::{Channel, Connection};
 use crate::counters::{ModelTable, Observer, Unsettled};
 use crate::region::Mapping;
-use crate::ring::{Geometry, RequestProducer, Response, ResponseConsumer};
+use crate::ring::{Found, Geometry, RequestProducer, Response, ResponseConsumer};
 use core::ops::Range;
 use factord_eval::evaluator::Evaluator;
 
@@ -29,8 +29,6 @@ pub(super) struct Taken {
     pub(super) echo: u64,
     /// Of the engine that answered.
     pub(super) epoch: u64,
-    /// The client's number that the request was for.
-    pub(super) number: u16,
 }
 
 impl Attachment {
@@ -54,14 +52,17 @@ impl Attachment {
     pub(super) fn push(&mut self, number: u16, meta: u64, key: u64, x: &[f64]) -> u64 {
         let position = self.requests.push(meta, key, x);
         let place = position as usize & (self.numbers.len() - 1);
-        if let Some(place) = self.numbers.get_mut(place) {
+        if let Some(place) = self.numbers.get_mut(place)
+            && *place != number
+        {
             *place = number;
         }
         position
     }
 
-    #[inline(always)]
-    fn number(&self, position: u64) -> u16 {
+    /// The client's number that the request of `position` was for; valid until the request's slot
+    /// is reused.
+    pub(super) fn number(&self, position: u64) -> u16 {
         let place = position as usize & (self.numbers.len() - 1);
         self.numbers.get(place).copied().unwrap_or(0)
     }
@@ -78,14 +79,30 @@ impl Attachment {
         self.responses.ready(limit)
     }
 
-    /// Takes the next answer.
+    /// The next answer, if it is there.
     #[inline(always)]
-    pub(super) fn pop(&mut self) -> Option<Taken> {
+    pub(super) fn find(&self) -> Option<Found> {
+        self.responses.find(self.responses.position())
+    }
+
+    /// The status of an answer that is there.
+    #[inline(always)]
+    pub(super) fn status(&self, found: Found) -> Option<u16> {
+        self.responses.status(found)
+    }
+
+    /// Takes the next answer, which was found.
+    #[inline(always)]
+    pub(super) fn take(&mut self, found: Found) -> Option<Taken> {
         let position = self.responses.position();
-        let response = self.responses.pop()?;
-        let epoch = self.responses.epoch_of(position);
-        let (echo, number) = (self.requests.echo(position), self.number(position));
-        Some(Taken { position, response, echo, epoch, number })
+        let response = self.responses.take(found)?;
+        let (epoch, echo) = (self.responses.epoch_of(position), self.requests.echo(position));
+        Some(Taken { position, response, echo, epoch })
+    }
+
+    /// Takes the next answer.
+    pub(super) fn pop(&mut self) -> Option<Taken> {
+        self.take(self.find()?)
     }
 
     /// Puts the answer that was taken last back.
@@ -94,9 +111,8 @@ impl Attachment {
     }
 
     /// The status of the answer to a position that was not taken yet, if it is there.
-    #[inline(always)]
     pub(super) fn status_at(&self, position: u64) -> Option<u16> {
-        self.responses.status_at(position)
+        self.status(self.responses.find(position)?)
     }
 
     /// The positions of the requests whose answers were not taken.

@@ -114,15 +114,19 @@ impl Client {
                 }
                 batch.submitted += 1;
             }
-            for _ in 0..self.attachment.ready(BURST as u64) {
-                let Some((ticket, answer)) = self.take_next() else { break };
-                if batch.submitted > 0 && ticket >= batch.first_ticket {
-                    take(batch.taken, answer);
-                    batch.taken += 1;
-                } else {
-                    self.early.push_back((ticket, answer));
+            let ready = self.attachment.ready(BURST as u64).min(self.attachment.in_flight() as u64);
+            let mut taken = batch.taken;
+            for _ in 0..ready {
+                let ticket = self.base + self.attachment.next_answer();
+                if batch.submitted == 0 || ticket < batch.first_ticket {
+                    self.set_aside();
+                    continue;
                 }
+                let Some(answer) = self.pop() else { break };
+                take(taken, self.accept(&answer));
+                taken += 1;
             }
+            batch.taken = taken;
             if before != (batch.submitted, batch.taken) {
                 idle.reset();
                 continue;
@@ -137,6 +141,14 @@ impl Client {
             idle.wait();
         }
         Ok(())
+    }
+
+    /// Takes an answer that a later call is for.
+    #[cold]
+    #[inline(never)]
+    fn set_aside(&mut self) {
+        let entry = self.take_next();
+        self.early.extend(entry);
     }
 
     /// Gives up a batch: answers to its rows in flight will be dropped.

@@ -111,14 +111,14 @@ impl Client {
     #[inline(never)]
     pub(super) fn pop_second(&mut self) -> Option<Taken> {
         let refused = self.attachment.pop()?;
-        let Taken { position, number, .. } = refused;
+        let position = refused.position;
         if refused.response.echo != refused.echo
             || clock::monotonic_ns() < self.second.declined_until_ns
         {
             return Some(refused);
         }
         if let Some(taken) = self.second.pop(position) {
-            return Some(Taken { position, number, ..taken });
+            return Some(Taken { position, ..taken });
         }
         self.attachment.put_back();
         self.second.is_wanted = true;

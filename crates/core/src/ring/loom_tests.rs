@@ -150,7 +150,7 @@ fn a_status_that_is_seen_is_the_answer_s_and_one_put_back_is_taken_again() {
         let ((_, mut answers), (_, mut responses)) = channel(1, 2);
         let worker = thread::spawn(move || responses.push(1, &response(1)));
         let status = loop {
-            match answers.status_at(1) {
+            match answers.find(1).and_then(|found| answers.status(found)) {
                 Some(status) => break status,
                 None => thread::yield_now(),
             }

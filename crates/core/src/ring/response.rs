@@ -176,6 +176,10 @@ impl Epochs {
     }
 }
 
+/// An answer that is there: the first line of its slot.
+#[derive(Clone, Copy, Debug)]
+pub struct Found(usize);
+
 /// The client's end of the response ring.
 #[derive(Debug)]
 pub struct ResponseConsumer<M> {
@@ -245,18 +249,25 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
         count
     }
 
-    /// The status of the answer to a position that was not taken yet; `None` when it is not there.
+    /// The answer to the request of `position`, which was not taken yet, if it is there.
     #[inline(always)]
-    pub fn status_at(&self, position: u64) -> Option<u16> {
-        let line = first_line(position, self.mask, self.stride);
-        let line = self.memory.as_ref().get(line)?;
+    pub fn find(&self, position: u64) -> Option<Found> {
+        let first = first_line(position, self.mask, self.stride);
         // Relaxed: the fence below orders the payload, and only once there is one.
-        if line[response::SEQUENCE].load(Ordering::Relaxed) != position {
+        if self.memory.as_ref().get(first)?[response::SEQUENCE].load(Ordering::Relaxed) != position
+        {
             return None;
         }
         // SYNC(response.full): pairs with the Release store in `ResponseProducer::push`.
         fence(Ordering::Acquire);
-        // Relaxed: ordered by the fence above.
+        Some(Found(first))
+    }
+
+    /// The status of an answer that is there.
+    #[inline(always)]
+    pub fn status(&self, Found(first): Found) -> Option<u16> {
+        let line = self.memory.as_ref().get(first)?;
+        // Relaxed: ordered by the fence in `find`.
         Some((line[response::VERDICT].load(Ordering::Relaxed) & 0xFFFF) as u16)
     }
 
@@ -294,15 +305,14 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
     /// ```
     #[inline(always)]
     pub fn pop(&mut self) -> Option<Response> {
-        let line = first_line(self.next, self.mask, self.stride);
-        let line = self.memory.as_ref().get(line)?;
-        // Relaxed: the fence below orders the payload, and only once there is one.
-        if line[response::SEQUENCE].load(Ordering::Relaxed) != self.next {
-            return None;
-        }
-        // SYNC(response.full): pairs with the Release store in `ResponseProducer::push`.
-        fence(Ordering::Acquire);
-        // Relaxed: ordered by the fence above.
+        self.take(self.find(self.next)?)
+    }
+
+    /// Takes the next answer, which was found.
+    #[inline(always)]
+    pub fn take(&mut self, Found(first): Found) -> Option<Response> {
+        let line = self.memory.as_ref().get(first)?;
+        // Relaxed: ordered by the fence in `find`.
         let word = |index: usize| line[index].load(Ordering::Relaxed);
         self.next += 1;
         Some(Response {
