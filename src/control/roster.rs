@@ -63,6 +63,9 @@ pub enum ReloadError {
         /// What is allowed.
         limit_ns: u64,
     },
+    /// There is no memory for one more name.
+    #[error("there is no memory for {0} names in MODELS: {1}")]
+    Memory(usize, std::io::Error),
     /// There is no row for one more name.
     #[error(
         "{} models are served, and no more can be: reload all of them after removing some",
@@ -168,6 +171,7 @@ impl Roster {
     ) -> Result<Adopted, ReloadError> {
         tell_apart(&models)?;
         let classes = self.classes_of(&models)?;
+        self.make_room(models.len(), outlets)?;
         let stays: BTreeSet<&str> = models.iter().map(|model| model.name()).collect();
         let is_gone = |entry: &Entry| !stays.contains(entry.model.name());
         let gone: Vec<u16> =
@@ -219,6 +223,7 @@ impl Roster {
             return Err(ReloadError::TooMany);
         }
         let classes = self.classes_of(&models)?;
+        self.make_room(models.len(), outlets)?;
         let changed = self.enter(models, classes);
         self.order(&changed, outlets);
         let entry = |name: &String| self.by_number.get(self.numbers.get(name)?);
@@ -235,6 +240,16 @@ impl Roster {
             showings.push(entry.showing(number, is_new));
         }
         outlets.show_later(showings);
+    }
+
+    /// Makes room for the numbers that so many models get: the lowest that are free, or those that
+    /// they had.
+    fn make_room(&self, count: usize, outlets: &mut Outlets) -> Result<(), ReloadError> {
+        let before = self.before.values().map(|row| usize::from(row.id) + 1).max().unwrap_or(0);
+        let highest =
+            self.by_number.keys().next_back().map_or(0, |&number| usize::from(number) + 1);
+        let count = before.max(highest).max(self.by_number.len() + self.before.len() + count);
+        outlets.reserve(count).map_err(|error| ReloadError::Memory(count, error))
     }
 
     fn classes_of(&self, models: &[Arc<ReadyModel>]) -> Result<Vec<u64>, ReloadError> {

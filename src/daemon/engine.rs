@@ -14,6 +14,7 @@ use factord_core::region::Region;
 use factord_core::sync::{AtomicU64, Ordering};
 use factord_core::sys::{clock, sched};
 use factord_core::worker::{self, Rows, Tally, Worker};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread;
@@ -45,6 +46,11 @@ impl Engine {
         events: &Sender<Event>,
     ) -> Result<Engine, ServeError> {
         let &ServeConfig { channels_per_uid, bytes_per_uid, .. } = config;
+        let places = place.workers();
+        let tables = places
+            .iter()
+            .map(|&(core, _)| worker_thread::rows(core))
+            .collect::<Result<Vec<_>, _>>()?;
         let (started_ns, start) = (clock::unix_ns(), worker_thread::Instants::now());
         let taken_over = objects.is_some();
         let objects = match objects {
@@ -59,8 +65,8 @@ impl Engine {
         }
         let rows_before = status.rows();
         write_headers(&status, &models_region, &channels_region, started_ns);
-        let places = place.workers();
-        let (stations, mut mailboxes): (Vec<_>, Vec<_>) = places.iter().map(mailbox_of).unzip();
+        let (stations, mut mailboxes): (Vec<_>, Vec<_>) =
+            places.iter().zip(tables).map(mailbox_of).unzip();
         set(status.word(at::WORKER_COUNT), mailboxes.len() as u64);
         let mut outlets = Outlets::new(stations, status.clone(), Arc::clone(&models_region));
         let mut roster = Roster::new(cost_limit(config, place));
@@ -151,34 +157,42 @@ fn cost_limit(config: &ServeConfig, place: &Place) -> CostLimit {
 
 /// Makes the regions that all clients share, and has them kept for the next engine.
 fn make_objects(keeper: &mut Keeper) -> Result<Objects, ServeError> {
-    let mut make = |name: &'static str, lines: usize| -> Result<Region, ServeError> {
+    let mut make = |name: &'static str, lines, reserved| -> io::Result<Region> {
         let file = format!("factord-{name}");
-        let region = Region::create(&file, lines).map_err(ServeError::Memory)?;
+        let region = Region::create_sparse(&file, lines)?;
+        region.reserve(0..reserved)?;
         if keeper.keeps() {
             // NB: the next engine has to map it for writing.
-            keeper.keep(name, region.fd()).map_err(ServeError::Memory)?;
+            keeper.keep(name, region.fd())?;
         } else {
-            region.seal_write().map_err(ServeError::Memory)?;
+            region.seal_write()?;
         }
-        region.mapping().populate().map_err(ServeError::Memory)?;
         if let Err(error) = region.mapping().lock() {
             warn!("{file} cannot be locked in memory ({error}): serving anyway");
         }
         Ok(region)
     };
-    Ok(Objects {
-        status: make(kept::STATUS, at::LINES)?,
-        models: make(kept::MODELS, models_region::LINES)?,
-        channels: make(kept::CHANNELS, channels_region::LINES)?,
-    })
+    let mut make_all = || -> io::Result<Objects> {
+        let status = make(kept::STATUS, at::LINES, at::LINES)?;
+        // The rest is written by the control thread alone, which may wait for a page.
+        status.mapping().populate_lines(at::WORKERS / abi::LINE_WORDS..at::LINES)?;
+        // Entries get their memory with their names.
+        let header = models_region::ENTRIES / abi::LINE_WORDS;
+        let models = make(kept::MODELS, models_region::LINES, header)?;
+        let channels = make(kept::CHANNELS, channels_region::LINES, channels_region::LINES)?;
+        Ok(Objects { status, models, channels })
+    };
+    make_all().map_err(ServeError::Memory)
 }
 
 /// What the control thread has of a worker of this place, and what the worker has.
 fn mailbox_of(
-    &(_, class): &(Option<usize>, u64),
+    (&(_, class), table): (&(Option<usize>, u64), thread::JoinHandle<Rows>),
 ) -> (Station, (worker::Handle, worker::Mailbox, Rows)) {
     let (handle, mailbox) = worker::mailbox(LANE_COUNT_MAX);
-    (Station::new(handle.clone(), class), (handle, mailbox, Rows::default()))
+    // A panic there would have ended the process.
+    let rows = table.join().unwrap_or_default();
+    (Station::new(handle.clone(), class), (handle, mailbox, rows))
 }
 
 /// Writes the headers of what all clients share.

@@ -6,12 +6,22 @@ use factord_core::abi::status_region as at;
 use factord_core::counters::{StatusWriter, set};
 use factord_core::idle::IdleStrategy;
 use factord_core::sys::{clock, sched};
-use factord_core::worker::{Tally, Worker};
+use factord_core::worker::{Rows, Tally, Worker};
 use quanta::Clock;
 use std::io;
 use std::thread;
 use std::time::Duration;
 use tracing::warn;
+
+/// Begins to make a worker's rows on its CPU, so in the memory nearest to it, and while the caller
+/// does something else.
+pub(super) fn rows(core: Option<usize>) -> io::Result<thread::JoinHandle<Rows>> {
+    thread::Builder::new().name("factord-rows".to_owned()).spawn(move || {
+        // What it costs to be elsewhere is nearness alone; the worker says where it runs.
+        core.map(pin);
+        Rows::default()
+    })
+}
 
 /// Starts the worker; it pins itself, and has said where it runs when this returns.
 pub(super) fn start(

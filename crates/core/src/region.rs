@@ -8,6 +8,7 @@ use crate::abi::{LINE_LEN, LINE_WORDS, REGION_LEN_MAX};
 use crate::sync::{AtomicU64, Line, ReadOnlyWord};
 use crate::sys::memory;
 use core::mem::ManuallyDrop;
+use core::ops::Range;
 use memmap2::{MmapOptions, MmapRaw};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -106,14 +107,18 @@ impl Mapped {
             return Err(OpenError::Size { name, found, expected });
         }
         let mapped = Mapped::new(fd.as_fd(), line_count, access).map_err(map_error)?;
-        mapped.populate().map_err(map_error)?;
+        mapped.populate(0..line_count).map_err(map_error)?;
         Ok(mapped)
     }
 
-    fn populate(&self) -> io::Result<()> {
+    fn populate(&self, lines: Range<usize>) -> io::Result<()> {
         let writable = self.access == Access::Write;
-        // SAFETY: the pointer and length are those of the mapping, which `self` keeps alive.
-        unsafe { memory::populate(self.map.as_mut_ptr(), self.map.len(), writable) }
+        let end = lines.end.min(self.line_count) * LINE_LEN;
+        // The page that it begins in.
+        let start = (lines.start * LINE_LEN / memory::PAGE_LEN * memory::PAGE_LEN).min(end);
+        // SAFETY: from a page's start to no further than the end of the mapping, which `self` keeps
+        // alive.
+        unsafe { memory::populate(self.map.as_mut_ptr().add(start), end - start, writable) }
     }
 }
 
@@ -147,10 +152,19 @@ impl Mapping {
     ///
     /// The system's error.
     pub fn populate(&self) -> io::Result<()> {
-        self.0.populate()
+        self.populate_lines(0..self.0.line_count)
     }
 
-    /// Keeps the mapping from being swapped out.
+    /// The same for the pages of some lines.
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
+    pub fn populate_lines(&self, lines: Range<usize>) -> io::Result<()> {
+        self.0.populate(lines)
+    }
+
+    /// Keeps what is touched of the mapping from being swapped out, from then on.
     ///
     /// # Errors
     ///
@@ -273,14 +287,37 @@ impl Region {
     ///
     /// The system's error, when the memory is not there.
     pub fn create(name: &str, line_count: usize) -> io::Result<Region> {
+        let region = Region::create_sparse(name, line_count)?;
+        region.reserve(0..line_count)?;
+        Ok(region)
+    }
+
+    /// The same without its memory: nothing may be stored into lines before [`Region::reserve`]
+    /// has made them.
+    ///
+    /// # Errors
+    ///
+    /// The system's error.
+    pub fn create_sparse(name: &str, line_count: usize) -> io::Result<Region> {
         let len = line_count * LINE_LEN;
         if len == 0 || len > REGION_LEN_MAX {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
         }
-        let fd = memory::create(name, len as u64)?;
+        let fd = memory::create_sparse(name, len as u64)?;
         let mapping = Mapping(Mapped::new(fd.as_fd(), line_count, Access::Write)?);
         memory::seal_size(fd.as_fd())?;
         Ok(Region { fd, mapping })
+    }
+
+    /// Makes the memory of some lines; what is there already stays.
+    ///
+    /// # Errors
+    ///
+    /// The system's error, when the memory is not there.
+    pub fn reserve(&self, lines: Range<usize>) -> io::Result<()> {
+        let end = lines.end.min(self.mapping.0.line_count);
+        let bytes = |lines: usize| (lines * LINE_LEN) as u64;
+        memory::reserve(self.fd.as_fd(), bytes(lines.start), bytes(end.saturating_sub(lines.start)))
     }
 
     /// Takes over a region that an earlier process of this daemon made.

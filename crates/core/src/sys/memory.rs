@@ -6,9 +6,12 @@ use rustix::fs::{
     fcntl_get_seals, fstat, ftruncate, memfd_create, open,
 };
 use rustix::io::Errno;
-use rustix::mm::Advice;
+use rustix::mm::{Advice, MlockFlags};
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// Bytes of a page.
+pub const PAGE_LEN: usize = 4096;
 
 /// Which seals a memory file carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,17 @@ pub struct Seals {
 ///
 /// The system's error: `ENOSPC` or `ENOMEM` when the memory is not there.
 pub fn create(name: &str, len: u64) -> io::Result<OwnedFd> {
+    let fd = create_sparse(name, len)?;
+    reserve(fd.as_fd(), 0, len)?;
+    Ok(fd)
+}
+
+/// The same with none of them reserved.
+///
+/// # Errors
+///
+/// The system's error.
+pub fn create_sparse(name: &str, len: u64) -> io::Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let fd = match memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
         // Kernels before 6.3 do not know the flag.
@@ -34,9 +48,17 @@ pub fn create(name: &str, len: u64) -> io::Result<OwnedFd> {
         other => other?,
     };
     ftruncate(&fd, len)?;
-    fallocate(&fd, FallocateFlags::empty(), 0, len)?;
     fchmod(&fd, Mode::RUSR | Mode::WUSR)?;
     Ok(fd)
+}
+
+/// Reserves `len` bytes of a memory file, so that a store there cannot fail later.
+///
+/// # Errors
+///
+/// The system's error: `ENOSPC` or `ENOMEM` when the memory is not there.
+pub fn reserve(fd: BorrowedFd<'_>, start: u64, len: u64) -> io::Result<()> {
+    Ok(fallocate(fd, FallocateFlags::empty(), start, len)?)
 }
 
 /// Fixes the size of a memory file for good.
@@ -102,7 +124,7 @@ pub fn reopen_read_only(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-/// Keeps a mapping in memory.
+/// Keeps what is touched of a mapping in memory, from then on.
 ///
 /// # Errors
 ///
@@ -113,7 +135,7 @@ pub fn reopen_read_only(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 /// `start` and `len` are a mapping of this process that stays mapped during the call.
 pub unsafe fn lock(start: *mut u8, len: usize) -> io::Result<()> {
     // SAFETY: the caller vouches for the mapping.
-    Ok(unsafe { rustix::mm::mlock(start.cast::<c_void>(), len) }?)
+    Ok(unsafe { rustix::mm::mlock_with(start.cast::<c_void>(), len, MlockFlags::ONFAULT) }?)
 }
 
 /// Fills the page table of a mapping, so that no access to it faults later.
@@ -129,6 +151,21 @@ pub unsafe fn populate(start: *mut u8, len: usize, writable: bool) -> io::Result
     let advice = if writable { Advice::LinuxPopulateWrite } else { Advice::LinuxPopulateRead };
     // SAFETY: the caller vouches for the mapping; populating changes no byte of it.
     Ok(unsafe { rustix::mm::madvise(start.cast::<c_void>(), len, advice) }?)
+}
+
+/// Makes `count` values in memory whose pages are made at once, instead of at a fault each.
+pub fn boxed<T>(count: usize, make: impl FnMut() -> T) -> Box<[T]> {
+    let mut values = Vec::with_capacity(count);
+    let spare = values.spare_capacity_mut();
+    let (start, len) = (spare.as_mut_ptr().cast::<u8>(), size_of_val(spare));
+    let before = start.align_offset(PAGE_LEN);
+    if let Some(len) = len.checked_sub(before) {
+        // SAFETY: whole pages inside an allocation that `values` holds, in which there is no value
+        // yet. A kernel that refuses leaves them to be made one by one.
+        let _ = unsafe { populate(start.wrapping_add(before), len - len % PAGE_LEN, true) };
+    }
+    values.resize_with(count, make);
+    values.into_boxed_slice()
 }
 
 /// Keeps a mapping out of forked children.

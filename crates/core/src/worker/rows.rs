@@ -5,6 +5,7 @@
 //! A row is changed only as a whole, by [`Rows::exchange`].
 
 use crate::abi::{self, ARM_COUNT_MAX, MODEL_COUNT_MAX, request, status};
+use crate::sys::memory;
 use core::hint::black_box;
 use core::iter;
 use factord_eval::evaluator::{Evaluation, Evaluator};
@@ -133,7 +134,7 @@ const VERSION_COUNT: usize = ARM_COUNT_MAX * MODEL_COUNT_MAX;
 impl Default for Rows {
     /// Starts with nothing served, all memory made and touched.
     fn default() -> Rows {
-        let versions: Box<[Version]> = (0..VERSION_COUNT).map(|_| Version::default()).collect();
+        let versions = memory::boxed(VERSION_COUNT, Version::default);
         Rows { versions: versions.try_into().expect("as many as were made") }
     }
 }
