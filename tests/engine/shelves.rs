@@ -21,6 +21,9 @@ const CHANGED: u64 = 2000;
 /// Times that it is changed.
 const CHANGE_COUNT: usize = 1000;
 
+/// Answers between two rests.
+const BURST: u64 = 64;
+
 /// A model whose every answer is `y`.
 fn constant(y: f64) -> Model {
     Model::linear(vec![0.0; 3], y).unwrap()
@@ -63,7 +66,8 @@ fn versions(models: &Path) -> [Vec<u8>; 2] {
     [models, other.path()].map(|at| fs::read(at.join(format!("{}.fmodel", name(CHANGED)))).unwrap())
 }
 
-/// Asks names at random until `ended`; every answer is the name's own.
+/// Asks names at random until `ended`; every answer is the name's own. It rests between bursts, so
+/// that one CPU is enough for it, the engine's other threads and whoever changes the name.
 fn ask(client: &mut Client, ended: &AtomicBool, asked: &AtomicU64) {
     let names: Vec<u16> =
         (0..MODEL_COUNT_MAX as u64).map(|number| client.number(&name(number)).unwrap()).collect();
@@ -75,7 +79,9 @@ fn ask(client: &mut Client, ended: &AtomicBool, asked: &AtomicU64) {
         };
         let y = client.predict(names[number as usize], &[0.5; 3], 10 * SECOND).unwrap().y;
         assert!(y == number as f64 || (number == CHANGED && y == -1.0), "{number}: {y}");
-        asked.fetch_add(1, Ordering::Relaxed);
+        if asked.fetch_add(1, Ordering::Relaxed) % BURST == 0 {
+            thread::sleep(Duration::from_micros(20));
+        }
     }
 }
 

@@ -116,9 +116,10 @@ impl Mapped {
         let end = lines.end.min(self.line_count) * LINE_LEN;
         // The page that it begins in.
         let start = (lines.start * LINE_LEN / memory::PAGE_LEN * memory::PAGE_LEN).min(end);
+        let from = self.map.as_mut_ptr().wrapping_add(start);
         // SAFETY: from a page's start to no further than the end of the mapping, which `self` keeps
         // alive.
-        unsafe { memory::populate(self.map.as_mut_ptr().add(start), end - start, writable) }
+        unsafe { memory::populate(from, end - start, writable) }
     }
 }
 
