@@ -79,7 +79,7 @@ fn ask(client: &mut Client, ended: &AtomicBool, asked: &AtomicU64) {
         };
         let y = client.predict(names[number as usize], &[0.5; 3], 10 * SECOND).unwrap().y;
         assert!(y == number as f64 || (number == CHANGED && y == -1.0), "{number}: {y}");
-        if asked.fetch_add(1, Ordering::Relaxed) % BURST == 0 {
+        if asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(BURST) {
             thread::sleep(Duration::from_micros(20));
         }
     }
