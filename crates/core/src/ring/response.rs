@@ -115,10 +115,7 @@ pub fn begin_epoch(memory: &[Line], epoch: u64, since: u64) {
     // Relaxed: one writer. An engine that died in here left an odd number.
     let sequence = word(resp_header::EPOCH_SEQUENCE).load(Ordering::Relaxed) | 1;
     word(resp_header::EPOCH_SEQUENCE).store(sequence, Ordering::Relaxed);
-    // SYNC(response.epoch): pairs with the Acquire fence before the second look in `Epochs::read`;
-    // the odd number is seen before any of the three words changes.
-    fence(Ordering::Release);
-    // Relaxed: ordered by the fence above and the Release store below.
+    // Relaxed: ordered by the Release stores below.
     let last = |index: usize| word(index).load(Ordering::Relaxed);
     // An engine that answered nothing stands before none.
     if last(resp_header::EPOCH_SINCE) < since {
@@ -135,9 +132,6 @@ pub fn begin_epoch(memory: &[Line], epoch: u64, since: u64) {
     word(resp_header::EPOCH_SEQUENCE).store(sequence.wrapping_add(1), Ordering::Release);
 }
 
-/// How often the header is read again because it was changing.
-const EPOCH_READS: usize = 8;
-
 /// Which engine answers, as the header said when it was last read.
 #[derive(Clone, Copy, Debug, Default)]
 struct Epochs {
@@ -148,7 +142,8 @@ struct Epochs {
 }
 
 impl Epochs {
-    /// Reads them, in the middle of a change too; `None` when a change began or ended meanwhile.
+    /// Reads them, in the middle of a change too: what is read then is right, and read again when
+    /// the change has ended. `None` without memory.
     #[cold]
     fn read(lines: &[Line]) -> Option<Epochs> {
         let line = lines.get(resp_header::EPOCH_SEQUENCE / abi::LINE_WORDS)?;
@@ -163,11 +158,7 @@ impl Epochs {
         let since = word(resp_header::EPOCH_SINCE);
         // SYNC(response.since): pairs with the Release store of the position in `begin_epoch`.
         fence(Ordering::Acquire);
-        let before = word(resp_header::EPOCH_BEFORE);
-        // SYNC(response.epoch): pairs with the Release fence in `begin_epoch`.
-        fence(Ordering::Acquire);
-        let is_one = word(resp_header::EPOCH_SEQUENCE) == sequence;
-        is_one.then_some(Epochs { sequence, epoch, since, before })
+        Some(Epochs { sequence, epoch, since, before: word(resp_header::EPOCH_BEFORE) })
     }
 
     #[inline]
@@ -208,14 +199,10 @@ impl<M: AsRef<[Line]>> ResponseConsumer<M> {
         let sequence = header.map_or(0, |line| {
             line[resp_header::EPOCH_SEQUENCE % abi::LINE_WORDS].load(Ordering::Relaxed)
         });
-        if sequence != self.epochs.sequence {
-            // Each failed try means that a change began or ended, which takes an engine.
-            for _ in 0..EPOCH_READS {
-                if let Some(epochs) = Epochs::read(lines) {
-                    self.epochs = epochs;
-                    break;
-                }
-            }
+        if sequence != self.epochs.sequence
+            && let Some(epochs) = Epochs::read(lines)
+        {
+            self.epochs = epochs;
         }
         self.epochs.of(position)
     }
