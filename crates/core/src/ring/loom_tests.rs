@@ -216,7 +216,10 @@ fn an_answer_is_told_from_those_of_the_engine_before() {
             while answers.pop().is_none() {
                 thread::yield_now();
             }
-            assert_eq!(answers.epoch_of(position), 6 + position);
+            // Asked twice: loom's bound on preemptions leaves out some states of a single look.
+            for _ in 0..2 {
+                assert_eq!(answers.epoch_of(position), 6 + position);
+            }
         }
         engine.join().unwrap();
     });
