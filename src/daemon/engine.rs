@@ -47,10 +47,7 @@ impl Engine {
     ) -> Result<Engine, ServeError> {
         let &ServeConfig { channels_per_uid, bytes_per_uid, .. } = config;
         let places = place.workers();
-        let tables = places
-            .iter()
-            .map(|&(core, _)| worker_thread::rows(core))
-            .collect::<Result<Vec<_>, _>>()?;
+        let tables = worker_thread::rows(&places)?;
         let (started_ns, start) = (clock::unix_ns(), worker_thread::Instants::now());
         let taken_over = objects.is_some();
         let objects = match objects {
@@ -65,8 +62,8 @@ impl Engine {
         }
         let rows_before = status.rows();
         write_headers(&status, &models_region, &channels_region, started_ns);
-        let (stations, mut mailboxes): (Vec<_>, Vec<_>) =
-            places.iter().zip(tables).map(mailbox_of).unzip();
+        let workers = places.iter().zip(tables);
+        let (stations, mut mailboxes): (Vec<_>, Vec<_>) = workers.map(mailbox_of).unzip();
         set(status.word(at::WORKER_COUNT), mailboxes.len() as u64);
         let mut outlets = Outlets::new(stations, status.clone(), Arc::clone(&models_region));
         let mut roster = Roster::new(cost_limit(config, place));

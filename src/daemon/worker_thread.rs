@@ -13,14 +13,17 @@ use std::thread;
 use std::time::Duration;
 use tracing::warn;
 
-/// Begins to make a worker's rows on its CPU, so in the memory nearest to it, and while the caller
-/// does something else.
-pub(super) fn rows(core: Option<usize>) -> io::Result<thread::JoinHandle<Rows>> {
-    thread::Builder::new().name("factord-rows".to_owned()).spawn(move || {
-        // What it costs to be elsewhere is nearness alone; the worker says where it runs.
-        core.map(pin);
-        Rows::default()
-    })
+/// Begins to make each worker's rows on its CPU, so in the memory nearest to it, and while the
+/// caller does something else.
+pub(super) fn rows(places: &[(Option<usize>, u64)]) -> io::Result<Vec<thread::JoinHandle<Rows>>> {
+    let begin = |&(core, _): &(Option<usize>, u64)| {
+        thread::Builder::new().name("factord-rows".to_owned()).spawn(move || {
+            // What it costs to be elsewhere is nearness alone; the worker says where it runs.
+            core.map(pin);
+            Rows::default()
+        })
+    };
+    places.iter().map(begin).collect()
 }
 
 /// Starts the worker; it pins itself, and has said where it runs when this returns.
