@@ -212,7 +212,7 @@ impl ServeConfig {
         let (http, origin) = sources.find(&source::HTTP, flags.http, file.http)?;
         let http = http.unwrap_or(true);
         note("http", json!(http), origin);
-        let (dir, origin) = sources.find(&source::MODELS, flags.models, file.models.clone())?;
+        let (dir, origin) = sources.models(flags.models)?;
         note("models", json!(dir.as_deref().map(shown)), origin.clone());
         let models = model_source(dir, origin)?;
         said.into_iter().for_each(|Effective { key, value, origin }| note(key, value, origin));

@@ -18,6 +18,7 @@ use factord_factors::SettingsError;
 use factord_models::catalogue::CatalogueError;
 use factord_models::file::ArtifactFileError;
 use factord_models::import::ImportFileError;
+use factord_models::store::StoreError;
 use factord_quant::simulate;
 use std::io;
 
@@ -206,8 +207,29 @@ impl Coded for CatalogueError {
             | CatalogueError::DuplicateName { .. }
             | CatalogueError::OtherName { .. }
             | CatalogueError::WrongKind { .. } => Code::Data,
+            CatalogueError::Store(error) => error.code(),
             CatalogueError::Artifact(error) => error.code(),
             CatalogueError::Import(error) => error.code(),
+        }
+    }
+}
+
+impl Coded for StoreError {
+    fn code(&self) -> Code {
+        match self {
+            StoreError::Io { error, .. } => Code::of_creating(error),
+            StoreError::NoStore { .. }
+            | StoreError::Version { .. }
+            | StoreError::NotServed { .. } => Code::NoInput,
+            StoreError::Busy { .. } => Code::Temporary,
+            StoreError::Ledger { .. }
+            | StoreError::Deployment { .. }
+            | StoreError::Object { .. }
+            | StoreError::SameFingerprint { .. } => Code::Data,
+            StoreError::Artifact(error) => error.code(),
+            StoreError::Pinned { .. } | StoreError::NothingBefore { .. } | StoreError::Full(_) => {
+                Code::Failed
+            }
         }
     }
 }

@@ -147,6 +147,15 @@ impl<'a> Sources<'a> {
         self.find(&SOCKET, flag, self.file.socket.clone())
     }
 
+    /// The directory or store of the models.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn models(&self, flag: Option<PathBuf>) -> Result<(Option<PathBuf>, Origin), ConfigError> {
+        self.find(&MODELS, flag, self.file.models.clone())
+    }
+
     /// The address of the HTTP sidecar. `PORT` changes the port of what the file or the default
     /// says; a full address from a flag or `FACTORD_LISTEN` is taken as it is.
     ///

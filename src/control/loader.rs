@@ -8,12 +8,14 @@ use crate::sys::epoll::Wake;
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use factord_core::sys::sched;
 use factord_models::catalogue::{self, CatalogueError, LoadedModel};
+use factord_models::store::{self, Store};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
+use tracing::warn;
 
 /// What to read.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub enum Ask {
     All(Vec<Arc<ReadyModel>>),
     /// The model of one name, and what is served under it.
     One(String, Option<Arc<ReadyModel>>),
+    /// Nothing: what was read last is served now, which a store's ledger tells.
+    Served,
 }
 
 /// What came of reading: all models, or the one.
@@ -49,9 +53,13 @@ impl Loader {
         thread::Builder::new().name("factord-loader".to_owned()).spawn(move || {
             // As the control thread does: two CPUs are often shared with clients that spin.
             let _ = sched::ask_for_short_slices();
+            let mut last = None;
             for ask in inbox {
-                let result = catch_unwind(AssertUnwindSafe(|| carry_out(&source, ask)));
-                if outbox.send(result.unwrap_or(Err(ReloadError::Panicked))).is_err() {
+                let result = catch_unwind(AssertUnwindSafe(|| carry_out(&source, ask, &mut last)));
+                let Some(loaded) = result.unwrap_or(Some(Err(ReloadError::Panicked))) else {
+                    continue;
+                };
+                if outbox.send(loaded).is_err() {
                     return;
                 }
                 bell.wake();
@@ -83,10 +91,29 @@ impl Loader {
     }
 }
 
-fn carry_out(source: &ModelSource, ask: Ask) -> Loaded {
+/// What was read of a store: the line of its ledger up to which, and the name if it was one alone.
+type Read = (u64, Option<String>);
+
+/// Writes into a store's ledger that what was read last is served.
+fn tell_served(source: &ModelSource, last: Option<Read>) {
+    let (ModelSource::Dir(path), Some((line, name))) = (source, last) else { return };
+    let told = Store::open(path).and_then(|mut store| store.serving(line, name));
+    if let Err(error) = told {
+        warn!("the ledger does not tell what is served now: {error}");
+    }
+}
+
+/// What came of it, if something was to be read.
+fn carry_out(source: &ModelSource, ask: Ask, last: &mut Option<Read>) -> Option<Loaded> {
     match ask {
-        Ask::All(before) => read_all(source, &before),
-        Ask::One(name, before) => Ok(vec![read_one(source, &name, before)?]),
+        Ask::All(before) => Some(read_all(source, &before, last)),
+        Ask::One(name, before) => {
+            Some(read_one(source, &name, before, last).map(|model| vec![model]))
+        }
+        Ask::Served => {
+            tell_served(source, last.take());
+            None
+        }
     }
 }
 
@@ -94,12 +121,18 @@ fn read_one(
     source: &ModelSource,
     name: &str,
     before: Option<Arc<ReadyModel>>,
+    last: &mut Option<Read>,
 ) -> Result<Arc<ReadyModel>, ReloadError> {
     let served = before.as_ref().map(|model| &model.loaded);
     let loaded = match (source, served) {
         (ModelSource::Embedded, Some(served)) => Arc::clone(served),
         (ModelSource::Embedded, None) => {
             return Err(CatalogueError::NotBuiltIn { name: name.to_owned() }.into());
+        }
+        (ModelSource::Dir(path), _) if store::is_store(path) => {
+            let (model, line) = catalogue::load_served(path, name, served)?;
+            *last = Some((line, Some(name.to_owned())));
+            model
         }
         (ModelSource::Dir(path), _) => catalogue::load_one(path, name, served)?,
     };
@@ -109,14 +142,16 @@ fn read_one(
     }
 }
 
-fn read_all(source: &ModelSource, before: &[Arc<ReadyModel>]) -> Loaded {
+fn read_all(source: &ModelSource, before: &[Arc<ReadyModel>], last: &mut Option<Read>) -> Loaded {
+    let loaded = || before.iter().map(|model| Arc::clone(&model.loaded)).collect::<Vec<_>>();
     let models = match source {
         ModelSource::Embedded => catalogue::embedded().into_iter().map(Arc::new).collect(),
-        ModelSource::Dir(path) => {
-            let loaded: Vec<Arc<LoadedModel>> =
-                before.iter().map(|model| Arc::clone(&model.loaded)).collect();
-            catalogue::load_dir_again(path, &loaded)?
+        ModelSource::Dir(path) if store::is_store(path) => {
+            let (models, line) = catalogue::load_store(path, &loaded())?;
+            *last = Some((line, None));
+            models
         }
+        ModelSource::Dir(path) => catalogue::load_dir_again(path, &loaded())?,
     };
     let known: HashMap<*const LoadedModel, &Arc<ReadyModel>> =
         before.iter().map(|model| (Arc::as_ptr(&model.loaded), model)).collect();

@@ -197,6 +197,8 @@ impl Control {
         // waits for the ends of their slices, some milliseconds each.
         let _ = sched::ask_for_short_slices();
         self.adopt_channels(kept);
+        // What the engine was started with.
+        self.parts.loader.ask(Ask::Served);
         let mut ready = Vec::new();
         // The event loop.
         while !self.tick_when_due() {

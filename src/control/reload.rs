@@ -115,6 +115,7 @@ impl Control {
             return;
         };
         self.parts.outlets.status.count(at::RELOADS_TOTAL);
+        self.parts.loader.ask(Ask::Served);
         let is_served = |fingerprint| self.parts.roster.with_fingerprint(fingerprint).is_some();
         self.artifact_files.retain(is_served);
         self.image_files.retain(is_served);

@@ -6,8 +6,8 @@ use super::ready::ReadyModel;
 use factord_core::abi::{self, class};
 use factord_core::counters::ModelRow;
 use factord_core::worker::Row;
-use factord_models::catalogue::{CatalogueError, MODEL_COUNT_MAX};
-use factord_models::file::NAME_LEN_MAX;
+use factord_models::catalogue::CatalogueError;
+use factord_models::file::{MODEL_COUNT_MAX, NAME_LEN_MAX};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -267,21 +267,25 @@ impl Roster {
             match self.numbers.get(model.name()) {
                 Some(&number) => {
                     let Some(entry) = self.by_number.get_mut(&number) else { continue };
-                    let is_same = entry.model.loaded.sha256 == model.loaded.sha256;
+                    let is_same = entry.model.loaded.sha256 == model.loaded.sha256
+                        && model.loaded.generation.is_none_or(|given| given == entry.generation);
                     if is_same && entry.class == class {
                         entry.model = model;
                         continue;
                     }
-                    *entry = Entry::new(next(entry.generation), model, class);
+                    let generation = model.loaded.generation.unwrap_or(next(entry.generation));
+                    *entry = Entry::new(generation, model, class);
                     changed.push((number, false));
                 }
                 None => {
                     let before = self.before.remove(model.name());
                     let generation = match &before {
-                        Some(row) if row.sha256 == model.loaded.sha256 => row.generation,
-                        Some(row) => next(row.generation),
-                        None => next(self.floor),
-                    };
+                        _ if model.loaded.generation.is_some() => model.loaded.generation,
+                        Some(row) if row.sha256 == model.loaded.sha256 => Some(row.generation),
+                        Some(row) => Some(next(row.generation)),
+                        None => None,
+                    }
+                    .unwrap_or(next(self.floor));
                     let is_free = |number: &u16| {
                         !kept.contains(number) && !self.by_number.contains_key(number)
                     };

@@ -5,7 +5,7 @@ use factord_core::channel::{self, CommandError};
 use factord_core::counters::ModelRow;
 use factord_eval::Kind;
 use factord_models::catalogue;
-use factord_models::file::{Artifact, ArtifactError};
+use factord_models::file::{Artifact, ArtifactError, MODEL_COUNT_MAX};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 
 // 8,192: two generations of all the models that an engine can serve.
-const CARD_COUNT_MAX: usize = 2 * catalogue::MODEL_COUNT_MAX;
+const CARD_COUNT_MAX: usize = 2 * MODEL_COUNT_MAX;
 
 /// Why nothing is known about a model.
 #[derive(Debug, Error)]

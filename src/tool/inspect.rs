@@ -1,7 +1,7 @@
 //! `factord inspect`: what a file is, how it is understood, and which command takes it.
 
 mod json;
-mod text;
+pub(super) mod text;
 
 use super::factor_flags::TradeFlags;
 use super::{Failure, escaped, print};

@@ -1,5 +1,7 @@
-//! `factord model`: explains models, and has the daemon read its own again.
+//! `factord model`: explains models, changes which version serves a name, and has the daemon read
+//! its models again.
 
+mod versions;
 pub(super) mod view;
 
 use super::{Failure, Globals, print};
@@ -8,15 +10,29 @@ use factord_core::channel::{self, CommandError};
 use factord_core::counters::Observer;
 use factord_models::catalogue::{self, LoadedModel};
 use factord_models::file::{Artifact, name_is_sound};
+use factord_models::store;
 use std::path::{Path, PathBuf};
+use versions::{DiffArgs, HistoryArgs, ListArgs, NameArgs, PinArgs, PromoteArgs, PublishArgs};
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
   factord model show regression                      a built-in model
   factord model show models/classification.fmodel a file; pickles and ONNX models are imported
   factord model show spread --models /etc/factord/models
+  factord model show spread@3f5a --models /var/lib/factord/store
   factord model show regression --served             what the running daemon answers with
   factord model show regression --json | jq .metrics";
+
+const STORE_EXAMPLES: &str = "\
+Examples, with FACTORD_MODELS=/var/lib/factord/store:
+  factord model publish next-1m.fmodel --promote     a first version serves its name
+  factord model publish next-1m.fmodel               a second one is known, and serves nothing yet
+  factord model promote next-1m 3f5a                 it serves from now on, by the start of its hash
+  factord model rollback next-1m                     the first one again
+  factord model history next-1m --at-time 2026-11-30T09:31:07.123Z
+
+A store holds versions by their hash, one file that says what serves each name, and a ledger of
+all changes, each line with the hash of the one before. A daemon that serves the store is told.";
 
 const RELOAD_EXAMPLES: &str = "\
 Examples:
@@ -38,6 +54,29 @@ pub struct ModelArgs {
 enum ModelCommand {
     /// Explain a model: features, weights, statistics, report, formula
     Show(ShowArgs),
+    /// Tell where two models differ: parameters, statistics, settings, report
+    Diff(DiffArgs),
+    /// List what a store serves
+    #[command(after_help = STORE_EXAMPLES)]
+    List(ListArgs),
+    /// Add versions to a store
+    #[command(after_help = STORE_EXAMPLES)]
+    Publish(PublishArgs),
+    /// Have a version serve its name
+    #[command(after_help = STORE_EXAMPLES)]
+    Promote(PromoteArgs),
+    /// Have the version before the present one serve a name again
+    #[command(after_help = STORE_EXAMPLES)]
+    Rollback(NameArgs),
+    /// Refuse changes of a name until `--off`
+    #[command(after_help = STORE_EXAMPLES)]
+    Pin(PinArgs),
+    /// Have nothing serve a name; its versions stay in the store
+    #[command(after_help = STORE_EXAMPLES)]
+    Withdraw(NameArgs),
+    /// Tell which versions have served a name, when, and who changed that
+    #[command(after_help = STORE_EXAMPLES)]
+    History(HistoryArgs),
     /// Have the running daemon read its models again
     #[command(after_help = RELOAD_EXAMPLES)]
     Reload {
@@ -72,6 +111,14 @@ struct ShowArgs {
 pub fn run(args: &ModelArgs, globals: &Globals) -> Result<(), Failure> {
     match &args.command {
         ModelCommand::Show(args) => show(args, globals),
+        ModelCommand::Diff(args) => versions::diff(args),
+        ModelCommand::List(args) => versions::list(args, globals),
+        ModelCommand::Publish(args) => versions::publish(args, globals),
+        ModelCommand::Promote(args) => versions::promote(args, globals),
+        ModelCommand::Rollback(args) => versions::rollback(args, globals),
+        ModelCommand::Pin(args) => versions::pin(args, globals),
+        ModelCommand::Withdraw(args) => versions::withdraw(args, globals),
+        ModelCommand::History(args) => versions::history(args, globals),
         ModelCommand::Reload { name } => {
             let socket = socket(globals)?;
             let adopted = match name {
@@ -105,11 +152,16 @@ fn find(args: &ShowArgs, globals: &Globals) -> Result<(String, Artifact), Failur
     named(&args.model, args.models.as_deref())
 }
 
-/// A name is looked up in the directory, if there is one; else a file of that path comes first,
-/// then a built-in model. Returns where it came from, too.
+/// A name is looked up in the directory, if there is one, and NAME@VERSION in a store; else a file
+/// of that path comes first, then a built-in model. Returns where it came from, too.
 pub(super) fn named(model: &Path, directory: Option<&Path>) -> Result<(String, Artifact), Failure> {
     let name = model.to_str().unwrap_or_default();
     if let Some(directory) = directory {
+        if let Some((name, version)) = name.split_once('@') {
+            let objects = store::objects(directory)?;
+            let version = store::version(&objects, name, version)?;
+            return Ok((objects.path(&version).display().to_string(), objects.read(&version)?.0));
+        }
         let models = catalogue::load_dir(directory)?;
         return pick(models, name, &directory.display().to_string());
     }

@@ -29,7 +29,7 @@ pub struct ServeArgs {
     /// Serve only shared memory (FACTORD_HTTP=false)
     #[arg(long)]
     no_http: bool,
-    /// A directory of models (FACTORD_MODELS, MODEL_DIR; default: the two built in)
+    /// A directory or a store of models (FACTORD_MODELS, MODEL_DIR; default: the two built in)
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
     /// The CPU of the worker, or several separated by commas: one worker each, channels spread over

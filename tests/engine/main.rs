@@ -22,6 +22,7 @@ mod neighbours;
 mod places;
 mod plane;
 mod ports;
+mod published;
 mod quota;
 mod reloads;
 mod rights;

@@ -2,6 +2,7 @@
 
 use crate::common::{Py, array, artifact, dump, linear, logistic, shared};
 use factord_models::catalogue::{self, CatalogueError, LoadedModel};
+use factord_models::file::MODEL_COUNT_MAX;
 use prost::Message;
 use std::path::Path;
 use std::process::Command;
@@ -120,7 +121,7 @@ fn more_models_than_an_engine_has_rows_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     save(path, "0.fmodel", "m", false);
-    for index in 1..=catalogue::MODEL_COUNT_MAX + 5 {
+    for index in 1..=MODEL_COUNT_MAX + 5 {
         std::fs::hard_link(path.join("0.fmodel"), path.join(format!("{index}.fmodel"))).unwrap();
     }
     let said = refusal(path);

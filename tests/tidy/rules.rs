@@ -46,7 +46,7 @@ pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 6] = [
     (
         "factord-models",
         "crates/models/src/",
-        &[&["regular", "whole"], &["file"], &["import"], &["catalogue"]],
+        &[&["regular", "whole"], &["file"], &["store", "import"], &["catalogue"]],
     ),
     (
         "factord-quant",

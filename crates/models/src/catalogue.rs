@@ -1,7 +1,9 @@
-//! The models a daemon serves: those it was built with, or those of a directory.
+//! The models a daemon serves: those it was built with, those of a directory, or those that a
+//! store's deployment names.
 
-use super::file::{self, Artifact, ArtifactFileError};
+use super::file::{self, Artifact, ArtifactFileError, MODEL_COUNT_MAX};
 use super::import::{self, Given, ImportFileError};
+use crate::store::{self, Objects, Served, StoreError};
 use crate::whole;
 use factord_eval::Kind;
 use std::collections::HashMap;
@@ -11,9 +13,6 @@ use std::path::{Path, PathBuf};
 use std::slice;
 use std::sync::Arc;
 use thiserror::Error;
-
-/// The most models of a directory: as many as an engine serves at once.
-pub const MODEL_COUNT_MAX: usize = 4096;
 
 /// The two models of the HTTP interface, which come first.
 const FIRST: [&str; 2] = ["regression", "classification"];
@@ -36,6 +35,8 @@ pub struct LoadedModel {
     pub sha256: [u8; 32],
     /// Where it came from: a path, or `built in`.
     pub origin: String,
+    /// The generation that a store's deployment gives it.
+    pub generation: Option<u32>,
 }
 
 /// Why a directory cannot be served.
@@ -108,6 +109,9 @@ pub enum CatalogueError {
         /// The name that was asked for.
         name: String,
     },
+    /// A store is not sound, or serves nothing of that name.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// An artifact is not sound.
     #[error(transparent)]
     Artifact(#[from] ArtifactFileError),
@@ -121,7 +125,7 @@ impl LoadedModel {
     pub fn new(artifact: Artifact, origin: String) -> LoadedModel {
         let bytes = artifact.encode();
         let sha256 = file::sha256(&bytes);
-        LoadedModel { artifact, bytes, sha256, origin }
+        LoadedModel { artifact, bytes, sha256, origin, generation: None }
     }
 
     /// Reads a file. One with the very bytes that `before` holds from there was checked then, and
@@ -139,7 +143,32 @@ impl LoadedModel {
         let artifact = Artifact::decode_file(path, &bytes)?;
         // Only the one canonical encoding is accepted, so that these bytes are it.
         let sha256 = file::sha256(&bytes);
-        Ok(Arc::new(LoadedModel { artifact, bytes, sha256, origin }))
+        Ok(Arc::new(LoadedModel { artifact, bytes, sha256, origin, generation: None }))
+    }
+}
+
+impl LoadedModel {
+    /// Reads what a store serves under a name, as [`LoadedModel::read`].
+    fn of_object(
+        objects: &Objects,
+        name: &str,
+        served: &Served,
+        before: &HashMap<&str, &Arc<LoadedModel>>,
+    ) -> Result<Arc<LoadedModel>, CatalogueError> {
+        let origin = objects.path(&served.champion).display().to_string();
+        let (sha256, generation) = (served.champion.0, Some(served.generation));
+        let (artifact, bytes) = objects.read(&served.champion)?;
+        if let Some(&known) = before.get(origin.as_str())
+            && known.generation == generation
+        {
+            return Ok(Arc::clone(known));
+        }
+        let found = artifact.name();
+        if found != name {
+            let (expected, found) = (name.to_owned(), found.to_owned());
+            return Err(CatalogueError::OtherName { origin, expected, found });
+        }
+        Ok(Arc::new(LoadedModel { artifact, bytes, sha256, origin, generation }))
     }
 }
 
@@ -180,6 +209,9 @@ pub fn load_dir_again(
     path: &Path,
     before: &[Arc<LoadedModel>],
 ) -> Result<Vec<Arc<LoadedModel>>, CatalogueError> {
+    if store::is_store(path) {
+        return Ok(load_store(path, before)?.0);
+    }
     let unreadable = |error| CatalogueError::Directory { path: path.to_owned(), error };
     // A training that was killed may have left files that count without their names. Whoever may
     // not write here reads them as they stand.
@@ -212,15 +244,57 @@ pub fn load_dir_again(
             models.add(imported(&file, name, stats.as_deref())?)?;
         }
     }
-    let mut models = models.models;
+    let models = models.in_order();
     if models.is_empty() {
         return Err(CatalogueError::Empty { path: path.to_owned() });
     }
     if models.len() > MODEL_COUNT_MAX {
         return Err(CatalogueError::TooMany { path: path.to_owned(), found: models.len() });
     }
-    models.sort_by_key(|model| (rank(model.artifact.name()), model.artifact.name().to_owned()));
     Ok(models)
+}
+
+/// Reads what a store serves, in the order of [`load_dir`]; returns the line of its ledger, too, up
+/// to which that is so.
+///
+/// # Errors
+///
+/// [`CatalogueError`] names the file; one bad object refuses the whole deployment.
+pub fn load_store(
+    root: &Path,
+    before: &[Arc<LoadedModel>],
+) -> Result<(Vec<Arc<LoadedModel>>, u64), CatalogueError> {
+    let objects = store::objects(root)?;
+    let deployment = store::deployment(root)?;
+    if deployment.names.is_empty() {
+        return Err(CatalogueError::Empty { path: root.to_owned() });
+    }
+    let before = by_origin(before);
+    let mut models = Models::default();
+    for (name, served) in &deployment.names {
+        models.add(LoadedModel::of_object(&objects, name, served, &before)?)?;
+    }
+    Ok((models.in_order(), deployment.line))
+}
+
+/// Reads what a store serves under one name; returns the line as [`load_store`] does.
+///
+/// # Errors
+///
+/// [`CatalogueError`] names the file.
+pub fn load_served(
+    root: &Path,
+    name: &str,
+    before: Option<&Arc<LoadedModel>>,
+) -> Result<(Arc<LoadedModel>, u64), CatalogueError> {
+    let objects = store::objects(root)?;
+    let deployment = store::deployment(root)?;
+    let served = deployment.names.get(name);
+    let served = served.ok_or_else(|| StoreError::NotServed { name: name.to_owned() })?;
+    let before = by_origin(before.map(slice::from_ref).unwrap_or_default());
+    let model = LoadedModel::of_object(&objects, name, served, &before)?;
+    check_kind(&model)?;
+    Ok((model, deployment.line))
 }
 
 /// Reads the model of one name: from where `before` came from or, without it, from `NAME.fmodel` in
@@ -290,6 +364,13 @@ struct Models {
 }
 
 impl Models {
+    /// The first two first, the others by name.
+    fn in_order(self) -> Vec<Arc<LoadedModel>> {
+        let mut models = self.models;
+        models.sort_by_key(|model| (rank(model.artifact.name()), model.artifact.name().to_owned()));
+        models
+    }
+
     /// Adds a model whose name is new, and whose kind is the one its name promises.
     fn add(&mut self, model: Arc<LoadedModel>) -> Result<(), CatalogueError> {
         check_kind(&model)?;

@@ -19,7 +19,8 @@ pub use error::{ArtifactError, ArtifactFileError};
 pub use facts::{DataFile, EDGE_COUNT, Facts, Lineage, Section, Tag, Training};
 pub use golden::Golden;
 pub use limits::{
-    FORMAT_VERSION, MAGIC, NAME_LEN_MAX, PAYLOAD_LEN_MAX, PAYLOAD_LEN_MAX_FIRST, TABLE_COUNT_MAX,
+    FORMAT_VERSION, MAGIC, MODEL_COUNT_MAX, NAME_LEN_MAX, PAYLOAD_LEN_MAX, PAYLOAD_LEN_MAX_FIRST,
+    TABLE_COUNT_MAX,
 };
 #[cfg(feature = "import")]
 pub(crate) use limits::{METRIC_COUNT_MAX, TEXT_LEN_MAX};

@@ -1,7 +1,7 @@
 //! Models in files: artifacts, models that other programs fitted, the catalogue of a directory.
 //!
 //! The floors, from the ground: [`regular`], [`whole`]; [`file`](mod@file);
-//! `import`; `catalogue`.
+//! [`store`], `import`; `catalogue`.
 
 #[cfg(feature = "import")]
 pub mod catalogue;
@@ -9,4 +9,5 @@ pub mod file;
 #[cfg(feature = "import")]
 pub mod import;
 pub mod regular;
+pub mod store;
 pub mod whole;

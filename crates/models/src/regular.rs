@@ -28,6 +28,18 @@ pub fn open_lock(path: &Path) -> io::Result<File> {
     regular(File::from(fs::open(path, flags, Mode::from_raw_mode(0o600))?))
 }
 
+/// Opens a regular file to write behind what it holds, or makes one that everybody may read. A
+/// symbolic link is not followed.
+///
+/// # Errors
+///
+/// As for [`open`].
+pub fn open_to_extend(path: &Path) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW;
+    let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    regular(File::from(fs::open(path, flags, Mode::from_raw_mode(0o644))?))
+}
+
 fn regular(file: File) -> io::Result<File> {
     let status = file.metadata()?;
     if status.is_dir() {
@@ -37,4 +49,9 @@ fn regular(file: File) -> io::Result<File> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "not a regular file"));
     }
     Ok(file)
+}
+
+/// The user with whose rights files are opened.
+pub(crate) fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }

@@ -49,7 +49,7 @@ pub(super) fn of_model(path: &Path, model: &Model) -> String {
 }
 
 /// Nanoseconds as a time of UTC.
-pub(super) fn time(ns: i64) -> String {
+pub(in crate::tool) fn time(ns: i64) -> String {
     let (seconds, rest) = (ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000));
     let whole = factord_quant::train::date_time(u64::try_from(seconds).unwrap_or(0));
     let whole = whole.trim_end_matches('Z');

@@ -6,6 +6,9 @@ pub const MAGIC: [u8; 8] = *b"FMODEL\r\n";
 /// The newest version of the format. All from 1 on are read.
 pub const FORMAT_VERSION: u32 = 2;
 
+/// The most models that are served at once.
+pub const MODEL_COUNT_MAX: usize = 4096;
+
 /// The most bytes a payload may have.
 // 64 MiB: half a million tree nodes in 32 bytes each, four times over.
 pub const PAYLOAD_LEN_MAX: usize = 64 << 20;

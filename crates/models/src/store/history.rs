@@ -1,0 +1,167 @@
+//! What the ledger tells of names.
+
+use super::ledger::{self, Event, Head, Line, Verb};
+use super::{Deployment, Digest, Served, StoreError};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What became of a name.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// The highest generation that it has had.
+    pub generation: u32,
+    /// What serves it, if anything does.
+    pub served: Option<Served>,
+    /// Versions to go back to, the latest last.
+    before: Vec<Digest>,
+}
+
+impl Past {
+    /// What served before what serves now.
+    pub fn version_before(&self) -> Option<Digest> {
+        self.before.last().copied()
+    }
+
+    fn apply(&mut self, verb: Verb, champion: Option<Digest>, generation: u32, pinned: bool) {
+        let last = self.served.take().map(|served| served.champion);
+        match verb {
+            Verb::Promote => self.before.extend(last),
+            Verb::Rollback => {
+                self.before.pop();
+            }
+            Verb::Pin | Verb::Unpin => {}
+            Verb::Withdraw => self.before.clear(),
+        }
+        self.generation = generation;
+        self.served = champion.map(|champion| Served { champion, generation, pinned });
+    }
+}
+
+/// All names, as the lines up to one of them tell.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// By name.
+    pub names: BTreeMap<String, Past>,
+    /// The end of the ledger.
+    pub head: Head,
+    /// An intended change behind those lines, which was not carried out yet.
+    pub pending: Option<u64>,
+}
+
+impl History {
+    /// Reads the ledger up to the deployment's line, and looks whether they agree.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when they do not, or a line does not follow from the one before it.
+    pub(super) fn of(
+        ledger: &Path,
+        path: &Path,
+        deployment: &Deployment,
+    ) -> Result<History, StoreError> {
+        let (mut history, mut pending, mut hash) = (History::default(), None::<Line>, None);
+        history.head = ledger::scan(ledger, |line, line_hash| {
+            if line.line == deployment.line {
+                hash = Some(line_hash);
+            }
+            match &line.event {
+                Event::Intended { .. } => {
+                    if let Some(before) = pending.replace(line.clone()) {
+                        history.apply(&before.event);
+                    }
+                }
+                Event::Dropped { line } => {
+                    pending.take_if(|pending| pending.line == *line);
+                }
+                Event::Published { .. } | Event::Serving { .. } => {}
+            }
+        })?;
+        match pending {
+            Some(line) if line.line <= deployment.line => history.apply(&line.event),
+            pending => history.pending = pending.map(|line| line.line),
+        }
+        let refused = |reason: String| StoreError::Deployment { path: path.to_owned(), reason };
+        if deployment.line != 0 && hash != Some(deployment.hash) {
+            return Err(refused(format!(
+                "the ledger has no line {} of the hash that it names ({}): one of them was replaced \
+                 or cut short; put back copies of both",
+                deployment.line,
+                deployment.hash.short()
+            )));
+        }
+        history.agree(deployment).map_err(refused)?;
+        Ok(history)
+    }
+
+    /// Adds a change that was carried out.
+    pub(super) fn apply(&mut self, event: &Event) {
+        if let Event::Intended { verb, name, champion, generation, pinned } = event {
+            let past = self.names.entry(name.clone()).or_default();
+            past.apply(*verb, *champion, *generation, *pinned);
+        }
+    }
+
+    fn agree(&self, deployment: &Deployment) -> Result<(), String> {
+        let served = |name: &str| self.names.get(name).and_then(|past| past.served.as_ref());
+        let names = self.names.keys().chain(deployment.names.keys());
+        for name in names {
+            if served(name) != deployment.names.get(name) {
+                return Err(format!(
+                    "it differs from the ledger in what serves {name:?}: change it with `factord \
+                     model`, not by hand"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One change of what serves a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The line that intended it.
+    pub line: u64,
+    /// When that was, nanoseconds since 1970.
+    pub at_unix_ns: u64,
+    /// The user who did it.
+    pub uid: u32,
+    /// What was asked for.
+    pub verb: Verb,
+    /// What serves the name from then on.
+    pub champion: Option<Digest>,
+    /// The generation from then on.
+    pub generation: u32,
+    /// When a daemon said that it serves it, or something later.
+    pub serving_unix_ns: Option<u64>,
+}
+
+/// The changes of a name, from the first on.
+///
+/// # Errors
+///
+/// [`StoreError::Ledger`].
+pub(super) fn changes(ledger: &Path, wanted: &str) -> Result<Vec<Change>, StoreError> {
+    let mut changes: Vec<Change> = Vec::new();
+    ledger::scan(ledger, |line, _| match &line.event {
+        Event::Intended { verb, name, champion, generation, .. } if name == wanted => {
+            changes.push(Change {
+                line: line.line,
+                at_unix_ns: line.at_unix_ns,
+                uid: line.uid,
+                verb: *verb,
+                champion: *champion,
+                generation: *generation,
+                serving_unix_ns: None,
+            });
+        }
+        Event::Dropped { line } => changes.retain(|change| change.line != *line),
+        Event::Serving { line: until, name } if name.as_ref().is_none_or(|name| name == wanted) => {
+            let covered = changes.iter_mut().filter(|change| change.line <= *until);
+            for change in covered {
+                change.serving_unix_ns.get_or_insert(line.at_unix_ns);
+            }
+        }
+        _ => {}
+    })?;
+    Ok(changes)
+}
