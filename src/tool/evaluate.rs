@@ -44,8 +44,9 @@ pub struct EvaluateArgs {
     /// The table with the outcomes (default: the predictions' own)
     #[arg(value_name = "OUTCOMES")]
     outcomes: Option<PathBuf>,
-    /// The column of the outcome [default: what the models predict, or sell_rate]
-    #[arg(long, value_name = "COLUMN")]
+    /// The column of the outcome, or return:H for the log return over H windows [default: what the
+    /// models predict, or sell_rate]
+    #[arg(long, value_name = "NAME")]
     target: Option<String>,
     /// How many windows later the outcome is, in the same session; 0 is the prediction's own
     /// [default: what the models were trained for, or 0]
@@ -272,13 +273,18 @@ fn four(value: f64) -> String {
     format!("{value:.4}")
 }
 
+/// Errors of returns are far below 1.
+fn small(value: f64) -> String {
+    if value != 0.0 && value.abs() < 1e-3 { format!("{value:.2e}") } else { four(value) }
+}
+
 fn defined(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), four)
 }
 
 fn regression_cells(figures: &Regression) -> [String; 4] {
     let Regression { row_count, r2, rmse, mae, .. } = figures;
-    [row_count.to_string(), defined(*r2), four(*rmse), four(*mae)]
+    [row_count.to_string(), defined(*r2), small(*rmse), small(*mae)]
 }
 
 fn classifier_cells(figures: &Classifier) -> [String; 9] {

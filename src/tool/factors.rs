@@ -2,8 +2,8 @@
 
 use super::factor_flags::{TradeFlags, WindowFlags};
 use super::{Failure, escaped, factor_warnings, print, understood};
-use factord_factors::{Book, Counts, Row, Settings, Stated, SymbolIndex};
-use factord_quant::features::FeatureWriter;
+use factord_factors::{Counts, Row, Settings, Stated, SymbolIndex};
+use factord_quant::features::{FeatureBook, FeatureWriter};
 use factord_quant::table::TableError;
 use factord_quant::trades::Reader;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -64,9 +64,11 @@ pub fn run(args: &FactorsArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let mut reader = Reader::open(&args.trades.inputs, &args.trades.options(&args.window))?;
     understood::say(&reader, 0);
-    let mut writer = FeatureWriter::create(&args.out, &Stated::by(&settings))?;
+    let mut book = FeatureBook::new(&settings)?;
+    let stated = Stated::by(&settings);
+    let mut writer = FeatureWriter::create(&args.out, &stated, &book.past_names())?;
     let bar = bar();
-    let read = stream(&settings, &mut reader, &mut writer, &bar);
+    let read = stream(&mut book, &mut reader, &mut writer, &bar);
     bar.finish_and_clear();
     let (counts, rows) = read?;
     let (symbols, seconds) = (reader.names().len(), started.elapsed().as_secs_f64());
@@ -87,19 +89,18 @@ fn bar() -> ProgressBar {
 
 /// Pushes all trades; returns the counts and how many rows were written.
 fn stream(
-    settings: &Settings,
+    book: &mut FeatureBook,
     reader: &mut Reader,
     writer: &mut FeatureWriter,
     bar: &ProgressBar,
 ) -> Result<(Counts, u64), Failure> {
-    let mut book = Book::new(settings)?;
     let mut symbols: Vec<SymbolIndex> = Vec::new();
     let mut rows = 0;
     let mut failed: Option<TableError> = None;
-    let mut out = |symbol: &str, row: &Row| {
+    let mut out = |symbol: &str, row: &Row, past: &[f64]| {
         rows += 1;
         if failed.is_none() {
-            failed = writer.push(symbol, row).err();
+            failed = writer.push(symbol, row, past).err();
         }
     };
     while let Some(chunk) = reader.next_chunk()? {

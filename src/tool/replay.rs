@@ -12,8 +12,10 @@ use super::factor_flags::{TradeFlags, WindowFlags};
 use super::{Failure, Globals, factor_warnings};
 use crate::exit::Code;
 use factord_core::sync::{AtomicU64, Ordering};
-use factord_factors::Stated;
+use factord_factors::{Stated, column_called};
+use factord_quant::features::FeatureBook;
 use factord_quant::score::Made;
+use factord_quant::target::{HORIZON_MAX, Target};
 use factord_quant::trades::Reader;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use model_client::ModelClient;
@@ -29,6 +31,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use tally::Tally;
+use window::Number;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -93,23 +96,30 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     }
     let socket = globals.socket()?;
     let stated = Stated::by(&settings);
-    let regression = ModelClient::attach(socket.as_deref(), "regression", &stated)?;
-    let classification = ModelClient::attach(socket.as_deref(), "classification", &stated)?;
-    let (target, trained) = horizon_of(&regression.target);
-    let outcome = window::number(target).ok_or_else(|| {
-        let (known, all) = (window::names(), &regression.target);
+    let book = FeatureBook::new(&settings)?;
+    let past = book.past_names();
+    let regression = ModelClient::attach(socket.as_deref(), "regression", &stated, &past)?;
+    let classification = ModelClient::attach(socket.as_deref(), "classification", &stated, &past)?;
+    let (target, trained) = target_of(&regression.target)?;
+    let outcome = Number::called(target.column(), &past).ok_or_else(|| {
+        let (known, all) = (window::names(&past), &regression.target);
         let message = format!("regression predicts `{all}`, a window has only {known}");
         Failure::new(Code::Data, message)
     })?;
-    let target = outcome.name;
     let horizon = args.horizon.map_or(trained, |windows| windows as usize);
+    if let Some(own) = target.horizon().filter(|own| *own != horizon) {
+        let message =
+            format!("regression predicts a return over {own} windows: leave --horizon out");
+        return Err(Failure::new(Code::Usage, message));
+    }
     let cut = args.cut.or(classification.threshold);
-    let tally = Tally::new(cut, horizon, regression.pause_ns);
+    let named = shown(&target);
+    let tally = Tally::new(cut, target, horizon, regression.pause_ns);
     let asked_to_end = watch()
         .map_err(|error| Failure::new(Code::Os, format!("cannot watch signals: {error}")))?;
-    let sink = Sink::create(&args.out, args.speed != Speed::Max, stated)?;
+    let sink = Sink::create(&args.out, args.speed != Speed::Max, stated, &past)?;
     let started = Instant::now();
-    let mut run = Run::new(&settings, [regression, classification], outcome, tally, sink)?;
+    let mut run = Run::new(book, [regression, classification], outcome, tally, sink)?;
     run.deadline = Duration::from_millis(args.deadline_ms);
     let bar = bar(&args.out);
     let ended = run.replay(&mut reader, Pace::new(args.speed), &asked_to_end, &bar);
@@ -121,7 +131,7 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     let summary = Summary {
         done: &run.done,
         tally: &run.tally,
-        target,
+        target: &named,
         speed: args.speed,
         interrupted: ended == Ended::Interrupted,
         partial,
@@ -160,14 +170,29 @@ fn watch() -> io::Result<Arc<AtomicU64>> {
     Ok(asked)
 }
 
-/// A target's column, and how many windows after its inputs it is: 1 unless the name says more.
-fn horizon_of(target: &str) -> (&str, usize) {
-    let later = target.strip_suffix(']').and_then(|name| name.rsplit_once("[+"));
-    match later.and_then(|(name, later)| Some((name, later.parse().ok()?))) {
-        Some((name, later)) if (1..=10_000).contains(&later) => (name, later),
+/// A target by the name that an artifact gives it, and how many windows after its inputs it is: 1
+/// unless the name says more.
+fn target_of(name: &str) -> Result<(Target, usize), Failure> {
+    let later = name.strip_suffix(']').and_then(|name| name.rsplit_once("[+"));
+    let (column, later) = match later.and_then(|(name, later)| Some((name, later.parse().ok()?))) {
+        Some((name, later)) if (1..=HORIZON_MAX).contains(&later) => (name, later),
         // What a model learnt of its own window can still be compared with the next one.
-        _ if target.is_empty() => ("sell_rate", 1),
-        _ => (target, 1),
+        _ if name.is_empty() => ("sell_rate", 1),
+        _ => (name, 1),
+    };
+    let target = Target::of(column)
+        .map_err(|error| Failure::new(Code::Data, format!("regression predicts {error}")))?;
+    let horizon = target.horizon().unwrap_or(later);
+    Ok((target, horizon))
+}
+
+/// The target for people, without its horizon: windows have other names for what vendors predict.
+fn shown(target: &Target) -> String {
+    match target {
+        Target::Column(name) => {
+            column_called(name).map_or(name.as_str(), |column| column.name).to_owned()
+        }
+        Target::Return(_) => target.named(0),
     }
 }
 
@@ -186,10 +211,16 @@ mod tests {
 
     #[test]
     fn a_target_says_how_many_windows_later_it_is() {
-        assert_eq!(horizon_of("sell_rate[+5]"), ("sell_rate", 5));
-        assert_eq!(horizon_of("sell_rate"), ("sell_rate", 1));
-        assert_eq!(horizon_of(""), ("sell_rate", 1));
-        assert_eq!(horizon_of("x[+0]"), ("x[+0]", 1));
-        assert_eq!(horizon_of("x[+many]"), ("x[+many]", 1));
+        let of = |name: &str| {
+            let (target, horizon) = target_of(name).unwrap();
+            (target.column().to_owned(), horizon)
+        };
+        assert_eq!(of("sell_rate[+5]"), ("sell_rate".to_owned(), 5));
+        assert_eq!(of("sell_rate"), ("sell_rate".to_owned(), 1));
+        assert_eq!(of(""), ("sell_rate".to_owned(), 1));
+        assert_eq!(of("x[+0]"), ("x[+0]".to_owned(), 1));
+        assert_eq!(of("x[+many]"), ("x[+many]".to_owned(), 1));
+        assert_eq!(of("return:5"), ("last".to_owned(), 5));
+        assert!(target_of("return:x").is_err());
     }
 }

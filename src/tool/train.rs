@@ -5,6 +5,7 @@ use crate::exit::Code;
 use factord_factors::FEATURES;
 use factord_models::file::Artifact;
 use factord_quant::table::Stored;
+use factord_quant::target::Target;
 use factord_quant::train::{self, FOLDS_MAX, HORIZON_MAX, Settings, Trained};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -18,6 +19,7 @@ Examples:
   factord train features.parquet --out models
   factord train mon.csv tue.csv wed.csv --holdout thu.csv --out models --horizon 5
   factord train features.csv --out models --features buy_rate,volume --target sell_rate --folds 10
+  factord train features.csv --out models --target return:5 --features buy_rate,log_return
   factord train features.csv --out models --only logistic --cut 0.55 --c none --json
   factord serve --models models                 serve what was trained
 
@@ -50,12 +52,14 @@ pub struct TrainArgs {
         default_value = FEATURE_LIST.as_str()
     )]
     features: Vec<String>,
-    /// The column to learn
+    /// What to learn: a column, or return:H for the log return of `last` over the H next windows of
+    /// the same session
     #[arg(long, value_name = "NAME", default_value = "sell_rate")]
     target: String,
     /// How many windows later the target is, in the same session; 0 is the window of the inputs
-    #[arg(long, value_name = "K", default_value_t = 1, value_parser = up_to(HORIZON_MAX))]
-    horizon: usize,
+    /// [default: 1, or the H of return:H]
+    #[arg(long, value_name = "K", value_parser = up_to(HORIZON_MAX))]
+    horizon: Option<usize>,
     /// Fit one model instead of both
     #[arg(long, value_name = "KIND")]
     only: Option<Only>,
@@ -172,10 +176,12 @@ fn settings(args: &TrainArgs) -> Result<Settings, Failure> {
         let message = "two of --parent have one name: give the one that is succeeded";
         return Err(Failure::new(Code::Usage, message));
     }
+    let target = Target::of(&args.target)
+        .map_err(|error| Failure::new(Code::Usage, format!("--target: {error}")))?;
     Ok(Settings {
         features: args.features.clone(),
-        target: args.target.clone(),
-        horizon: args.horizon,
+        horizon: args.horizon.or(target.horizon()).unwrap_or(1),
+        target,
         linear: args.only != Some(Only::Logistic),
         logistic: args.only != Some(Only::Linear),
         folds: args.folds,

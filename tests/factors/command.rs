@@ -1,7 +1,7 @@
 //! `factord factors`, by the real binary: the table it writes, what it says, and its exit codes.
 
 use crate::ticks::{days, folder, to_four_digits};
-use factord_factors::{COLUMNS, Per};
+use factord_factors::{COLUMNS, PRICES, Per};
 use factord_quant::table::{Reader, Want};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -70,12 +70,14 @@ fn a_table_has_the_columns_promised_and_empty_fields_where_nothing_is_known() {
     assert!(output.status.success());
     let text = std::fs::read_to_string(folder.path().join("f.csv")).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], COLUMNS.map(|column| column.name).join(","));
+    let columns: Vec<&str> = COLUMNS.iter().chain(&PRICES).map(|column| column.name).collect();
+    assert_eq!(lines[0], columns.join(",") + ",log_return");
     assert_eq!(
         lines[1],
-        "A,1675214700000000000,1675214760000000000,2,400.0,4000.0,0.75,0.25,0.75,0.0,0.0"
+        "A,1675214700000000000,1675214760000000000,2,400.0,4000.0,0.75,0.25,0.75,0.0,0.0,\
+         10.0,10.0,10.0,"
     );
-    assert_eq!(lines[2], "A,1675214760000000000,1675214820000000000,0,0.0,0.0,,,,,");
+    assert_eq!(lines[2], "A,1675214760000000000,1675214820000000000,0,0.0,0.0,,,,,,,,,");
     assert_eq!(lines.len(), 5);
     let said = String::from_utf8(output.stderr).unwrap();
     let (understood, said) = said.split_once('\n').unwrap();

@@ -6,6 +6,7 @@ mod decimals;
 mod edges;
 mod files;
 mod naive;
+mod prices;
 mod rows;
 mod strangers;
 mod ticks;

@@ -10,6 +10,8 @@ pub(crate) struct NaiveRow {
     pub(crate) times: (i64, i64),
     pub(crate) trades: u64,
     pub(crate) values: [f64; 7],
+    /// Which trades, by index.
+    pub(crate) range: std::ops::Range<usize>,
 }
 
 /// A step: its times, and the trades in it by index.
@@ -121,7 +123,7 @@ pub(crate) fn rows(trades: &[Trade], settings: &Settings) -> Vec<NaiveRow> {
         let defined = values[2..6].iter().all(|value| value.is_finite());
         if defined || settings.empty == Empty::Keep {
             let times = (first.start_ns, last.end_ns);
-            rows.push(NaiveRow { times, trades: range.len() as u64, values });
+            rows.push(NaiveRow { times, trades: range.len() as u64, values, range });
         }
     }
     rows

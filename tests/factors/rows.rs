@@ -102,6 +102,27 @@ proptest! {
     }
 
     #[test]
+    fn every_window_has_the_exact_prices_of_its_trades(trades in trades(), settings in settings()) {
+        let rows = factor_rows(&trades, &settings, usize::MAX);
+        for (row, expected) in rows.iter().zip(naive::rows(&trades, &settings)) {
+            let trades = &trades[expected.range];
+            // Whole numbers of hundredths and halves.
+            let units = |trade: &Trade| [trade.price * 100.0, trade.qty * 2.0].map(f64::round);
+            let sum = |of: &dyn Fn(&Trade) -> i64| trades.iter().map(of).sum::<i64>() as f64;
+            let turnover = sum(&|trade| units(trade).iter().product::<f64>() as i64) / 200.0;
+            let volume = sum(&|trade| units(trade)[1] as i64) / 2.0;
+            let ends = [trades.first(), trades.last()];
+            let [first, last] = ends.map(|trade| trade.map_or(f64::NAN, |trade| trade.price));
+            let expected = [turnover / volume, first, last].map(f64::to_bits);
+            if !trades.is_empty() {
+                prop_assert_eq!([row.vwap, row.first, row.last].map(f64::to_bits), expected);
+            }
+            let found = [row.vwap, row.first, row.last];
+            prop_assert_eq!(found.map(f64::is_nan), [trades.is_empty(); 3]);
+        }
+    }
+
+    #[test]
     fn chunks_and_looks_on_demand_change_no_bit(
         trades in trades(), settings in settings(), chunk in 1_usize..50,
     ) {

@@ -4,6 +4,7 @@ mod figures;
 mod fits;
 mod killed;
 mod refusals;
+mod returns;
 mod served;
 mod settings;
 mod support;

@@ -1,11 +1,12 @@
 //! What is wrong with a table of trades, before any of them is taken.
 
 use crate::trades::Fields;
-use factord_factors::{Book, larger_unit};
+use factord_factors::larger_unit;
+use factord_quant::features::FeatureBook;
 
 /// Refuses what the command line refuses: numbers that are none, times of another unit, and times
 /// that go backwards within a symbol unless those are taken.
-pub(crate) fn check(fields: &Fields<'_>, book: &Book, takes_late: bool) -> Result<(), String> {
+pub(crate) fn check(fields: &Fields<'_>, book: &FeatureBook, takes_late: bool) -> Result<(), String> {
     for (name, values) in [("price", fields.price), ("qty", fields.qty)] {
         if let Some(row) = values.iter().position(|value| !value.is_finite()) {
             return Err(format!("row {row}: {name} is {}: give a number", values[row]));
@@ -26,7 +27,7 @@ fn unit(times: &[i64]) -> Result<(), String> {
     }
 }
 
-fn in_order(fields: &Fields<'_>, book: &Book) -> Result<(), String> {
+fn in_order(fields: &Fields<'_>, book: &FeatureBook) -> Result<(), String> {
     let latest = |name: &str| {
         let number = book.numbers().find(|(known, _)| *known == name);
         number.and_then(|(_, symbol)| book.factors(symbol).latest_ns()).unwrap_or(i64::MIN)

@@ -4,8 +4,9 @@ use crate::model::Model;
 use crate::trades::{Columns, SideWord};
 use crate::{checks, error, settings, windows};
 use factord_factors::{
-    Book, Contract, Cut, Empty, Large, Outliers, Quote, Settings, Side, Stated, Trade, Unit, Window,
+    Contract, Cut, Empty, Large, Outliers, Quote, Row, Settings, Side, Stated, Trade, Unit, Window,
 };
+use factord_quant::features::FeatureBook;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -37,7 +38,7 @@ use windows::Windows;
 /// [(0.75, 0.75, 0.25)]
 #[pyclass(frozen, module = "factord")]
 pub(crate) struct Factors {
-    book: Mutex<Book>,
+    book: Mutex<FeatureBook>,
     window: String,
     stated: Stated,
 }
@@ -99,7 +100,7 @@ impl Factors {
             orders_max,
             ..Settings::default()
         };
-        let book = Book::new(&settings).map_err(|error| refuse(error.to_string()))?;
+        let book = FeatureBook::new(&settings).map_err(|error| refuse(error.to_string()))?;
         let stated = Stated::by(&settings);
         Ok(Factors { book: Mutex::new(book), window: window.to_string(), stated })
     }
@@ -132,12 +133,13 @@ impl Factors {
         let trade = Trade { ts_ns, price, qty, side, buy_id, sell_id, quote };
         let mut book = self.lock(py)?;
         let number = book.symbol(symbol);
-        let mut closed = Vec::new();
-        book.push(number, &trade, &mut |_, row| closed.push(*row));
+        let mut closed: Vec<(Row, Vec<f64>)> = Vec::new();
+        book.push(number, &trade, &mut |_, row, past| closed.push((*row, past.to_owned())));
         if closed.is_empty() {
             return Ok(None);
         }
-        let rows = closed.iter().map(|row| windows::one(py, symbol, row));
+        let names = book.past_names();
+        let rows = closed.iter().map(|(row, past)| windows::one(py, symbol, row, (past, &names)));
         PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?).map(Some)
     }
 
@@ -174,7 +176,7 @@ impl Factors {
         let columns = Columns::read(trades)?;
         let mut book = self.lock(py)?;
         let fields = columns.fields()?;
-        let book: &mut Book = &mut book;
+        let book: &mut FeatureBook = &mut book;
         let rows =
             py.detach(|| checks::check(&fields, book, takes_late).map(|()| fields.push(book)));
         rows.map_err(PyValueError::new_err)?.into_python(py, &self.stated)
@@ -182,8 +184,9 @@ impl Factors {
 
     /// Says that it is `now_ns`: closes the windows by time that ended before, without a trade.
     fn advance<'py>(&self, py: Python<'py>, now_ns: i64) -> PyResult<Bound<'py, PyAny>> {
-        let mut rows = Windows::default();
-        self.lock(py)?.advance(now_ns, &mut |symbol, row| rows.push(symbol, row));
+        let mut book = self.lock(py)?;
+        let mut rows = Windows::new(book.past_names());
+        book.advance(now_ns, &mut |symbol, row, past| rows.push(symbol, row, past));
         rows.into_python(py, &self.stated)
     }
 
@@ -195,14 +198,17 @@ impl Factors {
             return Ok(None);
         }
         let number = book.symbol(symbol);
-        windows::one(py, symbol, &book.factors(number).now()).map(Some)
+        let names = book.past_names();
+        let (row, past) = book.now(number);
+        windows::one(py, symbol, &row, (past, &names)).map(Some)
     }
 
     /// Says that the trades have ended: closes the open windows by time. The next trade opens new
     /// ones.
     fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let mut rows = Windows::default();
-        self.lock(py)?.finish(&mut |symbol, row| rows.push(symbol, row));
+        let mut book = self.lock(py)?;
+        let mut rows = Windows::new(book.past_names());
+        book.finish(&mut |symbol, row, past| rows.push(symbol, row, past));
         rows.into_python(py, &self.stated)
     }
 
@@ -265,7 +271,7 @@ impl Factors {
 }
 
 impl Factors {
-    fn lock(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Book>> {
+    fn lock(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, FeatureBook>> {
         match self.book.try_lock() {
             Ok(book) => Ok(book),
             Err(TryLockError::WouldBlock) => {

@@ -2,7 +2,8 @@
 
 use crate::windows::Windows;
 use factord_eval::fenv;
-use factord_factors::{Book, Quote, Side, SymbolIndex, Trade};
+use factord_factors::{Quote, Side, SymbolIndex, Trade};
+use factord_quant::features::FeatureBook;
 use numpy::PyReadonlyArray1;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -113,8 +114,8 @@ impl Fields<'_> {
         }
     }
 
-    pub(crate) fn push(&self, book: &mut Book) -> Windows {
-        let mut rows = Windows::default();
+    pub(crate) fn push(&self, book: &mut FeatureBook) -> Windows {
+        let mut rows = Windows::new(book.past_names());
         // Found at a symbol's first trade, so that symbols have the order in which they came.
         let mut numbers: Vec<Option<SymbolIndex>> = vec![None; self.names.len()];
         let none = if self.symbol.is_empty() && !self.ts_ns.is_empty() {
@@ -137,7 +138,9 @@ impl Fields<'_> {
             };
             // A trade without a symbol among others with one is of the symbol "".
             let number = known.unwrap_or_else(|| book.symbol(""));
-            book.push(number, &self.trade(index), &mut |symbol, row| rows.push(symbol, row));
+            book.push(number, &self.trade(index), &mut |symbol, row, past| {
+                rows.push(symbol, row, past);
+            });
         }
         rows
     }

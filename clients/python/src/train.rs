@@ -6,6 +6,7 @@ use crate::table::Table;
 use factord_eval::fenv;
 use factord_models::file::Artifact;
 use factord_quant::table::{Memory, Stored};
+use factord_quant::target::Target;
 use factord_quant::train::{self as quant, FOLDS_MAX, HORIZON_MAX, Settings, Trained};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -46,7 +47,7 @@ pub(crate) fn train(
     holdout: Vec<Given<'_>>,
     features: Vec<String>,
     target: String,
-    horizon: usize,
+    horizon: Option<usize>,
     linear: bool,
     logistic: bool,
     folds: usize,
@@ -62,6 +63,8 @@ pub(crate) fn train(
     scratch: Option<PathBuf>,
     out: Option<PathBuf>,
 ) -> PyResult<Outcome> {
+    let target = Target::of(&target).map_err(|error| PyValueError::new_err(format!("target: {error}")))?;
+    let horizon = horizon.or(target.horizon()).unwrap_or(1);
     within("horizon", horizon, 0..=HORIZON_MAX)?;
     within("folds", folds, 0..=FOLDS_MAX)?;
     within("rolling", rolling, 1..=100_000)?;

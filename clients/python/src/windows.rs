@@ -1,26 +1,43 @@
 //! Windows as Python gets them: columns of many, or one by name.
 
 use crate::settings;
-use factord_factors::{COLUMNS, Row, Stated, Value};
+use factord_factors::{COLUMNS, PRICES, Row, Stated, Value};
 use numpy::PyArray1;
 use pyo3::prelude::*;
 use std::collections::HashMap;
 
 /// Rows of windows, a column a field.
-#[derive(Default)]
 pub(crate) struct Windows {
+    /// What earlier windows add, by name.
+    past: Vec<String>,
     names: Vec<String>,
     numbers: HashMap<String, i64>,
     symbol: Vec<i64>,
     start_ns: Vec<i64>,
     end_ns: Vec<i64>,
     trades: Vec<i64>,
-    shares: [Vec<f64>; 7],
+    /// A column each: amounts and shares, prices, and what earlier windows add.
+    shares: Vec<Vec<f64>>,
 }
 
 impl Windows {
-    /// Adds the row of a window.
-    pub(crate) fn push(&mut self, symbol: &str, row: &Row) {
+    /// No windows yet; `past` names what earlier ones add to each.
+    pub(crate) fn new(past: Vec<String>) -> Windows {
+        let shares = vec![Vec::new(); amounts().count() + past.len()];
+        Windows {
+            past,
+            names: Vec::new(),
+            numbers: HashMap::new(),
+            symbol: Vec::new(),
+            start_ns: Vec::new(),
+            end_ns: Vec::new(),
+            trades: Vec::new(),
+            shares,
+        }
+    }
+
+    /// Adds the row of a window, with what earlier ones add.
+    pub(crate) fn push(&mut self, symbol: &str, row: &Row, past: &[f64]) {
         let number = match self.numbers.get(symbol) {
             Some(&number) => number,
             None => {
@@ -35,7 +52,7 @@ impl Windows {
         self.start_ns.push(row.start_ns);
         self.end_ns.push(row.end_ns);
         self.trades.push(row.trades as i64);
-        for (column, share) in self.shares.iter_mut().zip(shares(row)) {
+        for (column, share) in self.shares.iter_mut().zip(shares(row, past)) {
             column.push(share);
         }
     }
@@ -46,7 +63,8 @@ impl Windows {
         py: Python<'py>,
         stated: &Stated,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let shares = self.shares.map(|column| PyArray1::from_vec(py, column));
+        let shares = self.shares.into_iter().map(|column| PyArray1::from_vec(py, column));
+        let shares: Vec<_> = shares.collect();
         let columns = (
             self.names,
             PyArray1::from_vec(py, self.symbol),
@@ -54,36 +72,34 @@ impl Windows {
             PyArray1::from_vec(py, self.end_ns),
             PyArray1::from_vec(py, self.trades),
             shares,
+            self.past,
             settings::texts(py, stated)?,
         );
         py.import("factord._factors")?.getattr("rows")?.call1(columns)
     }
 }
 
-/// One row as `factord.FactorRow`.
-pub(crate) fn one<'py>(py: Python<'py>, symbol: &str, row: &Row) -> PyResult<Bound<'py, PyAny>> {
-    let [volume, turnover, buy_rate, sell_rate, large_buy, large_sell, unclassified] = shares(row);
-    let fields = (
-        symbol,
-        row.start_ns,
-        row.end_ns,
-        row.trades,
-        volume,
-        turnover,
-        buy_rate,
-        sell_rate,
-        large_buy,
-        large_sell,
-        unclassified,
-    );
-    py.import("factord._factors")?.getattr("FactorRow")?.call1(fields)
+/// One row as `factord.FactorRow`; `past` is what earlier windows add, by `names`.
+pub(crate) fn one<'py>(
+    py: Python<'py>,
+    symbol: &str,
+    row: &Row,
+    (past, names): (&[f64], &[String]),
+) -> PyResult<Bound<'py, PyAny>> {
+    let shares: Vec<f64> = shares(row, past).collect();
+    let fields = (symbol, row.start_ns, row.end_ns, row.trades, shares, names);
+    py.import("factord._factors")?.getattr("row")?.call1(fields)
 }
 
-/// The amounts and shares of a window, in the order of the columns.
-fn shares(row: &Row) -> [f64; 7] {
-    let mut amounts = COLUMNS.iter().filter_map(|column| match column.value {
-        Value::Amount(amount) => Some(amount(row)),
+/// What a window's amounts, shares and prices are taken by, in the order of the columns.
+fn amounts() -> impl Iterator<Item = fn(&Row) -> f64> {
+    COLUMNS.iter().chain(&PRICES).filter_map(|column| match column.value {
+        Value::Amount(amount) => Some(amount),
         _ => None,
-    });
-    std::array::from_fn(|_| amounts.next().unwrap_or(f64::NAN))
+    })
+}
+
+/// The amounts, shares and prices of a window, and what earlier ones add.
+fn shares<'a>(row: &'a Row, past: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
+    amounts().map(|amount| amount(row)).chain(past.iter().copied())
 }

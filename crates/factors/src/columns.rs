@@ -56,7 +56,7 @@ const fn known_as(name: &'static str, alias: &'static str, share: fn(&Row) -> f6
     Column { name, alias: Some(alias), value: Value::Amount(share) }
 }
 
-/// The columns of a feature table, in order.
+/// The first columns of a feature table, in order: what every client's windows have.
 pub const COLUMNS: [Column; 11] = [
     column("symbol", Value::Symbol),
     column("start_ns", Value::Time(|row| row.start_ns)),
@@ -71,12 +71,20 @@ pub const COLUMNS: [Column; 11] = [
     column("unclassified", Value::Amount(|row| row.unclassified)),
 ];
 
+/// The columns of prices, which follow those in a feature table.
+pub const PRICES: [Column; 3] = [
+    column("vwap", Value::Amount(|row| row.vwap)),
+    column("first", Value::Amount(|row| row.first)),
+    column("last", Value::Amount(|row| row.last)),
+];
+
 /// The columns that the built-in models take, in the order of [`Row::features`].
 pub const FEATURES: [&str; 3] = ["buy_rate", "large_buy", "large_sell"];
 
 /// The column that bears a name, by either of its names.
 pub fn column_called(name: &str) -> Option<&'static Column> {
-    const { &COLUMNS }.iter().find(|column| column.is_called(name))
+    let all = const { &COLUMNS }.iter().chain(const { &PRICES });
+    all.into_iter().find(|column| column.is_called(name))
 }
 
 #[cfg(test)]
@@ -102,6 +110,7 @@ mod tests {
     fn no_two_columns_share_a_name() {
         let names: Vec<&str> = COLUMNS
             .iter()
+            .chain(&PRICES)
             .flat_map(|column| column.alias.into_iter().chain([column.name]))
             .collect();
         for (at, name) in names.iter().enumerate() {

@@ -4,6 +4,7 @@ use super::aggressor::Classifier;
 use super::decimal::{Grid, REACHED};
 use super::large::LargeRule;
 use super::panes::{Panes, Sums};
+use super::prices::Prices;
 use super::row::{Counts, Method, Row};
 use super::settings::{Contract, Empty, Settings, SettingsError, Unit};
 use super::{Side, Trade};
@@ -52,6 +53,7 @@ pub struct Factors {
     classifier: Classifier,
     rule: LargeRule,
     panes: Panes,
+    prices: Prices,
     counts: Counts,
     open: Sums,
     is_open: bool,
@@ -93,6 +95,7 @@ impl Factors {
             classifier: Classifier::new(settings.aggressor, settings.outliers),
             rule: LargeRule::new(settings, steps),
             panes: Panes::new(steps),
+            prices: Prices::default(),
             counts: Counts::default(),
             open: Sums::default(),
             is_open: false,
@@ -123,6 +126,10 @@ impl Factors {
         let (side, method) = self.classifier.side(trade, outlier);
         self.grid.take(trade.price, trade.qty);
         let turnover = self.contract.turnover(trade.price, trade.qty);
+        self.prices.take(trade.price);
+        if self.contract.inverse {
+            self.open.coins.add(turnover / trade.price);
+        }
         self.add(trade.qty, turnover, side, method);
         let (pane, panes) = (self.pane, &mut self.panes);
         self.rule.take(trade, turnover, side, (pane, &mut self.open), panes, &mut self.counts);
@@ -163,7 +170,8 @@ impl Factors {
             (false, 0) => (0, 0),
             _ => (self.panes.start_of(self.pane - before), self.last_ns),
         };
-        Row::of(&sums, &self.grid, (start, end), false)
+        let prices = self.prices.since(self.pane - before);
+        Row::of(&sums, &self.grid, self.contract, prices, (start, end), false)
     }
 
     /// Says that the input has ended: closes the open window by time; a window by trades, volume
@@ -181,6 +189,7 @@ impl Factors {
         // Orders then find none of their earlier steps in a window.
         self.pane += self.steps as u64;
         self.panes.clear();
+        self.prices.clear();
     }
 
     /// What was seen, left out and given so far.
@@ -287,6 +296,8 @@ impl Factors {
     /// Closes the open step; if a whole window has closed with it, gives its row.
     fn close(&mut self, end_ns: i64, out: &mut impl FnMut(&Row)) {
         self.panes.close(self.pane, self.start_ns, self.open);
+        let oldest = self.pane + 1 - self.steps as u64;
+        self.prices.close(self.pane, oldest);
         self.counts.add_methods(self.open.methods);
         self.pane += 1;
         self.closed = (self.closed + 1).min(self.steps);
@@ -303,7 +314,8 @@ impl Factors {
             Unit::Time => end_ns - self.window_ns(),
             _ => self.panes.start_of(self.pane - self.steps as u64),
         };
-        let row = Row::of(&self.panes.total(), &self.grid, (start_ns, end_ns), true);
+        let (sums, prices) = (self.panes.total(), self.prices.since(oldest));
+        let row = Row::of(&sums, &self.grid, self.contract, prices, (start_ns, end_ns), true);
         self.counts.windows += 1;
         if row.trades == 0 {
             self.counts.windows_empty += 1;

@@ -6,7 +6,7 @@
 //! trade: what it leaves out, it counts. Once its tables have grown to what the flow needs, a
 //! trade allocates nothing. `docs/factors.md` says what each number means.
 //!
-//! The floors, from the ground: `settings`, `times`, `panes`, `quantile`, `session`; `decimal`,
+//! The floors, from the ground: `settings`, `times`, `panes`, `prices`, `quantile`, `session`; `decimal`,
 //! `text`; `stated`; `row`; `aggressor`, `orders`, `columns`; `large`; `factors`; `book`.
 
 mod aggressor;
@@ -17,6 +17,7 @@ mod factors;
 mod large;
 mod orders;
 mod panes;
+mod prices;
 mod quantile;
 mod row;
 mod session;
@@ -26,7 +27,7 @@ mod text;
 mod times;
 
 pub use book::{Book, SymbolIndex};
-pub use columns::{COLUMNS, Column, FEATURES, Value, column_called};
+pub use columns::{COLUMNS, Column, FEATURES, PRICES, Value, column_called};
 pub use factors::Factors;
 pub use row::{Counts, Method, Methods, Row};
 pub use session::goes_on;

@@ -38,6 +38,8 @@ pub(super) struct Sums {
     pub(super) volume: Sum,
     /// Turnover by who started it, in the order of `Side`.
     pub(super) started: [Sum; 4],
+    /// Turnover over price of inverse contracts: what they are worth in coins.
+    pub(super) coins: Sum,
     /// Buys, sells; NaN while there is no cut.
     pub(super) large: [Sum; 2],
     /// Trades by how the aggressor was found, in the order of `Method::ALL`; the last by none.
@@ -59,6 +61,7 @@ impl Sums {
         Sums {
             trades: self.trades + other.trades,
             volume: self.volume.plus(other.volume),
+            coins: self.coins.plus(other.coins),
             started: std::array::from_fn(|side| self.started[side].plus(other.started[side])),
             large: std::array::from_fn(|side| self.large[side].plus(other.large[side])),
             methods,

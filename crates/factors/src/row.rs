@@ -2,6 +2,7 @@
 
 use super::decimal::Grid;
 use super::panes::Sums;
+use super::settings::Contract;
 
 /// By what the aggressor of a trade was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +93,13 @@ pub struct Row {
     pub unclassified: f64,
     /// Turnover of auctions / turnover.
     pub auction: f64,
+    /// Turnover over what was traded for it, the volume-weighted mean price: of contracts, turnover
+    /// over their worth in the quantity's currency. NaN without a trade, as the next two.
+    pub vwap: f64,
+    /// The price of the first trade taken.
+    pub first: f64,
+    /// The price of the last trade taken.
+    pub last: f64,
     /// How the aggressors were found.
     pub methods: Methods,
     /// Whether the window has closed; an answer on demand is of an open one.
@@ -102,17 +110,24 @@ impl Row {
     pub(super) fn of(
         sums: &Sums,
         grid: &Grid,
+        contract: Contract,
+        (first, last): (f64, f64),
         (start_ns, end_ns): (i64, i64),
         closed: bool,
     ) -> Row {
         let [buy, sell, auction, unknown] = sums.started;
         let classified = grid.turnover(buy.plus(sell));
         let turnover = grid.turnover(sums.turnover());
+        let volume = grid.volume(sums.volume);
+        let traded = match contract.inverse {
+            true => sums.coins.value(),
+            false => volume * contract.multiplier,
+        };
         Row {
             start_ns,
             end_ns,
             trades: sums.trades,
-            volume: grid.volume(sums.volume),
+            volume,
             turnover,
             // 0 / 0 is NaN: a window without such trades has no rate.
             buy_rate: grid.turnover(buy) / classified,
@@ -121,6 +136,9 @@ impl Row {
             large_sell: grid.turnover(sums.large[1]) / turnover,
             unclassified: grid.turnover(auction.plus(unknown)) / turnover,
             auction: grid.turnover(auction) / turnover,
+            vwap: turnover / traded,
+            first,
+            last,
             methods: Methods::of(sums.methods),
             closed,
         }

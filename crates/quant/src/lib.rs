@@ -1,8 +1,8 @@
 //! The quant's day: tables and trades in files, simulated order flow, training, scoring,
 //! evaluation, drawings.
 //!
-//! The floors, from the ground: [`content`]; [`table`], [`plot`], [`simulate`]; [`stated`];
-//! [`features`], [`trades`], [`score`], [`evaluate`], [`train`]; [`inspect`].
+//! The floors, from the ground: [`content`]; [`table`], [`plot`], [`simulate`]; [`stated`],
+//! [`target`]; [`features`], [`trades`], [`score`], [`evaluate`], [`train`]; [`inspect`].
 
 pub mod content;
 pub mod evaluate;
@@ -13,5 +13,6 @@ pub mod score;
 pub mod simulate;
 pub mod stated;
 pub mod table;
+pub mod target;
 pub mod trades;
 pub mod train;

@@ -5,6 +5,7 @@ use super::EvaluateArgs;
 use crate::exit::Code;
 use crate::tool::Failure;
 use factord_quant::score::{Made, Record};
+use factord_quant::target::Target;
 use std::fmt::Display;
 
 /// What is predicted where nothing says more; the vendor of the built-in models' data has another
@@ -14,8 +15,8 @@ const VENDORS: &str = "S_LI_INITIATIVESELLRATE";
 
 /// What the predictions are compared with.
 pub(super) struct Question {
-    /// The column of the outcome.
-    pub(super) target: String,
+    /// The outcome.
+    pub(super) target: Target,
     /// How many windows later it is.
     pub(super) horizon: u32,
     /// Above this outcome the class is 1.
@@ -54,18 +55,17 @@ impl Question {
             );
         }
         let target = target(args, &models, &mut warnings)?;
-        let horizon = horizon(args, &models, &mut warnings)?;
+        let target = Target::of(&target)
+            .map_err(|error| Failure::new(Code::Usage, format!("--target: {error}")))?;
+        let horizon = horizon(args, &target, &models, &mut warnings)?;
         let cut = cut(args, &models, &mut warnings)?;
         let pause = pause(args, horizon, &models, &mut warnings)?;
         Ok(Question { target, horizon, cut, pause, models, warnings })
     }
 
-    /// The outcome as artifacts name it: `sell_rate`, or `sell_rate[+1]` a window later.
+    /// The outcome as artifacts name it: see [`Target::named`].
     pub(super) fn outcome(&self) -> String {
-        match self.horizon {
-            0 => self.target.clone(),
-            later => format!("{}[+{later}]", self.target),
-        }
+        self.target.named(self.horizon as usize)
     }
 
     /// The same for people: models, horizon and cut, then the warnings.
@@ -130,13 +130,21 @@ fn target(
 
 fn horizon(
     args: &EvaluateArgs,
+    target: &Target,
     models: &[Made],
     warnings: &mut Vec<String>,
 ) -> Result<u32, Failure> {
     let trained = |made: &Made| made.horizon.and_then(|windows| u32::try_from(windows).ok());
-    let horizon = match args.horizon {
-        Some(horizon) => horizon,
-        None => agreed(models, "horizon", trained)?.unwrap_or(0),
+    let own = target.horizon().and_then(|windows| u32::try_from(windows).ok());
+    let horizon = match (args.horizon, own) {
+        (Some(horizon), Some(own)) if horizon != own => {
+            let target = target.named(0);
+            let message =
+                format!("{target} says over how many windows it is: leave --horizon {horizon} out");
+            return Err(Failure::new(Code::Usage, message));
+        }
+        (Some(horizon), _) | (None, Some(horizon)) => horizon,
+        (None, None) => agreed(models, "horizon", trained)?.unwrap_or(0),
     };
     let others = models.iter().filter_map(|made| Some((made, trained(made)?)));
     warnings.extend(others.filter(|(_, trained)| *trained != horizon).map(|(made, trained)| {

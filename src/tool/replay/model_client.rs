@@ -1,13 +1,14 @@
 //! [`ModelClient`]: one model of the running daemon, asked window by window.
 
-use super::window;
+use super::window::{self, Number};
 use crate::exit::Code;
 use crate::tool::model_row::served;
 use crate::tool::{Failure, model};
 use factord_core::channel;
 use factord_core::client::{AttachOptions, Client, Prediction};
 use factord_core::idle::IdleStrategy;
-use factord_factors::{Column, Row, Stated};
+use factord_eval::Kind;
+use factord_factors::{Row, Stated};
 use factord_quant::score::{self, Made};
 use quanta::Clock;
 use std::path::{Path, PathBuf};
@@ -19,16 +20,18 @@ pub(super) struct ModelClient {
     socket: Option<PathBuf>,
     client: Client,
     id: u16,
-    features: Vec<&'static Column>,
+    features: Vec<Number>,
     x: Vec<f64>,
+    takes_missing: bool,
     /// What the model predicts, as its artifact says it.
     pub(super) target: String,
     /// Where the label of a classifier was cut, in units of the target.
     pub(super) threshold: Option<f64>,
     /// The longest pause within a session, as its artifact says it.
     pub(super) pause_ns: Option<i64>,
-    /// How the windows are made.
+    /// How the windows are made, and the names of what earlier ones add to each.
     stated: Stated,
+    past: Vec<String>,
     /// Every artifact that answered, in the order in which they were served.
     pub(super) made: Vec<Made>,
     /// What the model table and the engine were when the model was last looked at.
@@ -42,6 +45,7 @@ impl ModelClient {
         socket: Option<&Path>,
         name: &'static str,
         stated: &Stated,
+        past: &[String],
     ) -> Result<ModelClient, Failure> {
         let options = AttachOptions {
             socket: socket.map(Path::to_owned),
@@ -63,10 +67,12 @@ impl ModelClient {
             id: row.id,
             features: Vec::new(),
             x: Vec::new(),
+            takes_missing: false,
             target: String::new(),
             threshold: None,
             pause_ns: None,
             stated: stated.clone(),
+            past: past.to_owned(),
             made: Vec::new(),
             seen: (0, 0),
         };
@@ -96,6 +102,7 @@ impl ModelClient {
         self.pause_ns = pause_ns.map(|ns| i64::try_from(ns).unwrap_or(i64::MAX));
         self.target = details.target.clone();
         self.threshold = details.threshold;
+        self.takes_missing = artifact.kind() == Kind::Forest;
         let columns = score::outputs(&artifact);
         let made = Made::by(&artifact, columns.iter().map(|&column| column.to_owned()).collect());
         if !self.made.contains(&made) {
@@ -103,20 +110,25 @@ impl ModelClient {
         }
         self.features.clear();
         for name in &details.feature_names {
-            let Some(column) = window::number(name) else {
-                let (model, known) = (self.name, window::names());
+            let Some(number) = Number::called(name, &self.past) else {
+                let (model, known) = (self.name, window::names(&self.past));
                 let message = format!("{model} takes `{name}`, a window has only {known}");
                 return Err(Failure::new(Code::Data, message));
             };
-            self.features.push(column);
+            self.features.push(number);
         }
         Ok(())
+    }
+
+    /// Whether a window has all that the model takes: a forest takes what is missing, too.
+    pub(super) fn takes(&self, row: &Row, past: &[f64]) -> bool {
+        self.takes_missing || self.features.iter().all(|number| number.of(row, past).is_finite())
     }
 
     /// Asks for the prediction of one window; returns it with the time it took, in nanoseconds.
     pub(super) fn predict(
         &mut self,
-        row: &Row,
+        (row, past): (&Row, &[f64]),
         clock: &Clock,
         deadline: Duration,
     ) -> Result<(Prediction, u64), Failure> {
@@ -124,7 +136,7 @@ impl ModelClient {
             self.look()?;
         }
         self.x.clear();
-        self.x.extend(self.features.iter().filter_map(|feature| feature.number(row)));
+        self.x.extend(self.features.iter().map(|feature| feature.of(row, past)));
         let start = clock.raw();
         let answer = self.client.predict(self.id, &self.x, deadline);
         let ns = clock.delta_as_nanos(start, clock.raw());

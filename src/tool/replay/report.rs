@@ -17,7 +17,7 @@ pub(super) struct Summary<'a> {
     pub(super) done: &'a Done,
     pub(super) tally: &'a Tally,
     /// The column that the predictions are compared with.
-    pub(super) target: &'static str,
+    pub(super) target: &'a str,
     pub(super) speed: Speed,
     pub(super) interrupted: bool,
     /// Where the rows of an interrupted replay are.

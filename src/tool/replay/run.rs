@@ -4,10 +4,11 @@ use super::model_client::ModelClient;
 use super::pace::Pace;
 use super::sink::Sink;
 use super::tally::{Answers, Tally};
-use super::window::Predicted;
+use super::window::{Number, Predicted};
 use crate::tool::Failure;
 use factord_core::sync::{AtomicU64, Ordering};
-use factord_factors::{Book, Column, Counts, Row, Settings, SymbolIndex};
+use factord_factors::{Counts, Row, SymbolIndex};
+use factord_quant::features::FeatureBook;
 use factord_quant::trades::Reader;
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
@@ -17,6 +18,20 @@ use std::time::Duration;
 
 /// The longest time asleep between two looks at the clock and for signals.
 const NAP: Duration = Duration::from_millis(20);
+
+/// A window that closed, with what those before it add.
+struct Closed {
+    symbol: String,
+    row: Row,
+    past: Vec<f64>,
+}
+
+/// Puts windows by as they close.
+fn keep(closed: &mut Vec<Closed>) -> impl FnMut(&str, &Row, &[f64]) {
+    |symbol, row, past| {
+        closed.push(Closed { symbol: symbol.to_owned(), row: *row, past: past.to_owned() });
+    }
+}
 
 /// Whether a signal asked for the end.
 fn is_asked(asked_to_end: &AtomicU64) -> bool {
@@ -38,7 +53,7 @@ pub(super) struct Done {
     pub(super) counts: Counts,
     /// Symbols that traded.
     pub(super) symbols: usize,
-    /// Windows that were predicted, and those without rates.
+    /// Windows that were predicted, and those without what models take.
     pub(super) windows: u64,
     pub(super) undefined: u64,
     /// How often the engine was another one than before.
@@ -51,10 +66,10 @@ pub(super) struct Done {
 
 /// A replay under way.
 pub(super) struct Run {
-    book: Book,
+    book: FeatureBook,
     pub(super) models: [ModelClient; 2],
-    /// The column that the predictions are compared with.
-    outcome: &'static Column,
+    /// What the predictions are compared with, or made of for a return.
+    outcome: Number,
     clock: Clock,
     epoch: Option<u64>,
     pub(super) deadline: Duration,
@@ -65,9 +80,9 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(
-        settings: &Settings,
+        book: FeatureBook,
         models: [ModelClient; 2],
-        outcome: &'static Column,
+        outcome: Number,
         tally: Tally,
         sink: Sink,
     ) -> Result<Run, Failure> {
@@ -77,7 +92,7 @@ impl Run {
         let behind_max = Duration::ZERO;
         let (symbols, windows, undefined, restarts) = (0, 0, 0, 0);
         Ok(Run {
-            book: Book::new(settings)?,
+            book,
             models,
             outcome,
             clock: Clock::new(),
@@ -98,7 +113,7 @@ impl Run {
         bar: &ProgressBar,
     ) -> Result<Ended, Failure> {
         let mut symbols: Vec<SymbolIndex> = Vec::new();
-        let mut closed: Vec<(String, Row)> = Vec::new();
+        let mut closed: Vec<Closed> = Vec::new();
         let mut ended = Ended::Done;
         'trades: while let Some(chunk) = reader.next_chunk()? {
             for name in &chunk.names[symbols.len()..] {
@@ -111,8 +126,7 @@ impl Run {
                     ended = Ended::Interrupted;
                     break 'trades;
                 }
-                let mut out = |name: &str, row: &Row| closed.push((name.to_owned(), *row));
-                self.book.push(symbols[*number as usize], trade, &mut out);
+                self.book.push(symbols[*number as usize], trade, &mut keep(&mut closed));
                 if !closed.is_empty() {
                     self.predict(&mut closed)?;
                 }
@@ -121,7 +135,7 @@ impl Run {
             bar.set_position((reader.progress().unwrap_or(0.0) * 1_000.0) as u64);
         }
         if ended == Ended::Done {
-            self.book.finish(&mut |name: &str, row: &Row| closed.push((name.to_owned(), *row)));
+            self.book.finish(&mut keep(&mut closed));
             self.predict(&mut closed)?;
         }
         let traded = |symbol: &&SymbolIndex| self.book.factors(**symbol).counts().trades > 0;
@@ -137,7 +151,7 @@ impl Run {
         ts_ns: i64,
         pace: &mut Pace,
         asked_to_end: &AtomicU64,
-        closed: &mut Vec<(String, Row)>,
+        closed: &mut Vec<Closed>,
     ) -> Result<Ended, Failure> {
         // Bounded by the trade's time.
         loop {
@@ -150,33 +164,37 @@ impl Run {
             }
             thread::sleep(wait.min(NAP));
             if let Some(now_ns) = pace.now_ns() {
-                let mut out = |name: &str, row: &Row| closed.push((name.to_owned(), *row));
-                self.book.advance(now_ns.min(ts_ns), &mut out);
+                self.book.advance(now_ns.min(ts_ns), &mut keep(closed));
                 self.predict(closed)?;
             }
         }
     }
 
     /// Asks both models about each window that closed, and writes it.
-    fn predict(&mut self, closed: &mut Vec<(String, Row)>) -> Result<(), Failure> {
-        for (symbol, row) in closed.drain(..) {
-            let answers = if row.is_defined() {
+    fn predict(&mut self, closed: &mut Vec<Closed>) -> Result<(), Failure> {
+        for Closed { symbol, row, past } in closed.drain(..) {
+            let takes = |model: &ModelClient| model.takes(&row, &past);
+            let answers = if row.is_defined() && self.models.iter().all(takes) {
                 self.done.windows += 1;
-                Some(self.answers(&symbol, &row)?)
+                Some(self.answers(&symbol, (&row, &past))?)
             } else {
                 self.done.undefined += 1;
                 None
             };
-            self.sink.push(Predicted { symbol, row, answers })?;
+            self.sink.push(Predicted { symbol, row, past, answers })?;
         }
         Ok(())
     }
 
-    fn answers(&mut self, symbol: &str, row: &Row) -> Result<(Answers, f64), Failure> {
+    fn answers(
+        &mut self,
+        symbol: &str,
+        (row, past): (&Row, &[f64]),
+    ) -> Result<(Answers, f64), Failure> {
         let mut both = [(0.0, 0.0); 2];
         for (model, outputs) in self.models.iter_mut().zip(&mut both) {
             let (answer, ns) = model
-                .predict(row, &self.clock, self.deadline)
+                .predict((row, past), &self.clock, self.deadline)
                 .map_err(|error| error.about(format_args!("{symbol} at {}", row.start_ns)))?;
             // An auto-resizing histogram takes every value.
             let _ = self.done.round_trips.record(ns);
@@ -187,9 +205,7 @@ impl Run {
         }
         let [(regression, _), (probability, class)] = both;
         let answers = Answers { regression, class: class > 0.0 };
-        if let Some(outcome) = self.outcome.number(row) {
-            self.tally.add(symbol, row, answers, outcome);
-        }
+        self.tally.add(symbol, row, answers, self.outcome.of(row, past));
         Ok((answers, probability))
     }
 }

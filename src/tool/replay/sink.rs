@@ -24,8 +24,13 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    pub(super) fn create(path: &Path, live: bool, stated: Stated) -> Result<Sink, TableError> {
-        let schema = schema();
+    pub(super) fn create(
+        path: &Path,
+        live: bool,
+        stated: Stated,
+        past: &[String],
+    ) -> Result<Sink, TableError> {
+        let schema = schema(past);
         let mut writer = Writer::create(path, &schema, &WriterOptions::default())?;
         stated::note(&stated, &mut writer);
         let (path, writer, rows) = (path.to_owned(), Some(writer), Vec::new());

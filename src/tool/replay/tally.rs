@@ -1,6 +1,7 @@
 //! [`Tally`]: predictions against what the windows turned out to be, as they come.
 
 use factord_factors::Row;
+use factord_quant::target::{Target, Trail};
 use std::collections::{HashMap, VecDeque};
 
 /// One window's two answers.
@@ -58,6 +59,7 @@ struct Waiting {
     /// When the last window started and ended.
     last: (i64, i64),
     answers: VecDeque<Answers>,
+    trail: Trail,
 }
 
 /// Figures of the window itself, and of the one some windows later in the same session.
@@ -66,6 +68,7 @@ pub(super) struct Tally {
     /// Where the label is cut, if anybody says so.
     pub(super) cut: Option<f64>,
     pub(super) horizon: usize,
+    target: Target,
     pub(super) now: Figures,
     pub(super) next: Figures,
     /// The longest pause within a session; `None` is anything shorter than the window before it.
@@ -75,24 +78,37 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Begins; the horizon is 1 or more.
-    pub(super) fn new(cut: Option<f64>, horizon: usize, pause_ns: Option<i64>) -> Tally {
-        let none = Figures::default();
-        Tally { cut, horizon, now: none, next: none, pause_ns, waiting: HashMap::new() }
+    pub(super) fn new(
+        cut: Option<f64>,
+        target: Target,
+        horizon: usize,
+        pause_ns: Option<i64>,
+    ) -> Tally {
+        let (now, next) = (Figures::default(), Figures::default());
+        Tally { cut, horizon, target, now, next, pause_ns, waiting: HashMap::new() }
     }
 
-    /// Takes the next window of a symbol.
-    pub(super) fn add(&mut self, symbol: &str, row: &Row, answers: Answers, outcome: f64) {
-        self.now.add(answers, outcome, self.cut);
+    /// Takes the next window of a symbol, with what the target's column has of it.
+    pub(super) fn add(&mut self, symbol: &str, row: &Row, answers: Answers, found: f64) {
         if !self.waiting.contains_key(symbol) {
             self.waiting.insert(symbol.to_owned(), Waiting::default());
         }
         let Some(waiting) = self.waiting.get_mut(symbol) else { return };
-        if !factord_factors::goes_on(waiting.last, row.start_ns, self.pause_ns) {
+        let goes_on = factord_factors::goes_on(waiting.last, row.start_ns, self.pause_ns);
+        if !goes_on {
             waiting.answers.clear();
+        }
+        let outcome = match self.target {
+            Target::Column(_) => found,
+            Target::Return(windows) => waiting.trail.next(goes_on, found, windows),
+        };
+        if outcome.is_finite() {
+            self.now.add(answers, outcome, self.cut);
         }
         waiting.last = (row.start_ns, row.end_ns);
         if waiting.answers.len() == self.horizon
             && let Some(earlier) = waiting.answers.pop_front()
+            && outcome.is_finite()
         {
             self.next.add(earlier, outcome, self.cut);
         }
@@ -104,6 +120,10 @@ impl Tally {
 mod tests {
     use super::*;
     use factord_factors::{Factors, Settings, Side, Trade};
+
+    fn rate() -> Target {
+        Target::of("sell_rate").unwrap()
+    }
 
     fn answers(regression: f64, class: bool) -> Answers {
         Answers { regression, class }
@@ -121,7 +141,7 @@ mod tests {
 
     #[test]
     fn figures_are_those_of_the_definitions() {
-        let mut tally = Tally::new(Some(0.5), 1, None);
+        let mut tally = Tally::new(Some(0.5), rate(), 1, None);
         let outcomes = [0.2, 0.6, 0.7, 0.4];
         let predictions = [0.3, 0.6, 0.5, 0.5];
         for (minute, (y, outcome)) in predictions.into_iter().zip(outcomes).enumerate() {
@@ -138,7 +158,7 @@ mod tests {
 
     #[test]
     fn symbols_do_not_wait_for_each_other_and_no_window_for_one_of_a_later_session() {
-        let mut tally = Tally::new(None, 2, None);
+        let mut tally = Tally::new(None, rate(), 2, None);
         let mut add = |symbol, minute| {
             tally.add(symbol, &row(minute), answers(0.0, false), minute as f64);
         };
@@ -148,6 +168,9 @@ mod tests {
         }
         (100..103).for_each(|minute| add("A", minute));
         assert_eq!((tally.now.rows, tally.next.rows), (13, 4));
-        assert_eq!((tally.next.accuracy(), Tally::new(None, 1, None).now.r2()), (None, None));
+        assert_eq!(
+            (tally.next.accuracy(), Tally::new(None, rate(), 1, None).now.r2()),
+            (None, None)
+        );
     }
 }

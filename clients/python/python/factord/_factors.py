@@ -1,5 +1,6 @@
 """Windows of trades: one as a tuple with names, many as arrays."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple, overload
 
@@ -39,6 +40,14 @@ class FactorRow(NamedTuple):
     """Turnover of large sells / turnover; NaN without any."""
     unclassified: float
     """Turnover without an aggressor, auctions among it / turnover; NaN without any."""
+    vwap: float = math.nan
+    """The volume-weighted mean price; NaN without a trade, as the next two."""
+    first: float = math.nan
+    """The price of the first trade."""
+    last: float = math.nan
+    """The price of the last trade."""
+    log_return: float = math.nan
+    """The logarithm of `last` over that of the window before; NaN for the first of a session."""
 
     @property
     def features(self) -> tuple[float, float, float]:
@@ -85,6 +94,14 @@ class FactorRows:
     large_sell: NDArray[np.float64]
     """See `FactorRow`."""
     unclassified: NDArray[np.float64]
+    """See `FactorRow`."""
+    vwap: NDArray[np.float64]
+    """See `FactorRow`."""
+    first: NDArray[np.float64]
+    """See `FactorRow`."""
+    last: NDArray[np.float64]
+    """See `FactorRow`."""
+    log_return: NDArray[np.float64]
     """See `FactorRow`."""
 
     def __init__(self, **columns: NDArray[Any]) -> None:
@@ -156,6 +173,13 @@ class FactorRows:
         return text + ">"
 
 
+def row(
+    symbol: str, start_ns: int, end_ns: int, trades: int, shares: list[float], past: list[str]
+) -> FactorRow:
+    """Called by the compiled half; `past` names the last of the shares."""
+    return FactorRow(symbol, start_ns, end_ns, trades, *shares)
+
+
 def rows(
     names: list[str],
     codes: NDArray[np.int64],
@@ -163,6 +187,7 @@ def rows(
     end_ns: NDArray[np.int64],
     trades: NDArray[np.int64],
     shares: list[NDArray[np.float64]],
+    past: list[str],
     settings: dict[str, str],
 ) -> FactorRows:
     """Called by the compiled half, with symbols as numbers into their names."""

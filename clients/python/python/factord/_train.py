@@ -72,7 +72,7 @@ def train(
     out: str | PathLike[str] | None = None,
     features: Sequence[str] = FEATURES,
     target: str = "sell_rate",
-    horizon: int = 1,
+    horizon: int | None = None,
     folds: int = 5,
     holdout: Any = (),
     parent: Model | Sequence[Model] = (),
@@ -95,7 +95,7 @@ def train(
     out: str | PathLike[str] | None = None,
     features: Sequence[str] = FEATURES,
     target: str = "sell_rate",
-    horizon: int = 1,
+    horizon: int | None = None,
     folds: int = 5,
     holdout: Any = (),
     parent: Model | Sequence[Model] = (),
@@ -117,7 +117,7 @@ def train(
     out: str | PathLike[str] | None = None,
     features: Sequence[str] = FEATURES,
     target: str = "sell_rate",
-    horizon: int = 1,
+    horizon: int | None = None,
     folds: int = 5,
     holdout: Any = (),
     parent: Model | Sequence[Model] = (),
@@ -139,8 +139,9 @@ def train(
     of these in order of time, with the columns symbol, start_ns and end_ns besides features and
     target. only: "linear" or "logistic", to get that `Model` alone. out: a folder to write the
     models and the report to, as `--out` does. features: columns to learn from, in the order of
-    evaluation. target: the column to learn. horizon: how many windows later the target is, in the
-    same session; 0 is the window of the inputs. folds: walk-forward tests, 0 for none. holdout:
+    evaluation. target: the column to learn, or "return:H" for the log return of `last` over the H next
+    windows. horizon: how many windows later the target is, in the same session; 0 is the window of
+    the inputs, None is 1, or the H of a return. folds: walk-forward tests, 0 for none. holdout:
     tables only for testing. parent: the model, or both, that the one of the same name succeeds.
     ridge: penalty on squared linear weights. c: inverse penalty on squared logistic weights, None
     for no penalty. cut: the label is 1 above this target; None is the median of the training rows.
@@ -168,7 +169,8 @@ def train(
     if isinstance(features, str):
         raise TypeError("features is a text: give a list of names")
     noted = note(settings)
-    columns = ["symbol", "start_ns", "end_ns", *features, target]
+    learnt = "last" if target.startswith("return:") else target
+    columns = ["symbol", "start_ns", "end_ns", *features, learnt]
     parents = [parent] if isinstance(parent, Model) else list(parent)
     if len({one.name for one in parents}) < len(parents):
         raise ValueError("two of parent have one name: give the one that is succeeded")

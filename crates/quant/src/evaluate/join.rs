@@ -40,9 +40,10 @@ impl Outcomes {
         columns: &Columns,
         wanted: &mut Vec<Want>,
     ) -> Result<Outcomes, EvaluateError> {
-        let mut own = vec![Want::float(job.target)];
+        let mut own = vec![Want::float(job.target.column())];
         own.extend(job.class.map(Want::float));
-        let cut = job.cut;
+        // Of a return there are prices so far: its label is told where it is.
+        let cut = job.cut.filter(|_| job.target.horizon().is_none());
         let Some(path) = job.outcomes else {
             let at = wanted.len();
             wanted.extend(own);

@@ -1,8 +1,9 @@
 //! [`Later`]: predictions that wait for the window they are about.
 
-use super::EvaluateError;
 use super::tally::{Said, Tally};
+use super::{EvaluateError, Job};
 use crate::table::Place;
+use crate::target::{Target, Trail};
 use std::collections::{HashMap, VecDeque};
 
 /// Outcome and label of a prediction whose window is in no table.
@@ -13,19 +14,19 @@ const UNKNOWN: (f64, f64) = (f64::NAN, f64::NAN);
 struct Session {
     last: Option<(i64, i64)>,
     waiting: VecDeque<Said>,
+    trail: Trail,
 }
 
 /// The windows of all symbols that wait for the one `horizon` later in their session.
 #[derive(Debug)]
-pub(super) struct Later {
-    horizon: usize,
-    pause_ns: Option<i64>,
+pub(super) struct Later<'a> {
+    job: &'a Job<'a>,
     sessions: HashMap<String, Session>,
 }
 
-impl Later {
-    pub(super) fn new(horizon: usize, pause_ns: Option<i64>) -> Later {
-        Later { horizon, pause_ns, sessions: HashMap::new() }
+impl<'a> Later<'a> {
+    pub(super) fn new(job: &'a Job<'a>) -> Later<'a> {
+        Later { job, sessions: HashMap::new() }
     }
 
     /// Takes the next window of a symbol with its outcome, which is that of the prediction
@@ -34,7 +35,7 @@ impl Later {
         &mut self,
         symbol: &str,
         said: Said,
-        outcome: (f64, f64),
+        mut outcome: (f64, f64),
         tally: &mut Tally<'_>,
         place: impl FnOnce() -> Place,
     ) -> Result<(), EvaluateError> {
@@ -45,17 +46,26 @@ impl Later {
         // A table without these columns was refused when it was opened.
         let found = said.start_ns.unwrap_or_default();
         let end_ns = said.end_ns.unwrap_or_default();
-        match session.last {
-            Some((before, _)) if found < before => {
-                let (place, symbol) = (place().to_string(), symbol.to_owned());
-                return Err(EvaluateError::Backwards { place, symbol, before, found });
+        if let Some((before, _)) = session.last.filter(|last| found < last.0) {
+            let (place, symbol) = (place().to_string(), symbol.to_owned());
+            return Err(EvaluateError::Backwards { place, symbol, before, found });
+        }
+        let pause_ns = self.job.pause_ns;
+        let goes_on = |last| factord_factors::goes_on(last, found, pause_ns);
+        let goes_on = session.last.is_some_and(goes_on);
+        if !goes_on {
+            session.waiting.drain(..).for_each(|said| tally.add(&said, symbol, UNKNOWN));
+        }
+        if let Target::Return(windows) = *self.job.target {
+            outcome.0 = session.trail.next(goes_on, outcome.0, windows);
+            if let Some(cut) = self.job.cut {
+                let label = f64::from(u8::from(outcome.0 > cut));
+                outcome.1 = if outcome.0.is_finite() { label } else { f64::NAN };
             }
-            Some(last) if factord_factors::goes_on(last, found, self.pause_ns) => {}
-            _ => session.waiting.drain(..).for_each(|said| tally.add(&said, symbol, UNKNOWN)),
         }
         session.last = Some((found, end_ns));
         session.waiting.push_back(said);
-        if session.waiting.len() > self.horizon
+        if session.waiting.len() > self.job.horizon
             && let Some(earlier) = session.waiting.pop_front()
         {
             tally.add(&earlier, symbol, outcome);

@@ -2,7 +2,7 @@
 //!
 //! Predictions are the columns `regression`, `probability` and `class` of a table, outcomes are a
 //! column of it or of another one, joined by row order or by symbol and start; with a horizon, that
-//! of a later window of the same session, as in training. Rows without a prediction or an outcome
+//! of a later window of the same session, as in training, and so are returns. Rows without a prediction or an outcome
 //! are counted and left out. Rows stream; what is held is one score and label per row, for the area
 //! under the curve, and the outcomes of a second table joined by key. This module never prints;
 //! `factord evaluate` does.
@@ -15,6 +15,7 @@ mod tally;
 pub use metrics::{BIN_COUNT, Bin, Classifier, Regression};
 
 use crate::table::{Chunk, Reader, Table, TableError, Want};
+use crate::target::Target;
 use join::Outcomes;
 use later::Later;
 use std::path::{Path, PathBuf};
@@ -30,8 +31,8 @@ pub struct Job<'a> {
     pub outcomes: Option<&'a Path>,
     /// How two tables are joined.
     pub join: Join,
-    /// The column of the outcome.
-    pub target: &'a str,
+    /// The outcome.
+    pub target: &'a Target,
     /// Above this outcome the class is 1.
     pub cut: Option<f64>,
     /// The column of the class, 0 or 1, instead of a cut.
@@ -267,7 +268,7 @@ fn compare(
     outcomes: &mut Outcomes,
     tally: &mut Tally<'_>,
 ) -> Result<(), EvaluateError> {
-    let mut later = Later::new(job.horizon, job.pause_ns);
+    let mut later = Later::new(job);
     let (mut values, mut classes) = (Vec::new(), Vec::new());
     while let Some(chunk) = reader.next_chunk()? {
         values.clear();

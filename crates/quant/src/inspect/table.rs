@@ -11,7 +11,7 @@ use crate::table::{
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, SchemaRef};
 use csv::ByteRecord;
-use factord_factors::COLUMNS;
+use factord_factors::column_called;
 use std::path::Path;
 
 /// The longest value that is shown.
@@ -191,10 +191,16 @@ fn meaning(name: &str) -> &'static str {
         "large_buy" => "share of turnover that is large and bought",
         "large_sell" => "share of turnover that is large and sold",
         "unclassified" => "share of turnover without an aggressor",
+        "vwap" => "volume-weighted mean price",
+        "first" => "price of the first trade",
+        "last" => "price of the last trade",
+        "log_return" => "log return since the window before",
         "regression" => "prediction of a linear model",
         "probability" => "prediction of a classifier",
         "class" => "label of a classifier",
-        name if COLUMNS.iter().any(|column| column.name == name) => "of a window of trades",
+        name if column_called(name).is_some_and(|column| column.name == name) => {
+            "of a window of trades"
+        }
         _ => "",
     }
 }

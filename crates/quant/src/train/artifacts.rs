@@ -6,6 +6,7 @@ use super::outputs::{CLASSIFICATION, REGRESSION};
 use super::scratch::Scratch;
 use super::trainees::Trainees;
 use super::{Figures, TrainError, Trained, Warning, edges, origin};
+use crate::target::Target;
 use factord_eval::{Affine, Model};
 use factord_models::file::{
     Artifact, DataFile, Details, Facts, FeatureStats, Lineage, Metric, MetricValue, TargetStats,
@@ -109,7 +110,10 @@ fn facts(
 ) -> Facts {
     let settings = &trained.settings;
     let training = Training {
-        target: settings.target.clone(),
+        target: match &settings.target {
+            Target::Column(name) => name.clone(),
+            Target::Return(_) => settings.target_name(),
+        },
         // At most HORIZON_MAX.
         horizon: settings.horizon as u32,
         // From seconds of 0 or more.

@@ -6,6 +6,7 @@ use super::scratch::{Example, Scratch};
 use super::seen::Seen;
 use super::{Settings, TrainError};
 use crate::table::{Chunk, Reader, Stored, TableError, Want};
+use crate::target::{Target, Trail};
 use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc;
 use std::thread;
@@ -55,6 +56,7 @@ struct Waiting {
 #[derive(Debug, Default)]
 struct Track {
     window: Option<(i64, i64)>,
+    trail: Trail,
     recent: Recent,
     waiting: VecDeque<Waiting>,
     /// The features of those that wait, as a ring.
@@ -183,8 +185,9 @@ impl<'a> Loader<'a> {
             vec![Want::text("symbol"), Want::integer("start_ns"), Want::integer("end_ns")];
         wanted.extend(self.settings.features.iter().map(|name| Want::float(name)));
         // A column that is feature and target is read once.
-        if !self.settings.features.contains(&self.settings.target) {
-            wanted.push(Want::float(&self.settings.target));
+        let target = self.settings.target.column();
+        if !self.settings.features.iter().any(|name| name == target) {
+            wanted.push(Want::float(target));
         }
         let mut reader = Reader::of(table, &wanted)?;
         if reader.parses_ahead() {
@@ -221,7 +224,8 @@ impl<'a> Loader<'a> {
             (chunk.texts(SYMBOL), chunk.integers(START), chunk.integers(END));
         let width = self.settings.features.len();
         let columns: Vec<&[f64]> = (0..width).map(|j| chunk.floats(FIRST + j)).collect();
-        let target = self.settings.features.iter().position(|name| *name == self.settings.target);
+        let target = self.settings.target.column();
+        let target = self.settings.features.iter().position(|name| name == target);
         let targets = chunk.floats(FIRST + target.unwrap_or(width));
         for row in 0..chunk.len() {
             let name = symbols.value(row);
@@ -282,11 +286,12 @@ impl<'a> Loader<'a> {
     }
 
     fn check(&self, chunk: &Chunk, row: usize, y: f64) -> Result<(), TrainError> {
-        let names = self.settings.features.iter().chain([&self.settings.target]);
+        let names = self.settings.features.iter().map(String::as_str);
+        let names = names.chain([self.settings.target.column()]);
         match self.x.iter().chain([&y]).zip(names).find(|(value, _)| !value.is_finite()) {
             None => Ok(()),
             Some((&value, name)) => {
-                let (place, name) = (chunk.place(row), name.clone());
+                let (place, name) = (chunk.place(row), name.to_owned());
                 Err(TrainError::NotFinite { place, name, value })
             }
         }
@@ -314,6 +319,11 @@ impl<'a> Loader<'a> {
             }
             track.waiting.clear();
         }
+        let y = match self.settings.target {
+            Target::Column(_) => y,
+            // NB: of a return, what is known at a window is what its own outcome was.
+            Target::Return(windows) => track.trail.next(goes_on, y, windows),
+        };
         track.recent.add(y, self.settings.rolling);
         let width = self.x.len();
         track.x.resize(horizon * width, 0.0);
@@ -327,7 +337,9 @@ impl<'a> Loader<'a> {
         self.x.swap_with_slice(&mut track.x[place]);
         match met {
             Some(row) => {
-                self.loaded.overlapping += u64::from(!self.held_out && start_ns < row.end_ns);
+                // A return starts at the input's last price, however long windows are.
+                let overlaps = start_ns < row.end_ns && self.settings.target.horizon().is_none();
+                self.loaded.overlapping += u64::from(!self.held_out && overlaps);
                 self.emit(symbol, &row, end_ns, y)
             }
             None => Ok(()),

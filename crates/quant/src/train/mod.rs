@@ -34,6 +34,7 @@ mod summary;
 mod trainee;
 mod trainees;
 
+pub use crate::target::HORIZON_MAX;
 pub use affine::Warning;
 pub use assess::Shown;
 pub use bootstrap::{FigureIntervals, Interval};
@@ -44,6 +45,7 @@ pub use report::page;
 pub use summary::{date_time, json, text, trained_at};
 
 use crate::table::Stored;
+use crate::target::Target;
 use assess::{Assessed, Examiner};
 use factord_factors::Stated;
 use factord_models::file::Artifact;
@@ -60,17 +62,15 @@ use trainees::Trainees;
 /// The most folds.
 pub const FOLDS_MAX: usize = 100;
 
-/// The most windows between inputs and target.
-pub const HORIZON_MAX: usize = 10_000;
-
 /// What to learn, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Columns to learn from, in the order of evaluation.
     pub features: Vec<String>,
-    /// The column to learn.
-    pub target: String,
-    /// How many windows after its inputs the target is; 0 is the same window.
+    /// What to learn.
+    pub target: Target,
+    /// How many windows after its inputs the target is; 0 is the same window. A return says it
+    /// itself.
     pub horizon: usize,
     /// Whether to fit the linear model.
     pub linear: bool,
@@ -108,12 +108,9 @@ impl Settings {
         factord_factors::goes_on(before, start_ns, self.pause_ns)
     }
 
-    /// The target as artifacts and reports name it: `sell_rate`, or `sell_rate[+1]` a window later.
+    /// The target as artifacts and reports name it: see [`Target::named`].
     pub fn target_name(&self) -> String {
-        match self.horizon {
-            0 => self.target.clone(),
-            later => format!("{}[+{later}]", self.target),
-        }
+        self.target.named(self.horizon)
     }
 
     fn check(&self) -> Result<(), TrainError> {
@@ -128,8 +125,15 @@ impl Settings {
                 return refuse(format!("feature {name:?} is named twice, or empty"));
             }
         }
-        if self.horizon == 0 && self.features.contains(&self.target) {
-            let target = &self.target;
+        if self.target.horizon().is_some_and(|windows| windows != self.horizon) {
+            return refuse(format!(
+                "{} says over how many windows it is: leave --horizon {} out",
+                self.target_name(),
+                self.horizon
+            ));
+        }
+        let target = self.target.column();
+        if self.horizon == 0 && self.features.iter().any(|name| name == target) {
             return refuse(format!(
                 "{target} is target and feature of the same window: leave it out of --features, \
                  or give --horizon"
@@ -265,7 +269,7 @@ pub fn train(
     }
     let target = &loaded.seen[settings.features.len()];
     if target.min == target.max {
-        let (name, value) = (settings.target.clone(), target.min);
+        let (name, value) = (settings.target_name(), target.min);
         return Err(TrainError::ConstantTarget { name, value });
     }
     let split = split::split(&scratch, &loaded, settings.folds)?;

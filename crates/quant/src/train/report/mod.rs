@@ -7,6 +7,7 @@ use super::figures::{BASELINES, CLASS_BASELINES};
 use super::summary::{area, between, date_time, figure, parts, percent};
 use super::{Shown, Trained, Warning};
 use crate::plot::{escaped, page_head};
+use crate::target::Target;
 use std::fmt::{Result, Write};
 
 /// The whole page.
@@ -39,9 +40,15 @@ fn write_page(trained: &Trained, out: &mut String) -> Result {
 fn head(trained: &Trained, out: &mut String) -> Result {
     let (settings, counts) = (&trained.settings, &trained.counts);
     let when = match settings.horizon {
+        _ if settings.target.horizon().is_some() => "over the windows after its inputs".to_owned(),
         0 => "in the same window as its inputs".to_owned(),
         1 => "one window after its inputs".to_owned(),
         later => format!("{later} windows after its inputs"),
+    };
+    let what = match &settings.target {
+        Target::Column(name) => name.clone(),
+        Target::Return(1) => "log return of 1 window".to_owned(),
+        Target::Return(windows) => format!("log return of {windows} windows"),
     };
     let shown = settings.features.iter().take(8).map(|name| escaped(name)).collect::<Vec<_>>();
     let more = settings.features.len() - shown.len();
@@ -50,7 +57,7 @@ fn head(trained: &Trained, out: &mut String) -> Result {
         out,
         "<h1>{}</h1><p>{} from {}{more}, {when}; {} rows of {} symbol{}, trained {}.</p>",
         escaped(&settings.target_name()),
-        escaped(&settings.target),
+        escaped(&what),
         shown.join(", "),
         counts.used,
         counts.symbols,

@@ -1,10 +1,17 @@
-//! Feature tables: windows as arrow columns, and [`FeatureWriter`] for whole tables of them.
+//! Feature tables: windows as arrow columns, [`FeatureBook`] for the rows of trades, and
+//! [`FeatureWriter`] for whole tables of them.
+
+mod book;
+mod past;
+
+pub use book::FeatureBook;
+pub use past::Past;
 
 use crate::stated;
 use crate::table::{TableError, Writer, WriterOptions};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use factord_factors::{COLUMNS, Column, Row, Stated, Value};
+use factord_factors::{COLUMNS, Column, PRICES, Row, Stated, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,38 +19,50 @@ use std::sync::Arc;
 // 8,192: some 2 MB of them, and few enough calls of the writer that they do not show.
 const PENDING_ROWS: usize = 8192;
 
-/// The columns of a feature table, as arrow describes them.
-pub fn schema() -> SchemaRef {
+/// A window of a symbol, with what the windows before it add.
+pub type Window<'r> = (&'r str, &'r Row, &'r [f64]);
+
+/// The columns of a feature table, as arrow describes them; `past` are the last of them.
+pub fn schema(past: &[String]) -> SchemaRef {
     let kind = |column: &Column| match column.value {
         Value::Symbol => DataType::Utf8,
         Value::Time(_) | Value::Count(_) => DataType::Int64,
         Value::Amount(_) => DataType::Float64,
     };
     let field = |column: &Column| Field::new(column.name, kind(column), false);
-    Arc::new(Schema::new(COLUMNS.iter().map(field).collect::<Vec<_>>()))
+    let windows = COLUMNS.iter().chain(&PRICES).map(field);
+    let past = past.iter().map(|name| Field::new(name, DataType::Float64, false));
+    Arc::new(Schema::new(windows.chain(past).collect::<Vec<_>>()))
 }
 
-/// Windows of symbols as the columns of [`schema`].
-pub fn columns<'r>(windows: impl Iterator<Item = (&'r str, &'r Row)> + Clone) -> Vec<ArrayRef> {
+/// Windows of symbols as the columns of [`schema`], `past` of them from the windows before.
+pub fn columns<'r>(
+    windows: impl Iterator<Item = Window<'r>> + Clone,
+    past: usize,
+) -> Vec<ArrayRef> {
     let array = |column: &Column| -> ArrayRef {
         let windows = windows.clone();
         match column.value {
             Value::Symbol => {
-                Arc::new(StringArray::from_iter_values(windows.map(|(symbol, _)| symbol)))
+                Arc::new(StringArray::from_iter_values(windows.map(|(symbol, ..)| symbol)))
             }
             Value::Time(time) => {
-                Arc::new(Int64Array::from_iter_values(windows.map(|(_, row)| time(row))))
+                Arc::new(Int64Array::from_iter_values(windows.map(|(_, row, _)| time(row))))
             }
             // Far fewer than 2^63.
             Value::Count(count) => {
-                Arc::new(Int64Array::from_iter_values(windows.map(|(_, row)| count(row) as i64)))
+                Arc::new(Int64Array::from_iter_values(windows.map(|(_, row, _)| count(row) as i64)))
             }
             Value::Amount(amount) => {
-                Arc::new(Float64Array::from_iter_values(windows.map(|(_, row)| amount(row))))
+                Arc::new(Float64Array::from_iter_values(windows.map(|(_, row, _)| amount(row))))
             }
         }
     };
-    COLUMNS.iter().map(array).collect()
+    let added = |at: usize| -> ArrayRef {
+        let values = windows.clone().map(|(.., past)| past[at]);
+        Arc::new(Float64Array::from_iter_values(values))
+    };
+    COLUMNS.iter().chain(&PRICES).map(array).chain((0..past).map(added)).collect()
 }
 
 /// A feature table being written; it bears its name from [`FeatureWriter::finish`] on.
@@ -52,31 +71,37 @@ pub struct FeatureWriter {
     stated: Stated,
     schema: SchemaRef,
     writer: Writer,
-    pending: Vec<(String, Row)>,
+    past: usize,
+    pending: Vec<(String, Row, Vec<f64>)>,
 }
 
 impl FeatureWriter {
     /// Creates a table of windows made with these settings, which travel with it: Parquet or CSV by
-    /// the end of the name, `-` is CSV on stdout.
+    /// the end of the name, `-` is CSV on stdout. `past` names what the windows before add.
     ///
     /// # Errors
     ///
     /// [`TableError`] when it cannot be created.
-    pub fn create(path: &Path, stated: &Stated) -> Result<FeatureWriter, TableError> {
-        let schema = schema();
+    pub fn create(
+        path: &Path,
+        stated: &Stated,
+        past: &[String],
+    ) -> Result<FeatureWriter, TableError> {
+        let schema = schema(past);
         let mut writer = Writer::create(path, &schema, &WriterOptions::default())?;
         stated::note(stated, &mut writer);
         let (path, stated) = (path.to_owned(), stated.clone());
-        Ok(FeatureWriter { path, stated, schema, writer, pending: Vec::new() })
+        let (past, pending) = (past.len(), Vec::new());
+        Ok(FeatureWriter { path, stated, schema, writer, past, pending })
     }
 
-    /// Adds a window of a symbol.
+    /// Adds a window of a symbol, with what the windows before it add.
     ///
     /// # Errors
     ///
     /// [`TableError`] when it cannot be written.
-    pub fn push(&mut self, symbol: &str, row: &Row) -> Result<(), TableError> {
-        self.pending.push((symbol.to_owned(), *row));
+    pub fn push(&mut self, symbol: &str, row: &Row, past: &[f64]) -> Result<(), TableError> {
+        self.pending.push((symbol.to_owned(), *row, past.to_owned()));
         if self.pending.len() == PENDING_ROWS { self.flush() } else { Ok(()) }
     }
 
@@ -84,7 +109,8 @@ impl FeatureWriter {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let columns = columns(self.pending.iter().map(|(symbol, row)| (symbol.as_str(), row)));
+        let windows = self.pending.iter().map(|(name, row, past)| (name.as_str(), row, &past[..]));
+        let columns = columns(windows, self.past);
         let record = RecordBatch::try_new(Arc::clone(&self.schema), columns)
             .expect("the columns were made from the list of the schema, all of one length");
         self.pending.clear();
