@@ -65,6 +65,10 @@ pub struct EvaluateArgs {
     /// Also group by this; may be repeated
     #[arg(long, value_enum, value_name = "WHAT")]
     by: Vec<What>,
+    /// The time zone of days, hours and minutes, such as Asia/Shanghai [default: that of the
+    /// table's sessions, or UTC]
+    #[arg(long, value_name = "ZONE")]
+    tz: Option<String>,
     /// Join the two tables by row order
     #[arg(long, requires = "outcomes", conflicts_with = "key")]
     rows: bool,
@@ -84,11 +88,11 @@ pub struct EvaluateArgs {
 enum What {
     /// The column symbol
     Symbol,
-    /// The day of `start_ns`, UTC
+    /// The day of `start_ns`
     Day,
-    /// The hour of `start_ns`, UTC
+    /// The hour of `start_ns`
     Hour,
-    /// The minute of `start_ns`, UTC
+    /// The minute of `start_ns`
     Minute,
 }
 
@@ -132,8 +136,8 @@ pub fn run(args: &EvaluateArgs) -> Result<(), Failure> {
         cut: question.cut,
         class: args.class.as_deref(),
         horizon: question.horizon as usize,
-        // Longer pauses than the whole of time make no difference.
-        pause_ns: question.pause.map(|seconds| (seconds * 1e9) as i64),
+        sessions: question.sessions.clone(),
+        zone: question.zone.clone(),
         by: &by,
     })?;
     if let Some((mut file, path)) = page {
@@ -156,6 +160,7 @@ fn as_json(question: &Question, report: &Report) -> Value {
         "outcome": question.outcome(),
         "horizon": question.horizon,
         "cut": question.cut,
+        "tz": question.zone.as_ref().map_or("UTC", |zone| zone.zone()),
         "models": question.models,
         "warnings": question.warnings,
         "rows": report.row_count,

@@ -5,6 +5,8 @@ use crate::exit::Code;
 use factord_factors::{
     Aggressor, Contract, Cut, Empty, Large, Outliers, Per, Settings, Unit, Window,
 };
+use factord_quant::calendar::Calendar;
+use factord_quant::features::{FeatureSettings, Lookback, Windows};
 use factord_quant::trades::{Date, Late, Mapping, Options, Order, Preset, UtcOffset};
 use std::path::PathBuf;
 
@@ -124,6 +126,23 @@ pub(super) struct WindowFlags {
     /// What to do with outliers, which are counted either way: keep or drop
     #[arg(long, value_name = "WHAT", default_value = "keep", value_parser = ["keep", "drop"])]
     outliers: String,
+    /// When the market trades, by the clock of --tz, such as 09:30-11:30,13:00-15:00; 21:00-02:30
+    /// ends on the next day; day for whole days, none for always. Trades at other times are left
+    /// out and counted, and no window reaches over a break [default: none, or day with --tz]
+    #[arg(long, value_name = "HH:MM-HH:MM,...")]
+    session: Option<String>,
+    /// The time zone of --session and of days, such as Asia/Shanghai or America/New_York, daylight
+    /// saving included
+    #[arg(long, value_name = "ZONE")]
+    tz: Option<String>,
+    /// Also write what the windows so many before had, such as 1,2,5: buy_rate_lag1, and so on for
+    /// large_buy, large_sell and log_return; empty where the session has fewer
+    #[arg(long, value_name = "K,...")]
+    lags: Option<Windows>,
+    /// Also write the means of the last so many windows, the row's own among them, such as 10,60:
+    /// buy_rate_mean10, and so on
+    #[arg(long, value_name = "N,...")]
+    means: Option<Windows>,
     /// The most orders to remember per side and symbol
     #[arg(long, value_name = "N", default_value_t = 1 << 20)]
     orders_max: usize,
@@ -135,12 +154,22 @@ impl WindowFlags {
         self.inverse || self.multiplier.is_some()
     }
 
-    /// How trades become rows.
+    /// How trades become the rows of a table.
     ///
     /// # Errors
     ///
     /// [`Failure`] names the setting that cannot be used.
-    pub(super) fn settings(&self) -> Result<Settings, Failure> {
+    pub(super) fn settings(&self) -> Result<FeatureSettings, Failure> {
+        let calendar = Calendar::new(self.session.as_deref(), self.tz.as_deref())
+            .map_err(|error| Failure::new(Code::Usage, format!("--session, --tz: {error}")))?;
+        let lookback = Lookback {
+            lags: self.lags.clone().unwrap_or_default(),
+            means: self.means.clone().unwrap_or_default(),
+        };
+        Ok(FeatureSettings { factors: self.factors()?, calendar, lookback })
+    }
+
+    fn factors(&self) -> Result<Settings, Failure> {
         let mut window = self.window;
         if let Some(step) = self.step {
             if step.unit != window.unit {

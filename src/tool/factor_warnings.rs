@@ -1,6 +1,7 @@
 //! What may make factors other than they seem, said on stderr once all trades were read.
 
 use factord_factors::{Counts, Per, Settings};
+use factord_quant::features::FeatureSettings;
 use factord_quant::trades::{Reader, is_inverse};
 
 /// The share of fills without their order from which totals of orders mean little.
@@ -48,6 +49,18 @@ pub(super) fn warn(reader: &Reader, settings: &Settings, counts: &Counts, rows: 
             "{:.0} % of fills have no order number: each is an order of its own, so that large_buy \
              and large_sell say little about orders",
             100.0 * share
+        ));
+    }
+}
+
+/// Warns where more trades were outside of the sessions than in them.
+pub(super) fn warn_outside(settings: &FeatureSettings, counts: &Counts, outside: u64) {
+    if let Some(calendar) = settings.calendar.as_ref().filter(|_| outside > counts.trades) {
+        super::say(format_args!(
+            "warning: {outside} of {} trades are outside of the sessions: are these by the clock of {}? \
+             (--tz; factord inspect shows the times)",
+            outside + counts.trades,
+            calendar.zone()
         ));
     }
 }

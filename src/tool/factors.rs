@@ -2,8 +2,8 @@
 
 use super::factor_flags::{TradeFlags, WindowFlags};
 use super::{Failure, escaped, factor_warnings, print, understood};
-use factord_factors::{Counts, Row, Settings, Stated, SymbolIndex};
-use factord_quant::features::{FeatureBook, FeatureWriter};
+use factord_factors::{Counts, Row, SymbolIndex};
+use factord_quant::features::{FeatureBook, FeatureSettings, FeatureWriter};
 use factord_quant::table::TableError;
 use factord_quant::trades::Reader;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -17,12 +17,15 @@ Examples:
   factord factors 600519.SH_20230201.csv.gz --out features.csv
   factord factors day1.csv.gz day2.csv.gz --window 5m --step 1m --out features.parquet
   factord factors trades.parquet --window 1000trades --per trade --large 50000 --out features.csv
+  factord factors 600519.SH_20230201.csv.gz --session 09:30-11:30,13:00-15:00 --tz Asia/Shanghai \\
+    --lags 1,2,5 --means 10 --out features.csv
   factord factors BTCUSDT-trades-2023-04-05.csv --preset binance-trades --out features.csv
   factord factors AAPL_2012-06-21_34200000_57600000_message_50.csv --preset lobster --out f.csv
   factord factors px.csv --columns ts_ms=T,price=px,qty=size,side=aggr --symbol X --out f.csv
   zcat trades.csv.gz | factord factors - --large 0.99 --large-by quantile --out - | head
 
-Windows by time start at multiples of --step since 1970 UTC, and include their start, not their end.
+Windows by time start at multiples of --step since 1970 UTC, or since the start of the session,
+and include their start, not their end.
 A window whose rates are undefined (no trade, no aggressor) gives no row without --empty keep.
 docs/factors.md says what each number means.
 The settings travel with the table: in the metadata of Parquet, for CSV in OUT.factors.json.
@@ -49,6 +52,8 @@ pub struct FactorsArgs {
 /// What a run did.
 struct Summary {
     counts: Counts,
+    /// Trades outside of the sessions.
+    outside: u64,
     symbols: usize,
     rows: u64,
     seconds: f64,
@@ -65,8 +70,7 @@ pub fn run(args: &FactorsArgs) -> Result<(), Failure> {
     let mut reader = Reader::open(&args.trades.inputs, &args.trades.options(&args.window))?;
     understood::say(&reader, 0);
     let mut book = FeatureBook::new(&settings)?;
-    let stated = Stated::by(&settings);
-    let mut writer = FeatureWriter::create(&args.out, &stated, &book.past_names())?;
+    let mut writer = FeatureWriter::create(&args.out, &settings.stated(), &book.past_names())?;
     let bar = bar();
     let read = stream(&mut book, &mut reader, &mut writer, &bar);
     bar.finish_and_clear();
@@ -74,8 +78,11 @@ pub fn run(args: &FactorsArgs) -> Result<(), Failure> {
     let (symbols, seconds) = (reader.names().len(), started.elapsed().as_secs_f64());
     writer.finish()?;
     understood::say(&reader, 1);
-    factor_warnings::warn(&reader, &settings, &counts, rows, args.window.tells_contracts());
-    report(args, &settings, &Summary { counts, symbols, rows, seconds })
+    let told = args.window.tells_contracts();
+    factor_warnings::warn(&reader, &settings.factors, &counts, rows, told);
+    factor_warnings::warn_outside(&settings, &counts, book.outside());
+    let outside = book.outside();
+    report(args, &settings, &Summary { counts, outside, symbols, rows, seconds })
 }
 
 /// A bar that shows only on a terminal.
@@ -121,20 +128,24 @@ fn stream(
 }
 
 /// Says what was done: on stderr, or as JSON on stdout unless the table went there.
-fn report(args: &FactorsArgs, settings: &Settings, summary: &Summary) -> Result<(), Failure> {
-    let Summary { counts, symbols, rows, seconds } = summary;
+fn report(
+    args: &FactorsArgs,
+    settings: &FeatureSettings,
+    summary: &Summary,
+) -> Result<(), Failure> {
+    let Summary { counts, outside, symbols, rows, seconds } = summary;
+    let mut counted = counts.named();
+    counted.push(("outside_session", *outside));
     if args.json && args.out != Path::new("-") {
-        let named: serde_json::Map<String, serde_json::Value> = counts
-            .named()
-            .into_iter()
-            .map(|(name, count)| (name.to_owned(), count.into()))
-            .collect();
-        let window = settings.window.to_string();
+        let named: serde_json::Map<String, serde_json::Value> =
+            counted.into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect();
+        let window = settings.factors.window.to_string();
         return print(format_args!(
             "{}\n",
             json!({
                 "rows": rows, "symbols": symbols, "window": window,
-                "per": settings.large.per.name(), "aggressor": settings.aggressor.name(),
+                "per": settings.factors.large.per.name(),
+                "aggressor": settings.factors.aggressor.name(),
                 "seconds": seconds, "counts": named,
             })
         ));
@@ -148,7 +159,7 @@ fn report(args: &FactorsArgs, settings: &Settings, summary: &Summary) -> Result<
         if *symbols == 1 { "symbol" } else { "symbols" },
         args.out.display()
     );
-    for (name, count) in counts.named().into_iter().filter(|(_, count)| *count > 0) {
+    for (name, count) in counted.into_iter().filter(|(_, count)| *count > 0) {
         text.push_str(&format!("  {count:>12}  {}\n", name.replace('_', " ")));
     }
     // With stderr closed there is no one left to tell.

@@ -12,7 +12,8 @@ use super::factor_flags::{TradeFlags, WindowFlags};
 use super::{Failure, Globals, factor_warnings};
 use crate::exit::Code;
 use factord_core::sync::{AtomicU64, Ordering};
-use factord_factors::{Stated, column_called};
+use factord_factors::column_called;
+use factord_quant::calendar::Sessions;
 use factord_quant::features::FeatureBook;
 use factord_quant::score::Made;
 use factord_quant::target::{HORIZON_MAX, Target};
@@ -95,7 +96,7 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
         super::understood::say(&reader, 0);
     }
     let socket = globals.socket()?;
-    let stated = Stated::by(&settings);
+    let stated = settings.stated();
     let book = FeatureBook::new(&settings)?;
     let past = book.past_names();
     let regression = ModelClient::attach(socket.as_deref(), "regression", &stated, &past)?;
@@ -114,7 +115,9 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     }
     let cut = args.cut.or(classification.threshold);
     let named = shown(&target);
-    let tally = Tally::new(cut, target, horizon, regression.pause_ns);
+    let calendar = settings.calendar.clone();
+    let sessions = Sessions { calendar, pause_ns: regression.pause_ns };
+    let tally = Tally::new(cut, target, horizon, sessions);
     let asked_to_end = watch()
         .map_err(|error| Failure::new(Code::Os, format!("cannot watch signals: {error}")))?;
     let sink = Sink::create(&args.out, args.speed != Speed::Max, stated, &past)?;
@@ -143,11 +146,12 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     }
     factor_warnings::warn(
         &reader,
-        &settings,
+        &settings.factors,
         &run.done.counts,
         run.done.windows,
         args.window.tells_contracts(),
     );
+    factor_warnings::warn_outside(&settings, &run.done.counts, run.done.outside);
     summary.print(&args.out, args.json)
 }
 

@@ -8,6 +8,7 @@ mod files;
 mod naive;
 mod prices;
 mod rows;
+mod sessions;
 mod strangers;
 mod ticks;
 

@@ -31,7 +31,11 @@ fn field(column: &ArrayRef, row: usize) -> String {
         DataType::Int32 => column.as_primitive::<Int32Type>().value(row).to_string(),
         DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
         DataType::UInt64 => column.as_primitive::<UInt64Type>().value(row).to_string(),
-        DataType::Float64 => format!("{:?}", column.as_primitive::<Float64Type>().value(row)),
+        DataType::Float64 => match column.as_primitive::<Float64Type>().value(row) {
+            // As text has what is undefined.
+            value if value.is_nan() => String::new(),
+            value => format!("{value:?}"),
+        },
         _ => column.as_string::<i32>().value(row).to_owned(),
     }
 }

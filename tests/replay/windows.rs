@@ -51,15 +51,15 @@ fn assert_replayed(daemon: &Daemon, trades: &str, more: &[&str]) -> Vec<String> 
     let ids = ["regression", "classification"].map(|name| client.model(name).unwrap().id);
     let mut lines = replayed.lines();
     let header: Vec<&str> = lines.next().unwrap().split(',').collect();
-    assert_eq!(header[11..], ["regression", "probability", "class"]);
+    assert_eq!(header[15..], ["regression", "probability", "class"]);
     for line in lines.clone() {
         let fields: Vec<&str> = line.split(',').collect();
         let [buy, large_buy, large_sell] = [6, 8, 9].map(|at| fields[at].parse::<f64>().unwrap());
         let x = [buy, large_buy, large_sell];
         let [linear, logistic] = ids.map(|id| client.predict(id, &x, DEADLINE).unwrap());
-        let [y, p] = [11, 12].map(|at| fields[at].parse::<f64>().unwrap().to_bits());
+        let [y, p] = [15, 16].map(|at| fields[at].parse::<f64>().unwrap().to_bits());
         assert_eq!([y, p], [linear.y.to_bits(), logistic.y.to_bits()], "{line}");
-        assert_eq!(fields[13], logistic.second.to_string(), "{line}");
+        assert_eq!(fields[17], logistic.second.to_string(), "{line}");
     }
     lines.map(str::to_owned).collect()
 }
@@ -124,7 +124,7 @@ fn the_summary_counts_windows_and_compares_now_and_next() {
     let (mut hits, mut error, mut outcomes) = (0u32, 0.0, Vec::new());
     for line in rows.lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();
-        let [sell, y, class] = [7, 11, 13].map(|at| fields[at].parse::<f64>().unwrap());
+        let [sell, y, class] = [7, 15, 17].map(|at| fields[at].parse::<f64>().unwrap());
         hits += u32::from((class > 0.0) == (sell > 0.5));
         error += (sell - y) * (sell - y);
         outcomes.push(sell);
@@ -200,7 +200,7 @@ fn a_model_gets_the_columns_that_its_artifact_names() {
         let number = |at: usize| fields[at].parse::<f64>().unwrap();
         let y = two.predict(linear, &[number(10), number(7)], DEADLINE).unwrap().y;
         let p = three.predict(logistic, &[number(7), number(3), number(8)], DEADLINE).unwrap().y;
-        assert_eq!([number(11).to_bits(), number(12).to_bits()], [y.to_bits(), p.to_bits()]);
+        assert_eq!([number(15).to_bits(), number(16).to_bits()], [y.to_bits(), p.to_bits()]);
     }
     // A model of something that no window has.
     let odd = Model::linear(vec![1.0], 0.0).unwrap();
@@ -210,4 +210,48 @@ fn a_model_gets_the_columns_that_its_artifact_names() {
     let run = ran(&mut factord(&replay));
     assert_eq!(run.code, 65);
     assert!(run.err.contains("regression takes `spread`, a window has only"), "{}", run.err);
+}
+
+#[test]
+fn a_model_of_lags_and_returns_is_asked_about_the_windows_that_it_was_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (trades, table) = (path("trades.csv"), path("f.csv"));
+    let (models, scored) = (path("models"), path("scored.csv"));
+    let run = |arguments: &[&str]| ran(&mut factord(arguments));
+    let sizes = ["--trades", "9000", "--symbols", "2", "--days", "2"];
+    done(&run(&[&["simulate", "--out", &trades][..], &sizes].concat()));
+    let market = ["--session", "09:30-15:01", "--tz", "UTC"];
+    let back = ["--lags", "1,2", "--means", "5"];
+    let made = [&["factors", &trades, "--out", &table][..], &market, &back].concat();
+    done(&run(&made));
+    let features = ["--features", "buy_rate,buy_rate_lag2,log_return_mean5"];
+    let train = ["train", &table, "--out", &models, "--target", "return:2"];
+    done(&run(&[&train[..], &features].concat()));
+    // The first five windows of each session have no mean of five returns.
+    let score = ["score", &table, "--models", &models, "--out", &scored, "--keep-going"];
+    assert_eq!(run(&score).code, 1);
+    let socket = path("factord.sock");
+    let _engine = Engine::start(Path::new(&socket), &["--models", &models]);
+    let rows = path("rows.csv");
+    let replay = ["replay", &trades, "--socket", &socket, "--out", &rows, "--json"];
+    let ran = run(&[&replay[..], &market, &back].concat());
+    let summary: serde_json::Value = serde_json::from_str(&done(&ran).out).unwrap();
+    let [replayed, scored_text] = [&rows, &scored].map(|name| fs::read_to_string(name).unwrap());
+    assert!(replayed == scored_text, "the ring has other rows than the table");
+    assert!(replayed.lines().filter(|line| line.ends_with(",,,")).count() >= 20);
+    assert_eq!((&summary["target"], &summary["next"]["horizon"]), (&"return:2".into(), &2.into()));
+    let evaluated = run(&["evaluate", &scored, "--json"]);
+    let evaluated: serde_json::Value = serde_json::from_str(&done(&evaluated).out).unwrap();
+    let figures = &evaluated["overall"]["regression"];
+    assert_eq!(figures["rows"], summary["next"]["rows"]);
+    let r2 = [&figures["r2"], &summary["next"]["r2"]].map(|r2| r2.as_f64().unwrap());
+    assert!((r2[0] - r2[1]).abs() < 1e-9, "{r2:?}");
+    let refused = run(&[&replay[..], &market].concat());
+    assert_eq!(refused.code, 65);
+    assert!(
+        refused.err.contains("lags: the model `regression` was trained on 2"),
+        "{}",
+        refused.err
+    );
 }

@@ -33,7 +33,7 @@ pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 6] = [
         "factord-factors",
         "crates/factors/src/",
         &[
-            &["settings", "times", "panes", "quantile", "session"],
+            &["settings", "times", "panes", "prices", "quantile", "session"],
             &["decimal", "text"],
             &["stated"],
             &["row"],
@@ -54,8 +54,9 @@ pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 6] = [
         &[
             &["content"],
             &["table", "plot", "simulate"],
-            &["stated"],
-            &["features", "trades", "score", "evaluate", "train"],
+            &["stated", "target", "calendar"],
+            &["features"],
+            &["trades", "score", "evaluate", "train"],
             &["inspect"],
         ],
     ),

@@ -3,6 +3,7 @@
 mod figures;
 mod fits;
 mod killed;
+mod market;
 mod refusals;
 mod returns;
 mod served;

@@ -6,7 +6,11 @@ use factord_quant::features::FeatureBook;
 
 /// Refuses what the command line refuses: numbers that are none, times of another unit, and times
 /// that go backwards within a symbol unless those are taken.
-pub(crate) fn check(fields: &Fields<'_>, book: &FeatureBook, takes_late: bool) -> Result<(), String> {
+pub(crate) fn check(
+    fields: &Fields<'_>,
+    book: &FeatureBook,
+    takes_late: bool,
+) -> Result<(), String> {
     for (name, values) in [("price", fields.price), ("qty", fields.qty)] {
         if let Some(row) = values.iter().position(|value| !value.is_finite()) {
             return Err(format!("row {row}: {name} is {}: give a number", values[row]));

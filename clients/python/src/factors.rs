@@ -6,7 +6,9 @@ use crate::{checks, error, settings, windows};
 use factord_factors::{
     Contract, Cut, Empty, Large, Outliers, Quote, Row, Settings, Side, Stated, Trade, Unit, Window,
 };
-use factord_quant::features::FeatureBook;
+use factord_quant::calendar::Calendar;
+use factord_quant::features::Windows as Lags;
+use factord_quant::features::{FeatureBook, FeatureSettings, Lookback, ParseWindowsError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -28,6 +30,11 @@ use windows::Windows;
 /// multiplier: what one contract is worth; turnover is multiplied by it. inverse: whether that is
 /// a fixed sum in the quote currency, as of coin-margined contracts, so that turnover is quantity
 /// times multiplier whatever the price.
+/// session: when the market trades, by the clock of tz, "09:30-11:30,13:00-15:00", "day" or "none";
+/// other trades are left out and counted, and no window reaches over a break. tz: its time zone,
+/// such as "Asia/Shanghai".
+/// lags, means: numbers of windows, [1, 2, 5] or "1,2,5": the values of so many windows before, and
+/// the means of the last so many, become columns such as buy_rate_lag2 and buy_rate_mean10.
 ///
 /// Raises SettingsError. One thread at a time, or InUseError.
 ///
@@ -49,7 +56,8 @@ impl Factors {
     #[pyo3(signature = (
         window="60s", *, step=None, large=200_000.0, large_by="turnover", quantile_last=10_000,
         per="aggressing-order", aggressor="auto", empty="skip", outlier=0.01, outliers="keep",
-        orders_max=1_048_576, multiplier=1.0, inverse=false
+        orders_max=1_048_576, multiplier=1.0, inverse=false, session=None, tz=None, lags=None,
+        means=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn new(
@@ -67,6 +75,10 @@ impl Factors {
         orders_max: usize,
         multiplier: f64,
         inverse: bool,
+        session: Option<&str>,
+        tz: Option<&str>,
+        lags: Option<Back>,
+        means: Option<Back>,
     ) -> PyResult<Factors> {
         let refuse = |message: String| error::raise(py, "SettingsError", message);
         let choice = |name: &str, given: &str, choices: [&str; 2]| {
@@ -100,8 +112,15 @@ impl Factors {
             orders_max,
             ..Settings::default()
         };
+        let calendar = Calendar::new(session, tz).map_err(|error| refuse(error.to_string()))?;
+        let back = |name: &str, given: Option<Back>| {
+            let windows = given.map_or(Ok(Lags::default()), Back::windows);
+            windows.map_err(|error| refuse(format!("{name}: {error}")))
+        };
+        let lookback = Lookback { lags: back("lags", lags)?, means: back("means", means)? };
+        let settings = FeatureSettings { factors: settings, calendar, lookback };
         let book = FeatureBook::new(&settings).map_err(|error| refuse(error.to_string()))?;
-        let stated = Stated::by(&settings);
+        let stated = settings.stated();
         Ok(Factors { book: Mutex::new(book), window: window.to_string(), stated })
     }
 
@@ -220,8 +239,12 @@ impl Factors {
     /// 1
     fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let counts = PyDict::new(py);
-        for (name, count) in self.lock(py)?.counts().named() {
+        let book = self.lock(py)?;
+        for (name, count) in book.counts().named() {
             counts.set_item(name, count)?;
+        }
+        if self.stated.get("session").is_some() {
+            counts.set_item("outside_session", book.outside())?;
         }
         Ok(counts)
     }
@@ -283,6 +306,22 @@ impl Factors {
                 let message = "an earlier call failed in the middle: make new factors";
                 Err(error::raise(py, "InUseError", message.to_owned()))
             }
+        }
+    }
+}
+
+/// Numbers of windows: a list, or text as models state it.
+#[derive(FromPyObject)]
+enum Back {
+    Text(String),
+    Numbers(Vec<usize>),
+}
+
+impl Back {
+    fn windows(self) -> Result<Lags, ParseWindowsError> {
+        match self {
+            Back::Text(text) => text.parse(),
+            Back::Numbers(all) => Lags::of(all),
         }
     }
 }

@@ -63,7 +63,8 @@ pub(crate) fn train(
     scratch: Option<PathBuf>,
     out: Option<PathBuf>,
 ) -> PyResult<Outcome> {
-    let target = Target::of(&target).map_err(|error| PyValueError::new_err(format!("target: {error}")))?;
+    let target =
+        Target::of(&target).map_err(|error| PyValueError::new_err(format!("target: {error}")))?;
     let horizon = horizon.or(target.horizon()).unwrap_or(1);
     within("horizon", horizon, 0..=HORIZON_MAX)?;
     within("folds", folds, 0..=FOLDS_MAX)?;

@@ -24,6 +24,8 @@ SETTINGS: list[dict[str, Any]] = [
     {"window": "3e6turnover", "large": 600, "large_by": "quantity", "aggressor": "tick"},
     {"window": "1e5volume", "large": 0.9, "large_by": "quantile", "quantile_last": 500},
     {"window": "30s", "empty": "keep", "aggressor": "orders", "outlier": 0.02, "outliers": "drop"},
+    {"session": "09:30-11:30,13:00-15:00", "tz": "Asia/Shanghai", "window": "7m", "step": "1m"},
+    {"session": "day", "tz": "America/New_York", "lags": "1,2,5", "means": "3,10"},
 ]
 
 

@@ -29,7 +29,7 @@ def bits(share: float) -> str:
 def line(head: str, row: factord.FactorRow) -> str:
     """A window as a line of the file."""
     whole = [str(number) for number in row[1:4]]
-    return " ".join([head, *whole, *(bits(share) for share in row[4:])])
+    return " ".join([head, *whole, *(bits(share) for share in row[4 : 1 + COLUMNS])])
 
 
 def feed(factors: factord.Factors, event: list[str]) -> list[factord.FactorRow]:

@@ -148,6 +148,23 @@ def test_options_give_the_bytes_of_the_command_lines(
         assert model.training is not None and model.training["pause_ns"] == 90_000_000_000
 
 
+def test_a_return_is_learnt_as_on_the_command_line(windows: pd.DataFrame, tmp_path: Path) -> None:
+    price = 10 * np.exp(np.cumsum(0.001 * np.random.default_rng(5).normal(size=len(windows))))
+    frame = windows.assign(last=price)
+    rows = frame.to_csv(index=False).encode()
+    flags = ("--target", "return:4", "--only", "linear")
+    command("train", "-", "--out", tmp_path, *flags, stdin=rows)
+    model = factord.train(frame, target="return:4", only="linear")
+    assert bytes(model) == (tmp_path / "regression.fmodel").read_bytes()
+    assert (model.target, model.horizon) == ("return:4", 4)
+    x, later = windows[FEATURES].to_numpy(), np.log(price[4 * SYMBOLS :] / price[: -4 * SYMBOLS])
+    design = np.column_stack((x[: -4 * SYMBOLS], np.ones(len(later))))
+    weights = np.linalg.lstsq(design, later, rcond=None)[0]
+    assert np.allclose([*model.weights, model.intercept], weights, rtol=1e-9, atol=1e-12)
+    with pytest.raises(ValueError, match="`return:0` is no return: write return:H"):
+        factord.train(frame, target="return:0")
+
+
 def test_weights_and_figures_are_those_computed_apart(windows: pd.DataFrame) -> None:
     regression, classification = factord.train(windows)
     x, y = examples(windows)

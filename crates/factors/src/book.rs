@@ -101,6 +101,20 @@ impl Book {
         self.factors[symbol.0].push(trade, &mut |row| out(name, row));
     }
 
+    /// Says that a session of a symbol begins: see [`Factors::begin`].
+    ///
+    /// # Panics
+    /// If the number is another book's.
+    pub fn begin(
+        &mut self,
+        symbol: SymbolIndex,
+        session: (i64, i64),
+        out: &mut impl FnMut(&str, &Row),
+    ) {
+        let name = &self.names[symbol.0];
+        self.factors[symbol.0].begin(session, &mut |row| out(name, row));
+    }
+
     /// Says that it is `now_ns`: closes the windows by time of all symbols that ended before.
     pub fn advance(&mut self, now_ns: i64, out: &mut impl FnMut(&str, &Row)) {
         for (name, factors) in self.names.iter().zip(&mut self.factors) {

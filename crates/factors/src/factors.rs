@@ -13,6 +13,9 @@ use factord_eval::fenv;
 /// The latest time, either side of 1970, that leaves room for a window: 2^62 ns are 146 years.
 const TIME_MAX_NS: i64 = 1 << 62;
 
+/// The session of factors that know of none.
+const ALWAYS: (i64, i64) = (0, i64::MAX);
+
 /// The most empty windows in a row that become rows: a wrong timestamp must not fill a disk.
 const EMPTY_RUN_MAX: u64 = 1 << 20;
 
@@ -61,6 +64,8 @@ pub struct Factors {
     pane: u64,
     /// Closed steps, at most those of a window.
     closed: usize,
+    /// Where steps by time start, and the first moment that none goes beyond.
+    session: (i64, i64),
     start_ns: i64,
     /// The first moment after the open step; the last moment of all for other units than time,
     /// the first one while no step is open.
@@ -101,6 +106,7 @@ impl Factors {
             is_open: false,
             pane: steps as u64,
             closed: 0,
+            session: ALWAYS,
             start_ns: i64::MIN,
             end_ns: i64::MIN,
             last_ns: i64::MIN,
@@ -145,8 +151,19 @@ impl Factors {
         }
     }
 
+    /// Says that a session begins, which ends before `end_ns`: closes the open window as
+    /// [`Factors::finish`] does. Until the next one, windows by time start at multiples of the step
+    /// after `start_ns`, and the last of them ends with the session.
+    pub fn begin(&mut self, (start_ns, end_ns): (i64, i64), out: &mut impl FnMut(&Row)) {
+        self.finish(out);
+        self.session = (start_ns.clamp(-TIME_MAX_NS, TIME_MAX_NS), end_ns);
+    }
+
     /// Advances the clock to `now_ns` and closes every time window that has ended.
     pub fn advance(&mut self, now_ns: i64, out: &mut impl FnMut(&Row)) {
+        if self.session != ALWAYS && now_ns >= self.session.1 {
+            return self.finish(out);
+        }
         if self.is_open && self.unit == Unit::Time && (self.end_ns..TIME_MAX_NS).contains(&now_ns) {
             fenv::with_default(|| self.open_at(now_ns, out));
         }
@@ -165,7 +182,7 @@ impl Factors {
         // The closed steps that are still in the window.
         let before = self.closed.min(self.steps - 1) as u64;
         let (start, end) = match (self.is_open, before) {
-            (true, _) if self.unit == Unit::Time => (self.end_ns - self.window_ns(), self.last_ns),
+            (true, _) if self.unit == Unit::Time => (self.window_start_ns(), self.last_ns),
             (true, 0) => (self.start_ns, self.last_ns),
             (false, 0) => (0, 0),
             _ => (self.panes.start_of(self.pane - before), self.last_ns),
@@ -206,9 +223,10 @@ impl Factors {
         (self.last_ns > i64::MIN).then_some(self.last_ns)
     }
 
-    fn window_ns(&self) -> i64 {
+    /// The start of the window by time whose last step is open.
+    fn window_start_ns(&self) -> i64 {
         // At most 65,536 steps, together at most 2^60 ns.
-        self.step_ns * self.steps as i64
+        self.start_ns - self.step_ns * (self.steps as i64 - 1)
     }
 
     /// Whether a trade is taken, and if so whether its price is an outlier.
@@ -258,13 +276,14 @@ impl Factors {
             self.rule.pause(ts_ns.abs_diff(self.last_ns), &mut self.counts);
         }
         if self.unit == Unit::Time {
-            let start_ns = ts_ns.div_euclid(self.step_ns) * self.step_ns;
+            let (origin_ns, session_end_ns) = self.session;
+            let start_ns = origin_ns + (ts_ns - origin_ns).div_euclid(self.step_ns) * self.step_ns;
             if self.is_open {
                 self.close(self.end_ns, out);
                 self.close_empty_until(start_ns, out);
             }
             self.start_ns = start_ns;
-            self.end_ns = start_ns + self.step_ns;
+            self.end_ns = (start_ns + self.step_ns).min(session_end_ns);
         } else {
             (self.start_ns, self.end_ns) = (ts_ns, i64::MAX);
         }
@@ -295,6 +314,7 @@ impl Factors {
 
     /// Closes the open step; if a whole window has closed with it, gives its row.
     fn close(&mut self, end_ns: i64, out: &mut impl FnMut(&Row)) {
+        let first_ns = self.window_start_ns();
         self.panes.close(self.pane, self.start_ns, self.open);
         let oldest = self.pane + 1 - self.steps as u64;
         self.prices.close(self.pane, oldest);
@@ -311,7 +331,7 @@ impl Factors {
             return;
         }
         let start_ns = match self.unit {
-            Unit::Time => end_ns - self.window_ns(),
+            Unit::Time => first_ns,
             _ => self.panes.start_of(self.pane - self.steps as u64),
         };
         let (sums, prices) = (self.panes.total(), self.prices.since(oldest));

@@ -6,8 +6,9 @@
 //! trade: what it leaves out, it counts. Once its tables have grown to what the flow needs, a
 //! trade allocates nothing. `docs/factors.md` says what each number means.
 //!
-//! The floors, from the ground: `settings`, `times`, `panes`, `prices`, `quantile`, `session`; `decimal`,
-//! `text`; `stated`; `row`; `aggressor`, `orders`, `columns`; `large`; `factors`; `book`.
+//! The floors, from the ground: `settings`, `times`, `panes`, `prices`, `quantile`, `session`;
+//! `decimal`, `text`; `stated`; `row`; `aggressor`, `orders`, `columns`; `large`; `factors`;
+//! `book`.
 
 mod aggressor;
 mod book;

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 /// The settings of this version, in the order in which they are compared: what decides the meaning
 /// of another one comes before it.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 15] = [
     "window",
     "step",
     "per",
@@ -25,10 +25,20 @@ const NAMES: [&str; 11] = [
     "outlier",
     "multiplier",
     "inverse",
+    "session",
+    "tz",
+    "lags",
+    "means",
 ];
 
 /// What a contract is worth belongs to the instrument: one training may hold several.
 const CONTRACT: [&str; 2] = ["multiplier", "inverse"];
+
+/// Settings that tables state only where they have them: whoever states a window has none. Of lists
+/// of numbers of windows, a table may have more than a model takes.
+const NONE_WITHOUT: [&str; 3] = ["session", LISTS[0], LISTS[1]];
+const LISTS: [&str; 2] = ["lags", "means"];
+const NONE: &str = "none";
 
 /// The most settings, and the most bytes of a name or a text.
 const COUNT_MAX: usize = 64;
@@ -112,6 +122,11 @@ impl Stated {
         Ok(())
     }
 
+    /// Forgets what is stated of a setting.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     /// What is stated of a setting.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
@@ -135,13 +150,22 @@ impl Stated {
     pub fn require(&self, found: &Stated) -> Result<(), SettingsMismatch> {
         match Stated::common(&[self, found]) {
             Err((_, _, mismatch)) => Err(mismatch),
-            Ok(_) => CONTRACT.into_iter().try_for_each(|name| self.compare(found, name)),
+            Ok(_) => {
+                let own = CONTRACT.into_iter().chain(LISTS);
+                own.into_iter().try_for_each(|name| self.compare(found, name))
+            }
         }
     }
 
+    /// What is known of a setting.
+    fn known(&self, name: &str) -> Option<&str> {
+        let none = || NONE_WITHOUT.contains(&name) && self.0.contains_key("window");
+        self.get(name).or_else(|| none().then_some(NONE))
+    }
+
     fn compare(&self, found: &Stated, name: &str) -> Result<(), SettingsMismatch> {
-        match (self.get(name), found.get(name)) {
-            (Some(model), Some(found)) if model != found => Err(SettingsMismatch {
+        match (self.known(name), found.known(name)) {
+            (Some(model), Some(found)) if !satisfies(name, model, found) => Err(SettingsMismatch {
                 name: name.to_owned(),
                 model: model.to_owned(),
                 found: found.to_owned(),
@@ -150,7 +174,8 @@ impl Stated {
         }
     }
 
-    /// What several tables of one training state together: a contract's worth only where all agree.
+    /// What several tables of one training state together: a contract's worth, and what columns
+    /// look back at, only where all agree.
     ///
     /// # Errors
     /// The places of two that differ in another setting.
@@ -163,13 +188,13 @@ impl Stated {
         names.extend(others.into_iter().filter(|name| !NAMES.contains(name)));
         let mut common = Stated::default();
         for name in names {
-            let mut known = all.iter().enumerate().filter(|(_, one)| one.get(name).is_some());
+            let mut known = all.iter().enumerate().filter(|(_, one)| one.known(name).is_some());
             let Some((first, one)) = known.next() else { continue };
             let differs = |&(at, other): &(usize, &&Stated)| {
                 one.compare(other, name).err().map(|mismatch| (first, at, mismatch))
             };
             match known.find_map(|other| differs(&other)) {
-                Some(_) if CONTRACT.contains(&name) => {}
+                Some(_) if CONTRACT.contains(&name) || LISTS.contains(&name) => {}
                 Some(pair) => return Err(pair),
                 None => {
                     common.0.extend(one.0.get_key_value(name).map(|(n, t)| (n.clone(), t.clone())))
@@ -189,6 +214,12 @@ impl Settings {
     pub fn require(&self, model: &Stated) -> Result<(), SettingsMismatch> {
         model.require(&Stated::by(self))
     }
+}
+
+/// Whether what was found of a setting is what a model has.
+fn satisfies(name: &str, model: &str, found: &str) -> bool {
+    let has = |one: &str| found.split(',').any(|other| other == one);
+    model == found || LISTS.contains(&name) && (model == NONE || model.split(',').all(has))
 }
 
 /// The one text of a setting; `None` when it is none.
@@ -241,7 +272,7 @@ mod tests {
         };
         let texts = Stated::by(&all);
         let pairs: Vec<(&str, &str)> = texts.iter().collect();
-        assert_eq!(pairs.len(), NAMES.len());
+        assert_eq!(pairs.len(), NAMES.len() - 4);
         assert!(pairs.contains(&("window", "300s")) && pairs.contains(&("step", "60s")));
         assert!(pairs.contains(&("large", "0.99")) && pairs.contains(&("inverse", "true")));
         assert_eq!(stated(&pairs), texts);
@@ -278,6 +309,32 @@ mod tests {
         let coin = Settings { contract: Contract { multiplier: 10.0, inverse: true }, ..minute };
         let refused = coin.require(&Stated::by(&minute)).unwrap_err();
         assert_eq!(refused.name, "multiplier");
+    }
+
+    #[test]
+    fn who_states_a_window_has_no_sessions_and_lags_that_are_not_stated() {
+        let market = [("session", "09:30-11:30"), ("tz", "Asia/Shanghai")];
+        let model = stated(&[("window", "60s"), market[0], market[1], ("lags", "1,5")]);
+        let refused = |found: &[(&str, &str)]| {
+            let mismatch = model.require(&stated(found)).unwrap_err();
+            (mismatch.name, mismatch.found)
+        };
+        let named = |name: &str, found: &str| (name.to_owned(), found.to_owned());
+        assert_eq!(refused(&[("window", "60s")]), named("session", "none"));
+        let zone = ("tz", "Asia/Tokyo");
+        assert_eq!(refused(&[("window", "60s"), market[0], zone]), named("tz", "Asia/Tokyo"));
+        assert_eq!(refused(&[("window", "60s"), market[0], market[1]]), named("lags", "none"));
+        let fewer = [("window", "60s"), market[0], market[1], ("lags", "1,10,50")];
+        assert_eq!(refused(&fewer), named("lags", "1,10,50"));
+        let more = [("window", "60s"), market[0], market[1], ("lags", "1,2,5"), ("means", "10")];
+        model.require(&stated(&more)).unwrap();
+        model.require(&stated(&[("per", "trade")])).unwrap();
+        // The other way round, a model without sessions refuses windows that have some.
+        let plain = stated(&[("window", "60s")]);
+        assert_eq!(plain.require(&model).unwrap_err().name, "session");
+        let common = Stated::common(&[&model, &stated(&more)]).unwrap();
+        assert_eq!((common.get("session"), common.get("lags")), (Some("09:30-11:30"), Some("1,5")));
+        assert!(Stated::common(&[&model, &plain]).is_err());
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //! evaluation, drawings.
 //!
 //! The floors, from the ground: [`content`]; [`table`], [`plot`], [`simulate`]; [`stated`],
-//! [`target`]; [`features`], [`trades`], [`score`], [`evaluate`], [`train`]; [`inspect`].
+//! [`target`], [`calendar`]; [`features`]; [`trades`], [`score`], [`evaluate`], [`train`];
+//! [`inspect`].
 
+pub mod calendar;
 pub mod content;
 pub mod evaluate;
 pub mod features;

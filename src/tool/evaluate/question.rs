@@ -4,7 +4,10 @@
 use super::EvaluateArgs;
 use crate::exit::Code;
 use crate::tool::Failure;
+use factord_factors::Stated;
+use factord_quant::calendar::{Calendar, DAY, Sessions};
 use factord_quant::score::{Made, Record};
+use factord_quant::stated;
 use factord_quant::target::Target;
 use std::fmt::Display;
 
@@ -21,9 +24,10 @@ pub(super) struct Question {
     pub(super) horizon: u32,
     /// Above this outcome the class is 1.
     pub(super) cut: Option<f64>,
-    /// The longest pause within a session, in seconds; `None` is anything shorter than the window
-    /// before it.
-    pub(super) pause: Option<f64>,
+    /// What makes windows belong together.
+    pub(super) sessions: Sessions,
+    /// By whose clock days are; `None` is UTC.
+    pub(super) zone: Option<Calendar>,
     /// The models that the table names for the columns that are evaluated.
     pub(super) models: Vec<Made>,
     /// What a reader of the figures has to know.
@@ -60,7 +64,16 @@ impl Question {
         let horizon = horizon(args, &target, &models, &mut warnings)?;
         let cut = cut(args, &models, &mut warnings)?;
         let pause = pause(args, horizon, &models, &mut warnings)?;
-        Ok(Question { target, horizon, cut, pause, models, warnings })
+        // Longer pauses than the whole of time make no difference.
+        let pause_ns = pause.map(|seconds| (seconds * 1e9) as i64);
+        let calendar = calendar(args, horizon, &mut warnings);
+        let zone = match &args.tz {
+            Some(tz) => Calendar::new(Some(DAY), Some(tz))
+                .map_err(|error| Failure::new(Code::Usage, format!("--tz: {error}")))?,
+            None => calendar.clone(),
+        };
+        let sessions = Sessions { calendar, pause_ns };
+        Ok(Question { target, horizon, cut, sessions, zone, models, warnings })
     }
 
     /// The outcome as artifacts name it: see [`Target::named`].
@@ -76,10 +89,28 @@ impl Question {
         if let Some(cut) = self.cut {
             asked.push_str(&format!(", cut {cut}"));
         }
+        if let Some(zone) = &self.zone {
+            asked.push_str(&format!(", days of {}", zone.zone()));
+        }
         lines.push(asked);
         lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
         lines
     }
+}
+
+/// When the market of the predictions traded, as their table states it.
+fn calendar(args: &EvaluateArgs, horizon: u32, warnings: &mut Vec<String>) -> Option<Calendar> {
+    let stated = stated::of(&args.predictions).unwrap_or_else(|reason| {
+        // Nothing else depends on them.
+        if horizon > 0 {
+            warnings.push(format!("{reason}: its sessions are not known"));
+        }
+        Stated::default()
+    });
+    Calendar::of(&stated).unwrap_or_else(|error| {
+        warnings.push(format!("the table's session: {error}"));
+        None
+    })
 }
 
 /// The one value that models agree on; `None` when none has one.

@@ -66,6 +66,7 @@ impl Summary<'_> {
         for (name, count) in done.counts.named() {
             value["counts"][name] = json!(count);
         }
+        value["counts"]["outside_session"] = json!(done.outside);
         value
     }
 
@@ -92,7 +93,11 @@ impl Summary<'_> {
             text += &format!("  predictions of {made}\n");
         }
         if done.undefined > 0 {
-            text += &format!("  {} windows without rates have no prediction\n", done.undefined);
+            let count = done.undefined;
+            text += &format!("  {count} windows without what models take have no prediction\n");
+        }
+        if done.outside > 0 {
+            text += &format!("  {} trades outside of the sessions were left out\n", done.outside);
         }
         if done.restarts > 0 {
             text += &format!("  the engine was restarted {} times meanwhile\n", done.restarts);

@@ -51,6 +51,8 @@ pub(super) enum Ended {
 /// What a replay did.
 pub(super) struct Done {
     pub(super) counts: Counts,
+    /// Trades outside of the sessions.
+    pub(super) outside: u64,
     /// Symbols that traded.
     pub(super) symbols: usize,
     /// Windows that were predicted, and those without what models take.
@@ -90,7 +92,7 @@ impl Run {
         let round_trips = Histogram::new(3).expect("three digits are within the library's limits");
         let counts = Counts::default();
         let behind_max = Duration::ZERO;
-        let (symbols, windows, undefined, restarts) = (0, 0, 0, 0);
+        let (symbols, windows, undefined, restarts, outside) = (0, 0, 0, 0, 0);
         Ok(Run {
             book,
             models,
@@ -100,7 +102,16 @@ impl Run {
             deadline: Duration::ZERO,
             tally,
             sink,
-            done: Done { counts, symbols, windows, undefined, restarts, round_trips, behind_max },
+            done: Done {
+                counts,
+                outside,
+                symbols,
+                windows,
+                undefined,
+                restarts,
+                round_trips,
+                behind_max,
+            },
         })
     }
 
@@ -141,6 +152,7 @@ impl Run {
         let traded = |symbol: &&SymbolIndex| self.book.factors(**symbol).counts().trades > 0;
         self.done.symbols = symbols.iter().filter(traded).count();
         self.done.counts = self.book.counts();
+        self.done.outside = self.book.outside();
         self.done.behind_max = pace.behind_max;
         Ok(ended)
     }

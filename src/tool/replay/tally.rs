@@ -1,6 +1,7 @@
 //! [`Tally`]: predictions against what the windows turned out to be, as they come.
 
 use factord_factors::Row;
+use factord_quant::calendar::{Session, Sessions};
 use factord_quant::target::{Target, Trail};
 use std::collections::{HashMap, VecDeque};
 
@@ -56,8 +57,7 @@ impl Figures {
 /// A symbol's answers that wait for the window `horizon` later, the oldest first.
 #[derive(Debug, Default)]
 struct Waiting {
-    /// When the last window started and ended.
-    last: (i64, i64),
+    session: Session,
     answers: VecDeque<Answers>,
     trail: Trail,
 }
@@ -71,8 +71,7 @@ pub(super) struct Tally {
     target: Target,
     pub(super) now: Figures,
     pub(super) next: Figures,
-    /// The longest pause within a session; `None` is anything shorter than the window before it.
-    pause_ns: Option<i64>,
+    sessions: Sessions,
     waiting: HashMap<String, Waiting>,
 }
 
@@ -82,10 +81,10 @@ impl Tally {
         cut: Option<f64>,
         target: Target,
         horizon: usize,
-        pause_ns: Option<i64>,
+        sessions: Sessions,
     ) -> Tally {
         let (now, next) = (Figures::default(), Figures::default());
-        Tally { cut, horizon, target, now, next, pause_ns, waiting: HashMap::new() }
+        Tally { cut, horizon, target, now, next, sessions, waiting: HashMap::new() }
     }
 
     /// Takes the next window of a symbol, with what the target's column has of it.
@@ -94,7 +93,8 @@ impl Tally {
             self.waiting.insert(symbol.to_owned(), Waiting::default());
         }
         let Some(waiting) = self.waiting.get_mut(symbol) else { return };
-        let goes_on = factord_factors::goes_on(waiting.last, row.start_ns, self.pause_ns);
+        let window = (row.start_ns, row.end_ns);
+        let goes_on = self.sessions.take(&mut waiting.session, window);
         if !goes_on {
             waiting.answers.clear();
         }
@@ -105,7 +105,6 @@ impl Tally {
         if outcome.is_finite() {
             self.now.add(answers, outcome, self.cut);
         }
-        waiting.last = (row.start_ns, row.end_ns);
         if waiting.answers.len() == self.horizon
             && let Some(earlier) = waiting.answers.pop_front()
             && outcome.is_finite()
@@ -141,7 +140,7 @@ mod tests {
 
     #[test]
     fn figures_are_those_of_the_definitions() {
-        let mut tally = Tally::new(Some(0.5), rate(), 1, None);
+        let mut tally = Tally::new(Some(0.5), rate(), 1, Sessions::default());
         let outcomes = [0.2, 0.6, 0.7, 0.4];
         let predictions = [0.3, 0.6, 0.5, 0.5];
         for (minute, (y, outcome)) in predictions.into_iter().zip(outcomes).enumerate() {
@@ -158,7 +157,7 @@ mod tests {
 
     #[test]
     fn symbols_do_not_wait_for_each_other_and_no_window_for_one_of_a_later_session() {
-        let mut tally = Tally::new(None, rate(), 2, None);
+        let mut tally = Tally::new(None, rate(), 2, Sessions::default());
         let mut add = |symbol, minute| {
             tally.add(symbol, &row(minute), answers(0.0, false), minute as f64);
         };
@@ -169,7 +168,7 @@ mod tests {
         (100..103).for_each(|minute| add("A", minute));
         assert_eq!((tally.now.rows, tally.next.rows), (13, 4));
         assert_eq!(
-            (tally.next.accuracy(), Tally::new(None, rate(), 1, None).now.r2()),
+            (tally.next.accuracy(), Tally::new(None, rate(), 1, Sessions::default()).now.r2()),
             (None, None)
         );
     }

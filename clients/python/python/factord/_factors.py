@@ -1,7 +1,8 @@
 """Windows of trades: one as a tuple with names, many as arrays."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -48,11 +49,26 @@ class FactorRow(NamedTuple):
     """The price of the last trade."""
     log_return: float = math.nan
     """The logarithm of `last` over that of the window before; NaN for the first of a session."""
+    past: Mapping[str, float] = MappingProxyType({})
+    """What `lags` and `means` of the factors add, by name; NaN where a session has too few windows."""
 
     @property
     def features(self) -> tuple[float, float, float]:
         """What the models take: buy rate, large buy rate, large sell rate."""
         return self.buy_rate, self.large_buy, self.large_sell
+
+    def values(self, names: Iterable[str]) -> tuple[float, ...]:
+        """The numbers of these columns, in order: what a model of these features takes.
+
+        >>> row = factord.FactorRow("X", 0, 60, 2, 40.0, 400.0, 0.75, 0.25, 0.5, 0.0, 0.0)
+        >>> row.values(["large_buy", "buy_rate"])
+        (0.5, 0.75)
+        """
+        return tuple(self.past[name] if name in self.past else getattr(self, name) for name in names)
+
+
+_OWN = FactorRow._fields[:-1]
+"""The columns that every table of windows has."""
 
 
 class FactorRows:
@@ -103,11 +119,14 @@ class FactorRows:
     """See `FactorRow`."""
     log_return: NDArray[np.float64]
     """See `FactorRow`."""
+    past: dict[str, NDArray[np.float64]]
+    """What `lags` and `means` of the factors add, by name."""
 
     def __init__(self, **columns: NDArray[Any]) -> None:
         self._settings: dict[str, str] = {}
-        for name in FactorRow._fields:
-            setattr(self, name, columns[name])
+        for name in _OWN:
+            setattr(self, name, columns.pop(name))
+        self.past = columns
 
     @property
     def features(self) -> NDArray[np.float64]:
@@ -116,7 +135,7 @@ class FactorRows:
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """The arrays by name, in the order of a feature table."""
-        return {name: getattr(self, name) for name in FactorRow._fields}
+        return {name: getattr(self, name) for name in _OWN} | self.past
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -160,7 +179,8 @@ class FactorRows:
             some = FactorRows(**columns)
             some._settings = self._settings
             return some
-        return FactorRow(*(column[index].item() for column in self.columns().values()))
+        own = [getattr(self, name)[index].item() for name in _OWN]
+        return FactorRow(*own, {name: column[index].item() for name, column in self.past.items()})
 
     def __repr__(self) -> str:
         text = f"<factord.FactorRows: {len(self)} windows of {len(set(self.symbol))} symbols"
@@ -176,8 +196,10 @@ class FactorRows:
 def row(
     symbol: str, start_ns: int, end_ns: int, trades: int, shares: list[float], past: list[str]
 ) -> FactorRow:
-    """Called by the compiled half; `past` names the last of the shares."""
-    return FactorRow(symbol, start_ns, end_ns, trades, *shares)
+    """Called by the compiled half; `past` names the last of the shares, the first of them its own."""
+    own = len(_OWN) - 4
+    added = dict(zip(past[1:], shares[own:], strict=True))
+    return FactorRow(symbol, start_ns, end_ns, trades, *shares[:own], added)
 
 
 def rows(
@@ -193,7 +215,7 @@ def rows(
     """Called by the compiled half, with symbols as numbers into their names."""
     symbol = np.array(names, dtype=np.str_)[codes] if names else np.empty(0, dtype="<U1")
     values = [symbol, start_ns, end_ns, trades, *shares]
-    columns = dict(zip(FactorRow._fields, values, strict=True))
+    columns = dict(zip((*_OWN, *past[1:]), values, strict=True))
     made = FactorRows(**columns)
     made._settings = settings
     return made

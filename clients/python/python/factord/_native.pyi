@@ -250,6 +250,10 @@ class Factors:
         orders_max: int = 1_048_576,
         multiplier: float = 1.0,
         inverse: bool = False,
+        session: str | None = None,
+        tz: str | None = None,
+        lags: str | Sequence[int] | None = None,
+        means: str | Sequence[int] | None = None,
     ) -> Factors: ...
     def push(
         self,

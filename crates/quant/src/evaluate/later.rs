@@ -2,6 +2,7 @@
 
 use super::tally::{Said, Tally};
 use super::{EvaluateError, Job};
+use crate::calendar::Session;
 use crate::table::Place;
 use crate::target::{Target, Trail};
 use std::collections::{HashMap, VecDeque};
@@ -9,10 +10,10 @@ use std::collections::{HashMap, VecDeque};
 /// Outcome and label of a prediction whose window is in no table.
 const UNKNOWN: (f64, f64) = (f64::NAN, f64::NAN);
 
-/// One symbol's windows, the oldest first, and when the last of them started and ended.
+/// One symbol's windows, the oldest first.
 #[derive(Debug, Default)]
-struct Session {
-    last: Option<(i64, i64)>,
+struct Track {
+    session: Session,
     waiting: VecDeque<Said>,
     trail: Trail,
 }
@@ -21,12 +22,12 @@ struct Session {
 #[derive(Debug)]
 pub(super) struct Later<'a> {
     job: &'a Job<'a>,
-    sessions: HashMap<String, Session>,
+    tracks: HashMap<String, Track>,
 }
 
 impl<'a> Later<'a> {
     pub(super) fn new(job: &'a Job<'a>) -> Later<'a> {
-        Later { job, sessions: HashMap::new() }
+        Later { job, tracks: HashMap::new() }
     }
 
     /// Takes the next window of a symbol with its outcome, which is that of the prediction
@@ -39,34 +40,31 @@ impl<'a> Later<'a> {
         tally: &mut Tally<'_>,
         place: impl FnOnce() -> Place,
     ) -> Result<(), EvaluateError> {
-        if !self.sessions.contains_key(symbol) {
-            self.sessions.insert(symbol.to_owned(), Session::default());
+        if !self.tracks.contains_key(symbol) {
+            self.tracks.insert(symbol.to_owned(), Track::default());
         }
-        let session = self.sessions.get_mut(symbol).expect("it was put there if it was not");
+        let track = self.tracks.get_mut(symbol).expect("it was put there if it was not");
         // A table without these columns was refused when it was opened.
         let found = said.start_ns.unwrap_or_default();
         let end_ns = said.end_ns.unwrap_or_default();
-        if let Some((before, _)) = session.last.filter(|last| found < last.0) {
+        if let Some((before, _)) = track.session.window().filter(|last| found < last.0) {
             let (place, symbol) = (place().to_string(), symbol.to_owned());
             return Err(EvaluateError::Backwards { place, symbol, before, found });
         }
-        let pause_ns = self.job.pause_ns;
-        let goes_on = |last| factord_factors::goes_on(last, found, pause_ns);
-        let goes_on = session.last.is_some_and(goes_on);
+        let goes_on = self.job.sessions.take(&mut track.session, (found, end_ns));
         if !goes_on {
-            session.waiting.drain(..).for_each(|said| tally.add(&said, symbol, UNKNOWN));
+            track.waiting.drain(..).for_each(|said| tally.add(&said, symbol, UNKNOWN));
         }
         if let Target::Return(windows) = *self.job.target {
-            outcome.0 = session.trail.next(goes_on, outcome.0, windows);
+            outcome.0 = track.trail.next(goes_on, outcome.0, windows);
             if let Some(cut) = self.job.cut {
                 let label = f64::from(u8::from(outcome.0 > cut));
                 outcome.1 = if outcome.0.is_finite() { label } else { f64::NAN };
             }
         }
-        session.last = Some((found, end_ns));
-        session.waiting.push_back(said);
-        if session.waiting.len() > self.job.horizon
-            && let Some(earlier) = session.waiting.pop_front()
+        track.waiting.push_back(said);
+        if track.waiting.len() > self.job.horizon
+            && let Some(earlier) = track.waiting.pop_front()
         {
             tally.add(&earlier, symbol, outcome);
         }
@@ -75,8 +73,8 @@ impl<'a> Later<'a> {
 
     /// Counts what still waits: its outcome is in no table.
     pub(super) fn end(self, tally: &mut Tally<'_>) {
-        for (symbol, session) in self.sessions {
-            session.waiting.iter().for_each(|said| tally.add(said, &symbol, UNKNOWN));
+        for (symbol, track) in self.tracks {
+            track.waiting.iter().for_each(|said| tally.add(said, &symbol, UNKNOWN));
         }
     }
 }

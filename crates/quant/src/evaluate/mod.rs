@@ -2,10 +2,10 @@
 //!
 //! Predictions are the columns `regression`, `probability` and `class` of a table, outcomes are a
 //! column of it or of another one, joined by row order or by symbol and start; with a horizon, that
-//! of a later window of the same session, as in training, and so are returns. Rows without a prediction or an outcome
-//! are counted and left out. Rows stream; what is held is one score and label per row, for the area
-//! under the curve, and the outcomes of a second table joined by key. This module never prints;
-//! `factord evaluate` does.
+//! of a later window of the same session, as in training, and so are returns. Rows without a
+//! prediction or an outcome are counted and left out. Rows stream; what is held is one score and
+//! label per row, for the area under the curve, and the outcomes of a second table joined by key.
+//! This module never prints; `factord evaluate` does.
 
 mod join;
 mod later;
@@ -14,6 +14,7 @@ mod tally;
 
 pub use metrics::{BIN_COUNT, Bin, Classifier, Regression};
 
+use crate::calendar::{Calendar, Sessions};
 use crate::table::{Chunk, Reader, Table, TableError, Want};
 use crate::target::Target;
 use join::Outcomes;
@@ -39,8 +40,10 @@ pub struct Job<'a> {
     pub class: Option<&'a str>,
     /// How many windows later the outcome is, in the same session; 0 is the prediction's own.
     pub horizon: usize,
-    /// The longest pause within a session; `None` is anything shorter than the window before it.
-    pub pause_ns: Option<i64>,
+    /// What makes windows belong together.
+    pub sessions: Sessions,
+    /// By whose clock days, hours and minutes are; `None` is UTC.
+    pub zone: Option<Calendar>,
     /// What to group by, besides everything together.
     pub by: &'a [By],
 }
@@ -61,11 +64,11 @@ pub enum Join {
 pub enum By {
     /// By the column `symbol`.
     Symbol,
-    /// By the day of `start_ns`, UTC.
+    /// By the day of `start_ns`.
     Day,
-    /// By the hour of `start_ns`, UTC.
+    /// By the hour of `start_ns`.
     Hour,
-    /// By the minute of `start_ns`, UTC.
+    /// By the minute of `start_ns`.
     Minute,
 }
 

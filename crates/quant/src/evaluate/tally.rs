@@ -86,6 +86,7 @@ impl<'a> Tally<'a> {
             }
         }
         if let Some(start) = start_ns {
+            let start = self.job.zone.as_ref().map_or(start, |zone| zone.local_ns(start));
             for (by, groups) in &mut self.by_period {
                 add(groups.entry(start.div_euclid(by.period_ns())).or_default());
             }
@@ -105,7 +106,8 @@ impl<'a> Tally<'a> {
             groups.push((By::Symbol, symbols));
         }
         for (by, periods) in self.by_period {
-            let name = |period: i64| moment(period.saturating_mul(by.period_ns()), by);
+            let utc = self.job.zone.is_none();
+            let name = |period: i64| moment(period.saturating_mul(by.period_ns()), by, utc);
             let periods = periods.into_iter();
             let periods = periods.map(|(period, group)| (name(period), group.figures())).collect();
             groups.push((by, periods));
@@ -120,8 +122,8 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// A moment of UTC as a date, with hours and minutes where the period has them.
-fn moment(ns: i64, by: By) -> String {
+/// A moment as a date, with hours and minutes where the period has them, and a Z for UTC.
+fn moment(ns: i64, by: By, utc: bool) -> String {
     let (days, seconds) = (ns.div_euclid(86_400_000_000_000), ns.rem_euclid(86_400_000_000_000));
     let seconds = seconds / 1_000_000_000;
     // Howard Hinnant's civil_from_days: years start in March, eras have 400 years.
@@ -138,7 +140,8 @@ fn moment(ns: i64, by: By) -> String {
     match by {
         By::Symbol | By::Day => date,
         By::Hour | By::Minute => {
-            format!("{date}T{:02}:{:02}Z", seconds / 3600, seconds / 60 % 60)
+            let utc = if utc { "Z" } else { "" };
+            format!("{date}T{:02}:{:02}{utc}", seconds / 3600, seconds / 60 % 60)
         }
     }
 }
@@ -150,9 +153,9 @@ mod tests {
     #[test]
     fn periods_are_named_by_their_start() {
         let ns = |seconds: i64| seconds * 1_000_000_000;
-        assert_eq!(moment(0, By::Day), "1970-01-01");
-        assert_eq!(moment(ns(951_782_400), By::Day), "2000-02-29");
-        assert_eq!(moment(ns(1_675_215_000), By::Minute), "2023-02-01T01:30Z");
-        assert_eq!(moment(ns(-86_400), By::Hour), "1969-12-31T00:00Z");
+        assert_eq!(moment(0, By::Day, true), "1970-01-01");
+        assert_eq!(moment(ns(951_782_400), By::Day, true), "2000-02-29");
+        assert_eq!(moment(ns(1_675_215_000), By::Minute, true), "2023-02-01T01:30Z");
+        assert_eq!(moment(ns(-86_400), By::Hour, true), "1969-12-31T00:00Z");
     }
 }

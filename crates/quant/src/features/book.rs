@@ -1,12 +1,46 @@
 //! [`FeatureBook`]: trades of many symbols in, rows of a feature table out.
 
-use super::Past;
-use factord_factors::{Book, Counts, Factors, Row, Settings, SettingsError, SymbolIndex, Trade};
+use super::lookback::Lookback;
+use super::past::Past;
+use crate::calendar::{Calendar, Sessions};
+use factord_factors::{
+    Book, Counts, Factors, Row, Settings, SettingsError, Stated, SymbolIndex, Trade,
+};
 
-/// A [`Book`] whose windows know those before them.
+/// How trades become the rows of a feature table.
+#[derive(Clone, Debug, Default)]
+pub struct FeatureSettings {
+    /// The windows, and what is counted in them.
+    pub factors: Settings,
+    /// When the market trades; `None` is always.
+    pub calendar: Option<Calendar>,
+    /// How far columns look back.
+    pub lookback: Lookback,
+}
+
+impl FeatureSettings {
+    /// All that a table made with them states.
+    pub fn stated(&self) -> Stated {
+        let mut stated = Stated::by(&self.factors);
+        if let Some(calendar) = &self.calendar {
+            calendar.state(&mut stated);
+        }
+        self.lookback.state(&mut stated);
+        stated
+    }
+}
+
+/// A [`Book`] that knows when its market trades, and whose windows know those before them.
+///
+/// No window reaches from one session into the next, and by time they start at multiples of the
+/// step since the session's start. Trades outside of sessions are counted and left out.
 pub struct FeatureBook {
     book: Book,
     past: Past,
+    calendar: Option<Calendar>,
+    /// The session that each symbol is in.
+    current: Vec<Option<(i64, i64)>>,
+    outside: u64,
 }
 
 impl FeatureBook {
@@ -15,8 +49,16 @@ impl FeatureBook {
     /// # Errors
     ///
     /// A [`SettingsError`] names the setting that cannot be used.
-    pub fn new(settings: &Settings) -> Result<FeatureBook, SettingsError> {
-        Ok(FeatureBook { book: Book::new(settings)?, past: Past::default() })
+    pub fn new(settings: &FeatureSettings) -> Result<FeatureBook, SettingsError> {
+        let calendar = settings.calendar.clone();
+        let sessions = Sessions { calendar: calendar.clone(), pause_ns: None };
+        Ok(FeatureBook {
+            book: Book::new(&settings.factors)?,
+            past: Past::new(sessions, settings.lookback.clone()),
+            calendar,
+            current: Vec::new(),
+            outside: 0,
+        })
     }
 
     /// The names of the columns behind those of windows and prices.
@@ -26,7 +68,9 @@ impl FeatureBook {
 
     /// The number of a symbol: see [`Book::symbol`].
     pub fn symbol(&mut self, name: &str) -> SymbolIndex {
-        self.book.symbol(name)
+        let symbol = self.book.symbol(name);
+        self.current.resize(self.book.names().len(), None);
+        symbol
     }
 
     /// The names of all symbols, in the order in which they came.
@@ -62,7 +106,22 @@ impl FeatureBook {
         out: &mut impl FnMut(&str, &Row, &[f64]),
     ) {
         let past = &mut self.past;
-        self.book.push(symbol, trade, &mut |name, row| out(name, row, past.of(name, row)));
+        let mut out = |name: &str, row: &Row| out(name, row, past.of(name, row));
+        if let Some(calendar) = &self.calendar {
+            let current = &mut self.current[symbol.number()];
+            if !current.is_some_and(|(from, to)| (from..to).contains(&trade.ts_ns)) {
+                let Some(session) = calendar.at(trade.ts_ns) else {
+                    self.outside += 1;
+                    return;
+                };
+                // One of an earlier session is late, which the factors count.
+                if current.is_none_or(|before| session.0 > before.0) {
+                    *current = Some(session);
+                    self.book.begin(symbol, session, &mut out);
+                }
+            }
+        }
+        self.book.push(symbol, trade, &mut out);
     }
 
     /// Says that it is `now_ns`: see [`Book::advance`].
@@ -91,5 +150,10 @@ impl FeatureBook {
     /// The counts of all symbols together.
     pub fn counts(&self) -> Counts {
         self.book.counts()
+    }
+
+    /// Trades left out for being outside of the sessions.
+    pub fn outside(&self) -> u64 {
+        self.outside
     }
 }

@@ -2,10 +2,11 @@
 //! [`FeatureWriter`] for whole tables of them.
 
 mod book;
+mod lookback;
 mod past;
 
-pub use book::FeatureBook;
-pub use past::Past;
+pub use book::{FeatureBook, FeatureSettings};
+pub use lookback::{Lookback, ParseWindowsError, Windows};
 
 use crate::stated;
 use crate::table::{TableError, Writer, WriterOptions};

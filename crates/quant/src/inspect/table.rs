@@ -2,6 +2,7 @@
 
 use super::SHOWN_ROWS;
 use crate::content::{Content, shown};
+use crate::features::Lookback;
 use crate::score::Record;
 use crate::stated;
 use crate::table::{
@@ -198,6 +199,7 @@ fn meaning(name: &str) -> &'static str {
         "regression" => "prediction of a linear model",
         "probability" => "prediction of a classifier",
         "class" => "label of a classifier",
+        name if Lookback::of_features([name]) != Lookback::default() => "of the windows before",
         name if column_called(name).is_some_and(|column| column.name == name) => {
             "of a window of trades"
         }

@@ -5,6 +5,7 @@ use super::mark;
 use super::scratch::{Example, Scratch};
 use super::seen::Seen;
 use super::{Settings, TrainError};
+use crate::calendar::{Session, Sessions};
 use crate::table::{Chunk, Reader, Stored, TableError, Want};
 use crate::target::{Target, Trail};
 use std::collections::{HashMap, VecDeque};
@@ -55,7 +56,7 @@ struct Waiting {
 /// One symbol, as far as it was read.
 #[derive(Debug, Default)]
 struct Track {
-    window: Option<(i64, i64)>,
+    session: Session,
     trail: Trail,
     recent: Recent,
     waiting: VecDeque<Waiting>,
@@ -107,6 +108,7 @@ impl Recent {
 /// Reads tables into the scratch.
 pub(super) struct Loader<'a> {
     settings: &'a Settings,
+    sessions: Sessions,
     scratch: &'a mut Scratch,
     loaded: Loaded,
     ids: HashMap<String, u32>,
@@ -120,7 +122,11 @@ pub(super) struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    pub(super) fn new(settings: &'a Settings, scratch: &'a mut Scratch) -> Loader<'a> {
+    pub(super) fn new(
+        settings: &'a Settings,
+        sessions: Sessions,
+        scratch: &'a mut Scratch,
+    ) -> Loader<'a> {
         let width = settings.features.len();
         let loaded = Loaded {
             read: 0,
@@ -136,6 +142,7 @@ impl<'a> Loader<'a> {
         };
         Loader {
             settings,
+            sessions,
             scratch,
             loaded,
             ids: HashMap::new(),
@@ -234,7 +241,7 @@ impl<'a> Loader<'a> {
             if end < start {
                 return Err(TrainError::Window { place: chunk.place(row), start, end });
             }
-            let window = self.tracks[symbol as usize].window;
+            let window = self.tracks[symbol as usize].session.window();
             if let Some((before, _)) = window.filter(|window| start < window.0) {
                 let (place, symbol) = (chunk.place(row), name.to_owned());
                 return Err(TrainError::Backwards { place, symbol, before, found: start });
@@ -303,16 +310,14 @@ impl<'a> Loader<'a> {
         let finite = self.x.iter().all(|x| x.is_finite());
         self.loaded.read += u64::from(!self.held_out);
         let track = &mut self.tracks[symbol as usize];
+        let goes_on = self.sessions.take(&mut track.session, window);
         if horizon == 0 {
             let (last, rolling) = (track.recent.last(), track.recent.mean());
             track.recent.add(y, self.settings.rolling);
-            track.window = Some(window);
             let (start_ns, end_ns) = window;
             let waiting = Waiting { start_ns, end_ns, last, rolling, finite };
             return self.emit(symbol, &waiting, end_ns, y);
         }
-        let goes_on = track.window.is_some_and(|before| self.settings.goes_on(before, window.0));
-        track.window = Some(window);
         if !goes_on {
             if !self.held_out {
                 self.loaded.no_target += track.waiting.len() as u64;

@@ -44,6 +44,7 @@ pub use outputs::{CLASSIFICATION, REGRESSION, write_all};
 pub use report::page;
 pub use summary::{date_time, json, text, trained_at};
 
+use crate::calendar::{Calendar, Sessions};
 use crate::table::Stored;
 use crate::target::Target;
 use assess::{Assessed, Examiner};
@@ -103,11 +104,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether a window that starts at `start_ns` goes on from the one before it.
-    fn goes_on(&self, before: (i64, i64), start_ns: i64) -> bool {
-        factord_factors::goes_on(before, start_ns, self.pause_ns)
-    }
-
     /// The target as artifacts and reports name it: see [`Target::named`].
     pub fn target_name(&self) -> String {
         self.target.named(self.horizon)
@@ -258,7 +254,11 @@ pub fn train(
     let origin = Origin::read(tables, holdout, settings)?;
     let hashing = Hashing::start(tables, holdout);
     let mut scratch = Scratch::create(folder, settings.features.len(), settings.threads)?;
-    let mut loader = Loader::new(settings, &mut scratch);
+    let calendar = Calendar::of(&origin.stated).map_err(|error| TrainError::Settings {
+        reason: format!("the tables' session: {error}"),
+    })?;
+    let sessions = Sessions { calendar, pause_ns: settings.pause_ns };
+    let mut loader = Loader::new(settings, sessions, &mut scratch);
     loader.read(tables, false, progress)?;
     let learnt = loader.symbol_count();
     loader.read(holdout, true, progress)?;

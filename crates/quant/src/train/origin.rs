@@ -2,6 +2,7 @@
 
 use super::outputs::{CLASSIFICATION, REGRESSION};
 use super::{Settings, TrainError};
+use crate::features::Lookback;
 use crate::stated;
 use crate::table::Stored;
 use factord_factors::Stated;
@@ -63,6 +64,7 @@ impl Origin {
             let [first, second] = [first, second].map(|at| stored[at].path().to_owned());
             TrainError::TablesDiffer { first, second, mismatch }
         })?;
+        let stated = with_lookback(stated, &settings.features);
         for parent in &settings.parents {
             parent.settings().require(&stated).map_err(|mismatch| {
                 let parent = parent.name().to_owned();
@@ -71,6 +73,14 @@ impl Origin {
         }
         Ok(Origin { stated, unread })
     }
+}
+
+/// Settings with what the features look back at, instead of all that the tables have.
+fn with_lookback(mut stated: Stated, features: &[String]) -> Stated {
+    if stated.get("window").is_some() {
+        Lookback::of_features(features.iter().map(String::as_str)).replace(&mut stated);
+    }
+    stated
 }
 
 /// The hash of the artifact that one of this name succeeds.
