@@ -63,9 +63,7 @@ pub(crate) fn train(
     scratch: Option<PathBuf>,
     out: Option<PathBuf>,
 ) -> PyResult<Outcome> {
-    let target =
-        Target::of(&target).map_err(|error| PyValueError::new_err(format!("target: {error}")))?;
-    let horizon = horizon.or(target.horizon()).unwrap_or(1);
+    let (target, horizon) = asked(&target, horizon)?;
     within("horizon", horizon, 0..=HORIZON_MAX)?;
     within("folds", folds, 0..=FOLDS_MAX)?;
     within("rolling", rolling, 1..=100_000)?;
@@ -111,6 +109,14 @@ pub(crate) fn train(
     py.check_signals()?;
     let (trained, page) = done.map_err(|error| error::of_train(py, error))?;
     Ok(outcome(trained, page))
+}
+
+/// A target, and how many windows after its inputs it is.
+fn asked(target: &str, horizon: Option<usize>) -> PyResult<(Target, usize)> {
+    let target =
+        Target::of(target).map_err(|error| PyValueError::new_err(format!("target: {error}")))?;
+    let horizon = horizon.or(target.horizon()).unwrap_or(1);
+    Ok((target, horizon))
 }
 
 fn outcome(trained: Trained, page: String) -> Outcome {

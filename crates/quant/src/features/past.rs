@@ -59,7 +59,8 @@ impl Past {
         };
         let goes_on = self.sessions.take(&mut track.session, (row.start_ns, row.end_ns));
         if !goes_on {
-            (track.last, track.values) = (f64::NAN, VecDeque::new());
+            track.last = f64::NAN;
+            track.values.clear();
         }
         let values = add(&self.lookback, track, row, &mut self.added);
         track.last = row.last;
