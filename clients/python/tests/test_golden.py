@@ -19,6 +19,7 @@ NUMBERS: dict[str, Any] = {
 SIDES = {"B": "B", "S": "S", "N": "N", "U": None}
 # Of a line of the file, without its head: what a `FactorRow` has after its symbol.
 COLUMNS = 10
+SHARES = factord.FactorRow._fields[4 : 1 + COLUMNS]
 
 
 def bits(share: float) -> str:
@@ -29,7 +30,7 @@ def bits(share: float) -> str:
 def line(head: str, row: factord.FactorRow) -> str:
     """A window as a line of the file."""
     whole = [str(number) for number in row[1:4]]
-    return " ".join([head, *whole, *(bits(share) for share in row[4 : 1 + COLUMNS])])
+    return " ".join([head, *whole, *(bits(share) for share in row.values(SHARES))])
 
 
 def feed(factors: factord.Factors, event: list[str]) -> list[factord.FactorRow]:

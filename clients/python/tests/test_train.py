@@ -160,7 +160,9 @@ def test_a_return_is_learnt_as_on_the_command_line(windows: pd.DataFrame, tmp_pa
     x, later = windows[FEATURES].to_numpy(), np.log(price[4 * SYMBOLS :] / price[: -4 * SYMBOLS])
     design = np.column_stack((x[: -4 * SYMBOLS], np.ones(len(later))))
     weights = np.linalg.lstsq(design, later, rcond=None)[0]
-    assert np.allclose([*model.weights, model.intercept], weights, rtol=1e-9, atol=1e-12)
+    assert model.weights is not None and model.intercept is not None
+    found = np.append(model.weights, model.intercept)
+    assert np.allclose(found, weights, rtol=1e-9, atol=1e-12)
     with pytest.raises(ValueError, match="`return:0` is no return: write return:H"):
         factord.train(frame, target="return:0")
 

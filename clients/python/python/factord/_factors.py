@@ -180,7 +180,8 @@ class FactorRows:
             some._settings = self._settings
             return some
         own = [getattr(self, name)[index].item() for name in _OWN]
-        return FactorRow(*own, {name: column[index].item() for name, column in self.past.items()})
+        past = {name: column[index].item() for name, column in self.past.items()}
+        return FactorRow._make([*own, past])
 
     def __repr__(self) -> str:
         text = f"<factord.FactorRows: {len(self)} windows of {len(set(self.symbol))} symbols"
@@ -199,7 +200,7 @@ def row(
     """Called by the compiled half; `past` names the last of the shares, the first of them its own."""
     own = len(_OWN) - 4
     added = dict(zip(past[1:], shares[own:], strict=True))
-    return FactorRow(symbol, start_ns, end_ns, trades, *shares[:own], added)
+    return FactorRow._make([symbol, start_ns, end_ns, trades, *shares[:own], added])
 
 
 def rows(

@@ -44,7 +44,7 @@ def train(
     *,
     features: list[str],
     target: str,
-    horizon: int,
+    horizon: int | None,
     linear: bool,
     logistic: bool,
     folds: int,
