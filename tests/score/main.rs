@@ -4,6 +4,7 @@ mod bad;
 mod evaluate;
 mod footers;
 mod later;
+mod ranks;
 mod record;
 mod settings;
 #[path = "../cli/support.rs"]

@@ -1,8 +1,8 @@
 //! The quant's day: tables and trades in files, simulated order flow, training, scoring,
 //! evaluation, drawings.
 //!
-//! The floors, from the ground: [`content`]; [`table`], [`plot`], [`simulate`]; [`stated`];
-//! [`features`], [`trades`], [`score`], [`evaluate`], [`train`]; [`inspect`].
+//! The floors, from the ground: [`content`]; [`table`], [`plot`], [`simulate`]; [`stated`],
+//! [`skill`]; [`features`], [`trades`], [`score`], [`evaluate`], [`train`]; [`inspect`].
 
 pub mod content;
 pub mod evaluate;
@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod plot;
 pub mod score;
 pub mod simulate;
+pub mod skill;
 pub mod stated;
 pub mod table;
 pub mod trades;
