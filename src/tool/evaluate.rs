@@ -165,6 +165,7 @@ fn as_json(question: &Question, report: &Report) -> Value {
         "outcome": question.outcome(),
         "horizon": question.horizon,
         "cut": question.cut,
+        "data": question.data,
         "models": question.models,
         "warnings": question.warnings,
         "rows": report.row_count,
@@ -301,11 +302,14 @@ fn as_text(question: &Question, report: &Report) -> String {
     out
 }
 
+/// Days that are listed; JSON has all of them.
+const DAYS_SHOWN_MAX: usize = 31;
+
 /// Intervals of the figures of all rows, then correlations and deciles.
 fn ranked(out: &mut String, name: &str, ranked: Option<&Ranked>) {
     let Some(Ranked { intervals, skill }) = ranked else { return };
     let _ = writeln!(out, "\n{}", said(name, intervals));
-    out.push_str(&skill::text(name, skill));
+    out.push_str(&skill::text(name, skill, DAYS_SHOWN_MAX));
 }
 
 /// The intervals of a model's figures in a sentence.

@@ -6,4 +6,5 @@ mod killed;
 mod refusals;
 mod served;
 mod settings;
+mod skill;
 mod support;

@@ -6,18 +6,15 @@ use super::undefined::Figure;
 use super::{Interval, Skill};
 use std::fmt::{Result, Write};
 
-/// Days that are listed; JSON has all of them.
-const DAYS_SHOWN_MAX: usize = 31;
-
-/// The tables of one model: its correlations, day by day, and the deciles.
-pub fn text(title: &str, skill: &Skill) -> String {
+/// The tables of one model: its correlations, those of up to so many days, and the deciles.
+pub fn text(title: &str, skill: &Skill, day_count_max: usize) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
-    let _ = write_text(title, skill, &mut out);
+    let _ = write_text(title, skill, day_count_max, &mut out);
     out
 }
 
-fn write_text(title: &str, skill: &Skill, out: &mut String) -> Result {
+fn write_text(title: &str, skill: &Skill, day_count_max: usize, out: &mut String) -> Result {
     let units = skill.unit.plural();
     writeln!(
         out,
@@ -36,20 +33,27 @@ fn write_text(title: &str, skill: &Skill, out: &mut String) -> Result {
     if skill.unit != Unit::Day {
         writeln!(out, "  the table has no start_ns, so these are of {units}, not of days")?;
     }
+    if day_count_max > 0 {
+        days(skill, day_count_max, out)?;
+    }
+    deciles(title, skill, out)
+}
+
+fn days(skill: &Skill, count_max: usize, out: &mut String) -> Result {
     if !skill.days.is_empty() {
         let unit = skill.unit.name();
         writeln!(out, "{:<20}{:>10}{:>10}{:>10}", format!("  {unit}"), "rows", "IC", "rank IC")?;
     }
-    for day in skill.days.iter().take(DAYS_SHOWN_MAX) {
+    for day in skill.days.iter().take(count_max) {
         let name = format!("  {}", moment(skill.unit, day.start_ns));
         let (ic, rank_ic) = (four(day.ic), four(day.rank_ic));
         write!(out, "{name:<20}{:>10}{ic:>10}{rank_ic:>10}", day.row_count)?;
         writeln!(out, "{}", day.ic.err().map_or(String::new(), |why| format!("   {why}")))?;
     }
-    if skill.days.len() > DAYS_SHOWN_MAX {
-        writeln!(out, "  ... and {} more: --json has all", skill.days.len() - DAYS_SHOWN_MAX)?;
+    match skill.days.len().saturating_sub(count_max) {
+        0 => Ok(()),
+        more => writeln!(out, "  ... and {more} more: --json has all"),
     }
-    deciles(title, skill, out)
 }
 
 fn summary(name: &str, of: &Summary, out: &mut String) -> Result {
