@@ -92,7 +92,7 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
         super::understood::say(&reader, 0);
     }
     let socket = globals.socket()?;
-    let stated = Stated::by(&settings);
+    let mut stated = Stated::by(&settings);
     let regression = ModelClient::attach(socket.as_deref(), "regression", &stated)?;
     let classification = ModelClient::attach(socket.as_deref(), "classification", &stated)?;
     let (target, trained) = horizon_of(&regression.target);
@@ -107,7 +107,7 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     let tally = Tally::new(cut, horizon, regression.pause_ns);
     let asked_to_end = watch()
         .map_err(|error| Failure::new(Code::Os, format!("cannot watch signals: {error}")))?;
-    let sink = Sink::create(&args.out, args.speed != Speed::Max, stated)?;
+    let sink = Sink::create(&args.out, args.speed != Speed::Max)?;
     let started = Instant::now();
     let mut run = Run::new(&settings, [regression, classification], outcome, tally, sink)?;
     run.deadline = Duration::from_millis(args.deadline_ms);
@@ -117,7 +117,8 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     let ended = ended?;
     let seconds = started.elapsed().as_secs_f64();
     let models: Vec<Made> = run.models.iter().flat_map(|model| model.made.clone()).collect();
-    let partial = run.sink.finish(ended == Ended::Interrupted, &models)?;
+    reader.state_data(&mut stated);
+    let partial = run.sink.finish(ended == Ended::Interrupted, &models, &stated)?;
     let summary = Summary {
         done: &run.done,
         tally: &run.tally,

@@ -4,6 +4,7 @@ mod bad;
 mod evaluate;
 mod footers;
 mod later;
+mod origin;
 mod ranks;
 mod record;
 mod settings;

@@ -37,9 +37,25 @@ use windows::Windows;
 /// [(0.75, 0.75, 0.25)]
 #[pyclass(frozen, module = "factord")]
 pub(crate) struct Factors {
-    book: Mutex<Book>,
+    fed: Mutex<Fed>,
     window: String,
     stated: Stated,
+}
+
+/// What took trades, and how many tables or single trades said that they are simulated, of all.
+struct Fed {
+    book: Book,
+    simulated: usize,
+    inputs: usize,
+}
+
+impl Fed {
+    /// What is stated of windows of these trades.
+    fn stated(&self, settings: &Stated) -> Stated {
+        let mut stated = settings.clone();
+        stated.put_simulated(self.simulated, self.inputs);
+        stated
+    }
 }
 
 #[pymethods]
@@ -101,7 +117,8 @@ impl Factors {
         };
         let book = Book::new(&settings).map_err(|error| refuse(error.to_string()))?;
         let stated = Stated::by(&settings);
-        Ok(Factors { book: Mutex::new(book), window: window.to_string(), stated })
+        let fed = Mutex::new(Fed { book, simulated: 0, inputs: 0 });
+        Ok(Factors { fed, window: window.to_string(), stated })
     }
 
     /// Takes one trade; returns the rows of the windows that it closes, and None for most trades.
@@ -130,7 +147,9 @@ impl Factors {
         let side = side.map_or(Ok(Side::Unknown), |side| side.side())?;
         let quote = quote.map(|(bid, ask)| Quote { bid, ask });
         let trade = Trade { ts_ns, price, qty, side, buy_id, sell_id, quote };
-        let mut book = self.lock(py)?;
+        let mut fed = self.lock(py)?;
+        fed.inputs += 1;
+        let book = &mut fed.book;
         let number = book.symbol(symbol);
         let mut closed = Vec::new();
         book.push(number, &trade, &mut |_, row| closed.push(*row));
@@ -172,25 +191,29 @@ impl Factors {
             }
         };
         let columns = Columns::read(trades)?;
-        let mut book = self.lock(py)?;
+        let mut fed = self.lock(py)?;
         let fields = columns.fields()?;
-        let book: &mut Book = &mut book;
+        let book: &mut Book = &mut fed.book;
         let rows =
             py.detach(|| checks::check(&fields, book, takes_late).map(|()| fields.push(book)));
-        rows.map_err(PyValueError::new_err)?.into_python(py, &self.stated)
+        let rows = rows.map_err(PyValueError::new_err)?;
+        fed.inputs += 1;
+        fed.simulated += usize::from(columns.simulated);
+        rows.into_python(py, &fed.stated(&self.stated))
     }
 
     /// Says that it is `now_ns`: closes the windows by time that ended before, without a trade.
     fn advance<'py>(&self, py: Python<'py>, now_ns: i64) -> PyResult<Bound<'py, PyAny>> {
         let mut rows = Windows::default();
-        self.lock(py)?.advance(now_ns, &mut |symbol, row| rows.push(symbol, row));
-        rows.into_python(py, &self.stated)
+        let mut fed = self.lock(py)?;
+        fed.book.advance(now_ns, &mut |symbol, row| rows.push(symbol, row));
+        rows.into_python(py, &fed.stated(&self.stated))
     }
 
     /// The window of a symbol as it stands, on demand; None before its first trade.
     #[pyo3(signature = (symbol=""))]
     fn now<'py>(&self, py: Python<'py>, symbol: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let mut book = self.lock(py)?;
+        let book = &mut self.lock(py)?.book;
         if !book.names().iter().any(|name| name == symbol) {
             return Ok(None);
         }
@@ -202,8 +225,9 @@ impl Factors {
     /// ones.
     fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let mut rows = Windows::default();
-        self.lock(py)?.finish(&mut |symbol, row| rows.push(symbol, row));
-        rows.into_python(py, &self.stated)
+        let mut fed = self.lock(py)?;
+        fed.book.finish(&mut |symbol, row| rows.push(symbol, row));
+        rows.into_python(py, &fed.stated(&self.stated))
     }
 
     /// What was seen, left out and given so far, by name.
@@ -214,7 +238,7 @@ impl Factors {
     /// 1
     fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let counts = PyDict::new(py);
-        for (name, count) in self.lock(py)?.counts().named() {
+        for (name, count) in self.lock(py)?.book.counts().named() {
             counts.set_item(name, count)?;
         }
         Ok(counts)
@@ -223,7 +247,7 @@ impl Factors {
     /// The symbols that have traded, in the order in which they came.
     #[getter]
     fn symbols(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        Ok(self.lock(py)?.names().to_vec())
+        Ok(self.lock(py)?.book.names().to_vec())
     }
 
     /// The windows, as they were understood.
@@ -257,17 +281,17 @@ impl Factors {
         let mut text = format!("<factord.Factors: windows of {}", self.window);
         text += &format!(", large from {large} by {by} per {per}");
         // Another thread may be inside: a look waits for nobody.
-        if let Ok(book) = self.book.try_lock() {
-            text += &format!(", {} symbols", book.names().len());
+        if let Ok(fed) = self.fed.try_lock() {
+            text += &format!(", {} symbols", fed.book.names().len());
         }
         text + ">"
     }
 }
 
 impl Factors {
-    fn lock(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Book>> {
-        match self.book.try_lock() {
-            Ok(book) => Ok(book),
+    fn lock(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Fed>> {
+        match self.fed.try_lock() {
+            Ok(fed) => Ok(fed),
             Err(TryLockError::WouldBlock) => {
                 let message = "another thread is inside these factors: make one for each thread";
                 Err(error::raise(py, "InUseError", message.to_owned()))

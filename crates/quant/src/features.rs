@@ -49,25 +49,21 @@ pub fn columns<'r>(windows: impl Iterator<Item = (&'r str, &'r Row)> + Clone) ->
 /// A feature table being written; it bears its name from [`FeatureWriter::finish`] on.
 pub struct FeatureWriter {
     path: PathBuf,
-    stated: Stated,
     schema: SchemaRef,
     writer: Writer,
     pending: Vec<(String, Row)>,
 }
 
 impl FeatureWriter {
-    /// Creates a table of windows made with these settings, which travel with it: Parquet or CSV by
-    /// the end of the name, `-` is CSV on stdout.
+    /// Creates a table of windows: Parquet or CSV by the end of the name, `-` is CSV on stdout.
     ///
     /// # Errors
     ///
     /// [`TableError`] when it cannot be created.
-    pub fn create(path: &Path, stated: &Stated) -> Result<FeatureWriter, TableError> {
+    pub fn create(path: &Path) -> Result<FeatureWriter, TableError> {
         let schema = schema();
-        let mut writer = Writer::create(path, &schema, &WriterOptions::default())?;
-        stated::note(stated, &mut writer);
-        let (path, stated) = (path.to_owned(), stated.clone());
-        Ok(FeatureWriter { path, stated, schema, writer, pending: Vec::new() })
+        let writer = Writer::create(path, &schema, &WriterOptions::default())?;
+        Ok(FeatureWriter { path: path.to_owned(), schema, writer, pending: Vec::new() })
     }
 
     /// Adds a window of a symbol.
@@ -91,14 +87,15 @@ impl FeatureWriter {
         self.writer.write(&record)
     }
 
-    /// Ends the table and gives it its name.
+    /// Ends the table and gives it its name; what is stated of its windows travels with it.
     ///
     /// # Errors
     ///
     /// [`TableError`] when it cannot be written; nothing bears its name then.
-    pub fn finish(mut self) -> Result<(), TableError> {
+    pub fn finish(mut self, stated: &Stated) -> Result<(), TableError> {
         self.flush()?;
+        stated::note(stated, &mut self.writer);
         self.writer.finish()?;
-        Ok(stated::save(&self.stated, &self.path)?)
+        Ok(stated::save(stated, &self.path)?)
     }
 }

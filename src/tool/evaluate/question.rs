@@ -5,6 +5,7 @@ use super::EvaluateArgs;
 use crate::exit::Code;
 use crate::tool::Failure;
 use factord_quant::score::{Made, Record};
+use factord_quant::stated;
 use std::fmt::Display;
 
 /// What is predicted where nothing says more; the vendor of the built-in models' data has another
@@ -23,6 +24,8 @@ pub(super) struct Question {
     /// The longest pause within a session, in seconds; `None` is anything shorter than the window
     /// before it.
     pub(super) pause: Option<f64>,
+    /// Where the data of the tables come from, if they say so: `simulated` or `partly simulated`.
+    pub(super) data: Option<String>,
     /// The models that the table names for the columns that are evaluated.
     pub(super) models: Vec<Made>,
     /// What a reader of the figures has to know.
@@ -57,7 +60,8 @@ impl Question {
         let horizon = horizon(args, &models, &mut warnings)?;
         let cut = cut(args, &models, &mut warnings)?;
         let pause = pause(args, horizon, &models, &mut warnings)?;
-        Ok(Question { target, horizon, cut, pause, models, warnings })
+        let data = data(args);
+        Ok(Question { target, horizon, cut, pause, data, models, warnings })
     }
 
     /// The outcome as artifacts name it: `sell_rate`, or `sell_rate[+1]` a window later.
@@ -77,9 +81,23 @@ impl Question {
             asked.push_str(&format!(", cut {cut}"));
         }
         lines.push(asked);
+        lines.extend(
+            self.data
+                .as_ref()
+                .map(|data| format!("{data} data: what holds for them says nothing of a market")),
+        );
         lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
         lines
     }
+}
+
+/// What the tables that are compared state of their data; predictions and outcomes are of the same
+/// windows.
+fn data(args: &EvaluateArgs) -> Option<String> {
+    let tables = std::iter::once(&args.predictions).chain(&args.outcomes);
+    // What cannot be used says nothing.
+    let mut stated = tables.filter_map(|table| stated::of(table).ok());
+    stated.find_map(|stated| stated.data().map(str::to_owned))
 }
 
 /// The one value that models agree on; `None` when none has one.
