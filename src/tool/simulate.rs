@@ -77,7 +77,8 @@ fn start(text: &str) -> Result<i64, String> {
         text.parse::<i64>().ok().filter(|value| plain && *value <= most)
     };
     let clock = clock.split_once(':').and_then(|(h, m)| Some((digits(h, 23)?, digits(m, 59)?)));
-    let expected = || "use a day from 1970 to 2199, 2026-03-02, or with a time, 2026-03-02T01:25".to_owned();
+    let expected =
+        || "use a day from 1970 to 2199, 2026-03-02, or with a time, 2026-03-02T01:25".to_owned();
     let (hour, minute) = clock.ok_or_else(expected)?;
     let midnight_ns = day.parse::<Date>().map_err(|_| expected())?.midnight_ns();
     Ok(midnight_ns + (hour * 60 + minute) * 60_000_000_000)

@@ -74,7 +74,7 @@ mod tests {
             positive_share: None,
         };
         assert_eq!(deciles, (0..10).map(expected).collect::<Vec<_>>());
-        // Six zeros of ten have the mean rank 3.5, in the fourth tenth; four ones 8.5, in the ninth.
+        // Six zeros of ten have the mean rank 3.5: the fourth tenth; four ones 8.5: the ninth.
         let rows: Vec<Row> = (0..10)
             .map(|at| Row { label: at == 7, ..value(0, f64::from(u8::from(at > 5)), f64::NAN) })
             .collect();
