@@ -3,10 +3,10 @@
 //! Predictions are the columns `regression`, `probability` and `class` of a table, outcomes are a
 //! column of it or of another one, joined by row order or by symbol and start; with a horizon, that
 //! of a later window of the same session, as in training. Rows without a prediction or an outcome
-//! are counted and left out. Rows stream; what is held is one score and label per row and group, for
-//! the area under the curve, the outcomes of a second table joined by key, and, of up to 2^23 rows,
-//! 32 bytes each for what needs all of them at once: correlations, deciles, curves, intervals. This
-//! module never prints; `factord evaluate` does.
+//! are counted and left out. Rows stream; what is held is one score and label per row and group,
+//! for the area under the curve, the outcomes of a second table joined by key, and, of up to 2^23
+//! rows, 32 bytes each for what needs all of them at once: correlations, deciles, curves,
+//! intervals. This module never prints; `factord evaluate` does.
 
 mod join;
 mod later;
