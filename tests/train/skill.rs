@@ -103,6 +103,7 @@ fn what_is_tested_is_ordered_by_the_models_of_its_fold_and_what_is_not_by_none()
     assert!(linear["undefined"]["rank_ic.interval"].as_str().unwrap().contains("takes 8"));
     assert_eq!(json["training"]["linear"]["rank_ic"], Value::Null);
     let text = place.run(&["train", "table.csv", "--out", "o", "--features", "x", "--target", "y"]);
-    assert!(text.out.contains("linear, walk-forward, by day"), "{}", text.out);
-    assert!(text.out.contains("logistic, walk-forward, deciles"), "{}", text.out);
+    for part in ["Order, walk-forward", "linear, by day", "logistic, deciles"] {
+        assert!(text.out.contains(part), "{part}: {}", text.out);
+    }
 }

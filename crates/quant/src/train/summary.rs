@@ -115,8 +115,11 @@ fn write_text(trained: &Trained, out: &mut String) -> fmt::Result {
     line_table(trained, out)?;
     class_table(trained, out)?;
     for (part, figures) in parts(trained) {
-        for (name, skill) in figures.skills() {
-            out.push_str(&skill::text(&format!("{name}, {part}"), skill, 0));
+        for (at, (name, skill)) in figures.skills().enumerate() {
+            if at == 0 {
+                writeln!(out, "\nOrder, {part}")?;
+            }
+            out.push_str(&skill::text(name, skill, 0));
         }
     }
     folds(trained, out)?;
