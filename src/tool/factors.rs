@@ -28,7 +28,8 @@ Windows by time start at multiples of --step since 1970 UTC, or since the start 
 and include their start, not their end.
 A window whose rates are undefined (no trade, no aggressor) gives no row without --empty keep.
 docs/factors.md says what each number means.
-The settings travel with the table: in the metadata of Parquet, for CSV in OUT.factors.json.
+The settings travel with the table: in the metadata of Parquet, for CSV in OUT.factors.json; so does
+that trades are simulated, as their column side_src says.
 Training and scoring refuse tables of other settings than the models'.
 A file that cannot be read to its end ends the run with code 65, naming file, line and column, and
 no table is written.";
@@ -70,13 +71,15 @@ pub fn run(args: &FactorsArgs) -> Result<(), Failure> {
     let mut reader = Reader::open(&args.trades.inputs, &args.trades.options(&args.window))?;
     understood::say(&reader, 0);
     let mut book = FeatureBook::new(&settings)?;
-    let mut writer = FeatureWriter::create(&args.out, &settings.stated(), &book.past_names())?;
+    let mut writer = FeatureWriter::create(&args.out, &book.past_names())?;
     let bar = bar();
     let read = stream(&mut book, &mut reader, &mut writer, &bar);
     bar.finish_and_clear();
     let (counts, rows) = read?;
     let (symbols, seconds) = (reader.names().len(), started.elapsed().as_secs_f64());
-    writer.finish()?;
+    let mut stated = Stated::by(&settings);
+    reader.state_data(&mut stated);
+    writer.finish(&stated)?;
     understood::say(&reader, 1);
     let told = args.window.tells_contracts();
     factor_warnings::warn(&reader, &settings.factors, &counts, rows, told);

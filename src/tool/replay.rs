@@ -96,7 +96,7 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
         super::understood::say(&reader, 0);
     }
     let socket = globals.socket()?;
-    let stated = settings.stated();
+    let mut stated = settings.stated();
     let book = FeatureBook::new(&settings)?;
     let past = book.past_names();
     let regression = ModelClient::attach(socket.as_deref(), "regression", &stated, &past)?;
@@ -120,7 +120,7 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     let tally = Tally::new(cut, target, horizon, sessions);
     let asked_to_end = watch()
         .map_err(|error| Failure::new(Code::Os, format!("cannot watch signals: {error}")))?;
-    let sink = Sink::create(&args.out, args.speed != Speed::Max, stated, &past)?;
+    let sink = Sink::create(&args.out, args.speed != Speed::Max, &past)?;
     let started = Instant::now();
     let mut run = Run::new(book, [regression, classification], outcome, tally, sink)?;
     run.deadline = Duration::from_millis(args.deadline_ms);
@@ -130,7 +130,8 @@ pub fn run(args: &ReplayArgs, globals: &Globals) -> Result<(), Failure> {
     let ended = ended?;
     let seconds = started.elapsed().as_secs_f64();
     let models: Vec<Made> = run.models.iter().flat_map(|model| model.made.clone()).collect();
-    let partial = run.sink.finish(ended == Ended::Interrupted, &models)?;
+    reader.state_data(&mut stated);
+    let partial = run.sink.finish(ended == Ended::Interrupted, &models, &stated)?;
     let summary = Summary {
         done: &run.done,
         tally: &run.tally,

@@ -3,7 +3,9 @@
 use super::{Failure, print};
 use arrow_array::RecordBatch;
 use factord_quant::simulate::{Columns, Market, Settings, Trade, schema, stock_name};
+use factord_quant::skill::date;
 use factord_quant::table::{CHUNK_ROWS, TableError, Writer, WriterOptions};
+use factord_quant::trades::Date;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::{self, IsTerminal, Write};
@@ -17,16 +19,22 @@ Examples:
   factord simulate --out trades.csv.gz
   factord simulate --out trades.parquet --symbols 10 --days 20 --trades 50000
   factord simulate --out other.csv --seed 2
+  factord simulate --out today.csv --days 1 --start 2026-03-02
+  factord simulate --out shanghai.csv --start 2026-03-02T01:25
   factord simulate --out - --trades 1000 | head
 
 This is a simulation, not market data: the symbols are SIM001, SIM002 and so on, and the column
 side_src says `simulated`. It has what real order flow has: order signs with long memory (parent
 orders split into child orders), heavy-tailed sizes, prices that respond, order numbers on both
-sides, bursts, and auctions at 09:25 and 15:00. What a model learns from it holds only for it.
+sides, bursts, and auctions at 09:25 and 15:00. What a model learns from it holds only for it:
+feature tables, models and reports made from it say that their data are simulated.
 
 The columns are ts_ns (UTC), symbol, price, qty, side (B, S, or N in an auction), side_src, buy_id,
 sell_id and trade_id. The end of the file's name decides the format: .parquet, .gz, otherwise CSV.
-The same flags give the same trades on every machine.";
+The same flags give the same trades on every machine and on every day, so the first day does not
+follow the calendar: it is Monday, 1 January 2024, unless --start says another. With a time the day
+begins then, and all of it moves: its opening auction is at that time, the closing one 5 h 35 min
+later.";
 
 /// The flags of `factord simulate`.
 #[derive(Debug, clap::Args)]
@@ -38,7 +46,11 @@ pub struct SimulateArgs {
     /// Stocks, SIM001 and so on
     #[arg(long, default_value_t = 4, value_name = "COUNT", value_parser = ranged(Settings::STOCKS))]
     symbols: u64,
-    /// Days from Monday, 1 January 2024, without weekends
+    /// The first day, and when its opening auction is, UTC; a weekend gives way to Monday
+    #[arg(long, default_value = "2024-01-01T09:25", value_name = "DATE[THH:MM]",
+          value_parser = start)]
+    start: i64,
+    /// Days from the first one on, without weekends
     #[arg(long, default_value_t = 5, value_name = "COUNT", value_parser = ranged(Settings::DAYS))]
     days: u64,
     /// Trades of each stock on each day
@@ -57,6 +69,21 @@ fn ranged(range: std::ops::RangeInclusive<u64>) -> clap::builder::RangedU64Value
     clap::value_parser!(u64).range(range)
 }
 
+/// A day, or a day and a time, in nanoseconds since 1970 UTC; a day begins at 09:25.
+fn start(text: &str) -> Result<i64, String> {
+    let (day, clock) = text.split_once('T').unwrap_or((text, "09:25"));
+    let digits = |text: &str, most: i64| {
+        let plain = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<i64>().ok().filter(|value| plain && *value <= most)
+    };
+    let clock = clock.split_once(':').and_then(|(h, m)| Some((digits(h, 23)?, digits(m, 59)?)));
+    let expected =
+        || "use a day from 1970 to 2199, 2026-03-02, or with a time, 2026-03-02T01:25".to_owned();
+    let (hour, minute) = clock.ok_or_else(expected)?;
+    let midnight_ns = day.parse::<Date>().map_err(|_| expected())?.midnight_ns();
+    Ok(midnight_ns + (hour * 60 + minute) * 60_000_000_000)
+}
+
 /// Simulates and writes.
 ///
 /// # Errors
@@ -65,6 +92,7 @@ fn ranged(range: std::ops::RangeInclusive<u64>) -> clap::builder::RangedU64Value
 pub fn run(args: &SimulateArgs) -> Result<(), Failure> {
     let settings = Settings {
         seed: args.seed,
+        start_ns: args.start,
         stock_count: args.symbols,
         day_count: args.days,
         trades_per_day: args.trades,
@@ -131,6 +159,7 @@ fn report(args: &SimulateArgs, settings: &Settings, seconds: f64) -> Result<(), 
         let object = json!({
             "simulated": true, "rows": rows, "symbols": args.symbols, "days": args.days,
             "trades_per_day": args.trades, "seed": args.seed, "seconds": seconds,
+            "start_ns": args.start,
             "out": args.out.display().to_string(),
         });
         format!("{object}\n")
@@ -138,10 +167,11 @@ fn report(args: &SimulateArgs, settings: &Settings, seconds: f64) -> Result<(), 
         let last = stock_name(args.symbols as usize - 1);
         let (out, per_day) = (args.out.display(), args.trades);
         format!(
-            "simulated, no market data: {rows} trades of {} to {last}, {per_day} each on {} days, \
-             seed {}\n  written to {out} in {seconds:.2} s\n",
+            "simulated, no market data: {rows} trades of {} to {last}, {per_day} each on {} days \
+             from {}, seed {}\n  written to {out} in {seconds:.2} s\n",
             stock_name(0),
             args.days,
+            date(args.start.div_euclid(86_400_000_000_000)),
             args.seed,
         )
     };

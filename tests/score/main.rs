@@ -4,6 +4,8 @@ mod bad;
 mod evaluate;
 mod footers;
 mod later;
+mod origin;
+mod ranks;
 mod record;
 mod settings;
 #[path = "../cli/support.rs"]

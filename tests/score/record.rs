@@ -70,7 +70,9 @@ fn horizon_and_cut_are_those_that_the_models_were_trained_for() {
         let other = json(folder, &[output, "--cut", "0.25"]);
         warned(&other, &["the label of classification was cut at"]);
         let text = evaluate(folder, &[output]).out;
-        for words in ["model regression ", ", target sell_rate[+1], horizon 1\n", "compared at"] {
+        for words in
+            ["model regression ", ", target sell_rate[+1], horizon 1, trained", "compared at"]
+        {
             assert!(text.contains(words), "{words}: {text}");
         }
         let page = folder.join("page.html");

@@ -54,7 +54,7 @@ pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 6] = [
         &[
             &["content"],
             &["table", "plot", "simulate"],
-            &["stated", "target", "calendar"],
+            &["stated", "target", "calendar", "skill"],
             &["features"],
             &["trades", "score", "evaluate", "train"],
             &["inspect"],

@@ -8,4 +8,5 @@ mod refusals;
 mod returns;
 mod served;
 mod settings;
+mod skill;
 mod support;

@@ -45,9 +45,25 @@ use windows::Windows;
 /// [(0.75, 0.75, 0.25)]
 #[pyclass(frozen, module = "factord")]
 pub(crate) struct Factors {
-    book: Mutex<FeatureBook>,
+    fed: Mutex<Fed>,
     window: String,
     stated: Stated,
+}
+
+/// What took trades, and how many tables or single trades said that they are simulated, of all.
+struct Fed {
+    book: Book,
+    simulated: usize,
+    inputs: usize,
+}
+
+impl Fed {
+    /// What is stated of windows of these trades.
+    fn stated(&self, settings: &Stated) -> Stated {
+        let mut stated = settings.clone();
+        stated.put_simulated(self.simulated, self.inputs);
+        stated
+    }
 }
 
 #[pymethods]
@@ -121,7 +137,8 @@ impl Factors {
         let settings = FeatureSettings { factors: settings, calendar, lookback };
         let book = FeatureBook::new(&settings).map_err(|error| refuse(error.to_string()))?;
         let stated = settings.stated();
-        Ok(Factors { book: Mutex::new(book), window: window.to_string(), stated })
+        let fed = Mutex::new(Fed { book, simulated: 0, inputs: 0 });
+        Ok(Factors { fed, window: window.to_string(), stated })
     }
 
     /// Takes one trade; returns the rows of the windows that it closes, and None for most trades.
@@ -150,7 +167,9 @@ impl Factors {
         let side = side.map_or(Ok(Side::Unknown), |side| side.side())?;
         let quote = quote.map(|(bid, ask)| Quote { bid, ask });
         let trade = Trade { ts_ns, price, qty, side, buy_id, sell_id, quote };
-        let mut book = self.lock(py)?;
+        let mut fed = self.lock(py)?;
+        fed.inputs += 1;
+        let book = &mut fed.book;
         let number = book.symbol(symbol);
         let mut closed: Vec<(Row, Vec<f64>)> = Vec::new();
         book.push(number, &trade, &mut |_, row, past| closed.push((*row, past.to_owned())));
@@ -193,26 +212,29 @@ impl Factors {
             }
         };
         let columns = Columns::read(trades)?;
-        let mut book = self.lock(py)?;
+        let mut fed = self.lock(py)?;
         let fields = columns.fields()?;
-        let book: &mut FeatureBook = &mut book;
+        let book: &mut FeatureBook = &mut fed.book;
         let rows =
             py.detach(|| checks::check(&fields, book, takes_late).map(|()| fields.push(book)));
-        rows.map_err(PyValueError::new_err)?.into_python(py, &self.stated)
+        let rows = rows.map_err(PyValueError::new_err)?;
+        fed.inputs += 1;
+        fed.simulated += usize::from(columns.simulated);
+        rows.into_python(py, &fed.stated(&self.stated))
     }
 
     /// Says that it is `now_ns`: closes the windows by time that ended before, without a trade.
     fn advance<'py>(&self, py: Python<'py>, now_ns: i64) -> PyResult<Bound<'py, PyAny>> {
-        let mut book = self.lock(py)?;
-        let mut rows = Windows::new(book.past_names());
-        book.advance(now_ns, &mut |symbol, row, past| rows.push(symbol, row, past));
-        rows.into_python(py, &self.stated)
+        let mut fed = self.lock(py)?;
+        let mut rows = Windows::new(fed.book.past_names());
+        fed.book.advance(now_ns, &mut |symbol, row, past| rows.push(symbol, row, past));
+        rows.into_python(py, &fed.stated(&self.stated))
     }
 
     /// The window of a symbol as it stands, on demand; None before its first trade.
     #[pyo3(signature = (symbol=""))]
     fn now<'py>(&self, py: Python<'py>, symbol: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let mut book = self.lock(py)?;
+        let book = &mut self.lock(py)?.book;
         if !book.names().iter().any(|name| name == symbol) {
             return Ok(None);
         }
@@ -225,10 +247,10 @@ impl Factors {
     /// Says that the trades have ended: closes the open windows by time. The next trade opens new
     /// ones.
     fn finish<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let mut book = self.lock(py)?;
-        let mut rows = Windows::new(book.past_names());
-        book.finish(&mut |symbol, row, past| rows.push(symbol, row, past));
-        rows.into_python(py, &self.stated)
+        let mut fed = self.lock(py)?;
+        let mut rows = Windows::new(fed.book.past_names());
+        fed.book.finish(&mut |symbol, row, past| rows.push(symbol, row, past));
+        rows.into_python(py, &fed.stated(&self.stated))
     }
 
     /// What was seen, left out and given so far, by name.
@@ -239,7 +261,7 @@ impl Factors {
     /// 1
     fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let counts = PyDict::new(py);
-        let book = self.lock(py)?;
+        let book = &self.lock(py)?.book;
         for (name, count) in book.counts().named() {
             counts.set_item(name, count)?;
         }
@@ -252,7 +274,7 @@ impl Factors {
     /// The symbols that have traded, in the order in which they came.
     #[getter]
     fn symbols(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        Ok(self.lock(py)?.names().to_vec())
+        Ok(self.lock(py)?.book.names().to_vec())
     }
 
     /// The windows, as they were understood.
@@ -286,17 +308,17 @@ impl Factors {
         let mut text = format!("<factord.Factors: windows of {}", self.window);
         text += &format!(", large from {large} by {by} per {per}");
         // Another thread may be inside: a look waits for nobody.
-        if let Ok(book) = self.book.try_lock() {
-            text += &format!(", {} symbols", book.names().len());
+        if let Ok(fed) = self.fed.try_lock() {
+            text += &format!(", {} symbols", fed.book.names().len());
         }
         text + ">"
     }
 }
 
 impl Factors {
-    fn lock(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, FeatureBook>> {
-        match self.book.try_lock() {
-            Ok(book) => Ok(book),
+    fn lock(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Fed>> {
+        match self.fed.try_lock() {
+            Ok(fed) => Ok(fed),
             Err(TryLockError::WouldBlock) => {
                 let message = "another thread is inside these factors: make one for each thread";
                 Err(error::raise(py, "InUseError", message.to_owned()))

@@ -8,7 +8,7 @@ use pyo3::types::PyDict;
 /// Settings by the names of `factord.Factors`, with the types that it takes.
 pub(crate) fn typed<'py>(py: Python<'py>, stated: &Stated) -> PyResult<Bound<'py, PyDict>> {
     let settings = PyDict::new(py);
-    for (name, text) in stated.iter() {
+    for (name, text) in stated.settings() {
         match name {
             "large" | "outlier" | "multiplier" => settings.set_item(name, text.parse::<f64>()?)?,
             "quantile_last" => settings.set_item(name, text.parse::<u32>()?)?,

@@ -95,6 +95,14 @@ impl Table {
         }
         Ok((PyArray1::from_vec(py, codes), words.list))
     }
+
+    /// The first text of a column; None where there is none, or no text.
+    fn first_text(&self, column: usize) -> Option<String> {
+        let batch = self.batches.1.iter().find(|batch| batch.num_rows() > 0)?;
+        let (mut codes, mut words) = (Vec::new(), Words::default());
+        words.code(&batch.column(column).slice(0, 1), &mut codes).then_some(())?;
+        words.list.pop()
+    }
 }
 
 impl Table {

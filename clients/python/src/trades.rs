@@ -44,6 +44,8 @@ pub(crate) struct Columns<'py> {
     sell_id: Option<Column<'py, u64>>,
     bid: Option<Column<'py, f64>>,
     ask: Option<Column<'py, f64>>,
+    /// Whether the table says that its trades are simulated.
+    pub(crate) simulated: bool,
 }
 
 /// The same columns as slices, free of the interpreter; those left out are empty.

@@ -356,6 +356,33 @@ def test_settings_travel_from_the_factors_into_a_model_and_back(tmp_path: Path) 
         factord.Factors("60s").check(model)
 
 
+def test_that_trades_are_simulated_goes_with_their_windows_and_models() -> None:
+    trades: dict[str, Any] = dict(generated())
+    count = len(trades["ts_ns"])
+    half = {name: values[: count // 2] for name, values in trades.items()}
+    rest = {name: values[count // 2 :] for name, values in trades.items()}
+
+    windows = factord.Factors("2m", per="trade", large=20_000)
+    rows = windows.push_many({**trades, "side_src": np.full(count, "simulated")})
+    model = factord.train(rows, folds=0)[0]
+    assert model.data == factord.Model(bytes(model)).data == "simulated"
+    assert "data" not in {**windows.settings, **model.settings}
+    assert factord.train(rows.table(), folds=0)[0].data == "simulated"
+    # A day after, so that both can be of one training.
+    day = trades["ts_ns"][-1] - trades["ts_ns"][0] + 86_400 * 10**9
+    after = {**trades, "ts_ns": trades["ts_ns"] + day}
+    for source in ("flag", None):
+        real = factord.Factors("2m", per="trade", large=20_000)
+        said = {} if source is None else {"side_src": np.full(count, source)}
+        other = real.push_many({**after, **said})
+        assert factord.train(other, folds=0)[0].data is None
+        assert factord.train([rows, other], folds=0)[0].data == "partly simulated"
+    mixed = factord.Factors("2m", per="trade", large=20_000)
+    mixed.push_many({**half, "side_src": np.full(count // 2, "simulated")})
+    later = mixed.push_many(rest)
+    assert factord.train(later, folds=0)[0].data == "partly simulated"
+
+
 def test_a_day_of_a_real_stock_has_the_rows_of_the_command_line(tmp_path: Path) -> None:
     shared = Path(os.environ.get("FACTORD_SHARED", PROJECT.parent / "shared"))
     path = shared / "ticks" / "600519.SH_20230201.csv.gz"

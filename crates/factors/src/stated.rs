@@ -31,6 +31,13 @@ const NAMES: [&str; 15] = [
     "means",
 ];
 
+/// Where the data come from, which is no setting: two tables may differ in it.
+const DATA: &str = "data";
+
+/// All of the data, or some of them, come from a simulation. Of real data nothing is stated.
+const SIMULATED: &str = "simulated";
+const PARTLY_SIMULATED: &str = "partly simulated";
+
 /// What a contract is worth belongs to the instrument: one training may hold several.
 const CONTRACT: [&str; 2] = ["multiplier", "inverse"];
 
@@ -137,6 +144,25 @@ impl Stated {
         self.0.iter().map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
+    /// What is stated of where the data come from: `simulated` or `partly simulated`; `None` when
+    /// nothing is, as of real data.
+    pub fn data(&self) -> Option<&str> {
+        self.get(DATA)
+    }
+
+    /// States that `some` of `all` inputs are simulated; nothing when none is.
+    pub fn put_simulated(&mut self, some: usize, all: usize) {
+        if some > 0 {
+            let text = if some == all { SIMULATED } else { PARTLY_SIMULATED };
+            self.0.insert(DATA.to_owned(), text.to_owned());
+        }
+    }
+
+    /// The settings alone, without where the data come from.
+    pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.iter().filter(|(name, _)| *name != DATA)
+    }
+
     /// Whether nothing is stated.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -175,7 +201,7 @@ impl Stated {
     }
 
     /// What several tables of one training state together: a contract's worth, and what columns
-    /// look back at, only where all agree.
+    /// look back at, only where all agree, and simulated data where any has them.
     ///
     /// # Errors
     /// The places of two that differ in another setting.
@@ -185,8 +211,13 @@ impl Stated {
             all.iter().flat_map(|one| one.0.keys()).map(String::as_str).collect();
         others.sort_unstable();
         others.dedup();
-        names.extend(others.into_iter().filter(|name| !NAMES.contains(name)));
+        others.retain(|name| !NAMES.contains(name) && *name != DATA);
+        names.extend(others);
         let mut common = Stated::default();
+        let data = |wanted: Option<&str>| all.iter().filter(|one| one.data() == wanted).count();
+        let some = all.len() - data(None);
+        // Of one that is simulated in part, less than all is.
+        common.put_simulated(some, all.len() + data(Some(PARTLY_SIMULATED)));
         for name in names {
             let mut known = all.iter().enumerate().filter(|(_, one)| one.known(name).is_some());
             let Some((first, one)) = known.next() else { continue };
@@ -238,6 +269,7 @@ fn canonical(name: &str, text: &str) -> Option<String> {
         "aggressor" => Some(text.parse::<Aggressor>().ok()?.name().to_owned()),
         "outliers" => one_of(&["keep", "drop"]),
         "inverse" => one_of(&["true", "false"]),
+        DATA => one_of(&[SIMULATED, PARTLY_SIMULATED]),
         _ => {
             let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
             let sound = (1..=NAME_LEN_MAX).contains(&name.len())
@@ -347,6 +379,26 @@ mod tests {
         let (first, second, mismatch) = Stated::common(&[&one, &two, &other]).unwrap_err();
         assert_eq!((first, second, mismatch.name.as_str()), (1, 2, "per"));
         assert!(Stated::common(&[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn that_data_are_simulated_is_no_mismatch_and_holds_for_all_only_where_all_are() {
+        let simulated = stated(&[("window", "60s"), ("data", "simulated")]);
+        let real = stated(&[("window", "60s")]);
+        assert_eq!(simulated.require(&real), Ok(()));
+        assert_eq!(real.require(&simulated), Ok(()));
+        let both = Stated::common(&[&simulated, &simulated]).unwrap();
+        assert_eq!(both.data(), Some("simulated"));
+        let mixed = Stated::common(&[&real, &simulated]).unwrap();
+        assert_eq!(mixed.data(), Some("partly simulated"));
+        assert_eq!(Stated::common(&[&mixed, &simulated]).unwrap().data(), mixed.data());
+        assert_eq!(Stated::common(&[&real, &real]).unwrap().data(), None);
+        assert_eq!(Stated::common(&[]).unwrap().data(), None);
+        assert_eq!(mixed.settings().collect::<Vec<_>>(), [("window", "60s")]);
+        assert!(Stated::default().put("data", "invented").is_err());
+        let mut none = Stated::default();
+        none.put_simulated(0, 2);
+        assert!(none.is_empty());
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //! evaluation, drawings.
 //!
 //! The floors, from the ground: [`content`]; [`table`], [`plot`], [`simulate`]; [`stated`],
-//! [`target`], [`calendar`]; [`features`]; [`trades`], [`score`], [`evaluate`], [`train`];
-//! [`inspect`].
+//! [`target`], [`calendar`], [`skill`]; [`features`]; [`trades`], [`score`], [`evaluate`],
+//! [`train`]; [`inspect`].
 
 pub mod calendar;
 pub mod content;
@@ -13,6 +13,7 @@ pub mod inspect;
 pub mod plot;
 pub mod score;
 pub mod simulate;
+pub mod skill;
 pub mod stated;
 pub mod table;
 pub mod target;

@@ -1,8 +1,10 @@
 //! An evaluation as one page: no script, nothing from elsewhere.
 
 use super::{By, Classifier, Figures, Question, Report, regression_cells};
-use super::{CLASSIFIER, EvaluateArgs, REGRESSION, classifier_cells, defined, four};
+use super::{CLASSIFIER, EvaluateArgs, REGRESSION, classifier_cells, defined, four, said};
+use factord_quant::evaluate::Ranked;
 use factord_quant::plot::{Axis, Chart, escaped, page_head};
+use factord_quant::skill;
 use std::fmt::{Result, Write};
 
 /// Groups of a sort that are listed; JSON has all of them.
@@ -41,6 +43,15 @@ fn write_page(
         writeln!(out, "<p>{}</p>", escaped(&line))?;
     }
     tiles(&report.overall, out)?;
+    let ranked = [
+        ("regression", "linear", &report.regression),
+        ("classifier", "logistic", &report.classifier),
+    ];
+    for (name, class, ranked) in ranked {
+        let Some(Ranked { intervals, skill }) = ranked else { continue };
+        writeln!(out, "<p>{}.</p>", escaped(&said(name, intervals)))?;
+        skill::page(name, class, skill, out)?;
+    }
     if let Some(classifier) = &report.overall.classifier {
         calibration(classifier, out)?;
     }

@@ -28,6 +28,8 @@ pub(super) struct Question {
     pub(super) sessions: Sessions,
     /// By whose clock days are; `None` is UTC.
     pub(super) zone: Option<Calendar>,
+    /// Where the data of the tables come from, if they say so: `simulated` or `partly simulated`.
+    pub(super) data: Option<String>,
     /// The models that the table names for the columns that are evaluated.
     pub(super) models: Vec<Made>,
     /// What a reader of the figures has to know.
@@ -73,7 +75,8 @@ impl Question {
             None => calendar.clone(),
         };
         let sessions = Sessions { calendar, pause_ns };
-        Ok(Question { target, horizon, cut, sessions, zone, models, warnings })
+        let data = data(args);
+        Ok(Question { target, horizon, cut, sessions, zone, data, models, warnings })
     }
 
     /// The outcome as artifacts name it: see [`Target::named`].
@@ -93,6 +96,11 @@ impl Question {
             asked.push_str(&format!(", days of {}", zone.zone()));
         }
         lines.push(asked);
+        lines.extend(
+            self.data
+                .as_ref()
+                .map(|data| format!("{data} data: what holds for them says nothing of a market")),
+        );
         lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
         lines
     }
@@ -111,6 +119,15 @@ fn calendar(args: &EvaluateArgs, horizon: u32, warnings: &mut Vec<String>) -> Op
         warnings.push(format!("the table's session: {error}"));
         None
     })
+}
+
+/// What the tables that are compared state of their data; predictions and outcomes are of the same
+/// windows.
+fn data(args: &EvaluateArgs) -> Option<String> {
+    let tables = std::iter::once(&args.predictions).chain(&args.outcomes);
+    // What cannot be used says nothing.
+    let mut stated = tables.filter_map(|table| stated::of(table).ok());
+    stated.find_map(|stated| stated.data().map(str::to_owned))
 }
 
 /// The one value that models agree on; `None` when none has one.

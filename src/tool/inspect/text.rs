@@ -113,6 +113,9 @@ fn trades(page: &mut String, seen: &TradesSeen) {
     let names = seen.names.join(", ");
     let more = if seen.symbols > seen.names.len() { ", ..." } else { "" };
     line(page, "symbols", &format!("{}: {names}{more}", seen.symbols));
+    if understood.simulated {
+        line(page, "data", "simulated, no market data");
+    }
     line(page, "count", &format!("{} trades", seen.trades));
     if let Some(error) = &seen.error {
         line(page, "read until", error);
@@ -152,6 +155,9 @@ fn table(page: &mut String, seen: &TableSeen) {
     if let Some((first, last)) = seen.span_ns {
         line(page, "first", &time(first));
         line(page, "last", &time(last));
+    }
+    if let Some(data) = &seen.data {
+        line(page, "data", data);
     }
     for (name, text) in &seen.settings {
         line(page, "setting", &format!("{name} {text}"));

@@ -47,11 +47,13 @@ fn is_import(path: &Path) -> bool {
 /// One line about a model.
 pub(in crate::tool) fn summary(artifact: &Artifact) -> String {
     let width = artifact.model().width();
+    let data = artifact.settings().data();
     format!(
-        "{} model {:?} of {width} feature{}, {} golden vectors bit for bit, sha256 {}",
+        "{} model {:?} of {width} feature{}, {}{} golden vectors bit for bit, sha256 {}",
         artifact.kind().name(),
         artifact.name(),
         if width == 1 { "" } else { "s" },
+        data.map_or(String::new(), |data| format!("trained on {data} data, ")),
         artifact.golden().len(),
         hex(&artifact.sha256()),
     )
@@ -64,6 +66,7 @@ pub(in crate::tool) fn summary_json(artifact: &Artifact) -> Value {
         "kind": artifact.kind().name(),
         "feature_count": artifact.model().width(),
         "golden_count": artifact.golden().len(),
+        "data": artifact.settings().data(),
         "sha256": hex(&artifact.sha256()),
     })
 }

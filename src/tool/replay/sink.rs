@@ -17,24 +17,17 @@ pub(super) struct Sink {
     path: PathBuf,
     schema: SchemaRef,
     writer: Option<Writer>,
-    stated: Stated,
     rows: Vec<Predicted>,
     /// Whether somebody looks at the rows as they come.
     live: bool,
 }
 
 impl Sink {
-    pub(super) fn create(
-        path: &Path,
-        live: bool,
-        stated: Stated,
-        past: &[String],
-    ) -> Result<Sink, TableError> {
+    pub(super) fn create(path: &Path, live: bool, past: &[String]) -> Result<Sink, TableError> {
         let schema = schema(past);
-        let mut writer = Writer::create(path, &schema, &WriterOptions::default())?;
-        stated::note(&stated, &mut writer);
+        let writer = Writer::create(path, &schema, &WriterOptions::default())?;
         let (path, writer, rows) = (path.to_owned(), Some(writer), Vec::new());
-        Ok(Sink { path, schema, writer, stated, rows, live })
+        Ok(Sink { path, schema, writer, rows, live })
     }
 
     /// Takes a row.
@@ -55,21 +48,22 @@ impl Sink {
     }
 
     /// Ends the table, which says which models its predictions are of, and how its windows were
-    /// made. One that is not whole gets
-    /// another name, which is returned.
+    /// made. One that is not whole gets another name, which is returned.
     pub(super) fn finish(
         &mut self,
         partial: bool,
         models: &[Made],
+        stated: &Stated,
     ) -> Result<Option<PathBuf>, TableError> {
         self.write()?;
         let Some(mut writer) = self.writer.take() else { return Ok(None) };
         let record = Record::new(models.to_vec());
         record.note(&mut writer);
+        stated::note(stated, &mut writer);
         if !partial {
             writer.finish()?;
             record.save(&self.path)?;
-            stated::save(&self.stated, &self.path)?;
+            stated::save(stated, &self.path)?;
             return Ok(None);
         }
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
@@ -77,7 +71,7 @@ impl Sink {
         let partial = writer.finish_as(&self.path.with_file_name(name))?;
         if let Some(path) = &partial {
             record.save_beside(path, is_parquet(&self.path))?;
-            stated::save_beside(&self.stated, path, is_parquet(&self.path))?;
+            stated::save_beside(stated, path, is_parquet(&self.path))?;
         }
         Ok(partial)
     }

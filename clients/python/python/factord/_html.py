@@ -20,6 +20,8 @@ def model(model: "Model") -> str:
     if model.threshold is not None:
         facts.append(f"label above {model.threshold:.6g}")
     facts += [f"{name} {value}" for name, value in model.settings.items() if name == "window"]
+    if model.data is not None:
+        facts.append(f"{model.data} data")
     facts.append(f"sha256 {model.sha256[:8]}")
     head = f"<p><b>{escape(model.name)}</b>: {escape(', '.join(facts))}</p>"
     stats = model.feature_stats

@@ -35,6 +35,8 @@ class Columns(NamedTuple):
     sell_id: NDArray[np.uint64] | None
     bid: NDArray[np.float64] | None
     ask: NDArray[np.float64] | None
+    simulated: bool
+    """Whether side_src says that the trades are simulated, as `factord simulate` writes them."""
 
 
 def columns(trades: Any) -> Columns:
@@ -57,7 +59,15 @@ def columns(trades: Any) -> Columns:
         sell_id=_ids(table["sell_id"], "sell_id") if "sell_id" in table else None,
         bid=_numbers(table["bid"], "bid") if "bid" in table else None,
         ask=_numbers(table["ask"], "ask") if "ask" in table else None,
+        simulated="side_src" in table and _first(table["side_src"]) == "simulated",
     )
+
+
+def _first(values: Any) -> str | None:
+    """The first text of a column; None where there is none."""
+    if isinstance(values, _Column):
+        return values.table.first_text(values.at)
+    return str(_array(values)[0]) if len(values) else None
 
 
 def _table(trades: Any) -> Mapping[str, Any]:

@@ -212,6 +212,13 @@ impl Model {
         settings::typed(py, self.stated())
     }
 
+    /// Where the data came from that it was trained on: "simulated" or "partly simulated" where
+    /// their tables say so; None where nothing is stated, as of real data.
+    #[getter]
+    fn data(&self) -> Option<&str> {
+        self.stated().data()
+    }
+
     fn __eq__(&self, other: &Model) -> bool {
         self.hash() == other.hash()
     }

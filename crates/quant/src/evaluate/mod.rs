@@ -4,8 +4,9 @@
 //! column of it or of another one, joined by row order or by symbol and start; with a horizon, that
 //! of a later window of the same session, as in training, and so are returns. Rows without a
 //! prediction or an outcome are counted and left out. Rows stream; what is held is one score and
-//! label per row, for the area under the curve, and the outcomes of a second table joined by key.
-//! This module never prints; `factord evaluate` does.
+//! label per row and group, for the area under the curve, the outcomes of a second table joined by
+//! key, and, of up to 2^23 rows, 32 bytes each for what needs all of them at once: correlations,
+//! deciles, curves, intervals. This module never prints; `factord evaluate` does.
 
 mod join;
 mod later;
@@ -15,6 +16,7 @@ mod tally;
 pub use metrics::{BIN_COUNT, Bin, Classifier, Regression};
 
 use crate::calendar::{Calendar, Sessions};
+use crate::skill::{Intervals, Skill};
 use crate::table::{Chunk, Reader, Table, TableError, Want};
 use crate::target::Target;
 use join::Outcomes;
@@ -22,6 +24,9 @@ use later::Later;
 use std::path::{Path, PathBuf};
 use tally::{Said, Tally};
 use thiserror::Error;
+
+/// Seed of the draws for intervals.
+pub const SEED: u64 = 1;
 
 /// What to compare.
 #[derive(Clone, Debug)]
@@ -101,6 +106,15 @@ pub struct Figures {
     pub classifier: Option<Classifier>,
 }
 
+/// What needs all rows of a model at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranked {
+    /// Of the figures of all rows.
+    pub intervals: Intervals,
+    /// Correlations by day, deciles and the ROC curve.
+    pub skill: Skill,
+}
+
 /// All that was found.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -112,6 +126,10 @@ pub struct Report {
     pub unknown_count: u64,
     /// All rows together.
     pub overall: Figures,
+    /// How well `regression` orders and meets all outcomes; `None` without such a column or rows.
+    pub regression: Option<Ranked>,
+    /// The same of `probability`; `None` as for the classifier's figures.
+    pub classifier: Option<Ranked>,
     /// Each way to group, its groups in order.
     pub groups: Vec<(By, Vec<(String, Figures)>)>,
 }
@@ -243,7 +261,7 @@ pub fn run(job: &Job<'_>) -> Result<Report, EvaluateError> {
     require(job, &columns, &mut wanted);
     let mut outcomes = Outcomes::open(job, &columns, &mut wanted)?;
     let mut reader = table.select(&wanted)?;
-    let mut tally = Tally::new(job, columns.symbol.is_some());
+    let mut tally = Tally::new(job, columns.symbol.is_some(), columns.start.is_some());
     compare(job, &columns, &mut reader, &mut outcomes, &mut tally)?;
     tally.report()
 }

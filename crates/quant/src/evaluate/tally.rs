@@ -1,8 +1,13 @@
 //! [`Tally`]: everything that is being counted.
 
 use super::metrics::{Classes, Values};
-use super::{By, EvaluateError, Figures, Job, Report};
+use super::{By, EvaluateError, Figures, Job, Ranked, Report, SEED};
+use crate::skill::{self, Intervals, Row, Rows, Skill};
 use std::collections::BTreeMap;
+
+/// The most rows of a model that are kept for correlations, deciles, curves and intervals.
+// 2^23: 256 MiB for each of the two.
+const KEPT_MAX: usize = 1 << 23;
 
 /// What one row says, and of which window.
 #[derive(Clone, Copy, Debug)]
@@ -37,10 +42,12 @@ pub(super) struct Tally<'a> {
     overall: Group,
     by_symbol: BTreeMap<String, Group>,
     by_period: Vec<(By, BTreeMap<i64, Group>)>,
+    /// Of all rows together, the predictions of a value and those of a class.
+    kept: [Rows; 2],
 }
 
 impl<'a> Tally<'a> {
-    pub(super) fn new(job: &'a Job<'a>, has_symbols: bool) -> Tally<'a> {
+    pub(super) fn new(job: &'a Job<'a>, has_symbols: bool, is_dated: bool) -> Tally<'a> {
         let periods = job.by.iter().filter(|by| **by != By::Symbol);
         Tally {
             job,
@@ -51,6 +58,7 @@ impl<'a> Tally<'a> {
             overall: Group::default(),
             by_symbol: BTreeMap::new(),
             by_period: periods.map(|by| (*by, BTreeMap::new())).collect(),
+            kept: [false, true].map(|is_class| Rows::new(KEPT_MAX, is_class, is_dated)),
         }
     }
 
@@ -79,6 +87,20 @@ impl<'a> Tally<'a> {
             }
         };
         add(&mut self.overall);
+        let number = i64::try_from(self.row_count - 1).unwrap_or(i64::MAX);
+        let kept = Row {
+            start_ns: start_ns.unwrap_or(number),
+            predicted: f64::NAN,
+            outcome,
+            hit: class.is_some_and(|class| (class > 0.5) == (label > 0.5)),
+            label: label > 0.5,
+        };
+        if let Some(predicted) = regression {
+            self.kept[0].add(Row { predicted, ..kept });
+        }
+        if let (Some(predicted), true) = (probability, label.is_finite()) {
+            self.kept[1].add(Row { predicted, ..kept });
+        }
         if self.has_symbols && self.job.by.contains(&By::Symbol) {
             match self.by_symbol.get_mut(symbol) {
                 Some(group) => add(group),
@@ -93,7 +115,7 @@ impl<'a> Tally<'a> {
         }
     }
 
-    pub(super) fn report(self) -> Result<Report, EvaluateError> {
+    pub(super) fn report(mut self) -> Result<Report, EvaluateError> {
         let overall = self.overall.figures();
         if overall.regression.is_none() && overall.classifier.is_none() {
             let path = self.job.predictions.to_owned();
@@ -112,31 +134,28 @@ impl<'a> Tally<'a> {
             let periods = periods.map(|(period, group)| (name(period), group.figures())).collect();
             groups.push((by, periods));
         }
+        let [regression, classifier] = self.kept.each_mut().map(ranked);
         Ok(Report {
             row_count: self.row_count,
             unpredicted_count: self.unpredicted_count,
             unknown_count: self.unknown_count,
             overall,
+            regression,
+            classifier,
             groups,
         })
     }
 }
 
+fn ranked(rows: &mut Rows) -> Option<Ranked> {
+    let (intervals, skill) = (Intervals::of(rows, SEED)?, Skill::of(rows, SEED)?);
+    Some(Ranked { intervals, skill })
+}
+
 /// A moment as a date, with hours and minutes where the period has them, and a Z for UTC.
 fn moment(ns: i64, by: By, utc: bool) -> String {
     let (days, seconds) = (ns.div_euclid(86_400_000_000_000), ns.rem_euclid(86_400_000_000_000));
-    let seconds = seconds / 1_000_000_000;
-    // Howard Hinnant's civil_from_days: years start in March, eras have 400 years.
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let leaps = day_of_era / 1_460 - day_of_era / 36_524 + day_of_era / 146_096;
-    let year_of_era = (day_of_era - leaps) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march + 2) / 5 + 1;
-    let month = if march < 10 { march + 3 } else { march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let date = format!("{year:04}-{month:02}-{day:02}");
+    let (date, seconds) = (skill::date(days), seconds / 1_000_000_000);
     match by {
         By::Symbol | By::Day => date,
         By::Hour | By::Minute => {

@@ -69,7 +69,6 @@ pub fn columns<'r>(
 /// A feature table being written; it bears its name from [`FeatureWriter::finish`] on.
 pub struct FeatureWriter {
     path: PathBuf,
-    stated: Stated,
     schema: SchemaRef,
     writer: Writer,
     past: usize,
@@ -77,23 +76,17 @@ pub struct FeatureWriter {
 }
 
 impl FeatureWriter {
-    /// Creates a table of windows made with these settings, which travel with it: Parquet or CSV by
-    /// the end of the name, `-` is CSV on stdout. `past` names what the windows before add.
+    /// Creates a table of windows: Parquet or CSV by the end of the name, `-` is CSV on stdout.
+    /// `past` names what the windows before add.
     ///
     /// # Errors
     ///
     /// [`TableError`] when it cannot be created.
-    pub fn create(
-        path: &Path,
-        stated: &Stated,
-        past: &[String],
-    ) -> Result<FeatureWriter, TableError> {
+    pub fn create(path: &Path, past: &[String]) -> Result<FeatureWriter, TableError> {
         let schema = schema(past);
-        let mut writer = Writer::create(path, &schema, &WriterOptions::default())?;
-        stated::note(stated, &mut writer);
-        let (path, stated) = (path.to_owned(), stated.clone());
-        let (past, pending) = (past.len(), Vec::new());
-        Ok(FeatureWriter { path, stated, schema, writer, past, pending })
+        let writer = Writer::create(path, &schema, &WriterOptions::default())?;
+        let (path, past, pending) = (path.to_owned(), past.len(), Vec::new());
+        Ok(FeatureWriter { path, schema, writer, past, pending })
     }
 
     /// Adds a window of a symbol, with what the windows before it add.
@@ -118,14 +111,15 @@ impl FeatureWriter {
         self.writer.write(&record)
     }
 
-    /// Ends the table and gives it its name.
+    /// Ends the table and gives it its name; what is stated of its windows travels with it.
     ///
     /// # Errors
     ///
     /// [`TableError`] when it cannot be written; nothing bears its name then.
-    pub fn finish(mut self) -> Result<(), TableError> {
+    pub fn finish(mut self, stated: &Stated) -> Result<(), TableError> {
         self.flush()?;
+        stated::note(stated, &mut self.writer);
         self.writer.finish()?;
-        Ok(stated::save(&self.stated, &self.path)?)
+        Ok(stated::save(stated, &self.path)?)
     }
 }

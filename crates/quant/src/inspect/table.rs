@@ -42,6 +42,8 @@ pub struct TableSeen {
     pub span_ns: Option<(i64, i64)>,
     /// The settings that its windows were made with, as names and texts.
     pub settings: Vec<(String, String)>,
+    /// Where its data come from, if it says so: `simulated` or `partly simulated`.
+    pub data: Option<String>,
     /// The models that made its predictions, in words.
     pub models: Vec<String>,
     /// The first rows.
@@ -61,6 +63,7 @@ impl TableSeen {
             rows: 0,
             span_ns: None,
             settings: Vec::new(),
+            data: None,
             models: Vec::new(),
             first: Vec::new(),
             no_trades: None,
@@ -83,8 +86,9 @@ impl TableSeen {
     fn notes(&mut self, path: &Path) {
         // What cannot be used is no note.
         let stated = stated::of(path).unwrap_or_default();
-        self.settings =
-            stated.iter().map(|(name, text)| (name.to_owned(), shown(text, VALUE_LEN))).collect();
+        let one = |(name, text): (&str, &str)| (name.to_owned(), shown(text, VALUE_LEN));
+        self.settings = stated.settings().map(one).collect();
+        self.data = stated.data().map(str::to_owned);
         let record = Record::of(path).ok().flatten().unwrap_or_default();
         self.models = record.models.iter().map(|made| shown(&made.to_string(), 200)).collect();
     }

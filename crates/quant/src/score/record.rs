@@ -32,6 +32,10 @@ pub struct Made {
     /// window before it, or not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_ns: Option<u64>,
+    /// Where the data came from that it was trained on, if that is stated: `simulated` or `partly
+    /// simulated`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
 }
 
 impl Made {
@@ -48,6 +52,7 @@ impl Made {
             horizon: training.map(|training| training.horizon.into()).or(horizon(details)),
             cut: details.threshold,
             pause_ns: training.and_then(|training| training.pause_ns),
+            data: artifact.settings().data().map(str::to_owned),
         }
     }
 
@@ -62,6 +67,7 @@ impl Made {
             horizon: None,
             cut: None,
             pause_ns: None,
+            data: None,
         }
     }
 
@@ -81,7 +87,14 @@ impl std::fmt::Display for Made {
             Some(windows) => write!(f, ", horizon {windows}")?,
             None => f.write_str(", horizon not known")?,
         }
-        self.cut.map_or(Ok(()), |cut| write!(f, ", cut {cut}"))
+        if let Some(cut) = self.cut {
+            write!(f, ", cut {cut}")?;
+        }
+        match self.data.as_deref() {
+            Some("simulated") => f.write_str(", trained on simulated data"),
+            Some(_) => f.write_str(", trained on data that are simulated in part"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -200,6 +213,7 @@ mod tests {
             horizon: Some(1),
             cut: None,
             pause_ns: None,
+            data: None,
         };
         let (a, b) = (made("a", &["x"]), made("b", &["y", "z"]));
         let both = Record::new(vec![a.clone(), b]).and(&[made("c", &["y"])]);

@@ -6,7 +6,10 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use factord_factors::Side;
 use std::sync::Arc;
 
-/// What stands in the column `side_src` of every simulated trade.
+/// The column that says where the side of a trade is from.
+pub const SIDE_SOURCE_COLUMN: &str = "side_src";
+
+/// What stands in it at every simulated trade: by this, tables made from them know it.
 pub const SIDE_SOURCE: &str = "simulated";
 
 /// The columns of simulated trades.
@@ -18,7 +21,7 @@ pub fn schema() -> SchemaRef {
         field("price", DataType::Float64),
         field("qty", DataType::UInt64),
         field("side", DataType::Utf8),
-        field("side_src", DataType::Utf8),
+        field(SIDE_SOURCE_COLUMN, DataType::Utf8),
         field("buy_id", DataType::UInt64),
         field("sell_id", DataType::UInt64),
         field("trade_id", DataType::UInt64),

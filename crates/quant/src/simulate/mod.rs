@@ -17,7 +17,7 @@ mod flow;
 mod random;
 mod stock;
 
-pub use columns::{Columns, SIDE_SOURCE, schema};
+pub use columns::{Columns, SIDE_SOURCE, SIDE_SOURCE_COLUMN, schema};
 
 use factord_factors::Side;
 use std::cmp::Reverse;
@@ -37,8 +37,8 @@ const CONTINUOUS_NS: Range<i64> =
 /// The closing auction, 15:00 UTC.
 const CLOSE_NS: i64 = 15 * 3600 * SECOND_NS;
 
-/// The first day, in days since 1970: Monday, 1 January 2024.
-const FIRST_DAY: i64 = 19_723;
+/// The latest time of a day at which it may begin, 18:24 UTC: its closing auction is then at 23:59.
+const LATEST_OPEN_NS: i64 = (18 * 3600 + 24 * 60) * SECOND_NS;
 
 /// Prices are whole multiples of one over this.
 const TICKS_PER_UNIT: i64 = 100;
@@ -52,6 +52,9 @@ pub struct Settings {
     pub seed: u64,
     /// Stocks, within [`Settings::STOCKS`].
     pub stock_count: u64,
+    /// When the opening auction of the first day is, in nanoseconds since 1970 UTC, within
+    /// [`Settings::STARTS_NS`]; each day begins at its time. A weekend gives way to Monday.
+    pub start_ns: i64,
     /// Days without weekends, within [`Settings::DAYS`].
     pub day_count: u64,
     /// Trades of each stock on each day, within [`Settings::TRADES`].
@@ -59,6 +62,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Where a market begins unless somebody says more: 09:25 on Monday, 1 January 2024. A fixed
+    /// day, so that the same settings give the same trades whenever they are asked for.
+    pub const START_NS: i64 = 19_723 * DAY_NS + OPEN_NS;
+    /// When it can begin: from 1970 on, before 2200, at 18:24 UTC or earlier.
+    pub const STARTS_NS: Range<i64> = 0..84_006 * DAY_NS;
     /// How many stocks there can be: their names have three digits.
     pub const STOCKS: RangeInclusive<u64> = 1..=999;
     /// How many days there can be: ten years.
@@ -74,12 +82,23 @@ impl Settings {
 
 /// Why nothing can be simulated.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{given} {what} cannot be simulated: use {} to {}", .range.start(), .range.end())]
-pub struct SettingsError {
-    /// What is out of range.
-    what: &'static str,
-    given: u64,
-    range: RangeInclusive<u64>,
+pub enum SettingsError {
+    /// There are too many of something, or too few.
+    #[error("{given} {what} cannot be simulated: use {} to {}", .range.start(), .range.end())]
+    Range {
+        /// What is out of range.
+        what: &'static str,
+        /// How many were asked for.
+        given: u64,
+        /// How many there can be.
+        range: RangeInclusive<u64>,
+    },
+    /// The day does not fit.
+    #[error(
+        "a simulated day lasts from its opening auction 5 h 35 min, until midnight UTC at the \
+         latest, between 1970 and 2199: begin at 18:24 or earlier"
+    )]
+    Start,
 }
 
 /// One simulated trade.
@@ -126,6 +145,8 @@ pub struct Market {
     order: BinaryHeap<Reverse<(i64, usize)>>,
     days_left: u64,
     day: i64,
+    /// How much later than 09:25 a day begins.
+    shift_ns: i64,
     trade_id: u64,
 }
 
@@ -142,8 +163,12 @@ impl Market {
             ("trades a day", settings.trades_per_day, Settings::TRADES),
         ] {
             if !range.contains(&given) {
-                return Err(SettingsError { what, given, range });
+                return Err(SettingsError::Range { what, given, range });
             }
+        }
+        let opens_ns = settings.start_ns.rem_euclid(DAY_NS);
+        if !Settings::STARTS_NS.contains(&settings.start_ns) || opens_ns > LATEST_OPEN_NS {
+            return Err(SettingsError::Start);
         }
         let stock = |index| Stock::new(settings.seed, index, settings.trades_per_day);
         Ok(Market {
@@ -151,7 +176,8 @@ impl Market {
             heads: vec![None; settings.stock_count as usize],
             order: BinaryHeap::with_capacity(settings.stock_count as usize),
             days_left: settings.day_count,
-            day: FIRST_DAY,
+            day: settings.start_ns.div_euclid(DAY_NS),
+            shift_ns: opens_ns - OPEN_NS,
             trade_id: 0,
         })
     }
@@ -167,7 +193,7 @@ impl Market {
             self.day += 1;
         }
         for index in 0..self.stocks.len() {
-            self.stocks[index].begin(self.day * DAY_NS);
+            self.stocks[index].begin(self.day * DAY_NS + self.shift_ns);
             self.advance(index);
         }
         self.day += 1;
@@ -223,8 +249,16 @@ mod tests {
     use super::*;
     use std::collections::HashMap;
 
-    const SETTINGS: Settings =
-        Settings { seed: 1, stock_count: 3, day_count: 7, trades_per_day: 5_000 };
+    /// Monday, 1 January 2024, in days since 1970.
+    const FIRST_DAY: i64 = 19_723;
+
+    const SETTINGS: Settings = Settings {
+        seed: 1,
+        start_ns: Settings::START_NS,
+        stock_count: 3,
+        day_count: 7,
+        trades_per_day: 5_000,
+    };
 
     fn trades(settings: Settings) -> Vec<Trade> {
         Market::new(&settings).unwrap().collect()
@@ -309,6 +343,21 @@ mod tests {
         for (low, high) in ranges.values() {
             assert!(*low >= 400 && (high - low) * 5 < *low, "{low} {high}");
             assert!(high - low >= 5, "{low} {high}");
+        }
+    }
+
+    #[test]
+    fn another_start_moves_every_trade_and_a_weekend_gives_way() {
+        let usual = trades(Settings { day_count: 2, ..SETTINGS });
+        // Saturday, 10 August 2024, at 01:30: Monday the 12th, 7 h 55 min earlier in the day.
+        let start_ns = 19_945 * DAY_NS + 5_400 * SECOND_NS;
+        let moved = trades(Settings { day_count: 2, start_ns, ..SETTINGS });
+        let by_ns = (19_947 - FIRST_DAY) * DAY_NS - (7 * 3600 + 55 * 60) * SECOND_NS;
+        let later = |trade: &Trade| Trade { ts_ns: trade.ts_ns + by_ns, ..*trade };
+        assert!(usual.iter().map(later).eq(moved));
+        for start_ns in [-1, 84_006 * DAY_NS, 18 * 3600 * SECOND_NS + 1_500 * SECOND_NS] {
+            let refused = Market::new(&Settings { start_ns, ..SETTINGS }).unwrap_err();
+            assert_eq!(refused, SettingsError::Start);
         }
     }
 

@@ -11,6 +11,7 @@ use super::preset::Preset;
 use super::role::Role;
 use super::symbols::Symbols;
 use crate::content::shown;
+use crate::simulate::{SIDE_SOURCE, SIDE_SOURCE_COLUMN};
 use crate::table::TableError;
 use std::path::Path;
 
@@ -56,6 +57,8 @@ pub(super) struct Columns {
     pub(super) symbol: Vec<u8>,
     /// What the quantities are, in words.
     pub(super) quantities: String,
+    /// Whether the first row says that its side is simulated.
+    pub(super) simulated: bool,
 }
 
 impl Columns {
@@ -76,6 +79,7 @@ impl Columns {
             offset_ns: 0,
             symbol: symbol(path, options),
             quantities: String::new(),
+            simulated: false,
         };
         match &options.columns {
             Some(mapping) => {
@@ -85,6 +89,7 @@ impl Columns {
             None => columns.lay_out(path, start, options)?,
         }
         let row = if columns.headed { &start.next } else { &start.first };
+        columns.simulated = columns.headed && columns.says(row, SIDE_SOURCE_COLUMN, SIDE_SOURCE);
         columns.resolve(path, row, options)?;
         columns.refuse_contracts(path, row, options)?;
         let orders = [Role::BuyId, Role::SellId, Role::RestingId];
@@ -92,6 +97,12 @@ impl Columns {
             return Err(TradesError::NoOrders { path: path.to_owned() });
         }
         Ok(columns)
+    }
+
+    /// Whether the column of a name holds a word in a row.
+    fn says(&self, row: &[String], column: &str, word: &str) -> bool {
+        let mut fields = self.names.iter().zip(row);
+        fields.any(|(name, field)| name == column && field.trim() == word)
     }
 
     /// Follows a mapping. One of numbers means numbers, whatever the columns are called.

@@ -11,6 +11,7 @@ use super::text::TextReader;
 use super::understood::Understood;
 use crate::content::Progress;
 use crate::table::{Format, Input};
+use factord_factors::Stated;
 use std::path::{Path, PathBuf};
 
 /// The most trades that are looked at for an order.
@@ -228,6 +229,12 @@ impl Reader {
     /// What was understood of the files opened so far.
     pub fn understood(&self) -> &[Understood] {
         &self.understood
+    }
+
+    /// States in what travels with a table made from these files how many of them are simulated.
+    pub fn state_data(&self, stated: &mut Stated) {
+        let simulated = self.understood.iter().filter(|file| file.simulated).count();
+        stated.put_simulated(simulated, self.understood.len());
     }
 
     /// The files read to their end that gave no trade.

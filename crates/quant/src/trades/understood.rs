@@ -34,6 +34,8 @@ pub struct Understood {
     pub orders: String,
     /// The symbol of all trades, where no column says it.
     pub symbol: Option<String>,
+    /// Whether its trades say that they are simulated.
+    pub simulated: bool,
 }
 
 impl Understood {
@@ -59,6 +61,7 @@ impl Understood {
             quantities: columns.quantities.clone(),
             orders: orders(columns),
             symbol: (!columns.names_symbol()).then(|| shown(&symbol, 80)),
+            simulated: columns.simulated,
         }
     }
 }
@@ -74,10 +77,10 @@ impl fmt::Display for Understood {
             "{name}: {}; {layout} {}{header}; {}; {}; {}",
             self.content, self.by, self.times, self.aggressor, self.quantities
         )?;
-        match &self.symbol {
-            Some(symbol) => write!(f, "; symbol {symbol}"),
-            None => Ok(()),
+        if let Some(symbol) = &self.symbol {
+            write!(f, "; symbol {symbol}")?;
         }
+        if self.simulated { f.write_str("; simulated, no market data") } else { Ok(()) }
     }
 }
 

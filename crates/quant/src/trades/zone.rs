@@ -86,8 +86,8 @@ impl Date {
         })
     }
 
-    /// Midnight UTC, in nanoseconds.
-    pub(super) fn midnight_ns(self) -> i64 {
+    /// Midnight UTC, in nanoseconds since 1970.
+    pub fn midnight_ns(self) -> i64 {
         days(self.year, self.month, self.day) * 86_400 * 1_000_000_000
     }
 

@@ -144,6 +144,9 @@ fn source(trained: &Trained) -> String {
         settings.folds,
         settings.seed,
     );
+    if let Some(data) = trained.stated.data() {
+        text.push_str(&format!("; {data} data"));
+    }
     if trained.warnings.iter().any(identity) {
         text.push_str("; the target is affine in its inputs: an identity, not skill");
     }

@@ -10,11 +10,16 @@ use super::ranks::Ranks;
 use super::scratch::{Part, Scratch, Tile};
 use super::split::Split;
 use super::trainee::Trainee;
+use crate::skill::{Row, Rows};
 use factord_eval::Affine;
 use factord_eval::simd;
 use factord_eval::vectors::Level;
 use std::borrow::Cow;
 use std::ops::Range;
+
+/// The most rows of each model that are kept for correlations, deciles and the ROC curve.
+// 2^20: 32 MiB.
+const KEPT_MAX: usize = 1 << 20;
 
 /// Which rows the plots and the table of symbols are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +44,10 @@ pub(super) struct Assessed {
     pub(super) training_ranks: Ranks,
     pub(super) fold_ranks: Vec<Ranks>,
     pub(super) holdout_ranks: Ranks,
+    /// What the two models said of the tests of all folds, or of the rows that they were fitted to
+    /// where nothing is tested; and of the rows held out.
+    pub(super) kept: [Rows; 2],
+    pub(super) holdout_kept: [Rows; 2],
     /// By symbol, of the rows that are shown.
     pub(super) symbols: Vec<Cell>,
     /// Gradients of the last models' losses in each block of training rows: by the intercept, and
@@ -51,6 +60,7 @@ pub(super) struct Assessed {
 impl Assessed {
     fn new(split: &Split, symbols: usize, width: usize) -> Assessed {
         let cells = |count: usize, bins: bool| (0..count).map(|_| Cell::new(bins)).collect();
+        let kept = || [false, true].map(|is_class| Rows::new(KEPT_MAX, is_class, true));
         Assessed {
             training: Cell::new(true),
             folds: cells(split.cuts_ns.len(), true),
@@ -59,6 +69,8 @@ impl Assessed {
             training_ranks: Ranks::default(),
             fold_ranks: vec![Ranks::default(); split.cuts_ns.len()],
             holdout_ranks: Ranks::default(),
+            kept: kept(),
+            holdout_kept: kept(),
             symbols: cells(symbols, false),
             line_gradients: vec![vec![0.0; width + 1]; split.blocks],
             class_gradients: vec![vec![0.0; width + 1]; split.blocks],
@@ -82,6 +94,9 @@ impl Assessed {
         self.holdout_ranks.merge(&other.holdout_ranks);
         let folds = self.fold_ranks.iter_mut().zip(&other.fold_ranks);
         folds.for_each(|(ranks, more)| ranks.merge(more));
+        let kept = self.kept.iter_mut().zip(&other.kept);
+        let kept = kept.chain(self.holdout_kept.iter_mut().zip(&other.holdout_kept));
+        kept.for_each(|(rows, more)| rows.merge(more));
         self.plots.merge(&other.plots);
     }
 }
@@ -104,6 +119,7 @@ struct Columns<'a> {
     x: Vec<Cow<'a, [f64]>>,
     y: Cow<'a, [f64]>,
     marks: Cow<'a, [u64]>,
+    starts_ns: Cow<'a, [i64]>,
     last: Cow<'a, [f64]>,
     rolling: Cow<'a, [f64]>,
 }
@@ -114,6 +130,7 @@ impl<'a> Columns<'a> {
             x: (0..width).map(|j| rows.values(tile.x(j))).collect(),
             y: rows.values(tile.y()),
             marks: rows.values(tile.marks()),
+            starts_ns: rows.values(tile.starts_ns()),
             last: rows.values(tile.last()),
             rolling: rows.values(tile.rolling()),
         }
@@ -127,6 +144,7 @@ struct Asked<'a> {
     x: Vec<&'a [f64]>,
     y: &'a [f64],
     marks: &'a [u64],
+    starts_ns: &'a [i64],
     line: Option<LineColumns>,
     class: Option<ClassColumns>,
 }
@@ -167,6 +185,27 @@ impl Asked<'_> {
     fn rank(&self, rows: &Range<usize>, ranks: &mut Ranks) {
         if let Some(class) = &self.class {
             rows.clone().for_each(|row| ranks.add(class.decision[row], class.label[row] > 0.0));
+        }
+    }
+
+    /// Keeps what was said of rows, and what came of them.
+    fn keep(&self, rows: &Range<usize>, [lines, classes]: &mut [Rows; 2]) {
+        for row in rows.clone() {
+            let (start_ns, outcome) = (self.starts_ns[row], self.y[row]);
+            let said = |predicted: f64, hit: bool, label: bool| Row {
+                start_ns,
+                predicted,
+                outcome,
+                hit,
+                label,
+            };
+            if let Some(line) = &self.line {
+                lines.add(said(line.said[row], false, false));
+            }
+            if let Some(class) = &self.class {
+                let class = class.row(row);
+                classes.add(said(class.probability, class.class == class.label, class.label));
+            }
         }
     }
 
@@ -220,7 +259,7 @@ impl Examiner<'_> {
     }
 
     fn ask<'a>(&self, trainee: &Trainee, scales: &'a Scales, columns: &'a Columns) -> Asked<'a> {
-        let Columns { y, marks, last, rolling, .. } = columns;
+        let Columns { y, marks, starts_ns, last, rolling, .. } = columns;
         let x: Vec<&[f64]> = columns.x.iter().map(|x| &**x).collect();
         let level = Level::best();
         let decide = |model: &Affine| {
@@ -244,7 +283,7 @@ impl Examiner<'_> {
                 || ClassColumns::new(both, known, trainee, scales.decision),
             )
         });
-        Asked { scales, level, x, y, marks, line, class }
+        Asked { scales, level, x, y, marks, starts_ns, line, class }
     }
 
     /// The models on all rows.
@@ -265,6 +304,11 @@ impl Examiner<'_> {
                     asked.steepen(gradient, &rows, &class.off, self.means);
                 }
             }
+            if held_out {
+                asked.keep(&rows, &mut sums.holdout_kept);
+            } else if self.shown == Shown::Training {
+                asked.keep(&rows, &mut sums.kept);
+            }
             let shown = match self.shown {
                 Shown::Holdout => held_out,
                 Shown::Training => !held_out,
@@ -281,6 +325,7 @@ impl Examiner<'_> {
         for (mark, rows) in asked.runs() {
             asked.add(&rows, [&mut sums.folds[test], &mut sums.tests[mark::block(mark)]]);
             asked.rank(&rows, &mut sums.fold_ranks[test]);
+            asked.keep(&rows, &mut sums.kept);
             if self.shown == Shown::WalkForward {
                 asked.show(&rows, sums);
             }

@@ -7,18 +7,8 @@
 
 use super::figures::{Cell, ClassFigures, LineFigures};
 use super::logistic::Task;
+use crate::skill::{DRAWS, Interval, draw, generator, interval};
 use nalgebra::{DMatrix, DVector};
-use rand::RngExt;
-use rand_pcg::Pcg64;
-
-/// Draws for an interval.
-const DRAWS: usize = 1000;
-
-/// The share of draws between an interval's ends.
-const LEVEL: f64 = 0.95;
-
-/// The lower and upper end of an interval of 95 %.
-pub type Interval = (f64, f64);
 
 /// Intervals of both models' figures.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,12 +30,10 @@ pub(super) fn figures(blocks: &[Cell], seed: u64) -> FigureIntervals {
     let with_rows = |cell: &&Cell| cell.line.figures().is_some() || cell.class.figures().is_some();
     let blocks: Vec<&Cell> = blocks.iter().filter(with_rows).collect();
     let mut values: [Vec<f64>; 5] = Default::default();
-    let mut random = Pcg64::new(seed.into(), 1);
+    let mut random = generator(seed, 1);
     for _ in 0..if blocks.len() < 2 { 0 } else { DRAWS } {
         let mut drawn = Cell::new(true);
-        for _ in 0..blocks.len() {
-            drawn.merge(blocks[random.random_range(0..blocks.len())]);
-        }
+        draw(&mut random, blocks.len()).for_each(|block| drawn.merge(blocks[block]));
         let line = drawn.line.figures();
         let class = drawn.class.figures();
         let of_line = |figure: fn(&LineFigures) -> f64| line.as_ref().map_or(f64::NAN, figure);
@@ -61,18 +49,6 @@ pub(super) fn figures(blocks: &[Cell], seed: u64) -> FigureIntervals {
     }
     let [r2, line_gain, accuracy, class_gain, auc] = values.map(interval);
     FigureIntervals { r2, line_gain, accuracy, class_gain, auc }
-}
-
-/// What lies between the tails of some draws; those without a value do not count.
-fn interval(mut values: Vec<f64>) -> Interval {
-    values.retain(|value| value.is_finite());
-    values.sort_by(f64::total_cmp);
-    let tail = (1.0 - LEVEL) / 2.0;
-    let at = |share: f64| {
-        let place = share * (values.len().saturating_sub(1)) as f64;
-        values.get(place.round() as usize).copied().unwrap_or(f64::NAN)
-    };
-    (at(tail), at(1.0 - tail))
 }
 
 /// One fit, as the intervals of its weights see it.
@@ -108,13 +84,11 @@ impl Fitted<'_> {
         let pull = DVector::from_iterator(size, std::iter::once(0.0).chain(pull));
         let pull = curvature.solve(&pull);
         let draws = if steps.len() < 2 { 0 } else { DRAWS };
-        let mut random = Pcg64::new(seed.into(), 2);
+        let mut random = generator(seed, 2);
         let mut drawn = vec![Vec::with_capacity(draws); self.theta.len()];
         for _ in 0..draws {
             let mut sum = pull.clone();
-            for _ in 0..steps.len() {
-                sum += &steps[random.random_range(0..steps.len())];
-            }
+            draw(&mut random, steps.len()).for_each(|block| sum += &steps[block]);
             let ends = self.theta.iter().zip(sum.iter().skip(1));
             drawn.iter_mut().zip(ends).for_each(|(drawn, (theta, step))| drawn.push(theta - step));
         }
@@ -122,17 +96,5 @@ impl Fitted<'_> {
             all[feature] = interval(drawn);
         }
         all
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_interval_leaves_out_the_tails_and_what_is_not_a_number() {
-        let values = (0..=1000).map(f64::from).chain([f64::NAN]).collect();
-        assert_eq!(interval(values), (25.0, 975.0));
-        assert!(interval(Vec::new()).0.is_nan());
     }
 }

@@ -11,6 +11,7 @@
 
 mod affine;
 mod artifacts;
+mod assemble;
 mod assess;
 mod bootstrap;
 mod columns;
@@ -35,9 +36,10 @@ mod trainee;
 mod trainees;
 
 pub use crate::target::HORIZON_MAX;
+pub use crate::skill::Interval;
 pub use affine::Warning;
 pub use assess::Shown;
-pub use bootstrap::{FigureIntervals, Interval};
+pub use bootstrap::FigureIntervals;
 pub use error::TrainError;
 pub use figures::{BASELINES, CLASS_BASELINES, ClassFigures, LineFigures};
 pub use outputs::{CLASSIFICATION, REGRESSION, write_all};
@@ -45,18 +47,17 @@ pub use report::page;
 pub use summary::{date_time, json, text, trained_at};
 
 use crate::calendar::{Calendar, Sessions};
+use crate::skill::Skill;
 use crate::table::Stored;
 use crate::target::Target;
-use assess::{Assessed, Examiner};
+use assemble::assemble;
+use assess::Examiner;
 use factord_factors::Stated;
 use factord_models::file::Artifact;
-use figures::Cell;
-use load::{Loaded, Loader};
+use load::Loader;
 use origin::{Hashing, Origin};
 use plots::{Frame, Plots};
-use ranks::Ranks;
 use scratch::Scratch;
-use split::Split;
 use std::path::Path;
 use trainees::Trainees;
 
@@ -182,6 +183,19 @@ pub struct Figures {
     pub class: Option<ClassFigures>,
     /// Of those, where rows fall into blocks.
     pub intervals: Option<FigureIntervals>,
+    /// How well the linear model orders the targets, by day; of what was tested, or of all if
+    /// nothing was.
+    pub line_skill: Option<Skill>,
+    /// The same of the classifier.
+    pub class_skill: Option<Skill>,
+}
+
+impl Figures {
+    /// How well each model orders the targets, by the model's kind.
+    fn skills(&self) -> impl Iterator<Item = (&'static str, &Skill)> {
+        let all = [("linear", &self.line_skill), ("logistic", &self.class_skill)];
+        all.into_iter().filter_map(|(name, skill)| Some((name, skill.as_ref()?)))
+    }
 }
 
 /// One model's weight of one feature.
@@ -304,97 +318,4 @@ pub fn train(
     trained.warnings.extend(unread.map(|reason| Warning::Unstated { reason }));
     artifacts::make(&mut trained, &scratch, &loaded, &trainees, &hashing.finish())?;
     Ok(trained)
-}
-
-/// Puts everything together but the artifacts.
-fn assemble(
-    settings: &Settings,
-    loaded: &Loaded,
-    counts: Counts,
-    split: &Split,
-    trainees: &Trainees,
-    assessed: Assessed,
-    (shown, frame): (Shown, Frame),
-) -> Trained {
-    let mut warnings = trainees.warnings(settings);
-    if loaded.overlapping > 0 {
-        warnings.push(Warning::Overlap { rows: loaded.overlapping, of: loaded.used });
-    }
-    let tested = assessed.tests.iter().filter(|cell| has_rows(cell)).count();
-    if settings.folds > 0 && tested < 8 {
-        warnings.push(Warning::FewBlocks { blocks: tested });
-    }
-    let symbols = loaded.symbols.iter().cloned().zip(assessed.symbols.iter().map(figures_of));
-    Trained {
-        settings: settings.clone(),
-        stated: Stated::default(),
-        regression: None,
-        classification: None,
-        counts,
-        warnings,
-        folds: folds(split, trainees, &assessed, loaded.used),
-        walk_forward: (settings.folds > 0).then(|| {
-            let mut all = Ranks::default();
-            assessed.fold_ranks.iter().for_each(|ranks| all.merge(ranks));
-            exact(blocks_of(&assessed.tests, settings.seed), &all)
-        }),
-        holdout: (loaded.held_out > 0)
-            .then(|| exact(blocks_of(&assessed.holdout, settings.seed), &assessed.holdout_ranks)),
-        training: exact(figures_of(&assessed.training), &assessed.training_ranks),
-        line_coefficients: trainees.line_coefficients(settings, &assessed),
-        class_coefficients: trainees.class_coefficients(settings, &assessed),
-        cut: trainees.last().cut,
-        shown,
-        symbols: symbols
-            .filter(|symbol| symbol.1.line.is_some() || symbol.1.class.is_some())
-            .collect(),
-        periods: assessed.tests.iter().filter(|cell| has_rows(cell)).map(figures_of).collect(),
-        plots: assessed.plots,
-        frame,
-    }
-}
-
-fn has_rows(cell: &Cell) -> bool {
-    cell.line.figures().is_some() || cell.class.figures().is_some()
-}
-
-fn figures_of(cell: &Cell) -> Figures {
-    Figures { line: cell.line.figures(), class: cell.class.figures(), intervals: None }
-}
-
-/// Figures with the area of all pairs of rows in place of the one counted in bins.
-fn exact(mut figures: Figures, ranks: &Ranks) -> Figures {
-    if let (Some(class), Some(area)) = (&mut figures.class, ranks.clone().area()) {
-        (class.auc, class.auc_is_exact) = (area, true);
-    }
-    figures
-}
-
-/// The figures of all blocks together, with intervals.
-fn blocks_of(blocks: &[Cell], seed: u64) -> Figures {
-    let mut total = Cell::new(true);
-    blocks.iter().for_each(|block| total.merge(block));
-    let intervals = Some(bootstrap::figures(blocks, seed));
-    Figures { intervals, ..figures_of(&total) }
-}
-
-fn folds(split: &Split, trainees: &Trainees, assessed: &Assessed, used: u64) -> Vec<Fold> {
-    let rows = |cell: &Cell| {
-        let line = cell.line.figures().map(|line| line.rows);
-        line.or(cell.class.figures().map(|class| class.rows)).unwrap_or(0)
-    };
-    let fold = |(at, &from_ns): (usize, &i64)| {
-        let tested: u64 = assessed.folds[at..].iter().map(rows).sum();
-        let trained = trainees.moments[at].count;
-        let figures = exact(figures_of(&assessed.folds[at]), &assessed.fold_ranks[at]);
-        Fold {
-            from_ns,
-            trained,
-            purged: (used - tested).saturating_sub(trained),
-            cut: trainees.all[at].cut,
-            line: figures.line,
-            class: figures.class,
-        }
-    };
-    split.cuts_ns.iter().enumerate().map(fold).collect()
 }

@@ -116,8 +116,8 @@ impl Tile {
     }
 
     /// When each row's window started.
-    pub(super) fn starts_ns(&self) -> impl Iterator<Item = i64> {
-        self.word(FLOATS_BEFORE + self.width + 2).iter().map(|&word| word.cast_signed())
+    pub(super) fn starts_ns(&self) -> &[i64] {
+        bytemuck::cast_slice(self.word(FLOATS_BEFORE + self.width + 2))
     }
 
     /// From when on a test may follow.
@@ -225,7 +225,7 @@ impl Scratch {
         let y = FLOATS_BEFORE + self.width;
         match part {
             Part::Fit => FLOATS_BEFORE..y + 2,
-            Part::All => 0..y + 2,
+            Part::All => 0..y + 3,
             Part::Target => y..y + 2,
             Part::Times => y + 1..y + 4,
             Part::Feature(feature) => FLOATS_BEFORE + feature..FLOATS_BEFORE + feature + 1,
@@ -253,7 +253,7 @@ impl Scratch {
         let column = FLOATS_BEFORE + self.width + 1;
         let write = |tile: &Tile, index: usize| {
             let mut mark = marker();
-            let times = tile.starts_ns().zip(tile.purges_ns());
+            let times = tile.starts_ns().iter().copied().zip(tile.purges_ns());
             let marks = tile.marks().iter().zip(times);
             let marks: Vec<u64> =
                 marks.map(|(&old, (start, purge))| mark(old, start, purge)).collect();

@@ -94,7 +94,7 @@ fn starts_at(
     let queries: Vec<Query> = ranks.iter().map(query).collect();
     let range = (key_of_time(loaded.starts_ns.0), key_of_time(loaded.starts_ns.1));
     let keys = select(scratch, Part::Times, &queries, range, |tile, rows| {
-        let both = tile.marks().iter().zip(tile.starts_ns());
+        let both = tile.marks().iter().zip(tile.starts_ns().iter().copied());
         let meant = both.filter(|both| (mark::group(*both.0) == HOLDOUT) == held_out);
         rows.extend(meant.map(|(_, start)| (0, key_of_time(start))));
     })?;

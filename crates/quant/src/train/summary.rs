@@ -2,6 +2,7 @@
 
 use super::figures::{BASELINES, CLASS_BASELINES};
 use super::{ClassFigures, Coefficient, Figures, Interval, Trained};
+use crate::skill;
 use factord_eval::Affine;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -94,6 +95,9 @@ fn write_text(trained: &Trained, out: &mut String) -> fmt::Result {
         counts.symbols,
         if counts.symbols == 1 { "" } else { "s" },
     )?;
+    if let Some(data) = trained.stated.data() {
+        writeln!(out, "  {data} data: what holds for them says nothing of a market")?;
+    }
     if counts.not_finite > 0 {
         writeln!(out, "  dropped {} without all their numbers", counts.not_finite)?;
     }
@@ -110,6 +114,14 @@ fn write_text(trained: &Trained, out: &mut String) -> fmt::Result {
     }
     line_table(trained, out)?;
     class_table(trained, out)?;
+    for (part, figures) in parts(trained) {
+        for (at, (name, skill)) in figures.skills().enumerate() {
+            if at == 0 {
+                writeln!(out, "\nOrder, {part}")?;
+            }
+            out.push_str(&skill::text(name, skill, 0));
+        }
+    }
     folds(trained, out)?;
     coefficients("Linear weights", &trained.line_coefficients, out)?;
     let title = "Logistic weights, for one deviation each";
@@ -262,7 +274,8 @@ pub fn json(trained: &Trained) -> Value {
         "target": settings.target_name(),
         "features": settings.features,
         "horizon": settings.horizon,
-        "settings": trained.stated.iter().collect::<BTreeMap<_, _>>(),
+        "settings": trained.stated.settings().collect::<BTreeMap<_, _>>(),
+        "data": trained.stated.data(),
         "rows": {
             "read": counts.read,
             "used": counts.used,
@@ -312,6 +325,11 @@ fn figures_json(figures: &Figures) -> Value {
         "linear": figures.line.as_ref().map(line_json),
         "logistic": figures.class.as_ref().map(class_json),
     });
+    for (name, skill) in figures.skills() {
+        if let Some(all) = all[name].as_object_mut() {
+            all.append(&mut skill::json(skill));
+        }
+    }
     if let Some(intervals) = &figures.intervals {
         let pair = |interval: Interval| json!([interval.0, interval.1]);
         if figures.line.is_some() {

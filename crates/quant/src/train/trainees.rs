@@ -2,7 +2,7 @@
 
 use super::affine::{self, Warning};
 use super::assess::Assessed;
-use super::bootstrap::{Fitted, Interval};
+use super::bootstrap::Fitted;
 use super::figures::loss;
 use super::linear::{LinearFit, Moments, Triangle, Units};
 use super::load::Loaded;
@@ -14,6 +14,7 @@ use super::select::{Query, key_of, select, value_of};
 use super::split::Split;
 use super::trainee::Trainee;
 use super::{Coefficient, Settings, TrainError};
+use crate::skill::Interval;
 use factord_eval::Affine;
 use nalgebra::DMatrix;
 

@@ -23,7 +23,7 @@ pub(super) fn put_json(artifact: &Artifact, json: &mut Value) {
     json["arithmetic"] = json!(artifact.family());
     json["operations"] = json!(artifact.operations());
     let settings: Map<String, Value> =
-        artifact.settings().iter().map(|(name, text)| (name.to_owned(), text.into())).collect();
+        artifact.settings().settings().map(|(name, text)| (name.to_owned(), text.into())).collect();
     json["settings"] = settings.into();
     json["learnt"] = json!(training(artifact).map(|training| {
         json!({
@@ -68,8 +68,9 @@ pub(super) fn lines(artifact: &Artifact) -> Vec<(&'static str, String)> {
         lines.push(("learnt", text));
     }
     let settings: Vec<String> =
-        artifact.settings().iter().map(|(name, text)| format!("{name} {text}")).collect();
+        artifact.settings().settings().map(|(name, text)| format!("{name} {text}")).collect();
     lines.push(("settings", settings.join(", ")));
+    lines.push(("data", artifact.settings().data().unwrap_or_default().to_owned()));
     let facts = artifact.facts();
     if let Some(lineage) = facts.and_then(|facts| facts.lineage.as_ref()) {
         if let Some(parent) = &lineage.parent {

@@ -8,6 +8,7 @@ use super::summary::{area, between, date_time, figure, parts, percent};
 use super::{Shown, Trained, Warning};
 use crate::plot::{escaped, page_head};
 use crate::target::Target;
+use crate::skill;
 use std::fmt::{Result, Write};
 
 /// The whole page.
@@ -26,6 +27,11 @@ fn write_page(trained: &Trained, out: &mut String) -> Result {
     verdicts(trained, out)?;
     tables::parts(trained, out)?;
     tables::folds(trained, out)?;
+    for (part, figures) in parts(trained) {
+        for (name, one) in figures.skills() {
+            skill::page(&format!("{name} model, {part}"), name, one, out)?;
+        }
+    }
     charts::periods(trained, out)?;
     if trained.regression.is_some() {
         charts::fit(trained, out)?;
@@ -63,6 +69,12 @@ fn head(trained: &Trained, out: &mut String) -> Result {
         counts.symbols,
         if counts.symbols == 1 { "" } else { "s" },
         escaped(&settings.trained_at),
+    )?;
+    let Some(data) = trained.stated.data() else { return Ok(()) };
+    writeln!(
+        out,
+        "<div class=\"warn\"><b>{} data.</b> What holds for them says nothing of a market.</div>",
+        capital(data)
     )
 }
 

@@ -1,0 +1,84 @@
+//! How well predictions put outcomes in order: correlations by day, deciles, the ROC curve, and
+//! intervals from drawing blocks.
+//!
+//! `evaluate` and `train` give it the rows that they compare ([`Rows`]) and write its [`Skill`] as
+//! text, JSON and page. It never prints and never reads a file. What is not defined carries its
+//! reason, [`Undefined`], and is never a number.
+
+mod blocks;
+mod correlation;
+mod days;
+mod deciles;
+mod intervals;
+mod json;
+mod page;
+mod resample;
+mod roc;
+mod rows;
+mod text;
+mod undefined;
+
+pub use blocks::Unit;
+pub use days::{Day, Summary};
+pub use deciles::{Decile, Deciles};
+pub use intervals::Intervals;
+pub use json::{interval as interval_json, json};
+pub use page::page;
+pub use resample::{BLOCKS_MIN, DRAWS, Interval, draw, generator, interval};
+pub use roc::Point;
+pub use rows::{Row, Rows};
+pub use text::{between, date, text};
+pub use undefined::{Figure, Undefined};
+
+/// How well predictions put outcomes in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Skill {
+    /// What the correlations are of.
+    pub unit: Unit,
+    /// Of each day, or block of rows, its correlations, in order.
+    pub days: Vec<Day>,
+    /// Pearson's correlation of prediction and outcome, the information coefficient, over the days.
+    pub ic: Summary,
+    /// Spearman's, the rank IC, ties averaged.
+    pub rank_ic: Summary,
+    /// Outcomes by tenths of the prediction.
+    pub deciles: Deciles,
+    /// The ROC curve of a classifier; `None` for predictions of a value.
+    pub roc: Option<Result<Vec<Point>, Undefined>>,
+}
+
+impl Skill {
+    /// Looks at rows, which it puts in the order of time; `None` without any.
+    pub fn of(rows: &mut Rows, seed: u64) -> Option<Skill> {
+        if rows.is_empty() {
+            return None;
+        }
+        let (is_class, is_dated) = (rows.is_class(), rows.is_dated());
+        let Some(sorted) = rows.sorted() else { return Some(Skill::too_many(rows)) };
+        let (unit, parts) = blocks::days(sorted, is_dated);
+        let days: Vec<Day> = parts.into_iter().map(|part| Day::of(&sorted[part], unit)).collect();
+        let summary = |of: fn(&Day) -> Figure| Summary::of(days.iter().map(of), seed);
+        let (ic, rank_ic) = (summary(|day| day.ic), summary(|day| day.rank_ic));
+        Some(Skill {
+            unit,
+            ic,
+            rank_ic,
+            deciles: deciles::of(sorted, is_class),
+            roc: is_class.then(|| roc::of(sorted)),
+            days,
+        })
+    }
+
+    /// What is said of more rows than are kept.
+    fn too_many(rows: &Rows) -> Skill {
+        let why = Undefined::TooMany { limit: rows.limit() };
+        Skill {
+            unit: if rows.is_dated() { Unit::Day } else { Unit::Rows },
+            days: Vec::new(),
+            ic: Summary::undefined(why),
+            rank_ic: Summary::undefined(why),
+            deciles: Err(why),
+            roc: rows.is_class().then_some(Err(why)),
+        }
+    }
+}
