@@ -1,5 +1,6 @@
 //! `factord score` and `factord evaluate`, by the real binary.
 
+mod arrow;
 mod bad;
 mod evaluate;
 mod footers;

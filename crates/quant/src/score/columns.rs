@@ -182,6 +182,15 @@ impl Columns {
         &self.names
     }
 
+    /// The columns of the input, and those of them that outputs replace.
+    pub(super) fn names_and_replaced(&self) -> (Vec<&str>, Vec<&str>) {
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let is_kept = |column: usize| self.sources.contains(&Source::Input(column));
+        let replaced = (0..names.len()).filter(|&column| !is_kept(column));
+        let replaced = replaced.map(|column| names[column]).collect();
+        (names, replaced)
+    }
+
     /// Which of them hold the features.
     pub fn features(&self) -> &[usize] {
         &self.features

@@ -1,5 +1,6 @@
 //! Rows of a record batch as CSV: the shortest decimals that read back as the same bits.
 
+use super::convert::is_text;
 use super::error::TableError;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -62,6 +63,7 @@ fn has_text(kind: &DataType) -> bool {
             | DataType::Utf8View
             | DataType::Timestamp(..)
     ) || kind.is_integer()
+        || matches!(kind, DataType::Dictionary(_, values) if is_text(values))
 }
 
 /// A column whose type is known.
@@ -116,6 +118,16 @@ impl<'a> Cells<'a> {
             DataType::LargeUtf8 => texts!(array.as_string::<i64>()),
             DataType::Utf8View => texts!(array.as_string_view()),
             DataType::Utf8 => texts!(array.as_string::<i32>()),
+            DataType::Dictionary(..) => {
+                let dictionary = array.as_any_dictionary();
+                let keys = dictionary.normalized_keys();
+                let Cells::Text(of) = Cells::of(dictionary.values()) else {
+                    unreachable!("`has_text` admits dictionaries of texts alone")
+                };
+                Cells::Text(Box::new(move |row| {
+                    array.is_valid(row).then(|| of(keys[row])).flatten()
+                }))
+            }
             _ => integers!(array, Int64Type),
         }
     }
