@@ -11,6 +11,7 @@ mod settings;
 #[expect(dead_code, reason = "some of it serves the tests of the command line alone")]
 mod support;
 mod tables;
+mod text;
 
 use std::fs;
 use std::path::Path;

@@ -207,6 +207,13 @@ impl Columns {
         format!("features are {}", list.join(", "))
     }
 
+    /// Whether the columns to write are those of the input, in their order, and the outputs behind
+    /// them.
+    pub(super) fn only_adds(&self) -> bool {
+        let added = (0..self.outputs.len()).map(Source::Output);
+        (0..self.names.len()).map(Source::Input).chain(added).eq(self.sources.iter().copied())
+    }
+
     /// The columns to write.
     pub fn sources(&self) -> &[Source] {
         &self.sources
@@ -218,10 +225,10 @@ impl Columns {
     }
 
     /// The row to write; without outputs their columns stay empty.
-    pub fn row(&self, input: &ByteRecord, outputs: Option<&[String]>) -> ByteRecord {
+    pub fn row<T: AsRef<[u8]>>(&self, input: &ByteRecord, outputs: Option<&[T]>) -> ByteRecord {
         let field = |source: &Source| match *source {
             Source::Input(column) => input.get(column).unwrap_or_default(),
-            Source::Output(output) => outputs.map_or(&[][..], |texts| texts[output].as_bytes()),
+            Source::Output(output) => outputs.map_or(&[][..], |texts| texts[output].as_ref()),
         };
         self.sources.iter().map(field).collect()
     }

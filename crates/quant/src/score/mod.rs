@@ -12,9 +12,12 @@ mod kept;
 mod models;
 mod parquet_file;
 mod pipeline;
+mod plain;
 mod record;
+mod rows;
 mod splice;
 mod text;
+mod values;
 
 pub use columns::{Columns, RowError, Source, known_as};
 pub use models::{Models, outputs};

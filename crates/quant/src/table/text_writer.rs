@@ -2,6 +2,7 @@
 
 use super::convert::is_text;
 use super::error::TableError;
+use super::shortest::push_float;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
@@ -134,14 +135,20 @@ impl<'a> Cells<'a> {
 
     fn write(&self, row: usize, field: &mut Vec<u8>) {
         let written = match self {
-            // `{:?}` is the shortest decimal that reads back as the same bits.
             Cells::Float(array, values) if array.is_valid(row) && !values[row].is_nan() => {
-                write!(field, "{:?}", values[row])
+                push_float(field, values[row]);
+                Ok(())
             }
+            // `{:?}` is the shortest decimal that reads back as the same bits.
             Cells::Single(array, values) if array.is_valid(row) && !values[row].is_nan() => {
                 write!(field, "{:?}", values[row])
             }
-            Cells::Integer(array, value) if array.is_valid(row) => write!(field, "{}", value(row)),
+            Cells::Integer(array, value) if array.is_valid(row) => {
+                match i64::try_from(value(row)) {
+                    Ok(value) => write!(field, "{value}"),
+                    Err(_) => write!(field, "{}", value(row)),
+                }
+            }
             Cells::Bool(values) if values.is_valid(row) => write!(field, "{}", values.value(row)),
             _ => Ok(()),
         };
