@@ -1,9 +1,9 @@
 //! A feature table through models, without a daemon: on all cores, to the bits of the ring.
 //!
-//! Every combination of CSV, packed or not, Parquet and Arrow keeps the other columns and adds, or replaces,
-//! those of the models. Rows stay in order and memory does not grow with the table. From Parquet to
-//! Parquet the other columns are copied as they are packed: only the features are read, only the
-//! outputs are encoded. This module never prints; `factord score` runs it.
+//! Every combination of CSV, packed or not, Parquet and Arrow keeps the other columns and adds, or
+//! replaces, those of the models. Rows stay in order and memory does not grow with the table. From
+//! Parquet to Parquet the other columns are copied as they are packed: only the features are read,
+//! only the outputs are encoded. This module never prints; `factord score` runs it.
 
 mod batches;
 mod column_chunks;
@@ -14,14 +14,16 @@ mod parquet_file;
 mod pipeline;
 mod plain;
 mod record;
+mod row_error;
 mod rows;
 mod splice;
 mod text;
 mod values;
 
-pub use columns::{Columns, RowError, Source, known_as};
+pub use columns::{Columns, Source, known_as};
 pub use models::{Models, outputs};
 pub use record::{Made, Record};
+pub use row_error::RowError;
 
 use crate::stated;
 use crate::table::{Compression, Format, Input, Place, TableError, Writer};

@@ -1,7 +1,8 @@
 //! A Parquet file that several threads read, and what the features of columns are worth.
 
-use super::columns::{Columns, RowError};
+use super::columns::Columns;
 use super::models::{Models, Scores};
+use super::row_error::RowError;
 use super::{Job, ScoreError};
 use crate::table::{Input, Place, TableError, at, floats, footer, is_number};
 use arrow_array::{Array, ArrayRef};

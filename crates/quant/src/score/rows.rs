@@ -1,6 +1,7 @@
 //! Rows that the csv crate has read, each by itself; what is wrong with a row is named here.
 
-use super::columns::{Columns, RowError, Source};
+use super::columns::{Columns, Source};
+use super::row_error::RowError;
 use super::values::{float, integer};
 use super::{Body, Job};
 use crate::table::{At, Place};

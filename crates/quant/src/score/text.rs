@@ -246,7 +246,8 @@ impl Scorer<'_> {
     /// Scores a block of plain rows that can all be scored.
     fn plain(&self, block: &mut Block) -> Option<(Body, usize)> {
         let Block { text, stops, quoted, .. } = block;
-        if !*quoted && !(text.without_returns() && stops.find(text.bytes())) {
+        let found = *quoted || (text.without_returns() && stops.find(text.bytes()));
+        if !found {
             return None;
         }
         let (columns, models) = (self.rows.columns, self.rows.job.models);

@@ -1,8 +1,8 @@
 //! [`Note`]: what travels with a table besides its rows.
 //!
-//! Parquet and Arrow hold a note in their own metadata. CSV has no place for it that every reader passes over,
-//! so it goes into a file next to the table, which names its table, so that one left behind by
-//! another table misleads nobody.
+//! Parquet and Arrow hold a note in their own metadata. CSV has no place for it that every reader
+//! passes over, so it goes into a file next to the table, which names its table, so that one left
+//! behind by another table misleads nobody.
 
 use super::columnar::Columnar;
 use super::input::{Format, Input};

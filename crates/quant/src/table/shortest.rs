@@ -5,16 +5,16 @@ use std::io::Write;
 /// What stands before the digits of a number from 1e-5 up to 1e-4.
 const ZEROS: &[u8] = b"0.0000";
 
-/// Appends a number as the standard library's `{:?}` writes it, in a fifth of the time.
+/// Appends a number as the standard library's `{:?}` writes it.
 #[inline]
 pub(crate) fn push_float(bytes: &mut Vec<u8>, value: f64) {
     let size = value.abs();
     // Exactly between two decimals of 17 digits the two choose differently. Such a number has 18
     // digits: at most 17 bits behind the point if it is 1 or more, and at most 25 if it is less,
-    // since each of them is another digit and a number of n bits there has n log10(2) zeros at most.
+    // since each of them is another digit, and n of them have n log10(2) zeros at most in front.
     let scaled = size * if size < 1.0 { 33_554_432.0 } else { 131_072.0 };
     // The exponents from 1e16 on look different, too; what is not finite is no number.
-    if !(size < 1e16) || scaled.trunc() == scaled {
+    if !value.is_finite() || size >= 1e16 || scaled.trunc() == scaled {
         write!(bytes, "{value:?}").expect("a vector takes all bytes");
         return;
     }
@@ -64,7 +64,9 @@ mod tests {
             let bits = value.to_bits();
             (bits.saturating_sub(3)..=bits + 3).map(f64::from_bits).for_each(same);
         };
-        [0.0, f64::NAN, f64::INFINITY, f64::MIN_POSITIVE, f64::MAX, 5e-324].map(same);
+        [0.0, f64::NAN, f64::INFINITY, f64::MIN_POSITIVE, f64::MAX, 5e-324]
+            .into_iter()
+            .for_each(same);
         // Powers of two have neighbours that are not equally far; those of ten change the form.
         (-1074..1024).for_each(|power| around(2f64.powi(power)));
         (-323..=308).for_each(|power| around(format!("1e{power}").parse().unwrap()));
@@ -88,7 +90,7 @@ mod tests {
             bits: u64, rate in 0.0..1.0, small in 0.0..2e-4, dyadic: u32, power in 0..50,
         ) {
             let dyadic = f64::from(dyadic) / 2f64.powi(power);
-            [f64::from_bits(bits), rate, small, dyadic].map(same);
+            [f64::from_bits(bits), rate, small, dyadic].into_iter().for_each(same);
         }
     }
 }
