@@ -164,3 +164,21 @@ said "$out/said/cpp-"
 said "$out/said/c-"
 said "$out/said/clang-"
 echo "examples: the same answers by pkg-config, by CMake, in C and in C++"
+
+echo "==> a newcomer: the factors by cmake --install, find_package"
+prefix=$out/factors-prefix
+cmake -S clients/factors-c -B "$out/factors-cmake" -DCMAKE_INSTALL_PREFIX="$prefix" >/dev/null
+cmake --build "$out/factors-cmake" >/dev/null
+cmake --install "$out/factors-cmake" >/dev/null
+# A package may be moved.
+mv "$prefix" "$prefix-moved"
+cp -r clients/factors-c/tests/consumer "$out/factors-consumer"
+cmake -S "$out/factors-consumer" -B "$out/factors-consumer/build" -DCMAKE_PREFIX_PATH="$prefix-moved" \
+  -DEXAMPLES="$out/newcomer" >/dev/null
+cmake --build "$out/factors-consumer/build" >/dev/null
+for how in shared static cpp; do
+  timeout 60 "$out/factors-consumer/build/$how" | cmp - <(head -n 1 "$out/newcomer/factors.out")
+done
+grep -qx "Version: $version" "$prefix-moved"/lib*/pkgconfig/factord_factors.pc
+grep -q "^project(factord_factors VERSION $version " clients/factors-c/CMakeLists.txt
+echo "factors: the same windows by CMake, shared, static and in C++"

@@ -1,12 +1,12 @@
-"""Trades to features: `factord factors` beside pandas, on the same file, in the same run.
+"""Trades to features: `factord factors` beside pandas, Polars and DuckDB, on the same file, in one run.
 
-Both read gzipped CSV and give one-minute rows: buy rate, sell rate, and the large rates per aggressing
+All read gzipped CSV and give one-minute rows: buy rate, sell rate, and the large rates per aggressing
 order, by what is known at each minute's close. Their tables are compared before their times are.
 """
 
 import gzip
-import statistics
 import sys
+import time
 from pathlib import Path
 
 from process import apart, run, spread
@@ -89,8 +89,65 @@ def by_pandas(source, target):
     table.reset_index()[COLUMNS].to_csv(target, index=False)
 
 
+def by_polars(source, target):
+    """The same in Polars' streaming engine: lazily from scan to sink."""
+    import polars as pl
+
+    turnover = pl.col("price") * pl.col("qty")
+    minute = pl.col("ts_ns") // 60_000_000_000 * 60_000_000_000
+    trades = pl.scan_csv(source).with_columns(turnover.alias("turnover"), minute.alias("start_ns"))
+
+    def of(side):
+        return pl.col("turnover").filter(pl.col("side") == side).sum()
+
+    table = trades.group_by("symbol", "start_ns").agg(
+        pl.len().alias("trades"), pl.col("turnover").sum(), of("B").alias("buy"), of("S").alias("sell")
+    )
+    for side, name, order in [("B", "large_buy", "buy_id"), ("S", "large_sell", "sell_id")]:
+        fills = trades.filter(pl.col("side") == side).group_by("symbol", order, "start_ns")
+        fills = fills.agg(pl.col("turnover").sum().alias(name))
+        # In order of time within an order: the total is what is known at each minute's close.
+        total = pl.col(name).cum_sum().over("symbol", order, order_by="start_ns")
+        large = fills.filter(total >= CUT * (1 - 1e-12)).group_by("symbol", "start_ns").agg(pl.col(name).sum())
+        table = table.join(large, on=["symbol", "start_ns"], how="left")
+    classified = pl.col("buy") + pl.col("sell")
+    table = table.with_columns(
+        *(pl.col(name).fill_null(0.0) / pl.col("turnover") for name in ("large_buy", "large_sell")),
+        (pl.col("buy") / classified).alias("buy_rate"),
+        (pl.col("sell") / classified).alias("sell_rate"),
+    )
+    table.select(COLUMNS).sink_csv(target, engine="streaming")
+
+
+def by_duckdb(source, target):
+    """The same in SQL."""
+    import duckdb
+
+    large = """SELECT symbol, start_ns, sum(turnover) AS {name} FROM (
+        SELECT symbol, start_ns, turnover,
+            sum(turnover) OVER (PARTITION BY symbol, {order} ORDER BY start_ns) AS total
+        FROM (SELECT symbol, {order}, start_ns, sum(turnover) AS turnover FROM trades
+            WHERE side = '{side}' GROUP BY ALL)) WHERE total >= {cut} GROUP BY ALL"""
+    bought = large.format(name="large_buy", order="buy_id", side="B", cut=CUT * (1 - 1e-12))
+    sold = large.format(name="large_sell", order="sell_id", side="S", cut=CUT * (1 - 1e-12))
+    duckdb.connect().execute(f"""COPY (
+        WITH trades AS MATERIALIZED (SELECT *, price * qty AS turnover,
+            ts_ns // 60000000000 * 60000000000 AS start_ns FROM '{source}'),
+        minutes AS (SELECT symbol, start_ns, count(*) AS trades, sum(turnover) AS turnover,
+            coalesce(sum(turnover) FILTER (side = 'B'), 0) AS buy,
+            coalesce(sum(turnover) FILTER (side = 'S'), 0) AS sell FROM trades GROUP BY ALL)
+        SELECT symbol, start_ns, trades, turnover, buy / (buy + sell) AS buy_rate,
+            sell / (buy + sell) AS sell_rate, coalesce(large_buy, 0) / turnover AS large_buy,
+            coalesce(large_sell, 0) / turnover AS large_sell
+        FROM minutes LEFT JOIN ({bought}) USING (symbol, start_ns)
+            LEFT JOIN ({sold}) USING (symbol, start_ns)) TO '{target}' (format csv)""")
+
+
+RIVALS = {"pandas": by_pandas, "polars": by_polars, "duckdb": by_duckdb}
+
+
 def same(ours, theirs):
-    """Compares the tables of both sides; returns their rows."""
+    """Compares the tables of two sides; returns their rows."""
     import pandas as pd
 
     ours, theirs = (
@@ -102,40 +159,43 @@ def same(ours, theirs):
 
 
 def measure(factord, folder, rows=5_000_000, rounds=3):
-    """Returns lines of (what, factord, rival, ratio) as text."""
+    """Gives lines of (what, program, time, memory, ratio) as text."""
     folder = Path(folder)
     small, large = folder / "trades.csv.gz", folder / "trades2.csv.gz"
     apart(generate, small, rows)
     apart(generate, large, 2 * rows)
-    ours, theirs = folder / "factord.csv", folder / "pandas.csv"
+    ours, theirs = folder / "factord.csv", folder / "rival.csv"
     command = [str(factord), "factors", "--out", str(ours)]
-    rival = [sys.executable, __file__, "--pandas", str(small), str(theirs)]
-    times = []
-    for _ in range(rounds):
-        mine, memory, _ = run([*command, str(small)])
-        other, other_memory, _ = run(rival)
-        times.append((mine, other))
-    table_rows = apart(same, ours, theirs)
-    ratios = [other / mine for mine, other in times]
-    mine, other = (statistics.median(column) for column in zip(*times))
+    mine, found, table_rows = [], {name: [] for name in RIVALS}, 0
+    for turn in range(rounds):
+        mine.append(run([*command, str(small)]))
+        for name in RIVALS:
+            theirs.unlink(missing_ok=True)
+            found[name].append(run([sys.executable, __file__, "--rival", name, str(small), str(theirs)]))
+            if turn == 0:
+                table_rows = apart(same, ours, theirs)
     _, doubled_memory, _ = run([*command, str(large)])
-    yield (
-        f"factors, {rows:,} trades of csv.gz to {table_rows:,} rows",
-        f"{mine:.2f} s",
-        f"pandas {other:.2f} s",
-        spread(ratios, "x"),
-    )
-    yield (
-        "memory at once, and for twice the input",
-        f"{memory:.0f} MiB, {doubled_memory:.0f} MiB",
-        f"pandas {other_memory:.0f} MiB",
-        f"{other_memory / memory:.0f} x",
-    )
+    what = f"factors | {rows:,} trades of csv.gz to {table_rows:,} rows"
+    memory = max(mib for _, mib, _ in mine)
+    seconds = [took for took, *_ in mine]
+    yield what, "factord", spread(seconds, "s", 2), f"{memory:.0f} MiB, twice the input {doubled_memory:.0f}", ""
+    for name, turns in found.items():
+        work = [float(said) for *_, said in turns]
+        beside = spread([other / own for other, own in zip(work, seconds)], "x")
+        memory = max(mib for _, mib, _ in turns)
+        yield what, name, spread(work, "s", 2), f"{memory:.0f} MiB", beside
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--pandas"]:
-        by_pandas(sys.argv[2], sys.argv[3])
+    if sys.argv[1:2] == ["--rival"]:
+        name, source, target = sys.argv[2:]
+        # What it imports counts for nobody.
+        __import__(name)
+        began = time.perf_counter()
+        RIVALS[name](source, target)
+        print(time.perf_counter() - began)
     else:
-        for line in measure(sys.argv[1], sys.argv[2], int(sys.argv[3]) if sys.argv[3:] else 5_000_000):
+        print("factors | input | program | time | memory | factord beside it", flush=True)
+        factord, folder, *counts = sys.argv[1:]
+        for line in measure(factord, folder, *map(int, counts)):
             print(" | ".join(line), flush=True)

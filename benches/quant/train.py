@@ -1,8 +1,8 @@
-"""Training beside pandas and scikit-learn, on a generated feature table, in one run.
+"""Training beside scikit-learn, fed by pandas, Polars and DuckDB, on a generated table, in one run.
 
     FACTORD_BINARY=target/release/factord python benches/quant/train.py [--rows 5000000]
 
-Both sides read the same file and fit the same two models. pandas reads only the columns it needs;
+All sides read the same file and fit the same two models. Rivals read only the columns they need;
 scikit-learn runs with its defaults. "fits" is that alone; "tests" adds five walk-forward tests, which
 `factord train` does by default, to both sides. Whole processes are timed, and of the rival also what
 it does after its imports. Each side runs `--rounds` times in turns; of its seconds and ratios the
@@ -22,15 +22,24 @@ FEATURES = ["buy_rate", "large_buy", "large_sell"]
 
 SKLEARN = """
 import sys, time
-import numpy as np, pandas as pd
+import numpy as np
+path, folds, engine = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+if engine in ("polars", "duckdb"):
+    library = __import__(engine)
+else:
+    import pandas as pd
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 began = time.perf_counter()
-path, folds, engine = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 columns = ["buy_rate", "large_buy", "large_sell", "sell_rate"]
-if path.endswith(".parquet"):
+if engine == "polars":
+    scan = library.scan_parquet if path.endswith(".parquet") else library.scan_csv
+    frame = scan(path).select(columns).collect(engine="streaming")
+elif engine == "duckdb":
+    frame = library.sql(f"SELECT {', '.join(columns)} FROM '{path}'").df()
+elif path.endswith(".parquet"):
     frame = pd.read_parquet(path, columns=columns)
 else:
     frame = pd.read_csv(path, usecols=columns, engine=engine)
@@ -136,6 +145,8 @@ def main():
         for path in [csv, parquet]:
             for folds, work in [(0, "fits"), (5, "fits and 5 tests")]:
                 rivals = {"pandas, scikit-learn": theirs(path, folds)}
+                for engine in ["polars", "duckdb"]:
+                    rivals[f"{engine}, scikit-learn"] = theirs(path, folds, engine)
                 if path == csv:
                     rivals["pandas (pyarrow engine), scikit-learn"] = theirs(path, folds, "pyarrow")
                 what = f"{path.suffix[1:]}, {million:g} M rows, {work}"

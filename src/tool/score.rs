@@ -17,11 +17,13 @@ const EXAMPLES: &str = "\
 Examples:
   factord score features.parquet --out scored.parquet
   factord score features.csv.gz --out scored.csv
+  factord score features.feather --out scored.parquet
   factord score features.parquet --out scored.parquet --model new/regression.fmodel
   factord score features.csv --out - --models /etc/factord/models | head
 
-CSV, gzipped CSV and Parquet are recognised by content; the output is Parquet when its name ends in
-.parquet or .pq, gzipped when it ends in .gz, otherwise CSV. All columns and the order of rows stay.
+CSV (plain, gzip, zstd, xz, bzip2, zip), Parquet and Arrow (Feather) are told by content; the output
+is Parquet when its name ends in .parquet or .pq, gzipped when it ends in .gz, otherwise CSV. All
+columns and the order of rows stay.
 A linear model adds regression, a logistic one probability and class; columns of those names are
 replaced. With several models of a kind, each puts its name in front: NAME_regression.
 Features are found by the names in the model, never by position; stderr says which columns were

@@ -1,5 +1,6 @@
 //! `factord score` and `factord evaluate`, by the real binary.
 
+mod arrow;
 mod bad;
 mod evaluate;
 mod footers;
@@ -12,6 +13,7 @@ mod settings;
 #[expect(dead_code, reason = "some of it serves the tests of the command line alone")]
 mod support;
 mod tables;
+mod text;
 
 use std::fs;
 use std::path::Path;

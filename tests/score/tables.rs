@@ -54,7 +54,7 @@ pub(crate) fn generated(count: usize) -> TextTable {
     TextTable { names: names.map(str::to_owned).to_vec(), columns }
 }
 
-fn record(rows: &TextTable) -> RecordBatch {
+pub(crate) fn record(rows: &TextTable) -> RecordBatch {
     let mut fields = Vec::new();
     let mut arrays: Vec<Arc<dyn Array>> = Vec::new();
     for (name, column) in rows.names.iter().zip(&rows.columns) {

@@ -163,6 +163,38 @@ def test_windows_go_out_in_the_same_memory(rows: factord.FactorRows) -> None:
     assert polars.schema["symbol"] == pl.String and polars.schema["start_ns"] == pl.Int64
 
 
+class Watched:
+    """A table on its way into another library, whose batches are looked at as they are handed over."""
+
+    def __init__(self, table: Any) -> None:
+        self.table = table
+        self.seen: list[Any] = []
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
+        reader: Any = pa.RecordBatchReader.from_stream(self.table)
+        self.seen = list(reader)
+        passed: Any = pa.RecordBatchReader.from_batches(reader.schema, self.seen)
+        return passed.__arrow_c_stream__(requested_schema)
+
+
+def test_duckdb_is_handed_the_same_memory_and_what_it_gives_is_read_in_place(
+    rows: factord.FactorRows,
+) -> None:
+    # Where DuckDB keeps what it has read, it does not say: the batches that it pulls are compared.
+    watched = Watched(rows)
+    (total,) = first("select sum(trades) from rows", watched)
+    assert total == int(rows.trades.sum())
+    (batch,) = watched.seen
+    numbers = [name for name in rows.columns() if name != "symbol"]
+    found = [batch.column(name).buffers()[1].address for name in numbers]
+    assert found == [address(getattr(rows, name)) for name in numbers]
+    # A result is DuckDB's own memory, made anew for each reader: one reader's batches are kept.
+    relation: Any = duckdb.sql("select buy_rate, large_buy, large_sell from rows")
+    given: Any = pa.table(relation)
+    (columns,) = _rows.pieces(OnlyStream(given), 3, ())
+    assert [address(column) for column in columns] == buffers(given, NAMES)
+
+
 def test_predictions_go_out_in_the_same_memory(rows: factord.FactorRows, models: Path) -> None:
     predictions = factord.Model.load(models / "regression.fmodel").predict(rows)
     names = list(predictions.columns())

@@ -73,8 +73,10 @@ impl Way {
 /// [`Failure`] when the file cannot be read, or a row is answered differently.
 pub(super) fn verify(path: &Path, artifact: &Artifact) -> Result<Verified, Failure> {
     let input = Input::open(path)?;
-    if input.format() == Format::Parquet {
-        return Err(unusable(path, 1, "is Parquet: save the rows as CSV, which may be gzipped"));
+    if input.format() != Format::Csv {
+        let what = input.content();
+        let why = format!("is {what}: save the rows as CSV, which may be gzipped");
+        return Err(unusable(path, 1, why));
     }
     let mut rows = CsvRows::new(input.into_text(), path);
     let (mut row, model) = (ByteRecord::new(), artifact.model());

@@ -6,8 +6,8 @@ use crate::features::Lookback;
 use crate::score::Record;
 use crate::stated;
 use crate::table::{
-    Columnar, CsvRows, Format, Input, TableError, floats, integers, is_integer, is_number, is_text,
-    texts,
+    CHUNK_ROWS, Columnar, CsvRows, Format, Input, TableError, floats, integers, is_integer,
+    is_number, is_text, texts,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, SchemaRef};
@@ -147,7 +147,7 @@ impl TableSeen {
         self.columns =
             fields.map(|field| column(field.name(), &field.data_type().to_string())).collect();
         let all: Vec<usize> = (0..schema.fields().len()).collect();
-        columnar.select(&all)?;
+        columnar.select(&all, CHUNK_ROWS)?;
         let place = |name: &str| schema.fields().iter().position(|field| field.name() == name);
         let (start, end) = (place("start_ns"), place("end_ns"));
         // Bounded by the file.

@@ -2,98 +2,9 @@
 //!
 //! `factord predict --csv` and [`super`] read rows by the same rules.
 
-use crate::table::Place;
+use super::row_error::RowError;
 use csv::ByteRecord;
 use factord_factors::column_called;
-use thiserror::Error;
-
-/// What is wrong with a row, or with the header.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum RowError {
-    /// More or fewer fields than the header.
-    #[error("{found} fields, the header has {expected}")]
-    FieldCount {
-        /// Fields of the row.
-        found: usize,
-        /// Fields of the header.
-        expected: usize,
-    },
-    /// A number is not there.
-    #[error("column {column} ({name}): the value is missing")]
-    Missing {
-        /// Counted from 1.
-        column: usize,
-        /// As in the header.
-        name: String,
-    },
-    /// A number is text.
-    #[error("column {column} ({name}): `{value}` is not {expected}")]
-    NotANumber {
-        /// Counted from 1.
-        column: usize,
-        /// As in the header.
-        name: String,
-        /// As found, shortened.
-        value: String,
-        /// What was expected.
-        expected: &'static str,
-    },
-    /// A feature is NaN or infinite.
-    #[error("column {column} ({name}): `{value}` is not finite")]
-    NotFinite {
-        /// Counted from 1.
-        column: usize,
-        /// As in the header.
-        name: String,
-        /// As found, shortened.
-        value: String,
-    },
-    /// The features are finite, the prediction would not be.
-    #[error("the features are so large that the prediction is not finite")]
-    NotPredictable,
-    /// The header has too few columns.
-    #[error("the header has {found} columns: {needed} are needed")]
-    TooFewColumns {
-        /// Columns of the header.
-        found: usize,
-        /// The features.
-        needed: String,
-    },
-    /// Some of the features are named, not all.
-    #[error("the header names {found} but not {missing}: name all features")]
-    Incomplete {
-        /// The features it names.
-        found: String,
-        /// The first one it does not.
-        missing: String,
-    },
-    /// A feature is not there.
-    #[error("no column {name}: the columns are {found}")]
-    NoColumn {
-        /// The feature.
-        name: String,
-        /// What is there.
-        found: String,
-    },
-    /// A column that matters is there twice.
-    #[error("column {column}: the header names {name} twice")]
-    Twice {
-        /// The second of the two, counted from 1.
-        column: usize,
-        /// The name.
-        name: String,
-    },
-    /// The first line is data.
-    #[error("the first line holds numbers: a header line is needed")]
-    NoHeader,
-}
-
-impl RowError {
-    /// The message with its place.
-    pub fn at(&self, place: &Place) -> String {
-        format!("{place}: {self}")
-    }
-}
 
 /// What to do with one output column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,6 +93,15 @@ impl Columns {
         &self.names
     }
 
+    /// The columns of the input, and those of them that outputs replace.
+    pub(super) fn names_and_replaced(&self) -> (Vec<&str>, Vec<&str>) {
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let is_kept = |column: usize| self.sources.contains(&Source::Input(column));
+        let replaced = (0..names.len()).filter(|&column| !is_kept(column));
+        let replaced = replaced.map(|column| names[column]).collect();
+        (names, replaced)
+    }
+
     /// Which of them hold the features.
     pub fn features(&self) -> &[usize] {
         &self.features
@@ -198,6 +118,13 @@ impl Columns {
         format!("features are {}", list.join(", "))
     }
 
+    /// Whether the columns to write are those of the input, in their order, and the outputs behind
+    /// them.
+    pub(super) fn only_adds(&self) -> bool {
+        let added = (0..self.outputs.len()).map(Source::Output);
+        (0..self.names.len()).map(Source::Input).chain(added).eq(self.sources.iter().copied())
+    }
+
     /// The columns to write.
     pub fn sources(&self) -> &[Source] {
         &self.sources
@@ -209,10 +136,10 @@ impl Columns {
     }
 
     /// The row to write; without outputs their columns stay empty.
-    pub fn row(&self, input: &ByteRecord, outputs: Option<&[String]>) -> ByteRecord {
+    pub fn row<T: AsRef<[u8]>>(&self, input: &ByteRecord, outputs: Option<&[T]>) -> ByteRecord {
         let field = |source: &Source| match *source {
             Source::Input(column) => input.get(column).unwrap_or_default(),
-            Source::Output(output) => outputs.map_or(&[][..], |texts| texts[output].as_bytes()),
+            Source::Output(output) => outputs.map_or(&[][..], |texts| texts[output].as_ref()),
         };
         self.sources.iter().map(field).collect()
     }

@@ -1,26 +1,30 @@
 //! A feature table through models, without a daemon: on all cores, to the bits of the ring.
 //!
-//! Every combination of CSV, gzipped CSV and Parquet keeps the other columns and adds, or replaces,
-//! those of the models. Rows stay in order and memory does not grow with the table. From Parquet to
-//! Parquet the other columns are copied as they are packed: only the features are read, only the
-//! outputs are encoded. This module never prints; `factord score` runs it.
+//! Every combination of CSV, packed or not, Parquet and Arrow keeps the other columns and adds, or
+//! replaces, those of the models. Rows stay in order and memory does not grow with the table. From
+//! Parquet to Parquet the other columns are copied as they are packed: only the features are read,
+//! only the outputs are encoded. This module never prints; `factord score` runs it.
 
+mod batches;
 mod column_chunks;
 mod columns;
 mod kept;
 mod models;
 mod parquet_file;
 mod pipeline;
+mod plain;
 mod record;
+mod row_error;
+mod rows;
 mod splice;
 mod text;
-mod to_csv;
+mod values;
 
-pub use columns::{Columns, RowError, Source, known_as};
+pub use columns::{Columns, Source, known_as};
 pub use models::{Models, outputs};
 pub use record::{Made, Record};
+pub use row_error::RowError;
 
-use crate::content::{ContentError, Unread};
 use crate::stated;
 use crate::table::{Compression, Format, Input, Place, TableError, Writer};
 use arrow_array::RecordBatch;
@@ -109,13 +113,6 @@ pub enum ScoreError {
     },
 }
 
-/// Trades and training read Arrow; a scored table keeps its other columns as they are, which takes
-/// a format that can be written, too.
-static ARROW: Unread = Unread {
-    name: "an Arrow file (Feather)",
-    way: "score reads Parquet and CSV: write one of them",
-};
-
 /// Scores a table. The output gets its name only when it is complete; a record inside Parquet or
 /// next to CSV says which models made its columns, another with which settings its windows were
 /// made.
@@ -139,15 +136,11 @@ pub fn run(job: &Job<'_>, watch: &mut dyn FnMut(Event<'_>)) -> Result<Summary, S
         let path = job.input.to_owned();
         ScoreError::Settings { path, model, mismatch }
     })?;
+    let notes = to_parquet.then_some((note.as_str(), &settings));
     let summary = match (input.format(), to_parquet) {
         (Format::Parquet, true) => splice::run(job, input, &note, watch),
-        (Format::Parquet, false) => to_csv::run(job, input, watch),
-        (Format::Csv, false) => text::run(job, input, None, watch),
-        (Format::Csv, true) => text::run(job, input, Some((&note, &settings)), watch),
-        (Format::Arrow, _) => {
-            let path = job.input.to_owned();
-            Err(TableError::from(ContentError::Unread { path, unread: &ARROW }).into())
-        }
+        (Format::Parquet | Format::Arrow, _) => batches::run(job, input, notes, watch),
+        (Format::Csv, _) => text::run(job, input, notes, watch),
     }?;
     record.save(job.output).map_err(TableError::from)?;
     stated::save(&settings, job.output).map_err(TableError::from)?;

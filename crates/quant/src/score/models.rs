@@ -2,6 +2,7 @@
 
 use super::columns::known_as;
 use super::record::Made;
+use crate::table::push_float;
 use arrow_array::{ArrayRef, Float64Array, Int32Array};
 use arrow_schema::{DataType, Field};
 use factord_eval::evaluator::{Evaluation, Evaluator};
@@ -217,12 +218,24 @@ impl Scores {
         self.columns.into_iter().map(array).collect()
     }
 
-    /// The outputs of a row as text: the shortest decimals that read back as the same bits.
-    pub(super) fn texts(&self, row: usize) -> Vec<String> {
-        let text = |column: &Column| match column {
-            Column::Value(values) => format!("{:?}", values[row]),
-            Column::Class(classes) => classes[row].to_string(),
+    /// The outputs of a row as text.
+    pub(super) fn texts(&self, row: usize) -> Vec<Vec<u8>> {
+        let text = |column: &Column| {
+            let mut text = Vec::new();
+            column.push(row, &mut text);
+            text
         };
         self.columns.iter().map(text).collect()
+    }
+}
+
+impl Column {
+    /// Appends the output of a row as text: the shortest decimal that reads back as the same bits.
+    #[inline]
+    pub(super) fn push(&self, row: usize, bytes: &mut Vec<u8>) {
+        match self {
+            Column::Value(values) => push_float(bytes, values[row]),
+            Column::Class(classes) => bytes.push(if classes[row] == 0 { b'0' } else { b'1' }),
+        }
     }
 }

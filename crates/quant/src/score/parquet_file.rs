@@ -1,10 +1,12 @@
-//! A Parquet file that several threads read, and what its features are worth.
+//! A Parquet file that several threads read, and what the features of columns are worth.
 
-use super::columns::{Columns, RowError};
+use super::columns::Columns;
 use super::models::{Models, Scores};
+use super::row_error::RowError;
 use super::{Job, ScoreError};
-use crate::table::{At, Input, Place, TableError, floats, footer, is_number};
+use crate::table::{Input, Place, TableError, at, floats, footer, is_number};
 use arrow_array::{Array, ArrayRef};
+use arrow_schema::Schema;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use std::fmt::Display;
 use std::fs;
@@ -39,13 +41,12 @@ impl File {
         opened.map_err(|error| TableError::Open { path: self.path.to_path_buf(), error })
     }
 
-    /// A row, counted from 0.
-    fn place(&self, row: u64) -> Place {
-        Place { path: Arc::clone(&self.path), at: At::Row(row + 1) }
+    pub(super) fn path(&self) -> &Arc<Path> {
+        &self.path
     }
 
     pub(super) fn damaged(&self, row: u64, reason: &dyn Display) -> TableError {
-        let (place, reason) = (self.place(row), reason.to_string());
+        let (place, reason) = (at(&self.path, row), reason.to_string());
         TableError::Damaged { place, what: "Parquet", reason }
     }
 }
@@ -61,7 +62,12 @@ pub(super) fn open(
     file: &File,
 ) -> Result<(ArrowReaderMetadata, Columns), ScoreError> {
     let metadata = footer(&file.open()?).map_err(|error| file.damaged(0, &error))?;
-    let schema = metadata.schema();
+    let columns = columns_of(job, metadata.schema())?;
+    Ok((metadata, columns))
+}
+
+/// Finds the columns in a schema.
+pub(super) fn columns_of(job: &Job<'_>, schema: &Schema) -> Result<Columns, ScoreError> {
     let names = schema.fields().iter().map(|field| field.name().clone()).collect();
     let columns = Columns::of_named(names, job.models.features(), job.models.outputs())
         .map_err(|error| job.header(error))?;
@@ -77,19 +83,23 @@ pub(super) fn open(
             }));
         }
     }
-    Ok((metadata, columns))
+    Ok(columns)
 }
 
 /// Scores pieces of features.
 pub(super) struct Features<'a> {
-    file: &'a File,
+    path: &'a Arc<Path>,
     columns: &'a Columns,
     models: &'a Models,
 }
 
 impl<'a> Features<'a> {
-    pub(super) fn new(file: &'a File, columns: &'a Columns, models: &'a Models) -> Features<'a> {
-        Features { file, columns, models }
+    pub(super) fn new(
+        path: &'a Arc<Path>,
+        columns: &'a Columns,
+        models: &'a Models,
+    ) -> Features<'a> {
+        Features { path, columns, models }
     }
 
     /// Scores rows, the first of which has a number counted from 0; `arrays` are the features.
@@ -102,16 +112,15 @@ impl<'a> Features<'a> {
         let values: Vec<_> = arrays.iter().map(|array| floats(array)).collect();
         let x: Vec<&[f64]> = values.iter().map(|values| &values.values()[..]).collect();
         let scores = self.models.score(&x, count);
-        let fault =
-            |&row: &usize| (self.file.place(first + row as u64), self.fault(row, arrays, &x));
+        let fault = |&row: &usize| (at(self.path, first + row as u64), self.fault(row, arrays, &x));
         let bad = scores.bad.iter().map(fault).collect();
         (scores, bad)
     }
 
     /// Why a row has no prediction.
     fn fault(&self, row: usize, arrays: &[&ArrayRef], x: &[&[f64]]) -> RowError {
-        for (feature, &at) in self.columns.features().iter().enumerate() {
-            let (column, name) = (at + 1, self.columns.names()[at].clone());
+        for (feature, &place) in self.columns.features().iter().enumerate() {
+            let (column, name) = (place + 1, self.columns.names()[place].clone());
             if arrays[feature].is_null(row) {
                 return RowError::Missing { column, name };
             }

@@ -268,7 +268,7 @@ impl<'a> Scorer<'a> {
             first += group.num_rows().unsigned_abs();
         }
         let schema = Arc::new(Schema::new(job.models.fields(job.keep_going)));
-        let features = Features::new(file, columns, job.models);
+        let features = Features::new(file.path(), columns, job.models);
         let buffers = Mutex::default();
         Scorer { job, file, reading, columns, features, places, mask, firsts, schema, buffers }
     }
@@ -290,22 +290,13 @@ impl<'a> Scorer<'a> {
         let fields = self.columns.sources().iter().map(field).collect();
         let schema = Type::group_type_builder(old.name()).with_fields(fields).build()?;
         let said = before.key_value_metadata().map_or(&[][..], Vec::as_slice);
-        let (names, replaced) = self.names();
+        let (names, replaced) = self.columns.names_and_replaced();
         let mut pairs = kept::pairs(said, &names, &replaced);
         if said.iter().any(|pair| pair.key == ARROW_SCHEMA_META_KEY) {
             // One that cannot be read helps nobody.
             pairs.extend(self.arrow_schema(before.schema_descr(), &said.to_vec()));
         }
         Ok((Arc::new(SchemaDescriptor::new(Arc::new(schema))), pairs))
-    }
-
-    /// The columns of the input, and those of them that outputs replace.
-    fn names(&self) -> (Vec<&str>, Vec<&str>) {
-        let names: Vec<&str> = self.columns.names().iter().map(String::as_str).collect();
-        let is_kept = |column: usize| self.columns.sources().contains(&Source::Input(column));
-        let replaced = (0..names.len()).filter(|&column| !is_kept(column));
-        let replaced = replaced.map(|column| names[column]).collect();
-        (names, replaced)
     }
 
     /// What another arrow wrote about the types, with the outputs.
@@ -316,7 +307,7 @@ impl<'a> Scorer<'a> {
             Source::Output(output) => self.schema.field(output).clone(),
         };
         let fields: Vec<_> = self.columns.sources().iter().map(field).collect();
-        let (names, replaced) = self.names();
+        let (names, replaced) = self.columns.names_and_replaced();
         let said = before.metadata().iter().filter_map(|(key, value)| {
             Some((key.clone(), kept::kept_value(key, value, &names, &replaced)?))
         });

@@ -1,48 +1,170 @@
 //! CSV to CSV, or to Parquet.
 //!
 //! Other columns of CSV go to CSV as they stand. To Parquet they go as integers or floats where
-//! every value of the first piece is one, else as text; a later value that does not fit makes its
+//! every value of the first rows is one, else as text; a later value that does not fit makes its
 //! row a bad one.
+//!
+//! One thread at a time takes a block of whole lines, all of them work on blocks, and one writes.
 
-use super::columns::{Columns, RowError, Source};
+use super::columns::Columns;
 use super::pipeline::ordered;
-use super::{Body, Event, Job, Part, ScoreError, Summary, Tally, take};
+use super::plain::{to_lines, to_record};
+use super::rows::{Form, IN_MEMORY, RowScorer, schema};
+use super::{Body, Event, Job, Part, ScoreError, Summary, Tally};
 use crate::content::Progress;
 use crate::stated;
-use crate::table::{At, CsvRows, Input, Place, TableError, Writer, WriterOptions};
-use arrow_array::builder::{Float64Builder, Int64Builder, StringBuilder};
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use csv::{ByteRecord, Position};
+use crate::table::{
+    CsvRows, Input, PlainRows, Stops, TableError, Text, WholeLines, Writer, WriterOptions,
+    unreadable,
+};
+use csv::ByteRecord;
 use factord_factors::Stated;
-use std::io::Read;
+use std::collections::VecDeque;
+use std::io::{Cursor, Read};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Rows of a piece.
+/// Rows that the csv crate reads at a time, and those that tell the types of columns.
 // 8,192: a piece takes milliseconds, so that threads seldom wait for each other, and a MiB or so.
 const PIECE_ROWS: usize = 8192;
 
-struct Piece {
-    rows: Vec<ByteRecord>,
-    share: Option<f64>,
+/// Whole lines, with room for where their fields end.
+#[derive(Default)]
+struct Block {
+    text: Text,
+    stops: Stops,
+    /// Lines of the file before it.
+    before: u64,
+    /// Whether the stops are known: they had to be, to tell that its quotes are plain.
+    quoted: bool,
 }
 
-struct Pieces {
-    rows: CsvRows<Box<dyn Read + Send>>,
-    progress: Progress,
+enum Piece {
+    /// Every line of it is a row or blank.
+    Lines(Box<Block>),
+    /// Rows behind so many lines.
+    Rows(u64, Vec<ByteRecord>),
 }
 
-impl Pieces {
-    fn next(&mut self) -> Result<Option<Piece>, ScoreError> {
-        let mut rows = Vec::with_capacity(PIECE_ROWS);
-        let mut row = ByteRecord::new();
-        while rows.len() < PIECE_ROWS && self.rows.read(&mut row)? {
-            rows.push(row.clone());
-        }
-        let share = self.progress.fraction();
-        Ok((!rows.is_empty()).then_some(Piece { rows, share }))
+/// Things to be used again: memory that is freed and taken anew costs a page fault for every page.
+struct Pool<T>(Mutex<Vec<T>>);
+
+impl<T: Default> Pool<T> {
+    fn take(&self) -> T {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
+
+    fn give_back(&self, thing: T) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(thing);
+    }
+}
+
+/// The table, piece by piece.
+struct Pieces<'a> {
+    path: &'a Arc<Path>,
+    lines: WholeLines,
+    /// Lines taken.
+    before: u64,
+    /// The rest of the text, from where only the csv crate knows what its quotes mean.
+    rest: Option<CsvRows<Box<dyn Read + Send>>>,
+    progress: Progress,
+    blocks: &'a Pool<Box<Block>>,
+    /// Pieces that were taken to look at them.
+    looked_at: VecDeque<Piece>,
+}
+
+impl Pieces<'_> {
+    fn next(&mut self) -> Result<Option<(Piece, Option<f64>)>, ScoreError> {
+        let piece = match self.looked_at.pop_front() {
+            None => self.read()?,
+            piece => piece,
+        };
+        Ok(piece.map(|piece| (piece, self.progress.fraction())))
+    }
+
+    fn read(&mut self) -> Result<Option<Piece>, ScoreError> {
+        if self.rest.is_none() {
+            let mut block = self.blocks.take();
+            if !self.lines.take(&mut block.text) {
+                let failure = self.lines.failure();
+                let failed = |error| unreadable(self.path, self.before + 1, error).into();
+                return failure.map_or(Ok(None), |error| Err(failed(error)));
+            }
+            let text = block.text.bytes();
+            block.quoted = memchr::memchr(b'"', text).is_some();
+            if !block.quoted || block.stops.find(text) {
+                block.before = self.before;
+                self.before += memchr::memchr_iter(b'\n', text).count() as u64;
+                return Ok(Some(Piece::Lines(block)));
+            }
+            let rest: Box<dyn Read + Send> =
+                Box::new(Cursor::new(text.to_vec()).chain(self.lines.rest()));
+            self.rest = Some(CsvRows::behind(self.before, rest, self.path));
+        }
+        let Some(rest) = &mut self.rest else { return Ok(None) };
+        let rows = read_rows(rest, PIECE_ROWS)?;
+        Ok((!rows.is_empty()).then_some(Piece::Rows(self.before, rows)))
+    }
+
+    /// The first rows, which stay to be scored.
+    fn first_rows(&mut self) -> Result<Vec<ByteRecord>, ScoreError> {
+        let mut rows = Vec::new();
+        while rows.len() < PIECE_ROWS
+            && let Some(piece) = self.read()?
+        {
+            match &piece {
+                Piece::Lines(block) => {
+                    let mut lines = CsvRows::new(block.text.bytes(), self.path);
+                    rows.extend(read_rows(&mut lines, PIECE_ROWS - rows.len())?);
+                }
+                Piece::Rows(_, more) => {
+                    rows.extend(more.iter().take(PIECE_ROWS - rows.len()).cloned());
+                }
+            }
+            self.looked_at.push_back(piece);
+        }
+        Ok(rows)
+    }
+}
+
+/// Reads so many rows, or what there is.
+fn read_rows<R: Read>(
+    lines: &mut CsvRows<R>,
+    count_max: usize,
+) -> Result<Vec<ByteRecord>, TableError> {
+    let (mut rows, mut row) = (Vec::new(), ByteRecord::new());
+    while rows.len() < count_max && lines.read(&mut row)? {
+        rows.push(row.clone());
+    }
+    Ok(rows)
+}
+
+/// Reads the header, and sets up reading what follows.
+fn opened<'a>(
+    input: Input,
+    path: &'a Arc<Path>,
+    blocks: &'a Pool<Box<Block>>,
+) -> Result<(ByteRecord, Pieces<'a>), TableError> {
+    let progress = input.progress();
+    let (mut lines, mut first) = (WholeLines::new(input.into_text()), Text::default());
+    lines.take(&mut first);
+    lines.put_back(&first);
+    let is_plain = |line: &[u8]| !line.contains(&b'"') || Stops::default().find(line);
+    let (mut header, mut rest, mut before) = (ByteRecord::new(), None, 0);
+    let found = if let Some((line, at)) = lines.first_line(is_plain) {
+        before = at;
+        CsvRows::new(line.as_slice(), path).read(&mut header)?
+    } else {
+        let mut rows = CsvRows::new(lines.rest(), path);
+        let found = rows.read(&mut header)?;
+        rest = Some(rows);
+        found
+    };
+    if !found {
+        return Err(TableError::Empty { path: path.to_path_buf() });
+    }
+    let looked_at = VecDeque::new();
+    Ok((header, Pieces { path, lines, before, rest, progress, blocks, looked_at }))
 }
 
 pub(super) fn run(
@@ -51,20 +173,14 @@ pub(super) fn run(
     notes: Option<(&str, &Stated)>,
     watch: &mut dyn FnMut(Event<'_>),
 ) -> Result<Summary, ScoreError> {
-    let (path, progress) = (Arc::clone(input.path()), input.progress());
-    let mut rows = CsvRows::new(input.into_text(), &path);
-    let mut header = ByteRecord::new();
-    if !rows.read(&mut header)? {
-        return Err(TableError::Empty { path: path.to_path_buf() }.into());
-    }
+    let path = Arc::clone(input.path());
+    let (blocks, outputs) = (Pool(Mutex::default()), Pool(Mutex::default()));
+    let (header, mut pieces) = opened(input, &path, &blocks)?;
     let columns = Columns::of_csv(&header, job.models.features(), job.models.outputs());
     let columns = columns.map_err(|error| job.header(error))?;
     watch(Event::Columns(&columns.taken()));
-    let mut pieces = Pieces { rows, progress };
-    let mut first = None;
     let (form, mut writer) = if let Some((note, settings)) = notes {
-        first = pieces.next()?;
-        let schema = schema(job, &columns, first.as_ref().map_or(&[], |piece| &piece.rows));
+        let schema = schema(job, &columns, &pieces.first_rows()?);
         let options = WriterOptions { compression: job.compression };
         let mut writer = Writer::create(job.output, &schema, &options)?;
         writer.note(super::record::NOTE.key, note);
@@ -76,183 +192,75 @@ pub(super) fn run(
         let line = line.into_inner().expect(IN_MEMORY);
         (Form::Text, Writer::create_text(job.output, line)?)
     };
-    let scorer = Scorer { job, path: &path, columns: &columns, form };
-    let mut tally = Tally::new(job, watch);
-    let next = || match first.take() {
-        Some(piece) => Ok(Some(piece)),
-        None => pieces.next(),
+    let scorer = Scorer {
+        rows: RowScorer { job, path: &path, columns: &columns, form },
+        blocks: &blocks,
+        outputs: &outputs,
     };
-    ordered(
-        job.thread_count,
-        next,
-        |piece| Ok(scorer.score(piece)),
-        |part| take(part, &mut tally, &mut writer),
-    )?;
+    let mut tally = Tally::new(job, watch);
+    let sink = |part: Part| {
+        tally.add(part.row_count, part.bad, part.share)?;
+        match part.body {
+            Body::Text(lines) => {
+                writer.write_text(&lines)?;
+                outputs.give_back(lines);
+            }
+            Body::Record(record) => writer.write(&record)?,
+        }
+        Ok(())
+    };
+    ordered(job.thread_count, || pieces.next(), |piece| scorer.score(piece), sink)?;
     writer.finish()?;
     Ok(tally.summary)
 }
 
-const IN_MEMORY: &str = "a vector takes all bytes, and rows may differ in their fields";
-
-/// What the rows become.
-enum Form {
-    Text,
-    Record(SchemaRef),
-}
-
 struct Scorer<'a> {
-    job: &'a Job<'a>,
-    path: &'a Arc<Path>,
-    columns: &'a Columns,
-    form: Form,
+    rows: RowScorer<'a>,
+    blocks: &'a Pool<Box<Block>>,
+    outputs: &'a Pool<Vec<u8>>,
 }
 
 impl Scorer<'_> {
-    fn score(&self, piece: Piece) -> Part {
-        let rows = piece.rows;
-        let models = self.job.models;
-        let mut x = vec![vec![f64::NAN; rows.len()]; models.features().len()];
-        let mut faults: Vec<Option<RowError>> = Vec::with_capacity(rows.len());
-        for (index, row) in rows.iter().enumerate() {
-            let read = self.columns.read(row, |feature, value| x[feature][index] = value);
-            faults.push(read.err());
-        }
-        let x: Vec<&[f64]> = x.iter().map(Vec::as_slice).collect();
-        let mut scores = models.score(&x, rows.len());
-        for &row in &scores.bad {
-            faults[row].get_or_insert(RowError::NotPredictable);
-        }
-        let mut arrays = Vec::new();
-        if let Form::Record(schema) = &self.form {
-            arrays = self.inputs(schema, &rows, &mut faults);
-        }
-        let place = |row: &ByteRecord| {
-            let line = row.position().map_or(0, Position::line);
-            Place { path: Arc::clone(self.path), at: At::Line(line) }
-        };
-        let (row_count, share) = (rows.len(), piece.share);
-        let is_bad = faults.iter().any(Option::is_some);
-        let bad = rows.iter().zip(&faults);
-        let bad = bad.filter_map(|(row, fault)| Some((place(row), fault.clone()?))).collect();
-        if is_bad && !self.job.keep_going {
-            // The first bad row ends the run: nothing more is needed.
-            return Part { body: Body::Text(Vec::new()), row_count, bad, share };
-        }
-        scores.bad = (0..rows.len()).filter(|&row| faults[row].is_some()).collect();
-        let body = match &self.form {
-            Form::Text => {
-                let mut lines = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
-                for (index, row) in rows.iter().enumerate() {
-                    let outputs = faults[index].is_none().then(|| scores.texts(index));
-                    let row = self.columns.row(row, outputs.as_deref());
-                    lines.write_byte_record(&row).expect(IN_MEMORY);
-                }
-                Body::Text(lines.into_inner().expect(IN_MEMORY))
+    fn score(&self, (piece, share): (Piece, Option<f64>)) -> Result<Part, ScoreError> {
+        match piece {
+            Piece::Rows(before, rows) => {
+                let (body, bad) = self.rows.score(before, &rows);
+                Ok(Part { body, row_count: rows.len(), bad, share })
             }
-            Form::Record(schema) => {
-                let mut inputs = arrays.into_iter();
-                let outputs = scores.arrays(rows.len());
-                let array = |source: &Source| match *source {
-                    Source::Input(_) => inputs.next(),
-                    Source::Output(output) => Some(Arc::clone(&outputs[output])),
+            Piece::Lines(mut block) => {
+                let part = match self.plain(&mut block) {
+                    Some((body, row_count)) => Part { body, row_count, bad: Vec::new(), share },
+                    None => {
+                        let mut lines = CsvRows::new(block.text.bytes(), self.rows.path);
+                        let rows = read_rows(&mut lines, usize::MAX)?;
+                        let (body, bad) = self.rows.score(block.before, &rows);
+                        Part { body, row_count: rows.len(), bad, share }
+                    }
                 };
-                let arrays = self.columns.sources().iter().filter_map(array).collect();
-                let record = RecordBatch::try_new(Arc::clone(schema), arrays);
-                Body::Record(record.expect("the arrays were made by the schema"))
+                self.blocks.give_back(block);
+                Ok(part)
             }
+        }
+    }
+
+    /// Scores a block of plain rows that can all be scored.
+    fn plain(&self, block: &mut Block) -> Option<(Body, usize)> {
+        let Block { text, stops, quoted, .. } = block;
+        let found = *quoted || (text.without_returns() && stops.find(text.bytes()));
+        if !found {
+            return None;
+        }
+        let (columns, models) = (self.rows.columns, self.rows.job.models);
+        let rows = PlainRows::of(text.bytes(), stops, columns.names().len())?;
+        let body = match &self.rows.form {
+            Form::Text => {
+                let mut lines = self.outputs.take();
+                lines.clear();
+                to_lines(&rows, columns, models, &mut lines)?;
+                Body::Text(lines)
+            }
+            Form::Record(schema) => Body::Record(to_record(&rows, columns, models, schema)?),
         };
-        Part { body, row_count, bad, share }
+        Some((body, rows.len()))
     }
-
-    /// The columns that come from the input. What does not fit is left out, and a fault of its row.
-    fn inputs(
-        &self,
-        schema: &SchemaRef,
-        rows: &[ByteRecord],
-        faults: &mut [Option<RowError>],
-    ) -> Vec<ArrayRef> {
-        let mut arrays = Vec::new();
-        for (place, source) in self.columns.sources().iter().enumerate() {
-            let Source::Input(column) = *source else { continue };
-            let fields = rows.iter().map(|row| row.get(column).unwrap_or_default());
-            let mut fault = |row: usize, field: &[u8], expected| {
-                faults[row]
-                    .get_or_insert_with(|| self.columns.not_a_number(column, field, expected));
-            };
-            arrays.push(match schema.field(place).data_type() {
-                DataType::Int64 => {
-                    let mut values = Int64Builder::with_capacity(rows.len());
-                    for (row, field) in fields.enumerate() {
-                        let value = integer(field);
-                        if value.is_none() && !field.trim_ascii().is_empty() {
-                            fault(row, field, "an integer, as those above it are");
-                        }
-                        values.append_option(value);
-                    }
-                    Arc::new(values.finish()) as ArrayRef
-                }
-                DataType::Float64 => {
-                    let mut values = Float64Builder::with_capacity(rows.len());
-                    for (row, field) in fields.enumerate() {
-                        let value = float(field);
-                        if value.is_none() && !field.trim_ascii().is_empty() {
-                            fault(row, field, "a number, as those above it are");
-                        }
-                        values.append_option(value);
-                    }
-                    Arc::new(values.finish())
-                }
-                _ => {
-                    let mut texts = StringBuilder::new();
-                    fields.for_each(|field| texts.append_value(String::from_utf8_lossy(field)));
-                    Arc::new(texts.finish())
-                }
-            });
-        }
-        arrays
-    }
-}
-
-/// An integer in its usual form: `007` is a text.
-fn integer(field: &[u8]) -> Option<i64> {
-    let field = field.trim_ascii();
-    let digits = field.strip_prefix(b"-").unwrap_or(field);
-    if digits.first() == Some(&b'0') && digits.len() > 1 {
-        return None;
-    }
-    str::from_utf8(field).ok()?.parse().ok()
-}
-
-fn float(field: &[u8]) -> Option<f64> {
-    let field = field.trim_ascii();
-    let digits = field.strip_prefix(b"-").unwrap_or(field);
-    if digits.first() == Some(&b'0') && digits.get(1).is_some_and(u8::is_ascii_digit) {
-        return None;
-    }
-    str::from_utf8(field).ok()?.parse().ok()
-}
-
-/// The columns of the Parquet file: those of the input by what the first rows hold.
-fn schema(job: &Job<'_>, columns: &Columns, rows: &[ByteRecord]) -> SchemaRef {
-    let outputs = job.models.fields(job.keep_going);
-    let field = |source: &Source| match *source {
-        Source::Output(output) => outputs[output].clone(),
-        Source::Input(column) => {
-            let fields = || rows.iter().filter_map(|row| row.get(column));
-            let fields = || fields().filter(|field| !field.trim_ascii().is_empty());
-            let kind = if columns.features().contains(&column) {
-                DataType::Float64
-            } else if fields().next().is_none() {
-                DataType::Utf8
-            } else if fields().all(|field| integer(field).is_some()) {
-                DataType::Int64
-            } else if fields().all(|field| float(field).is_some()) {
-                DataType::Float64
-            } else {
-                DataType::Utf8
-            };
-            Field::new(&columns.names()[column], kind, true)
-        }
-    };
-    Arc::new(Schema::new(columns.sources().iter().map(field).collect::<Vec<_>>()))
 }

@@ -1,6 +1,6 @@
 //! [`ColumnReader`]: chunks from Parquet and Arrow.
 
-use super::chunk::{Chunk, RowNumbers, Type, record};
+use super::chunk::{CHUNK_ROWS, Chunk, RowNumbers, Type, record};
 use super::columnar::{Columnar, at};
 use super::convert::{Misfit, converted, fits};
 use super::error::TableError;
@@ -43,7 +43,7 @@ impl ColumnReader {
         self.roots = columns.iter().map(|&(column, _)| column).collect();
         self.roots.sort_unstable();
         self.roots.dedup();
-        self.columnar.select(&self.roots)
+        self.columnar.select(&self.roots, CHUNK_ROWS)
     }
 
     pub(super) fn next_chunk(

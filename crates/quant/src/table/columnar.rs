@@ -26,13 +26,15 @@ pub(crate) struct Columnar {
     /// The rows that the file promises, if it does.
     total: Option<u64>,
     done: u64,
+    /// The most rows that are given at a time.
+    rows_max: usize,
 }
 
 enum Source {
     /// Nothing selected yet.
     Parquet(File, ArrowReaderMetadata),
     Arrow(File, bool),
-    /// Reading; what was read and is longer than a chunk.
+    /// Reading; what was read and is longer than a piece.
     Rows(Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>, Option<RecordBatch>),
     /// Between the two.
     None,
@@ -65,7 +67,7 @@ impl Columnar {
             (Source::Arrow(file, stream), schema, None)
         };
         let names = schema.fields().iter().map(|field| field.name().clone()).collect();
-        Ok(Columnar { path, format, names, schema, source, total, done: 0 })
+        Ok(Columnar { path, format, names, schema, source, total, done: 0, rows_max: CHUNK_ROWS })
     }
 
     pub(crate) fn path(&self) -> &Arc<Path> {
@@ -89,8 +91,10 @@ impl Columnar {
         }
     }
 
-    /// Starts reading columns, whose numbers, counted from 0, ascend.
-    pub(crate) fn select(&mut self, columns: &[usize]) -> Result<(), TableError> {
+    /// Starts reading columns, whose numbers, counted from 0, ascend, in pieces of so many rows at
+    /// most.
+    pub(crate) fn select(&mut self, columns: &[usize], rows_max: usize) -> Result<(), TableError> {
+        self.rows_max = rows_max;
         let rows: Box<dyn Iterator<Item = _> + Send> =
             match std::mem::replace(&mut self.source, Source::None) {
                 Source::Parquet(file, metadata) => {
@@ -98,7 +102,7 @@ impl Columnar {
                         ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
                     let roots = columns.iter().copied();
                     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-                    let built = builder.with_projection(mask).with_batch_size(CHUNK_ROWS).build();
+                    let built = builder.with_projection(mask).with_batch_size(rows_max).build();
                     Box::new(built.map_err(|error| self.damaged(&error))?)
                 }
                 Source::Arrow(mut file, stream) => {
@@ -122,7 +126,7 @@ impl Columnar {
         Ok(())
     }
 
-    /// Reads the next rows, at most a chunk of them: the number of the first, counted from 0, and
+    /// Reads the next rows, at most a piece of them: the number of the first, counted from 0, and
     /// the selected columns in their order.
     pub(crate) fn next_rows(&mut self) -> Result<Option<(u64, RecordBatch)>, TableError> {
         let Source::Rows(rows, rest) = &mut self.source else { return Ok(None) };
@@ -143,9 +147,9 @@ impl Columnar {
             };
         };
         let read = match read {
-            Ok(read) if read.num_rows() > CHUNK_ROWS => {
-                *rest = Some(read.slice(CHUNK_ROWS, read.num_rows() - CHUNK_ROWS));
-                read.slice(0, CHUNK_ROWS)
+            Ok(read) if read.num_rows() > self.rows_max => {
+                *rest = Some(read.slice(self.rows_max, read.num_rows() - self.rows_max));
+                read.slice(0, self.rows_max)
             }
             Ok(read) => read,
             Err(error) => return Err(self.damaged(&error)),

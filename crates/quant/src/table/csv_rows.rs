@@ -34,7 +34,7 @@ impl<R: Read> CsvRows<R> {
     }
 
     /// Reads rows from a stream behind so many lines of the same file.
-    pub(super) fn behind(before: u64, input: R, path: &Path) -> CsvRows<R> {
+    pub(crate) fn behind(before: u64, input: R, path: &Path) -> CsvRows<R> {
         CsvRows { before, ..CsvRows::new(input, path) }
     }
 

@@ -43,20 +43,27 @@ mod line_ends;
 mod memory;
 mod notes;
 mod output;
+mod plain_rows;
 mod reader;
 pub(crate) mod scan;
+mod shortest;
 mod stops;
 mod text_blocks;
 mod text_piece;
 mod text_reader;
 mod text_writer;
+mod whole_lines;
 mod writer;
 
 pub(crate) use columnar::{Columnar, at};
 pub(crate) use convert::{Misfit, floats, integers, is_integer, is_number, is_text, texts};
 pub(crate) use footer::footer;
 pub(crate) use notes::Note;
+pub(crate) use plain_rows::PlainRows;
+pub(crate) use shortest::push_float;
+pub(crate) use stops::Stops;
 pub(crate) use text_writer::{header, rows};
+pub(crate) use whole_lines::{Text, WholeLines};
 pub(crate) use writer::{failed, properties};
 
 pub use chunk::{At, CHUNK_ROWS, Chunk, Place, Type};

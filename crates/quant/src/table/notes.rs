@@ -1,9 +1,11 @@
 //! [`Note`]: what travels with a table besides its rows.
 //!
-//! Parquet holds a note in its own metadata. CSV has no place for it that every reader passes over,
-//! so it goes into a file next to the table, which names its table, so that one left behind by
-//! another table misleads nobody.
+//! Parquet and Arrow hold a note in their own metadata. CSV has no place for it that every reader
+//! passes over, so it goes into a file next to the table, which names its table, so that one left
+//! behind by another table misleads nobody.
 
+use super::columnar::Columnar;
+use super::input::{Format, Input};
 use super::output::{Output, OutputError};
 use parquet::file::metadata::ParquetMetaDataReader;
 use serde::de::DeserializeOwned;
@@ -23,7 +25,7 @@ const END_LEN: u64 = 64 * 1024;
 /// One sort of note, by its places.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Note {
-    /// The key of Parquet's metadata.
+    /// The key in the metadata of Parquet and of Arrow.
     pub(crate) key: &'static str,
     /// What the name of the file beside a table ends with.
     pub(crate) ending: &'static str,
@@ -82,22 +84,25 @@ impl Note {
         if !table.metadata().is_ok_and(|metadata| metadata.is_file()) {
             return Ok(None);
         }
-        match is_parquet_file(table) {
-            Ok(true) => self.within(table),
-            Ok(false) => self.beside(table),
-            // Whoever reads the table itself says what is wrong with it.
-            Err(_) => Ok(None),
-        }
+        // Whoever reads the table itself says what is wrong with it.
+        let Ok(input) = Input::open(table) else { return Ok(None) };
+        let text = match input.format() {
+            Format::Csv => return self.beside(table),
+            Format::Parquet => self.in_footer(table),
+            Format::Arrow => Columnar::open(input)
+                .ok()
+                .and_then(|columnar| columnar.schema().metadata().get(self.key).cloned()),
+        };
+        let Some(text) = text else { return Ok(None) };
+        let note = serde_json::from_str(&text);
+        note.map(Some).map_err(|error| format!("{}: its {}: {error}", table.display(), self.key))
     }
 
-    fn within<T: DeserializeOwned>(&self, table: &Path) -> Result<Option<T>, String> {
-        let parse = |file: File| ParquetMetaDataReader::new().parse_and_finish(&file).ok();
-        let Some(metadata) = File::open(table).ok().and_then(parse) else { return Ok(None) };
-        let pairs = metadata.file_metadata().key_value_metadata();
-        let pair = pairs.into_iter().flatten().find(|pair| pair.key == self.key);
-        let Some(text) = pair.and_then(|pair| pair.value.as_ref()) else { return Ok(None) };
-        let note = serde_json::from_str(text);
-        note.map(Some).map_err(|error| format!("{}: its {}: {error}", table.display(), self.key))
+    fn in_footer(&self, table: &Path) -> Option<String> {
+        let file = File::open(table).ok()?;
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).ok()?;
+        let mut pairs = metadata.file_metadata().key_value_metadata()?.iter();
+        pairs.find(|pair| pair.key == self.key)?.value.clone()
     }
 
     fn beside<T: DeserializeOwned>(&self, table: &Path) -> Result<Option<T>, String> {
@@ -139,10 +144,4 @@ impl Note {
         output.write_all(text.as_bytes()).map_err(failed)?;
         output.finish()
     }
-}
-
-fn is_parquet_file(table: &Path) -> io::Result<bool> {
-    let mut magic = [0; 4];
-    let mut file = File::open(table)?;
-    Ok(file.read_exact(&mut magic).is_ok() && &magic == b"PAR1")
 }

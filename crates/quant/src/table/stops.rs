@@ -8,7 +8,7 @@ const STEP: usize = 64;
 
 /// Where the fields of whole lines end.
 #[derive(Debug, Default)]
-pub(super) struct Stops {
+pub(crate) struct Stops {
     /// The comma or line feed behind each field, behind the place before the first field, which
     /// wraps; then room.
     ends: Vec<u32>,
@@ -31,7 +31,7 @@ struct Carry {
 
 impl Stops {
     /// Finds them in a text of whole lines; false when only the csv crate can.
-    pub(super) fn find(&mut self, text: &[u8]) -> bool {
+    pub(crate) fn find(&mut self, text: &[u8]) -> bool {
         // Arrow's offsets are no longer than that either.
         if i32::try_from(text.len()).is_err() {
             return false;
@@ -51,6 +51,12 @@ impl Stops {
     pub(super) fn field(&self, text: &[u8], field: usize) -> (usize, usize) {
         let (from, to) = (self.ends[field].wrapping_add(1) as usize, self.ends[field + 1] as usize);
         if text[from] == b'"' { (from + 1, to - 1) } else { (from, to) }
+    }
+
+    /// The text from one field up to the end of the last before another.
+    #[inline]
+    pub(super) fn between<'a>(&self, text: &'a [u8], first: usize, behind: usize) -> &'a [u8] {
+        &text[self.ends[first].wrapping_add(1) as usize..self.ends[behind] as usize]
     }
 
     /// Whether the only field of a line is nothing, not even quotes.

@@ -11,18 +11,14 @@ use super::error::TableError;
 use super::input::unreadable;
 use super::stops::Stops;
 use super::text_piece::Piece;
+use super::whole_lines::{Text, WholeLines};
 use arrow_schema::SchemaRef;
 use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, Cursor, Read};
+use std::io::{Cursor, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-
-/// Bytes of a block, but for longer lines.
-// 256 KiB: with where its fields end and the columns, half of a second-level cache; and fifty times
-// what handing it over costs.
-const BLOCK_LEN: usize = 256 << 10;
 
 /// Blocks a thread that are parsed or wait for those before them.
 const BLOCKS_A_THREAD: usize = 3;
@@ -48,19 +44,9 @@ pub(super) enum Next {
 
 /// The text that was not taken yet.
 struct Source {
-    input: Option<Box<dyn Read + Send>>,
-    /// What was read of it: behind the last line taken.
-    open: Vec<u8>,
-    failed: Option<io::Error>,
+    lines: WholeLines,
     /// Blocks taken so far.
     blocks: u64,
-}
-
-/// Room for text, and how many bytes of it are used.
-#[derive(Default)]
-struct Text {
-    room: Vec<u8>,
-    len: usize,
 }
 
 /// A block that was parsed, and its number.
@@ -83,91 +69,29 @@ struct Workers {
 impl Source {
     /// Takes the next block and says its number; `None` when no whole line is left.
     fn take(&mut self, text: &mut Text) -> Option<u64> {
-        text.len = 0;
-        text.add(&self.open);
-        self.open.clear();
-        let mut wanted = BLOCK_LEN;
-        while let Some(input) = &mut self.input {
-            if text.len >= wanted {
-                if memchr::memrchr(b'\n', text.bytes()).is_some() {
-                    break;
-                }
-                wanted *= 2;
-            }
-            match input.read(text.room_for(wanted)) {
-                Ok(0) => {
-                    self.input = None;
-                    if text.bytes().last().is_some_and(|&last| last != b'\n') {
-                        text.add(b"\n");
-                    }
-                }
-                Ok(more) => text.len += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.failed = Some(error);
-                    self.input = None;
-                }
-            }
-        }
-        let end = memchr::memrchr(b'\n', text.bytes()).map_or(0, |last| last + 1);
-        self.open.extend_from_slice(&text.bytes()[end..]);
-        text.len = end;
+        let taken = self.lines.take(text);
         self.blocks += 1;
-        (end > 0).then_some(self.blocks - 1)
+        taken.then_some(self.blocks - 1)
     }
 
     /// Takes the first line that is not blank, and says how many lines there are up to it.
     fn header(&mut self) -> Option<(Vec<Vec<u8>>, u64)> {
-        let text = &self.open;
-        let blank = text.iter().take_while(|&&byte| byte == b'\n').count();
-        let end = blank + memchr::memchr(b'\n', &text[blank..])? + 1;
-        let line = &text[blank..end];
+        let (line, lines) = self.lines.first_line(|line| Stops::default().find(line))?;
         let mut stops = Stops::default();
-        if !stops.find(line) {
-            return None;
-        }
+        stops.find(&line);
         let name = |field| {
-            let (from, to) = stops.field(line, field);
+            let (from, to) = stops.field(&line, field);
             line[from..to].to_vec()
         };
         let names = stops.lines().flat_map(|(first, behind)| first..behind).map(name).collect();
-        self.open.drain(..end);
-        Some((names, blank as u64 + 1))
-    }
-
-    /// Everything that was not taken.
-    fn rest(&mut self) -> Box<dyn Read + Send> {
-        let open = Cursor::new(std::mem::take(&mut self.open));
-        let failed = Failed(self.failed.take());
-        let input = self.input.take().unwrap_or_else(|| Box::new(io::empty()));
-        Box::new(open.chain(failed).chain(input))
-    }
-}
-
-impl Text {
-    fn bytes(&self) -> &[u8] {
-        &self.room[..self.len]
-    }
-
-    /// What may be read into, up to this many bytes of text.
-    fn room_for(&mut self, len: usize) -> &mut [u8] {
-        if self.room.len() < len {
-            self.room.resize(len, 0);
-        }
-        &mut self.room[self.len..len]
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        let len = self.len + bytes.len();
-        self.room_for(len).copy_from_slice(bytes);
-        self.len = len;
+        Some((names, lines))
     }
 }
 
 impl Workers {
     fn start(source: &Arc<Mutex<Source>>, fields: usize, columns: &[(usize, Type)]) -> Workers {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let ended = locked(source, |source| source.input.is_none());
+        let ended = locked(source, |source| source.lines.ended());
         let count = if ended { 1 } else { cores };
         let (free, rooms) = bounded(count * BLOCKS_A_THREAD);
         let (send, done) = unbounded();
@@ -231,12 +155,12 @@ fn locked<T>(source: &Mutex<Source>, work: impl FnOnce(&mut Source) -> T) -> T {
 impl Blocks {
     /// Reads the first block.
     pub(super) fn new(input: Box<dyn Read + Send>, path: &Arc<Path>) -> Blocks {
-        let mut source = Source { input: Some(input), open: Vec::new(), failed: None, blocks: 0 };
+        let mut lines = WholeLines::new(input);
         let mut text = Text::default();
-        source.take(&mut text);
+        lines.take(&mut text);
         // Nothing is parsed yet.
-        source.open.splice(0..0, text.bytes().iter().copied());
-        source.blocks = 0;
+        lines.put_back(&text);
+        let source = Source { lines, blocks: 0 };
         Blocks {
             path: Arc::clone(path),
             source: Arc::new(Mutex::new(source)),
@@ -255,7 +179,7 @@ impl Blocks {
 
     /// The text from where it is not parsed, and the number of lines before.
     pub(super) fn rest(&mut self) -> (Box<dyn Read + Send>, u64) {
-        (locked(&self.source, Source::rest), self.lines)
+        (locked(&self.source, |source| source.lines.rest()), self.lines)
     }
 
     /// Reads the next chunk of the given columns of rows of `names`.
@@ -274,7 +198,7 @@ impl Blocks {
             let mut workers = self.workers.take().unwrap_or_else(start);
             let Some(done) = workers.next() else {
                 self.workers = Some(workers);
-                return match locked(&self.source, |source| source.failed.take()) {
+                return match locked(&self.source, |source| source.lines.failure()) {
                     Some(error) => Err(unreadable(&self.path, self.lines + 1, error)),
                     None => Ok(Next::Chunk(None)),
                 };
@@ -310,14 +234,5 @@ impl Blocks {
         }
         self.lines += piece.lines;
         Ok(())
-    }
-}
-
-/// An error in the place of the bytes that could not be read.
-struct Failed(Option<io::Error>);
-
-impl Read for Failed {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        self.0.take().map_or(Ok(0), Err)
     }
 }

@@ -107,15 +107,13 @@ fn arrays(
     for &(column, kind) in columns {
         let fields = Fields { text, stops, firsts, column };
         let made: Result<ArrayRef, Refused> = match kind {
-            Type::Float => {
-                numbers(fields, Digits::put_float, |digits| digits.floats(level), as_float)
-                    .map(|values| Arc::new(Float64Array::from(values)) as _)
-            }
-            Type::Integer => {
-                numbers(fields, Digits::put_integer, |digits| digits.integers(level), as_integer)
-                    .map(|values| Arc::new(Int64Array::from(values)) as _)
-            }
-            Type::Text => Ok(texts(fields)),
+            Type::Float => fields
+                .floats(level, |_, field| as_float(field))
+                .map(|values| Arc::new(Float64Array::from(values)) as _),
+            Type::Integer => fields
+                .integers(level, |_, field| as_integer(field))
+                .map(|values| Arc::new(Int64Array::from(values)) as _),
+            Type::Text => Ok(fields.texts()),
         };
         match made {
             Ok(array) => arrays.push(array),
@@ -131,16 +129,17 @@ fn arrays(
 
 /// One column of some rows.
 #[derive(Clone, Copy)]
-struct Fields<'a> {
-    text: &'a [u8],
-    stops: &'a Stops,
-    firsts: &'a [usize],
-    column: usize,
+pub(super) struct Fields<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) stops: &'a Stops,
+    /// The first field of each row.
+    pub(super) firsts: &'a [usize],
+    pub(super) column: usize,
 }
 
 impl<'a> Fields<'a> {
     /// From where to where each of them is.
-    fn places(&self) -> impl Iterator<Item = (usize, usize)> + use<'a> {
+    pub(super) fn places(&self) -> impl Iterator<Item = (usize, usize)> + use<'a> {
         let Fields { text, stops, firsts, column } = *self;
         firsts.iter().map(move |first| stops.field(text, first + column))
     }
@@ -154,7 +153,7 @@ impl<'a> Fields<'a> {
     fn add<T: Copy>(
         &self,
         (values, told): (&[T; ROWS], &[u64; ROWS]),
-        any: impl Fn(&[u8]) -> Result<T, &'static str>,
+        any: &mut impl FnMut(usize, &[u8]) -> Result<T, &'static str>,
         all: &mut Vec<T>,
     ) -> Result<(), Refused> {
         let first = all.len();
@@ -165,22 +164,22 @@ impl<'a> Fields<'a> {
         for (row, (from, to)) in self.places().enumerate().filter(|(row, _)| told[*row] == 0) {
             let field = &self.text[from..to];
             let refused = |expected| (first + row, field.to_vec(), expected);
-            all[first + row] = any(field).map_err(refused)?;
+            all[first + row] = any(first + row, field).map_err(refused)?;
         }
         Ok(())
     }
 }
 
 /// A field that is not what it should have been: its row, the field, and what was expected.
-type Refused = (usize, Vec<u8>, &'static str);
+pub(super) type Refused = (usize, Vec<u8>, &'static str);
 
 /// A column of numbers: how a field is put among digits, what is made of those, and what is made of
-/// a field that they do not tell.
+/// a field that they do not tell, given its row.
 fn numbers<T: Copy>(
     fields: Fields,
     put: impl Fn(&mut Digits, usize, &[u8], (usize, usize)),
     make: impl Fn(&Digits) -> ([T; ROWS], [u64; ROWS]),
-    any: impl Fn(&[u8]) -> Result<T, &'static str>,
+    mut any: impl FnMut(usize, &[u8]) -> Result<T, &'static str>,
 ) -> Result<Vec<T>, Refused> {
     let (mut all, mut digits) = (Vec::with_capacity(fields.firsts.len()), Digits::new());
     for block in fields.blocks() {
@@ -188,33 +187,54 @@ fn numbers<T: Copy>(
             put(&mut digits, row, block.text, place);
         }
         let (values, told) = make(&digits);
-        block.add((&values, &told), &any, &mut all)?;
+        block.add((&values, &told), &mut any, &mut all)?;
     }
     Ok(all)
 }
 
-/// A column of texts; what is not UTF-8 is replaced.
-fn texts(fields: Fields) -> ArrayRef {
-    let text = fields.text;
-    let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(fields.firsts.len() + 1));
-    ends.push(0);
-    for (from, to) in fields.places() {
-        match text[from..].first_chunk::<8>() {
-            // Eight bytes are copied in one step.
-            Some(more) if to - from <= more.len() => {
-                bytes.extend_from_slice(more);
-                bytes.truncate(bytes.len() - more.len() + to - from);
-            }
-            _ => bytes.extend_from_slice(&text[from..to]),
-        }
-        ends.push(bytes.len() as i32);
+impl Fields<'_> {
+    /// Numbers; `any` reads what is not plain.
+    pub(super) fn floats(
+        self,
+        level: Level,
+        any: impl FnMut(usize, &[u8]) -> Result<f64, &'static str>,
+    ) -> Result<Vec<f64>, Refused> {
+        numbers(self, Digits::put_float, |digits| digits.floats(level), any)
     }
-    let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
-    match StringArray::try_new(offsets, Buffer::from_vec(bytes), None) {
-        Ok(array) => Arc::new(array),
-        Err(_) => {
-            let lossy = fields.places().map(|(from, to)| String::from_utf8_lossy(&text[from..to]));
-            Arc::new(StringArray::from_iter_values(lossy))
+
+    /// Integers; `any` reads what is not plain.
+    pub(super) fn integers(
+        self,
+        level: Level,
+        any: impl FnMut(usize, &[u8]) -> Result<i64, &'static str>,
+    ) -> Result<Vec<i64>, Refused> {
+        numbers(self, Digits::put_integer, |digits| digits.integers(level), any)
+    }
+
+    /// Texts; what is not UTF-8 is replaced.
+    pub(super) fn texts(self) -> ArrayRef {
+        let text = self.text;
+        let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(self.firsts.len() + 1));
+        ends.push(0);
+        for (from, to) in self.places() {
+            match text[from..].first_chunk::<8>() {
+                // Eight bytes are copied in one step.
+                Some(more) if to - from <= more.len() => {
+                    bytes.extend_from_slice(more);
+                    bytes.truncate(bytes.len() - more.len() + to - from);
+                }
+                _ => bytes.extend_from_slice(&text[from..to]),
+            }
+            ends.push(bytes.len() as i32);
+        }
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
+        match StringArray::try_new(offsets, Buffer::from_vec(bytes), None) {
+            Ok(array) => Arc::new(array),
+            Err(_) => {
+                let lossy =
+                    self.places().map(|(from, to)| String::from_utf8_lossy(&text[from..to]));
+                Arc::new(StringArray::from_iter_values(lossy))
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Rows of a record batch as CSV: the shortest decimals that read back as the same bits.
 
+use super::convert::is_text;
 use super::error::TableError;
+use super::shortest::push_float;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
@@ -62,6 +64,7 @@ fn has_text(kind: &DataType) -> bool {
             | DataType::Utf8View
             | DataType::Timestamp(..)
     ) || kind.is_integer()
+        || matches!(kind, DataType::Dictionary(_, values) if is_text(values))
 }
 
 /// A column whose type is known.
@@ -116,20 +119,36 @@ impl<'a> Cells<'a> {
             DataType::LargeUtf8 => texts!(array.as_string::<i64>()),
             DataType::Utf8View => texts!(array.as_string_view()),
             DataType::Utf8 => texts!(array.as_string::<i32>()),
+            DataType::Dictionary(..) => {
+                let dictionary = array.as_any_dictionary();
+                let keys = dictionary.normalized_keys();
+                let Cells::Text(of) = Cells::of(dictionary.values()) else {
+                    unreachable!("`has_text` admits dictionaries of texts alone")
+                };
+                Cells::Text(Box::new(move |row| {
+                    array.is_valid(row).then(|| of(keys[row])).flatten()
+                }))
+            }
             _ => integers!(array, Int64Type),
         }
     }
 
     fn write(&self, row: usize, field: &mut Vec<u8>) {
         let written = match self {
-            // `{:?}` is the shortest decimal that reads back as the same bits.
             Cells::Float(array, values) if array.is_valid(row) && !values[row].is_nan() => {
-                write!(field, "{:?}", values[row])
+                push_float(field, values[row]);
+                Ok(())
             }
+            // `{:?}` is the shortest decimal that reads back as the same bits.
             Cells::Single(array, values) if array.is_valid(row) && !values[row].is_nan() => {
                 write!(field, "{:?}", values[row])
             }
-            Cells::Integer(array, value) if array.is_valid(row) => write!(field, "{}", value(row)),
+            Cells::Integer(array, value) if array.is_valid(row) => {
+                match i64::try_from(value(row)) {
+                    Ok(value) => write!(field, "{value}"),
+                    Err(_) => write!(field, "{}", value(row)),
+                }
+            }
             Cells::Bool(values) if values.is_valid(row) => write!(field, "{}", values.value(row)),
             _ => Ok(()),
         };

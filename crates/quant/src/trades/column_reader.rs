@@ -13,7 +13,7 @@ use super::text::maker;
 use super::times;
 use crate::content::shown;
 use crate::table::{
-    Columnar, Input, Misfit, TableError, at, floats, integers, is_integer, is_number,
+    CHUNK_ROWS, Columnar, Input, Misfit, TableError, at, floats, integers, is_integer, is_number,
 };
 use crate::table::{is_text, texts};
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
@@ -70,7 +70,7 @@ impl ColumnReader {
             })?;
         }
         let roots: Vec<usize> = wanted.iter().map(|(_, at)| *at).collect();
-        columnar.select(&roots)?;
+        columnar.select(&roots, CHUNK_ROWS)?;
         let filter = Filter::of(options, columns.names_symbol());
         Ok(ColumnReader { columnar, columns, wanted, filter })
     }
@@ -189,7 +189,7 @@ impl ColumnReader {
 fn first_row(path: &std::path::Path) -> Result<Vec<String>, TradesError> {
     let mut columnar = Columnar::open(Input::open(path)?)?;
     let all: Vec<usize> = (0..columnar.names().len()).collect();
-    columnar.select(&all)?;
+    columnar.select(&all, CHUNK_ROWS)?;
     let Some((_, read)) = columnar.next_rows()? else { return Ok(Vec::new()) };
     Ok(read.columns().iter().map(|array| text_of(array, 0)).collect())
 }
