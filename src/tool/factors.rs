@@ -77,7 +77,7 @@ pub fn run(args: &FactorsArgs) -> Result<(), Failure> {
     bar.finish_and_clear();
     let (counts, rows) = read?;
     let (symbols, seconds) = (reader.names().len(), started.elapsed().as_secs_f64());
-    let mut stated = Stated::by(&settings);
+    let mut stated = settings.stated();
     reader.state_data(&mut stated);
     writer.finish(&stated)?;
     understood::say(&reader, 1);

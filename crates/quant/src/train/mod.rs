@@ -35,8 +35,8 @@ mod summary;
 mod trainee;
 mod trainees;
 
-pub use crate::target::HORIZON_MAX;
 pub use crate::skill::Interval;
+pub use crate::target::HORIZON_MAX;
 pub use affine::Warning;
 pub use assess::Shown;
 pub use bootstrap::FigureIntervals;

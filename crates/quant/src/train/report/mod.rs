@@ -7,8 +7,8 @@ use super::figures::{BASELINES, CLASS_BASELINES};
 use super::summary::{area, between, date_time, figure, parts, percent};
 use super::{Shown, Trained, Warning};
 use crate::plot::{escaped, page_head};
-use crate::target::Target;
 use crate::skill;
+use crate::target::Target;
 use std::fmt::{Result, Write};
 
 /// The whole page.
