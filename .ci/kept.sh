@@ -2,7 +2,7 @@
 # has its answers: a minor, or a new object, breaks no client.
 source "$(dirname "$0")/lib.sh"
 need gcc gcc
-revision=290f39bb9b26
+revision=65d8491
 if [ "$(git rev-parse --is-shallow-repository 2>/dev/null)" != false ]; then
   echo "NOT RUN: this copy has no history, which holds the client of $revision"
   exit
