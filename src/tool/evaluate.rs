@@ -11,9 +11,8 @@ use factord_quant::skill::{self, DRAWS, Intervals, Undefined};
 use factord_quant::table::{Output, OutputError};
 use question::Question;
 use serde_json::{Map, Value, json};
-use std::fmt::Write;
-use std::io::Write as _;
 use std::path::PathBuf;
+use std::{fmt::Write, io::Write as _};
 
 const EXAMPLES: &str = "\
 Examples:
