@@ -86,8 +86,14 @@ impl Control {
         };
         let uid_of = |connection: &Connection| connection.credentials.uid;
         let uid = self.connections.get(&key).map(uid_of);
-        let leaves = |connection: &Connection| {
-            matches!(connection.phase, Phase::Leaving { .. }) && Some(uid_of(connection)) == uid
+        // One that hung up just now is heard of in a later event.
+        let hung_up = |connection: &Connection| {
+            connection.socket.as_ref().is_some_and(|socket| socket::hung_up(socket.as_fd()))
+        };
+        let leaves = |connection: &Connection| match connection.phase {
+            _ if Some(uid_of(connection)) != uid => false,
+            Phase::Serving { .. } => hung_up(connection),
+            _ => matches!(connection.phase, Phase::Leaving { .. }),
         };
         if !self.connections.values().any(leaves) {
             return answered;
