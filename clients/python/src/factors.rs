@@ -52,7 +52,7 @@ pub(crate) struct Factors {
 
 /// What took trades, and how many tables or single trades said that they are simulated, of all.
 struct Fed {
-    book: Book,
+    book: FeatureBook,
     simulated: usize,
     inputs: usize,
 }
