@@ -4,10 +4,8 @@ use super::columns::{Columns, Source};
 use super::kept;
 use super::parquet_file::{Features, columns_of};
 use super::pipeline::ordered;
-use super::record::NOTE;
-use super::{Body, Event, Job, Part, ScoreError, Summary, Tally, take};
-use crate::stated;
-use crate::table::{Columnar, Input, TableError, Writer, WriterOptions};
+use super::{Body, Event, Job, Part, ScoreError, Summary, Tally, noted, take};
+use crate::table::{Columnar, Input, TableError, Writer};
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use factord_factors::Stated;
@@ -32,12 +30,8 @@ pub(super) fn run(
     columnar.select(&all, PIECE_ROWS)?;
     let schema = written(job, columnar.schema(), &columns, notes.is_some());
     let features = Features::new(&path, &columns, job.models);
-    let mut writer = if let Some((note, settings)) = notes {
-        let options = WriterOptions { compression: job.compression };
-        let mut writer = Writer::create(job.output, &schema, &options)?;
-        writer.note(NOTE.key, note);
-        stated::note(settings, &mut writer);
-        writer
+    let mut writer = if let Some(notes) = notes {
+        noted(job, &schema, notes)?
     } else {
         let mut header = Vec::new();
         crate::table::header(&schema, &mut header)?;

@@ -26,8 +26,9 @@ pub use record::{Made, Record};
 pub use row_error::RowError;
 
 use crate::stated;
-use crate::table::{Compression, Format, Input, Place, TableError, Writer};
+use crate::table::{Compression, Format, Input, Place, TableError, Writer, WriterOptions};
 use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use factord_factors::{SettingsMismatch, Stated};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -201,6 +202,20 @@ impl<'a, 'w> Tally<'a, 'w> {
         }
         Ok(())
     }
+}
+
+/// Creates the output, and writes into it which models made its columns and with which settings
+/// its windows were made.
+fn noted(
+    job: &Job<'_>,
+    schema: &SchemaRef,
+    (note, settings): (&str, &Stated),
+) -> Result<Writer, TableError> {
+    let options = WriterOptions { compression: job.compression };
+    let mut writer = Writer::create(job.output, schema, &options)?;
+    writer.note(record::NOTE.key, note);
+    stated::note(settings, &mut writer);
+    Ok(writer)
 }
 
 /// Writes a piece after its rows were counted.

@@ -10,12 +10,10 @@ use super::columns::Columns;
 use super::pipeline::ordered;
 use super::plain::{to_lines, to_record};
 use super::rows::{Form, IN_MEMORY, RowScorer, schema};
-use super::{Body, Event, Job, Part, ScoreError, Summary, Tally};
+use super::{Body, Event, Job, Part, ScoreError, Summary, Tally, noted};
 use crate::content::Progress;
-use crate::stated;
 use crate::table::{
-    CsvRows, Input, PlainRows, Stops, TableError, Text, WholeLines, Writer, WriterOptions,
-    unreadable,
+    CsvRows, Input, PlainRows, Stops, TableError, Text, WholeLines, Writer, unreadable,
 };
 use csv::ByteRecord;
 use factord_factors::Stated;
@@ -179,12 +177,9 @@ pub(super) fn run(
     let columns = Columns::of_csv(&header, job.models.features(), job.models.outputs());
     let columns = columns.map_err(|error| job.header(error))?;
     watch(Event::Columns(&columns.taken()));
-    let (form, mut writer) = if let Some((note, settings)) = notes {
+    let (form, mut writer) = if let Some(notes) = notes {
         let schema = schema(job, &columns, &pieces.first_rows()?);
-        let options = WriterOptions { compression: job.compression };
-        let mut writer = Writer::create(job.output, &schema, &options)?;
-        writer.note(super::record::NOTE.key, note);
-        stated::note(settings, &mut writer);
+        let writer = noted(job, &schema, notes)?;
         (Form::Record(schema), writer)
     } else {
         let mut line = csv::Writer::from_writer(Vec::new());
