@@ -279,13 +279,12 @@ impl Roster {
                 }
                 None => {
                     let before = self.before.remove(model.name());
-                    let generation = match &before {
-                        _ if model.loaded.generation.is_some() => model.loaded.generation,
-                        Some(row) if row.sha256 == model.loaded.sha256 => Some(row.generation),
-                        Some(row) => Some(next(row.generation)),
-                        None => None,
-                    }
-                    .unwrap_or(next(self.floor));
+                    let resumed = match &before {
+                        Some(row) if row.sha256 == model.loaded.sha256 => row.generation,
+                        Some(row) => next(row.generation),
+                        None => next(self.floor),
+                    };
+                    let generation = model.loaded.generation.unwrap_or(resumed);
                     let is_free = |number: &u16| {
                         !kept.contains(number) && !self.by_number.contains_key(number)
                     };

@@ -102,10 +102,11 @@ pub(super) struct HistoryArgs {
 pub(super) fn list(args: &ListArgs, globals: &Globals) -> Result<(), Failure> {
     let root = args.at.root(globals)?;
     let (objects, deployment) = (store::objects(&root)?, store::deployment(&root)?);
+    let mut all = store::versions(&objects)?;
     let mut rows = Vec::new();
     for (name, served) in &deployment.names {
         let (artifact, _) = objects.read(&served.champion)?;
-        let versions = store::versions(&objects, name)?;
+        let versions = all.remove(name).unwrap_or_default();
         rows.push((name, served, artifact, versions));
     }
     if args.json {

@@ -52,9 +52,7 @@ impl Attachment {
     pub(super) fn push(&mut self, number: u16, meta: u64, key: u64, x: &[f64]) -> u64 {
         let position = self.requests.push(meta, key, x);
         let place = position as usize & (self.numbers.len() - 1);
-        if let Some(place) = self.numbers.get_mut(place)
-            && *place != number
-        {
+        if let Some(place) = self.numbers.get_mut(place) {
             *place = number;
         }
         position

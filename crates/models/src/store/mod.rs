@@ -32,6 +32,7 @@ use crate::regular;
 use error::at;
 use history::History;
 use ledger::Ledger;
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -334,7 +335,7 @@ impl Store {
 ///
 /// [`StoreError::Version`] when none has, or several have.
 pub fn version(objects: &Objects, name: &str, prefix: &str) -> Result<Digest, StoreError> {
-    let versions = versions(objects, name)?;
+    let versions = versions(objects)?.remove(name).unwrap_or_default();
     let found: Vec<&Digest> =
         versions.iter().filter(|version| version.to_string().starts_with(prefix)).collect();
     match found[..] {
@@ -351,15 +352,19 @@ pub fn version(objects: &Objects, name: &str, prefix: &str) -> Result<Digest, St
     }
 }
 
-/// The versions of a name, by hash; objects that are not sound are left out.
+/// The versions of each name, by hash; objects that are not sound are left out.
 ///
 /// # Errors
 ///
 /// [`StoreError::Io`].
-pub fn versions(objects: &Objects, name: &str) -> Result<Vec<Digest>, StoreError> {
-    let is_of_name =
-        |version: &Digest| objects.read(version).is_ok_and(|(artifact, _)| artifact.name() == name);
-    Ok(objects.list()?.into_iter().filter(is_of_name).collect())
+pub fn versions(objects: &Objects) -> Result<BTreeMap<String, Vec<Digest>>, StoreError> {
+    let mut versions: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
+    for version in objects.list()? {
+        if let Ok((artifact, _)) = objects.read(&version) {
+            versions.entry(artifact.name().to_owned()).or_default().push(version);
+        }
+    }
+    Ok(versions)
 }
 
 /// Locks a store for writing.
