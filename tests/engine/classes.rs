@@ -9,6 +9,7 @@ use factord_core::client::{Answer, AttachOptions, Client, PredictError};
 use factord_core::counters::{ChannelsObserver, ModelRow};
 use factord_core::sys::{sched, socket};
 use factord_eval::Model;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SocketAddrUnix, getpeername};
 use std::collections::VecDeque;
 use std::fs;
@@ -19,11 +20,11 @@ use std::time::{Duration, Instant};
 const SECOND: Duration = Duration::from_secs(1);
 /// Features of both models.
 pub(crate) const WIDTH: usize = 1024;
-/// A row of the cheap model, and of the costly one, which takes several times as long.
+/// A row of the cheap model, and of the costly one, which takes ten times as long and more.
 const NAMES: [&str; 2] = ["cheap", "costly"];
 
 fn models() -> [Model; 2] {
-    [data::model(WIDTH, false, 1), data::model(WIDTH, true, 2)]
+    [data::model(WIDTH, false, 1), data::forest(WIDTH as u16, 100, 6, 2)]
 }
 
 /// Arguments of an engine that has a worker of its own for the costly model; `None` on a machine
@@ -201,6 +202,9 @@ fn a_second_channel_that_the_daemon_hangs_up_on_is_opened_again() {
             // SAFETY: the descriptor is the client's, which lives longer than this borrow.
             let second = unsafe { BorrowedFd::borrow_raw(second) };
             socket::send(second, b"nonsense", &[]).unwrap();
+            let mut hung_up = [PollFd::from_borrowed_fd(second, PollFlags::empty())];
+            let limit = Timespec { tv_sec: 20, tv_nsec: 0 };
+            assert_eq!(poll(&mut hung_up, Some(&limit)), Ok(1), "the daemon hangs up");
         }
     });
     let gone = engine.snapshot().attached_total - attached;

@@ -1,6 +1,6 @@
 //! Rights one by one, given to users and to groups.
 
-use crate::harness::{Engine, Setup, Watchdog};
+use crate::harness::{Engine, Setup, Watchdog, eventually};
 use crate::users::{as_member, can_be_another_user};
 use crate::wire::{Heard, Wire, hello};
 use factord_core::abi::{self, right};
@@ -49,8 +49,10 @@ fn tried(engine: &Engine, fingerprint: u64) -> u64 {
             let x = [0.5, 0.2, 0.3];
             assert!(client.predict(0, &x, 5 * SECOND).is_ok());
             // The ring answers who may not evaluate, with the same bits.
-            assert!(client.predict_local(0, &x).is_ok());
-            match client.fetch(0, SECOND) {
+            // Not while the worker's heart stands still, as it may on a loaded machine.
+            let local = || client.predict_local(0, &x).ok();
+            eventually("a local answer", 10 * SECOND, local);
+            match client.fetch(0, 10 * SECOND) {
                 Ok(()) => found |= right::LOCAL,
                 Err(error) => assert!(error.to_string().contains("parameters"), "{error}"),
             }
@@ -104,7 +106,7 @@ fn each_right_is_given_by_itself_to_users_and_to_groups() {
                 let wire = as_member(scope, uid, groups, move || {
                     let wire = Wire::open(engine.socket());
                     wire.say(&hello(abi::ABI_WORD, 3, 0).encode(), &[]);
-                    wire.hear(SECOND)
+                    wire.hear(10 * SECOND)
                 });
                 let Heard::Message(Message::Welcome(welcome), files) = wire.join().unwrap() else {
                     panic!("{flag}: user {uid} in {groups:?} is not welcome");
@@ -177,5 +179,5 @@ fn a_verb_that_this_daemon_does_not_know_is_named_to_whoever_may_do_something() 
         Message::Command { abi: abi::ABI_WORD, verb: 99, argument: 0, name: [0; MODEL_NAME_LEN] };
     wire.say(&message.encode(), &[]);
     assert!(Verb::from_code(99).is_none());
-    assert!(matches!(wire.hear(SECOND), Heard::Message(Message::Reply { code: 3 }, _)));
+    assert!(matches!(wire.hear(10 * SECOND), Heard::Message(Message::Reply { code: 3 }, _)));
 }

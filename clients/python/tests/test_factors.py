@@ -364,10 +364,10 @@ def test_that_trades_are_simulated_goes_with_their_windows_and_models() -> None:
 
     windows = factord.Factors("2m", per="trade", large=20_000)
     rows = windows.push_many({**trades, "side_src": np.full(count, "simulated")})
-    model = factord.train(rows, folds=0)[0]
+    model = factord.train(rows, folds=0).regression
     assert model.data == factord.Model(bytes(model)).data == "simulated"
     assert "data" not in {**windows.settings, **model.settings}
-    assert factord.train(rows.table(), folds=0)[0].data == "simulated"
+    assert factord.train(rows.table(), folds=0).regression.data == "simulated"
     # A day after, so that both can be of one training.
     day = trades["ts_ns"][-1] - trades["ts_ns"][0] + 86_400 * 10**9
     after = {**trades, "ts_ns": trades["ts_ns"] + day}
@@ -375,12 +375,12 @@ def test_that_trades_are_simulated_goes_with_their_windows_and_models() -> None:
         real = factord.Factors("2m", per="trade", large=20_000)
         said = {} if source is None else {"side_src": np.full(count, source)}
         other = real.push_many({**after, **said})
-        assert factord.train(other, folds=0)[0].data is None
-        assert factord.train([rows, other], folds=0)[0].data == "partly simulated"
+        assert factord.train(other, folds=0).regression.data is None
+        assert factord.train([rows, other], folds=0).regression.data == "partly simulated"
     mixed = factord.Factors("2m", per="trade", large=20_000)
     mixed.push_many({**half, "side_src": np.full(count // 2, "simulated")})
     later = mixed.push_many(rest)
-    assert factord.train(later, folds=0)[0].data == "partly simulated"
+    assert factord.train(later, folds=0).regression.data == "partly simulated"
 
 
 def test_a_day_of_a_real_stock_has_the_rows_of_the_command_line(tmp_path: Path) -> None:
