@@ -5,8 +5,9 @@
 All sides read the eleven columns of `factord factors`, answer both built-in models and write every
 column: CSV to CSV, csv.gz to CSV, CSV to Parquet, Parquet to Parquet. Rivals compute the models as
 expressions over columns, which is their best way; the answers are compared before the times. Of
-factord the whole process is timed until the file is on the disk, of a rival only what it does after
-its imports. Sides alternate; shown are medians, the spread, and the peak of memory.
+factord the whole process is timed until the file is on the disk (fsync), of a rival only what it does
+after its imports, until it has written the file. Sides alternate; shown are medians, the spread, the
+processor's time (user and system) and the peak of memory.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import shutil
 import sys
 import tempfile
 
-from process import apart, run, spread
+from process import apart, counted, spread
 from score import coefficients, generate
 
 RIVALS = ["polars", "duckdb"]
@@ -106,7 +107,7 @@ def main():
     given = parser.parse_args()
     factord = os.environ["FACTORD_BINARY"]
     models = json.dumps(list(coefficients(factord)))
-    print("score | from, to | program | time | memory | factord beside it", flush=True)
+    print("score | from, to | program | time | processor | memory | factord beside it, in both", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         apart(inputs, folder, given.rows)
@@ -115,24 +116,29 @@ def main():
             command = [factord, "score", str(source), "--out", str(ours)]
             mine, found = [], {name: [] for name in RIVALS}
             for turn in range(given.rounds):
-                mine.append(run(command))
+                mine.append(counted(command))
                 for name in RIVALS:
                     theirs.unlink(missing_ok=True)
                     rival = [sys.executable, __file__, "--rival", name, models, str(source), str(theirs)]
-                    found[name].append(run(rival))
+                    found[name].append(counted(rival))
                     if turn == 0:
                         apart(same, ours, theirs)
                 ours.unlink()
             theirs.unlink()
             what = f"score | {source.name[3:]} to {ending}, {given.rows / 1e6:g} M rows"
-            seconds = [took for took, *_ in mine]
-            memory = max(mib for _, mib, _ in mine)
-            print(f"{what} | factord | {spread(seconds, 's', 2)} | {memory:.0f} MiB |", flush=True)
+            seconds, busy = [turn[0] for turn in mine], [turn[3] for turn in mine]
+            memory = max(turn[1] for turn in mine)
+            times = f"{spread(seconds, 's', 2)} | {spread(busy, 's', 2)}"
+            print(f"{what} | factord | {times} | {memory:.0f} MiB |", flush=True)
             for name, turns in found.items():
-                work = [float(said) for *_, said in turns]
-                beside = spread([other / own for other, own in zip(work, seconds)], "x", 2)
-                memory = max(mib for _, mib, _ in turns)
-                print(f"{what} | {name} | {spread(work, 's', 2)} | {memory:.0f} MiB | {beside}", flush=True)
+                work, used = zip(*(map(float, turn[2].split()) for turn in turns))
+                beside = ", ".join(
+                    spread([other / own for other, own in zip(others, ours)], "x", 2)
+                    for others, ours in [(work, seconds), (used, busy)]
+                )
+                memory = max(turn[1] for turn in turns)
+                times = f"{spread(work, 's', 2)} | {spread(used, 's', 2)}"
+                print(f"{what} | {name} | {times} | {memory:.0f} MiB | {beside}", flush=True)
 
 
 if __name__ == "__main__":
@@ -142,8 +148,8 @@ if __name__ == "__main__":
         name, models, source, target = sys.argv[2:]
         work = {"polars": by_polars, "duckdb": by_duckdb}[name](json.loads(models), source, target)
         next(work)
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         next(work, None)
-        print(time.perf_counter() - began)
+        print(time.perf_counter() - began, time.process_time() - busy)
     else:
         main()

@@ -35,7 +35,8 @@ fn pieces(batch: &RecordBatch, rows: usize) -> impl Iterator<Item = RecordBatch>
     (0..count).step_by(rows).map(move |from| batch.slice(from, rows.min(count - from)))
 }
 
-fn file(path: &Path, batch: &RecordBatch, packed: Option<CompressionType>) {
+/// Writes an Arrow file of several batches.
+pub(crate) fn file(path: &Path, batch: &RecordBatch, packed: Option<CompressionType>) {
     let options = IpcWriteOptions::default().try_with_compression(packed).unwrap();
     let file = File::create(path).unwrap();
     let mut writer = FileWriter::try_new_with_options(file, &batch.schema(), options).unwrap();

@@ -89,6 +89,30 @@ fn the_bytes_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn columns_are_packed_to_the_same_bytes_by_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let [text, table] = ["a.csv", "a.arrow"].map(|name| folder.path().join(name));
+    // More than a row group.
+    let rows = generated(300_000);
+    csv(&text, &rows);
+    arrow::file(&table, &tables::record(&rows), None);
+    for input in [&text, &table] {
+        let mut before: Option<Vec<u8>> = None;
+        for threads in ["1", "2", "5"] {
+            let output = folder.path().join("o.parquet");
+            scored(&score(input, &output, &["--threads", threads]));
+            let bytes = fs::read(&output).unwrap();
+            assert!(before.as_ref().is_none_or(|before| *before == bytes), "{threads}");
+            before = Some(bytes);
+        }
+        let found = read_parquet(&folder.path().join("o.parquet"));
+        for name in FEATURES {
+            assert!(found.column(name) == rows.column(name), "{name}");
+        }
+    }
+}
+
+#[test]
 fn csv_is_written_as_predict_writes_it() {
     let daemon = Daemon::start();
     let text = "id,class,large_sell,S_LI_INITIATIVEBUYRATE,large_buy\r\n\

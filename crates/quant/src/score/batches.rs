@@ -3,8 +3,8 @@
 use super::columns::{Columns, Source};
 use super::kept;
 use super::parquet_file::{Features, columns_of};
-use super::pipeline::ordered;
-use super::{Body, Event, Job, Part, ScoreError, Summary, Tally, noted, take};
+use super::target::Target;
+use super::{Body, Event, Job, Part, ScoreError, Summary, Tally, noted};
 use crate::table::{Columnar, Input, TableError, Writer};
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
@@ -30,12 +30,12 @@ pub(super) fn run(
     columnar.select(&all, PIECE_ROWS)?;
     let schema = written(job, columnar.schema(), &columns, notes.is_some());
     let features = Features::new(&path, &columns, job.models);
-    let mut writer = if let Some(notes) = notes {
-        noted(job, &schema, notes)?
+    let target = if let Some(notes) = notes {
+        Target::Parquet(Box::new(noted(job, &schema, notes)?))
     } else {
         let mut header = Vec::new();
         crate::table::header(&schema, &mut header)?;
-        Writer::create_text(job.output, header)?
+        Target::Text(Writer::create_text(job.output, header)?)
     };
     let mut tally = Tally::new(job, watch);
     let next = || {
@@ -72,8 +72,7 @@ pub(super) fn run(
         };
         Ok(Part { body, row_count, bad, share })
     };
-    ordered(job.thread_count, next, work, |part| take(part, &mut tally, &mut writer))?;
-    writer.finish()?;
+    target.write(job.thread_count, next, work, &mut tally, drop)?;
     Ok(tally.summary)
 }
 

@@ -17,6 +17,7 @@ mod record;
 mod row_error;
 mod rows;
 mod splice;
+mod target;
 mod text;
 mod values;
 
@@ -26,7 +27,9 @@ pub use record::{Made, Record};
 pub use row_error::RowError;
 
 use crate::stated;
-use crate::table::{Compression, Format, Input, Place, TableError, Writer, WriterOptions};
+use crate::table::{
+    Compression, Format, Input, Place, RowGroups, TableError, Writer, WriterOptions,
+};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use factord_factors::{SettingsMismatch, Stated};
@@ -204,26 +207,16 @@ impl<'a, 'w> Tally<'a, 'w> {
     }
 }
 
-/// Creates the output, and writes into it which models made its columns and with which settings
+/// Creates a Parquet file, and writes into it which models made its columns and with which settings
 /// its windows were made.
 fn noted(
     job: &Job<'_>,
     schema: &SchemaRef,
     (note, settings): (&str, &Stated),
-) -> Result<Writer, TableError> {
+) -> Result<RowGroups, TableError> {
     let options = WriterOptions { compression: job.compression };
     let mut writer = Writer::create(job.output, schema, &options)?;
     writer.note(record::NOTE.key, note);
     stated::note(settings, &mut writer);
-    Ok(writer)
-}
-
-/// Writes a piece after its rows were counted.
-fn take(part: Part, tally: &mut Tally<'_, '_>, writer: &mut Writer) -> Result<(), ScoreError> {
-    tally.add(part.row_count, part.bad, part.share)?;
-    match part.body {
-        Body::Text(lines) => writer.write_text(&lines)?,
-        Body::Record(record) => writer.write(&record)?,
-    }
-    Ok(())
+    RowGroups::of(writer, schema)
 }

@@ -4,12 +4,13 @@
 //! every value of the first rows is one, else as text; a later value that does not fit makes its
 //! row a bad one.
 //!
-//! One thread at a time takes a block of whole lines, all of them work on blocks, and one writes.
+//! One thread at a time takes a block of whole lines, all of them work on blocks and pack columns
+//! of Parquet, and one writes.
 
 use super::columns::Columns;
-use super::pipeline::ordered;
 use super::plain::{to_lines, to_record};
 use super::rows::{Form, IN_MEMORY, RowScorer, schema};
+use super::target::Target;
 use super::{Body, Event, Job, Part, ScoreError, Summary, Tally, noted};
 use crate::content::Progress;
 use crate::table::{
@@ -177,15 +178,15 @@ pub(super) fn run(
     let columns = Columns::of_csv(&header, job.models.features(), job.models.outputs());
     let columns = columns.map_err(|error| job.header(error))?;
     watch(Event::Columns(&columns.taken()));
-    let (form, mut writer) = if let Some(notes) = notes {
+    let (form, target) = if let Some(notes) = notes {
         let schema = schema(job, &columns, &pieces.first_rows()?);
-        let writer = noted(job, &schema, notes)?;
-        (Form::Record(schema), writer)
+        let target = Target::Parquet(Box::new(noted(job, &schema, notes)?));
+        (Form::Record(schema), target)
     } else {
         let mut line = csv::Writer::from_writer(Vec::new());
         line.write_byte_record(&columns.header(&header)).expect(IN_MEMORY);
         let line = line.into_inner().expect(IN_MEMORY);
-        (Form::Text, Writer::create_text(job.output, line)?)
+        (Form::Text, Target::Text(Writer::create_text(job.output, line)?))
     };
     let scorer = Scorer {
         rows: RowScorer { job, path: &path, columns: &columns, form },
@@ -193,19 +194,9 @@ pub(super) fn run(
         outputs: &outputs,
     };
     let mut tally = Tally::new(job, watch);
-    let sink = |part: Part| {
-        tally.add(part.row_count, part.bad, part.share)?;
-        match part.body {
-            Body::Text(lines) => {
-                writer.write_text(&lines)?;
-                outputs.give_back(lines);
-            }
-            Body::Record(record) => writer.write(&record)?,
-        }
-        Ok(())
-    };
-    ordered(job.thread_count, || pieces.next(), |piece| scorer.score(piece), sink)?;
-    writer.finish()?;
+    let free = |lines| outputs.give_back(lines);
+    let score = |piece| scorer.score(piece);
+    target.write(job.thread_count, || pieces.next(), score, &mut tally, free)?;
     Ok(tally.summary)
 }
 

@@ -45,6 +45,7 @@ mod notes;
 mod output;
 mod plain_rows;
 mod reader;
+mod row_groups;
 pub(crate) mod scan;
 mod shortest;
 mod stops;
@@ -60,6 +61,7 @@ pub(crate) use convert::{Misfit, floats, integers, is_integer, is_number, is_tex
 pub(crate) use footer::footer;
 pub(crate) use notes::Note;
 pub(crate) use plain_rows::PlainRows;
+pub(crate) use row_groups::{Column, Packed, RowGroups};
 pub(crate) use shortest::push_float;
 pub(crate) use stops::Stops;
 pub(crate) use text_writer::{header, rows};

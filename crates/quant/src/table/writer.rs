@@ -195,6 +195,16 @@ impl Writer {
         }
     }
 
+    /// The Parquet file that was begun, and its path.
+    ///
+    /// # Panics
+    ///
+    /// When it is text.
+    pub(super) fn into_parquet(self) -> (PathBuf, ArrowWriter<Output>) {
+        let Form::Parquet(writer) = self.form else { panic!("text is no Parquet") };
+        (self.path, *writer)
+    }
+
     /// Hands on what was written so far, for somebody who reads along; Parquet has no such half.
     ///
     /// # Errors
