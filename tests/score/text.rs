@@ -1,5 +1,6 @@
 //! Text in every way that programs write it: the same rows, the same scores.
 
+use crate::tables::{read_csv, read_parquet};
 use crate::{score, scored};
 use std::fmt::Write as _;
 use std::fs;
@@ -99,5 +100,23 @@ fn a_bad_row_is_named_by_its_line_behind_blocks_of_every_kind() {
         // The header is line 1, and two lines more stand before it.
         let message = "in.csv:29003: column 4 (large_buy): `z` is not a number";
         assert!(ran.err.contains(message), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_feature_with_zeros_before_it_is_a_number_in_every_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let [input, text, table] =
+        ["in.csv", "o.csv", "o.parquet"].map(|name| folder.path().join(name));
+    for symbol in ["A", "\"two\nlines\""] {
+        let header = "symbol,buy_rate,large_buy,large_sell";
+        fs::write(&input, format!("{header}\n{symbol},00.5,.2,0.3\nB,0.5,0.2,0.3\n")).unwrap();
+        for output in [&text, &table] {
+            scored(&score(&input, output, &[]));
+        }
+        for found in [read_csv(&text), read_parquet(&table)] {
+            assert_eq!(found.column("regression"), ["0.500053855850386"; 2], "{symbol}");
+        }
+        assert_eq!(read_parquet(&table).column("buy_rate"), ["0.5"; 2], "{symbol}");
     }
 }

@@ -107,6 +107,11 @@ impl Columns {
         &self.features
     }
 
+    /// Which feature a column holds, the first of them.
+    pub(super) fn feature_at(&self, column: usize) -> Option<usize> {
+        self.features.iter().position(|&feature| feature == column)
+    }
+
     /// Which columns hold the features, for people.
     pub fn taken(&self) -> String {
         const SHOWN_MAX: usize = 8;

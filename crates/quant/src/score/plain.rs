@@ -7,22 +7,27 @@ use super::columns::{Columns, Source};
 use super::models::{Models, Scores};
 use super::values::{float, integer};
 use crate::table::PlainRows;
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{ArrayRef, Float64Array, RecordBatch};
 use arrow_schema::{DataType, SchemaRef};
 use std::sync::Arc;
 
 /// What an output adds to a line at most: a comma, and 24 characters of a number.
 const OUTPUT_LEN: usize = 25;
 
-fn score(rows: &PlainRows<'_>, columns: &Columns, models: &Models) -> Option<Scores> {
+/// The features of the rows, and their scores.
+fn score(
+    rows: &PlainRows<'_>,
+    columns: &Columns,
+    models: &Models,
+) -> Option<(Vec<Vec<f64>>, Scores)> {
     let read = |&column: &usize| {
         let values = rows.floats(column)?;
         values.iter().all(|value| value.is_finite()).then_some(values)
     };
     let x: Vec<Vec<f64>> = columns.features().iter().map(read).collect::<Option<_>>()?;
-    let x: Vec<&[f64]> = x.iter().map(Vec::as_slice).collect();
-    let scores = models.score(&x, rows.len());
-    scores.bad.is_empty().then_some(scores)
+    let slices: Vec<&[f64]> = x.iter().map(Vec::as_slice).collect();
+    let scores = models.score(&slices, rows.len());
+    scores.bad.is_empty().then_some((x, scores))
 }
 
 /// Scores rows to lines of text; `None` when a row cannot be scored.
@@ -32,7 +37,7 @@ pub(super) fn to_lines(
     models: &Models,
     lines: &mut Vec<u8>,
 ) -> Option<()> {
-    let scores = score(rows, columns, models)?;
+    let (_, scores) = score(rows, columns, models)?;
     let whole = rows.is_bare() && columns.only_adds();
     for row in 0..rows.len() {
         if whole {
@@ -78,15 +83,22 @@ pub(super) fn to_record(
     models: &Models,
     schema: &SchemaRef,
 ) -> Option<RecordBatch> {
-    let outputs = score(rows, columns, models)?.arrays(rows.len());
+    let (mut x, scores) = score(rows, columns, models)?;
+    let outputs = scores.arrays(rows.len());
     let array = |(place, source): (usize, &Source)| -> Option<ArrayRef> {
         match *source {
             Source::Output(output) => Some(Arc::clone(&outputs[output])),
-            Source::Input(column) => match schema.field(place).data_type() {
-                DataType::Int64 => rows.integer_array(column, integer),
-                DataType::Float64 => rows.float_array(column, float),
-                _ => Some(rows.text_array(column)),
-            },
+            Source::Input(column) => {
+                if let Some(feature) = columns.feature_at(column) {
+                    let values = std::mem::take(&mut x[feature]);
+                    return Some(Arc::new(Float64Array::from(values)));
+                }
+                match schema.field(place).data_type() {
+                    DataType::Int64 => rows.integer_array(column, integer),
+                    DataType::Float64 => rows.float_array(column, float),
+                    _ => Some(rows.text_array(column)),
+                }
+            }
         }
     };
     let arrays = columns.sources().iter().enumerate().map(array).collect::<Option<_>>()?;

@@ -45,7 +45,7 @@ impl RowScorer<'_> {
         }
         let mut arrays = Vec::new();
         if let Form::Record(schema) = &self.form {
-            arrays = self.inputs(schema, rows, &mut faults);
+            arrays = self.inputs(schema, rows, &x, &mut faults);
         }
         let place = |row: &ByteRecord| {
             let line = before + row.position().map_or(0, Position::line);
@@ -89,6 +89,7 @@ impl RowScorer<'_> {
         &self,
         schema: &SchemaRef,
         rows: &[ByteRecord],
+        x: &[&[f64]],
         faults: &mut [Option<RowError>],
     ) -> Vec<ArrayRef> {
         let mut arrays = Vec::new();
@@ -113,8 +114,11 @@ impl RowScorer<'_> {
                 }
                 DataType::Float64 => {
                     let mut values = Float64Builder::with_capacity(rows.len());
+                    let feature = self.columns.feature_at(column).map(|feature| x[feature]);
                     for (row, field) in fields.enumerate() {
-                        let value = float(field);
+                        // NaN behind the first fault of a row.
+                        let known = feature.map(|x| x[row]).filter(|x| x.is_finite());
+                        let value = known.or_else(|| float(field));
                         if value.is_none() && !field.trim_ascii().is_empty() {
                             fault(row, field, "a number, as those above it are");
                         }
