@@ -30,6 +30,18 @@ fn any_number_of_threads_gives_the_same_bytes() {
 }
 
 #[test]
+fn a_mark_before_a_table_changes_no_figure() {
+    let place = Place::new();
+    let text = rates(2, 600, 3).text;
+    place.write("table.csv", &text);
+    let plain = place.train(&["--horizon", "1"]);
+    for marked in [format!("\u{feff}{text}"), format!("\u{feff}{}", text.replace('\n', "\r\n"))] {
+        place.write("table.csv", &marked);
+        assert_eq!(place.train(&["--horizon", "1"]), plain);
+    }
+}
+
+#[test]
 fn a_sell_rate_from_buy_rates_is_called_an_identity() {
     let place = Place::new();
     place.write("table.csv", rates(2, 600, 2).text);

@@ -57,8 +57,15 @@ impl Encoding {
         Some(if is_gbk(head) { Encoding::Gbk } else { Encoding::Bytes })
     }
 
+    /// How many of a file's first bytes are a mark before UTF-8; that of UTF-16 is its decoder's.
+    pub(super) fn mark_len(self, head: &[u8]) -> usize {
+        const MARK: &[u8] = "\u{feff}".as_bytes();
+        if self == Encoding::Utf8 && head.starts_with(MARK) { MARK.len() } else { 0 }
+    }
+
     /// The text of a file's first bytes, for looking at.
     pub(super) fn text(self, head: &[u8]) -> String {
+        let head = &head[self.mark_len(head)..];
         match self.decoder() {
             Some(mut decoder) => {
                 let mut text = String::with_capacity(3 * head.len() + 16);

@@ -156,13 +156,17 @@ impl Opened {
         }
     }
 
-    /// The text from its first byte on, unpacked, in UTF-8.
+    /// The text from its first letter on, unpacked, in UTF-8, without a mark before it.
     pub fn into_text(self) -> Box<dyn Read + Send> {
+        let mark = match self.content.kind {
+            Kind::Text(encoding) => encoding.mark_len(&self.head),
+            _ => 0,
+        };
+        let mut head = Cursor::new(self.head);
+        head.set_position(mark as u64);
         let rest: Box<dyn Read + Send> = match self.body {
-            Body::Plain(source) => {
-                Box::new(Cursor::new(self.head).chain(source.stream(&self.progress)))
-            }
-            Body::Stream(stream) => Box::new(Cursor::new(self.head).chain(stream)),
+            Body::Plain(source) => Box::new(head.chain(source.stream(&self.progress))),
+            Body::Stream(stream) => Box::new(head.chain(stream)),
         };
         match self.content.kind {
             Kind::Text(encoding) => encoding.decode(rest),
@@ -278,8 +282,11 @@ mod tests {
         let bzip2 = bzip2.finish().unwrap();
         let zstd = zstd::encode_all(TEXT.as_bytes(), 1).unwrap();
         let inner = gzip(TEXT.as_bytes());
+        let marked = ["\u{feff}".as_bytes(), TEXT.as_bytes()].concat();
         for (bytes, said) in [
             (TEXT.as_bytes().to_vec(), "text, UTF-8"),
+            (marked.clone(), "text, UTF-8"),
+            (gzip(&marked), "gzip: text, UTF-8"),
             (gzip(TEXT.as_bytes()), "gzip: text, UTF-8"),
             ([gzip(b"ts,pri"), gzip(b"ce\n1,2\n")].concat(), "gzip: text, UTF-8"),
             (zstd.clone(), "zstd: text, UTF-8"),
