@@ -118,15 +118,17 @@ def databento(name, stamp, unit):
                         row["size"], sided(row["side"]))
 
 
-def lobster():
+def lobster(name, *day):
     # Midnight in New York in summer is 4 o'clock UTC.
-    midnight = day_ns(timezone(timedelta(hours=-4)), 2012, 6, 21)
-    for stamp, kind, order, size, price, direction in bare(
-            "AAPL_2012-06-21_34200000_57600000_message_1.csv"):
+    midnight = day_ns(timezone(timedelta(hours=-4)), *day)
+    for stamp, kind, order, size, price, direction in bare(name):
         ts_ns, price = midnight + seconds_ns(stamp), Fraction(price) / 10_000
         if kind == "6":
             yield trade(ts_ns, "AAPL", price, size, "N")
-        if kind in "45":
+        elif kind == "5" and day >= (2014, 7, 14):
+            # The direction of hidden orders is masked: always 1.
+            yield trade(ts_ns, "AAPL", price, size, "?")
+        elif kind in "45":
             # 1 is an execution of a resting buy order, which a seller started.
             side = "S" if direction == "1" else "B"
             buy, sell = (order, 0) if side == "S" else (0, order)
@@ -217,7 +219,10 @@ SAMPLES = [
      databento("glbx-mdp3-20230929.trades.csv", iso_ns, 1), None),
     ("glbx-mdp3-20230929.mbo.csv", [],
      databento("glbx-mdp3-20230929.mbo.csv", int, 10**9), None),
-    ("AAPL_2012-06-21_34200000_57600000_message_1.csv", ["--preset", "lobster"], lobster(), None),
+    *((name, ["--preset", "lobster"], lobster(name, year, month, day), None)
+      for name, year, month, day in [
+          ("AAPL_2012-06-21_34200000_57600000_message_1.csv", 2012, 6, 21),
+          ("AAPL_2015-06-22_34200000_57600000_message_1.csv", 2015, 6, 22)]),
     ("000001.SZ_wind.csv", [], wind(), None),
     ("20230201_mdl_4_24_0.csv", [], shanghai(), None),
     ("mdl_6_36_0_000001.csv", [], shenzhen(), None),

@@ -171,6 +171,17 @@ fn lobster_executions_are_trades_of_the_side_that_did_not_rest() {
 }
 
 #[test]
+fn the_side_of_lobsters_hidden_orders_is_unknown_since_it_is_masked() {
+    let text = "34200.5,5,0,7,2238200,1\n34200.6,4,42,30,2238000,1\n";
+    let sides = |day: &str| -> Vec<Side> {
+        let options = Options { date: Some(day.parse().unwrap()), ..preset(Preset::Lobster) };
+        of("AAPL.csv", text, &options).into_iter().map(|(_, trade)| trade.side).collect()
+    };
+    assert_eq!(sides("2014-07-13"), [Side::Sell, Side::Sell]);
+    assert_eq!(sides("2014-07-14"), [Side::Unknown, Side::Sell]);
+}
+
+#[test]
 fn files_follow_each_other_and_a_symbol_may_be_chosen() {
     let folder = tempfile::tempdir().unwrap();
     let a = write(

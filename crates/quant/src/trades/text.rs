@@ -17,6 +17,10 @@ use crate::table::{Input, TableError};
 use factord_factors::{Quote, Side, Trade};
 use std::sync::Arc;
 
+/// 2014-07-14. NASDAQ, and LOBSTER with it, has since called the side of every hidden order (5) a
+/// buyer's, which says nothing.
+const HIDDEN_SIDES_UNTIL_NS: i64 = 1_405_296_000_000_000_000;
+
 /// One text file being read.
 pub(super) struct TextReader {
     lines: Lines,
@@ -262,6 +266,7 @@ impl ParsedLine {
             trade.quote = Some(Quote { bid: self.bid, ask: self.ask });
         }
         match (self.kind, self.resting) {
+            (b'5', _) if trade.ts_ns >= HIDDEN_SIDES_UNTIL_NS => {}
             (b'4' | b'5', Side::Buy) => {
                 (trade.side, trade.buy_id) = (Side::Sell, self.resting_id);
             }
