@@ -1,6 +1,9 @@
 //! `factord stat`: the counters of a running daemon, read from its shared memory.
 
+mod clients;
+
 use super::{Failure, Globals, print};
+use crate::exit::Code;
 use factord_core::abi::class;
 use factord_core::counters::{
     ChannelInfo, ChannelsObserver, Histogram, ModelRow, Observer, Snapshot, WorkerCounters,
@@ -14,6 +17,7 @@ Examples:
   factord stat                    once, for people
   factord stat --json | jq .      once, for machines
   factord stat --watch 2          every two seconds, until interrupted
+  factord stat --clients          who has a channel, a line each
 
 Reading costs the daemon nothing: it does not even notice.";
 
@@ -28,6 +32,10 @@ pub struct StatArgs {
     /// Print again every SECONDS seconds, until interrupted
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     watch: Option<u64>,
+    /// Print only who has a channel: name, process, user, class, worker, sizes of its rings,
+    /// evaluations in its own process. Requests are counted by worker, not by channel
+    #[arg(long)]
+    clients: bool,
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,
@@ -43,14 +51,24 @@ pub fn run(args: &StatArgs, globals: &Globals) -> Result<(), Failure> {
     // The event loop of --watch: it ends by an error, such as a daemon that went away.
     loop {
         // Attached anew each time, so that a daemon that was started again is found.
-        let snapshot = Observer::attach(socket.as_deref())?.snapshot();
         // `None` for a user that may not see who else has a channel.
         let channels =
             ChannelsObserver::attach(socket.as_deref())?.map(|observer| observer.channels());
-        print(if args.json {
-            format!("{}\n", as_json(&snapshot, channels.as_deref()))
-        } else {
-            as_text(&snapshot, channels.as_deref())
+        print(match (args.clients, args.json) {
+            (true, json) => {
+                let channels = channels.ok_or_else(hidden)?;
+                match json {
+                    true => format!("{}\n", json!({"clients": clients::as_json(&channels)})),
+                    false => clients::as_table(&channels),
+                }
+            }
+            (false, json) => {
+                let snapshot = Observer::attach(socket.as_deref())?.snapshot();
+                match json {
+                    true => format!("{}\n", as_json(&snapshot, channels.as_deref())),
+                    false => as_text(&snapshot, channels.as_deref()),
+                }
+            }
         })?;
         let Some(seconds) = args.watch else { return Ok(()) };
         if !args.json {
@@ -60,21 +78,18 @@ pub fn run(args: &StatArgs, globals: &Globals) -> Result<(), Failure> {
     }
 }
 
+/// Why no clients are shown.
+fn hidden() -> Failure {
+    let why = "this user may not see who has a channel: start the daemon with --may-observe";
+    Failure::new(Code::Permission, why)
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn class_name(code: u64) -> &'static str {
     if code == class::HEAVY { "heavy" } else { "light" }
-}
-
-fn client_json(channel: &ChannelInfo) -> Value {
-    json!({
-        "id": channel.client_id, "name": channel.name, "uid": channel.uid, "pid": channel.pid,
-        "features": channel.feature_count, "slots": channel.slot_count,
-        "class": class_name(channel.class.into()), "worker": channel.worker,
-        "attached_unix_ns": channel.attached_unix_ns, "local": channel.local,
-    })
 }
 
 fn as_json(snapshot: &Snapshot, channels: Option<&[ChannelInfo]>) -> Value {
@@ -111,7 +126,7 @@ fn as_json(snapshot: &Snapshot, channels: Option<&[ChannelInfo]>) -> Value {
         },
         "tsc_hz": snapshot.tsc_hz,
         "models": models,
-        "clients": channels.map(|channels| channels.iter().map(client_json).collect::<Vec<_>>()),
+        "clients": channels.map(clients::as_json),
         "workers": snapshot.workers.iter().map(worker_json).collect::<Vec<_>>(),
     })
 }

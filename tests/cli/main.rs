@@ -5,6 +5,7 @@ mod malformed;
 mod settings;
 mod support;
 
+use factord_core::client::{AttachOptions, Client};
 use factord_eval::Model;
 use factord_eval::eval::eval;
 use factord_models::file::{Artifact, Details};
@@ -122,6 +123,33 @@ fn stat_shows_the_counters_of_the_running_daemon() {
     for word in ["serving", "regression, linear, 3 features", "1 ok", "service time"] {
         assert!(text.contains(word), "{word}: {text}");
     }
+}
+
+#[test]
+fn stat_shows_who_has_a_channel() {
+    let daemon = Daemon::start();
+    let stat =
+        |more: &[&str]| ran(&mut daemon.factord(&[&["stat", "--clients"][..], more].concat()));
+    assert_eq!(stat(&[]).out.lines().count(), 1, "nobody, below the titles");
+    let options = AttachOptions {
+        socket: Some(daemon.path("factord.sock")),
+        name: "desk 7".to_owned(),
+        slot_count: 32,
+        ..AttachOptions::default()
+    };
+    let client = Client::attach(&options).unwrap();
+    let table = stat(&[]).out;
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines.len(), 2, "{table}");
+    for word in ["desk 7", &std::process::id().to_string(), "light", "32"] {
+        assert!(lines[1].contains(word), "{word}: {table}");
+    }
+    let object: serde_json::Value = serde_json::from_str(&stat(&["--json"]).out).unwrap();
+    let channel = &object["clients"][0];
+    assert_eq!(channel["name"], "desk 7");
+    assert_eq!(channel["slots"], 32);
+    assert_eq!(channel["pid"], std::process::id());
+    drop(client);
 }
 
 #[test]
