@@ -7,7 +7,7 @@ use super::{Failure, print};
 use factord_quant::evaluate::{
     self, BIN_COUNT, By, Classifier, Figures, Job, Join, Ranked, Regression, Report, SEED,
 };
-use factord_quant::skill::{self, DRAWS, Intervals, Undefined};
+use factord_quant::skill::{self, DRAWS, Intervals, Undefined, figure};
 use factord_quant::table::{Output, OutputError};
 use question::Question;
 use serde_json::{Map, Value, json};
@@ -371,18 +371,13 @@ fn four(value: f64) -> String {
     format!("{value:.4}")
 }
 
-/// Errors of returns are far below 1.
-fn small(value: f64) -> String {
-    if value != 0.0 && value.abs() < 1e-3 { format!("{value:.2e}") } else { four(value) }
-}
-
 fn defined(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), four)
 }
 
 fn regression_cells(figures: &Regression) -> [String; 4] {
     let Regression { row_count, r2, rmse, mae, .. } = figures;
-    [row_count.to_string(), defined(*r2), small(*rmse), small(*mae)]
+    [row_count.to_string(), defined(*r2), figure(*rmse), figure(*mae)]
 }
 
 fn classifier_cells(figures: &Classifier) -> [String; 9] {

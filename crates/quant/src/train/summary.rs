@@ -2,7 +2,7 @@
 
 use super::figures::{BASELINES, CLASS_BASELINES};
 use super::{ClassFigures, Coefficient, Figures, Interval, Trained};
-use crate::skill;
+use crate::skill::{self, figure};
 use factord_eval::Affine;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -50,17 +50,6 @@ pub fn date_time(seconds: u64) -> String {
 /// A share in percent, or a dash.
 pub(super) fn percent(value: f64) -> String {
     if value.is_finite() { format!("{:.1} %", 100.0 * value) } else { "-".to_owned() }
-}
-
-/// A figure with four digits behind the point, or with four digits at all, or a dash.
-pub(super) fn figure(value: f64) -> String {
-    if !value.is_finite() {
-        "-".to_owned()
-    } else if value != 0.0 && value.abs() < 1e-3 {
-        format!("{value:.2e}")
-    } else {
-        format!("{value:.4}")
-    }
 }
 
 /// The area under the ROC curve, with as many digits as are right.

@@ -1,10 +1,11 @@
 //! The report's drawings.
 
 use super::super::plots::{ACROSS, PLACES, RESIDUALS, RESIDUALS_SPAN, UP};
-use super::super::summary::{between, figure};
+use super::super::summary::between;
 use super::super::{Coefficient, Trained};
 use super::shown;
 use crate::plot::{Axis, Chart, escaped};
+use crate::skill::figure;
 use std::fmt::{Result, Write};
 
 /// Coefficients that are drawn, the strongest first.

@@ -4,10 +4,11 @@ mod charts;
 mod tables;
 
 use super::figures::{BASELINES, CLASS_BASELINES};
-use super::summary::{area, between, date_time, figure, parts, percent};
+use super::summary::{area, between, date_time, parts, percent};
 use super::{Shown, Trained, Warning};
 use crate::plot::{escaped, page_head};
 use crate::skill;
+use crate::skill::figure;
 use crate::target::Target;
 use std::fmt::{Result, Write};
 

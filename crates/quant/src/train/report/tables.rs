@@ -1,10 +1,11 @@
 //! The report's tables.
 
 use super::super::figures::{BASELINES, CLASS_BASELINES};
-use super::super::summary::{self, area, between, figure, percent};
+use super::super::summary::{self, area, between, percent};
 use super::super::{Figures, Trained};
 use super::time;
 use crate::plot::escaped;
+use crate::skill::figure;
 use std::fmt::{Result, Write};
 
 /// Symbols that are shown; JSON has all of them.
