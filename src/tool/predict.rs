@@ -21,7 +21,8 @@ Examples:
   factord predict spread --csv rows.csv --out scored.csv
   zcat rows.csv.gz | factord predict --csv - --out - | head
 
-A file is scored by the model that is named, of whatever width, or by regression and classification.
+A file is text, packed or not; factord score reads Parquet and Arrow, and needs no daemon. It is
+scored by the model that is named, of whatever width, or by regression and classification.
 Columns are found by the header and the models' names of their features (buy_rate, large_buy and
 large_sell also by their short names), wherever they are, never by position. The output has all
 columns of the file; a linear model adds regression, a logistic one probability and class, which

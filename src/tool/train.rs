@@ -63,7 +63,7 @@ pub struct TrainArgs {
     /// Fit one model instead of both
     #[arg(long, value_name = "KIND")]
     only: Option<Only>,
-    /// Walk-forward tests; 0 for none
+    /// Walk-forward tests, each on about as many rows, cut by time; 0 for none
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = up_to(FOLDS_MAX))]
     folds: usize,
     /// Tables used only for testing the final models
