@@ -12,7 +12,7 @@ const PIECE: usize = 100_000;
 /// Rows of every sort that is packed, one with two leaves among them.
 fn record(first: usize, rows: usize) -> RecordBatch {
     let numbers = first..first + rows;
-    let known = |row: usize| (row % 7 > 0).then_some(row as f64 * 0.1);
+    let known = |row: usize| (!row.is_multiple_of(7)).then_some(row as f64 * 0.1);
     let x = Float64Array::from_iter(numbers.clone().map(known));
     let texts = StringArray::from_iter_values(numbers.clone().map(|row| format!("s{}", row % 11)));
     let classes = Int32Array::from_iter_values(numbers.clone().map(|row| (row % 2) as i32));
