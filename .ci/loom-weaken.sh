@@ -18,9 +18,11 @@ run() {
 variants=0
 unnoticed=0
 core=crates/core/src
-for file in $core/ring/request.rs $core/ring/response.rs $core/row.rs $core/model/shared.rs; do
+for file in $core/ring/request.rs $core/ring/response.rs $core/tap/writer.rs $core/tap/reader.rs \
+  $core/row.rs $core/model/shared.rs; do
   case $file in
     */ring/*) filter=ring::loom_tests ;;
+    */tap/*) filter=tap::loom_tests ;;
     *) filter=$(basename "$file" .rs)::loom_tests ;;
   esac
   run "$filter" && grep -Eq '^test result: ok. [1-9]' "$copy/log" ||

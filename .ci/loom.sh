@@ -3,8 +3,8 @@
 # Loom tries all there are, so that sources that passed pass again: those of `.ci/loom.passed` are not tried
 # again. `.ci/loom.sh --update` tries them, and writes that file.
 source "$(dirname "$0")/lib.sh"
-mapfile -t judged < <(cd crates && LC_ALL=C find core/Cargo.toml core/src/{lib,sync,abi,ring,row,model}.rs \
-  core/src/{abi,ring,model} eval/src -type f | LC_ALL=C sort | sed 's|^|crates/|')
+mapfile -t judged < <(cd crates && LC_ALL=C find core/Cargo.toml core/src/{lib,sync,abi,ring,tap,row,model}.rs \
+  core/src/{abi,ring,tap,model} eval/src -type f | LC_ALL=C sort | sed 's|^|crates/|')
 judged=(.ci/loom.passed "${judged[@]}")
 if [ "${1:-}" != --update ] && unchanged "${judged[@]}"; then
   echo "what loom tries is what passed before"

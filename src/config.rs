@@ -69,6 +69,10 @@ pub struct ServeConfig {
     pub fd_store: bool,
     /// What the worker does between two looks; `None` for spin, or yield on a single CPU.
     pub idle: Option<IdleStrategy>,
+    /// Cells of each worker's tap; 0 for none.
+    pub tap: usize,
+    /// Whether anybody may evaluate in its own process.
+    pub audit_local: bool,
     /// Channels that one user may hold.
     pub channels_per_uid: u32,
     /// Bytes of rings that one user may hold.
@@ -216,7 +220,7 @@ impl ServeConfig {
         note("models", json!(dir.as_deref().map(shown)), origin.clone());
         let models = model_source(dir, origin)?;
         said.into_iter().for_each(|Effective { key, value, origin }| note(key, value, origin));
-        let Workers { cores, heavy_cores, max_cost_ns, fd_store, idle } = workers;
+        let Workers { cores, heavy_cores, max_cost_ns, fd_store, idle, tap, audit_local } = workers;
         let (channels, origin) =
             sources.find(&source::CHANNELS, flags.channels_per_uid, file.channels_per_uid)?;
         let channels_per_uid = channels.unwrap_or(CHANNELS_PER_UID);
@@ -245,6 +249,8 @@ impl ServeConfig {
             max_cost_ns,
             fd_store,
             idle,
+            tap,
+            audit_local,
             channels_per_uid,
             bytes_per_uid,
             grants,
@@ -264,6 +270,8 @@ struct Workers {
     max_cost_ns: u64,
     fd_store: bool,
     idle: Option<IdleStrategy>,
+    tap: usize,
+    audit_local: bool,
 }
 
 impl Workers {
@@ -287,7 +295,14 @@ impl Workers {
         note("fd_store", json!(fd_store), origin);
         let (idle, origin) = sources.find(&source::IDLE, flags.idle, file.idle)?;
         note("idle", json!(idle.map(IdleStrategy::name)), origin);
-        Ok((Workers { cores, heavy_cores, max_cost_ns, fd_store, idle }, seen))
+        let (tap, origin) = sources.find(&source::TAP, flags.tap, file.tap)?;
+        let tap = tap.unwrap_or(0);
+        note("tap", json!(tap), origin);
+        let (local, origin) =
+            sources.find(&source::AUDIT_LOCAL, flags.audit_local, file.audit_local)?;
+        let audit_local = local.unwrap_or(true);
+        note("audit_local", json!(if audit_local { "allow" } else { "refuse" }), origin);
+        Ok((Workers { cores, heavy_cores, max_cost_ns, fd_store, idle, tap, audit_local }, seen))
     }
 }
 

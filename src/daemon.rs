@@ -12,6 +12,7 @@ mod engine;
 mod kept;
 mod manager;
 mod sidecar;
+mod tap;
 mod worker_thread;
 
 use crate::config::{CoreList, ServeConfig};

@@ -41,6 +41,12 @@ pub struct Settings {
     pub max_cost: Option<u64>,
     /// Whether the service manager keeps clients' memory over a restart.
     pub fd_store: Option<bool>,
+    /// Cells of each worker's tap; 0 for none.
+    #[serde(deserialize_with = "tap")]
+    pub tap: Option<usize>,
+    /// Whether clients may evaluate in their own processes, where no tap sees it.
+    #[serde(deserialize_with = "audit_local")]
+    pub audit_local: Option<bool>,
     /// What the worker does between two looks.
     #[serde(deserialize_with = "idle")]
     pub idle: Option<IdleStrategy>,
@@ -222,6 +228,14 @@ fn channels<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error>
 
 fn max_cost<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     number(from, parse::max_cost)
+}
+
+fn tap<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
+    number(from, parse::tap)
+}
+
+fn audit_local<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    text(from, parse::audit_local)
 }
 
 fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {

@@ -66,6 +66,38 @@ pub fn max_cost(text: &str) -> Result<u64, ValueError> {
     value::number(text, &value::MAX_COST)
 }
 
+/// Reads how many cells each worker's tap has, 0 for none.
+///
+/// # Errors
+///
+/// [`ValueError`] when it is not 0 and no power of two in [`value::TAP`].
+pub fn tap(text: &str) -> Result<usize, ValueError> {
+    if text == "0" {
+        return Ok(0);
+    }
+    let cells: u64 = value::number(text, &value::TAP)?;
+    usize::try_from(cells).ok().filter(|cells| cells.is_power_of_two()).ok_or_else(|| {
+        let below = cells.next_power_of_two() / 2;
+        let message = format!("{cells} is no power of two, such as {below}");
+        ValueError::UnknownWord { message }
+    })
+}
+
+/// Reads whether clients may evaluate in their own processes: `allow` or `refuse`.
+///
+/// # Errors
+///
+/// [`ValueError::UnknownWord`].
+pub fn audit_local(text: &str) -> Result<bool, ValueError> {
+    match text {
+        "allow" => Ok(true),
+        "refuse" => Ok(false),
+        _ => Err(ValueError::UnknownWord {
+            message: format!("`{text}` is neither `allow` nor `refuse`"),
+        }),
+    }
+}
+
 /// Reads the name of an idle strategy.
 ///
 /// # Errors

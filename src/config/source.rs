@@ -41,6 +41,13 @@ pub(super) const FD_STORE: Setting<bool> =
     Setting { flag: "--fd-store", environment: &["FACTORD_FD_STORE"], parse: value::boolean };
 pub(super) const IDLE: Setting<IdleStrategy> =
     Setting { flag: "--idle", environment: &["FACTORD_IDLE"], parse: parse::idle };
+pub(super) const TAP: Setting<usize> =
+    Setting { flag: "--tap", environment: &["FACTORD_TAP"], parse: parse::tap };
+pub(super) const AUDIT_LOCAL: Setting<bool> = Setting {
+    flag: "--audit-local",
+    environment: &["FACTORD_AUDIT_LOCAL"],
+    parse: parse::audit_local,
+};
 pub(super) const CHANNELS: Setting<u32> = Setting {
     flag: "--channels-per-uid",
     environment: &["FACTORD_CHANNELS_PER_UID"],
@@ -90,6 +97,8 @@ pub(super) fn variables() -> Vec<&'static str> {
         MAX_COST.environment,
         FD_STORE.environment,
         IDLE.environment,
+        TAP.environment,
+        AUDIT_LOCAL.environment,
         CHANNELS.environment,
         BYTES.environment,
         ALLOW_UIDS.environment,

@@ -1,6 +1,7 @@
 //! Single values: text to a number in range, the same rule for flag, environment and file.
 
 use factord_core::abi::WORKER_COUNT_MAX;
+use factord_core::abi::tap_record::{CELL_COUNT_MAX, CELL_COUNT_MIN};
 use std::ops::RangeInclusive;
 use thiserror::Error;
 
@@ -16,6 +17,8 @@ pub const BYTES_PER_UID: RangeInclusive<u64> = 65_536..=1 << 40;
 /// Nanoseconds that one evaluation may take.
 // From 1 to a second.
 pub const MAX_COST: RangeInclusive<u64> = 1..=1_000_000_000;
+/// Cells of a tap that is on.
+pub const TAP: RangeInclusive<u64> = CELL_COUNT_MIN as u64..=CELL_COUNT_MAX as u64;
 /// User ids; the last one means "nobody in particular" to the kernel.
 pub const UID: RangeInclusive<u64> = 0..=0xffff_fffe;
 /// Ports; 0 asks the system for a free one.

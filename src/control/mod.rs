@@ -95,6 +95,8 @@ pub struct Parts {
     pub models: OwnedFd,
     /// The CHANNELS region, as above.
     pub channels: OwnedFd,
+    /// The workers' taps, as above; none where they are off.
+    pub taps: Vec<OwnedFd>,
     /// What CHANNELS shows.
     pub rows: ChannelRows,
     /// What CHANNELS showed of the engine before: its clients' names.
@@ -330,6 +332,7 @@ impl Control {
             },
             Some(Verb::Artifact) => self.reply_with_artifact(key, argument),
             Some(Verb::Image) => self.reply_with_image(key, argument),
+            Some(Verb::Tap) => self.reply_with_tap(key, argument),
             None => {
                 let text = format!("this daemon does not know the verb {verb}");
                 self.reply(key, 3, text.as_bytes());
@@ -386,6 +389,7 @@ fn needed_for(verb: u64) -> u64 {
         Some(Verb::Reload) => right::PUBLISH,
         Some(Verb::Artifact) => right::READ,
         Some(Verb::Image) => right::LOCAL,
+        Some(Verb::Tap) => right::OBSERVE,
         None => u64::MAX,
     }
 }

@@ -77,14 +77,21 @@ pub struct Outlets {
     /// MODELS.
     pub models: Arc<Region>,
     showings: Vec<Showing>,
+    /// Whether MODELS is written: where clients may evaluate in their own processes.
+    local: bool,
     /// So many entries of MODELS have memory.
     reserved: usize,
 }
 
 impl Outlets {
     /// Publishes through these.
-    pub fn new(stations: Vec<Station>, status: StatusWriter, models: Arc<Region>) -> Outlets {
-        Outlets { stations, status, models, showings: Vec::new(), reserved: 0 }
+    pub fn new(
+        stations: Vec<Station>,
+        status: StatusWriter,
+        models: Arc<Region>,
+        local: bool,
+    ) -> Outlets {
+        Outlets { stations, status, models, showings: Vec::new(), local, reserved: 0 }
     }
 
     /// Makes room in MODELS for all numbers below `count`.
@@ -160,7 +167,9 @@ impl Outlets {
         let mut names_too = false;
         for Showing { row, deployment, is_new } in self.showings.drain(..) {
             names_too |= is_new;
-            shared::publish(self.models.mapping().words(), usize::from(row.id), &deployment);
+            if self.local {
+                shared::publish(self.models.mapping().words(), usize::from(row.id), &deployment);
+            }
             self.status.write_row(row.id, Some(&row));
         }
         self.status.rows_changed(names_too);

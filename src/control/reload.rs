@@ -182,7 +182,11 @@ impl Control {
         let Some(connection) = self.connections.get(&key) else { return };
         if connection.rights & right::LOCAL == 0 {
             let uid = connection.credentials.uid;
-            let text = format!("user {uid} may not evaluate in its own process");
+            let text = if self.parts.rights.allow_local() {
+                format!("user {uid} may not evaluate in its own process")
+            } else {
+                "audited: answers have to come from the engine, which keeps them".to_owned()
+            };
             return self.reply(key, 4, text.as_bytes());
         }
         let Some(model) = self.parts.roster.with_fingerprint(fingerprint) else {
@@ -192,6 +196,22 @@ impl Control {
             Some(file) => memory::reopen_read_only(file.as_fd()),
             None => self.image_files.open(fingerprint, || model.make_image()),
         };
+        self.reply_with(key, 0, file);
+    }
+
+    /// Answers a verb with a worker's tap.
+    pub(super) fn reply_with_tap(&mut self, key: u64, worker: u64) {
+        let taps = &self.parts.taps;
+        let tap = usize::try_from(worker).ok().and_then(|worker| taps.get(worker));
+        let Some(tap) = tap else {
+            let text = if taps.is_empty() {
+                "the tap is off: start the daemon with `factord serve --tap`".to_owned()
+            } else {
+                format!("there is no worker {worker}: there are {}", taps.len())
+            };
+            return self.reply(key, 2, text.as_bytes());
+        };
+        let file = memory::reopen_read_only(tap.as_fd());
         self.reply_with(key, 0, file);
     }
 

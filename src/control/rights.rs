@@ -13,12 +13,26 @@ const ALL: u64 = right::ATTACH | right::LOCAL | right::OBSERVE | right::READ | r
 pub struct Rights {
     own_uid: u32,
     grants: Vec<Grant>,
+    /// Rights that nobody has.
+    withheld: u64,
 }
 
 impl Rights {
     /// Root and `own_uid`, the daemon's user, may do everything; others what they are granted.
     pub fn new(own_uid: u32, grants: Vec<Grant>) -> Rights {
-        Rights { own_uid, grants }
+        Rights { own_uid, grants, withheld: 0 }
+    }
+
+    /// The same where nobody may evaluate in its own process, unless `allowed`.
+    #[must_use]
+    pub fn with_local(mut self, allowed: bool) -> Rights {
+        self.withheld = if allowed { 0 } else { right::LOCAL };
+        self
+    }
+
+    /// Whether anybody may evaluate in its own process.
+    pub(super) fn allow_local(&self) -> bool {
+        self.withheld & right::LOCAL == 0
     }
 
     /// What the peer of a socket may do, by the bits of [`right`]. Asks for its supplementary
@@ -31,7 +45,7 @@ impl Rights {
             // A kernel that cannot tell leaves the peer with its own group.
             groups.extend(socket::peer_groups(socket).unwrap_or_default());
         }
-        self.of(uid, &groups)
+        self.of(uid, &groups) & !self.withheld
     }
 
     fn of(&self, uid: u32, groups: &[u32]) -> u64 {

@@ -1,7 +1,7 @@
 //! The running engine: its regions, its models, its threads.
 
 use super::kept::{self, Objects};
-use super::{Event, Place, ServeError, banner, spawn, worker_thread};
+use super::{Event, Place, ServeError, banner, spawn, tap, worker_thread};
 use crate::config::ServeConfig;
 use crate::control::{
     ChannelRows, Control, CostLimit, Directive, Keeper, KeptChannel, Limits, Loader, Outlets,
@@ -10,8 +10,9 @@ use crate::control::{
 use crossbeam::channel::{Sender, unbounded};
 use factord_core::abi::{self, channels_region, models_region, state, status_region as at};
 use factord_core::counters::{StatusWriter, set};
+use factord_core::model::shared;
 use factord_core::region::Region;
-use factord_core::sync::{AtomicU64, Ordering};
+use factord_core::sync::{AtomicU64, Ordering, read_only};
 use factord_core::sys::{clock, sched};
 use factord_core::worker::{self, Rows, Tally, Worker};
 use std::io;
@@ -27,7 +28,7 @@ const LANE_COUNT_MAX: usize = abi::CHANNEL_COUNT_MAX;
 pub(super) struct Engine {
     directives: Sender<Directive>,
     status: StatusWriter,
-    workers: Vec<(worker::Handle, thread::JoinHandle<()>)>,
+    workers: Vec<Running>,
     control_thread: thread::JoinHandle<()>,
     pulse: Arc<AtomicU64>,
     models: String,
@@ -45,7 +46,6 @@ impl Engine {
         (mut keeper, objects, kept_channels): (Keeper, Option<Objects>, Vec<KeptChannel>),
         events: &Sender<Event>,
     ) -> Result<Engine, ServeError> {
-        let &ServeConfig { channels_per_uid, bytes_per_uid, .. } = config;
         let places = place.workers();
         let tables = worker_thread::rows(&places)?;
         let (started_ns, start) = (clock::unix_ns(), worker_thread::Instants::now());
@@ -65,13 +65,14 @@ impl Engine {
         let workers = places.iter().zip(tables);
         let (stations, mut mailboxes): (Vec<_>, Vec<_>) = workers.map(mailbox_of).unzip();
         set(status.word(at::WORKER_COUNT), mailboxes.len() as u64);
-        let mut outlets = Outlets::new(stations, status.clone(), Arc::clone(&models_region));
+        let mut outlets = outlets(config, stations, &status, &models_region);
         let mut roster = Roster::new(cost_limit(config, place));
         roster.resume(rows_before);
         let example = banner::example(&served);
         let models = roster.adopt(served, &mut outlets)?.served;
         roster.hide_others(&outlets);
         outlets.settle_before_start(|worker, swap| swap.exchange(&mut mailboxes[worker].2));
+        let taps = tap::make(config, mailboxes.len(), started_ns)?;
         let pulse = Arc::new(AtomicU64::new(0));
         let (directives, inbox) = unbounded();
         let rows = ChannelRows::new(Arc::clone(&channels_region));
@@ -82,26 +83,26 @@ impl Engine {
             models: models_region.read_only().map_err(ServeError::NoProc)?,
             channels: channels_region.read_only().map_err(ServeError::NoProc)?,
             names_before: rows.take_names(),
+            taps: taps
+                .iter()
+                .map(Region::read_only)
+                .collect::<io::Result<_>>()
+                .map_err(ServeError::NoProc)?,
             rows,
             keeper,
             outlets,
             roster,
             loader,
             pulse: Arc::clone(&pulse),
-            limits: Limits { channels_per_uid, bytes_per_uid },
-            rights: Rights::new(sched::user_id(), config.grants.clone()),
+            limits: limits(config),
+            rights: Rights::new(sched::user_id(), config.grants.clone())
+                .with_local(config.audit_local),
             epoch: started_ns,
         })?;
         let control_thread = spawn("control", events, move || {
             control.run(kept_channels).map_err(|error| error.to_string())
         })?;
-        let mut threads = Vec::new();
-        for (index, (handle, mailbox, rows)) in mailboxes.into_iter().enumerate() {
-            let tally = || Tally::new(Arc::clone(&status_region), index);
-            let worker = Worker::new(LANE_COUNT_MAX, mailbox, rows, tally());
-            let thread = worker_thread::start(worker, places[index], place.idle, tally(), events)?;
-            threads.push((handle, thread));
-        }
+        let threads = start_workers((config, place), &status_region, mailboxes, taps, events)?;
         worker_thread::calibrate(&status, start)?;
         set(status.word(at::STATE), state::SERVING);
         Ok(Engine { directives, status, workers: threads, control_thread, pulse, models, example })
@@ -146,6 +147,56 @@ impl Engine {
     }
 }
 
+/// What one user may hold.
+fn limits(config: &ServeConfig) -> Limits {
+    let &ServeConfig { channels_per_uid, bytes_per_uid, .. } = config;
+    Limits { channels_per_uid, bytes_per_uid }
+}
+
+/// A worker's two ends of its mailbox, and its rows.
+type Desk = (worker::Handle, worker::Mailbox, Rows);
+
+/// A worker that runs.
+type Running = (worker::Handle, thread::JoinHandle<()>);
+
+/// Starts the workers' threads, each with its tap if there are taps.
+fn start_workers(
+    (config, place): (&ServeConfig, &Place),
+    status: &Arc<Region>,
+    desks: Vec<Desk>,
+    taps: Vec<Region>,
+    events: &Sender<Event>,
+) -> Result<Vec<Running>, ServeError> {
+    let places = place.workers();
+    let mut taps = taps.into_iter().map(|tap| tap::writer(config, tap));
+    let mut threads = Vec::new();
+    for (index, (handle, mailbox, rows)) in desks.into_iter().enumerate() {
+        let tally = || Tally::new(Arc::clone(status), index);
+        let worker = Worker::new(LANE_COUNT_MAX, mailbox, rows, tally());
+        let worker = worker.with_tap(taps.next().unwrap_or_default());
+        let thread = worker_thread::start(worker, places[index], place.idle, tally(), events)?;
+        threads.push((handle, thread));
+    }
+    Ok(threads)
+}
+
+/// Where models are published.
+fn outlets(
+    config: &ServeConfig,
+    stations: Vec<Station>,
+    status: &StatusWriter,
+    models: &Arc<Region>,
+) -> Outlets {
+    if !config.audit_local {
+        // Of the engine before; its clients have them mapped.
+        let words = models.mapping().words();
+        let published = |&entry: &usize| shared::published(read_only(words), entry) != 0;
+        let entries = (0..abi::MODEL_COUNT_MAX).filter(published);
+        entries.for_each(|entry| shared::withdraw(words, entry));
+    }
+    Outlets::new(stations, status.clone(), Arc::clone(models), config.audit_local)
+}
+
 /// What models may cost on the workers of this daemon.
 fn cost_limit(config: &ServeConfig, place: &Place) -> CostLimit {
     let has_heavy = !place.heavy_cores.is_empty();
@@ -185,7 +236,7 @@ fn make_objects(keeper: &mut Keeper) -> Result<Objects, ServeError> {
 /// What the control thread has of a worker of this place, and what the worker has.
 fn mailbox_of(
     (&(_, class), table): (&(Option<usize>, u64), thread::JoinHandle<Rows>),
-) -> (Station, (worker::Handle, worker::Mailbox, Rows)) {
+) -> (Station, Desk) {
     let (handle, mailbox) = worker::mailbox(LANE_COUNT_MAX);
     // A panic there would have ended the process.
     let rows = table.join().unwrap_or_default();

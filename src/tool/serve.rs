@@ -19,6 +19,9 @@ Examples:
 
 SIGHUP, or factord model reload, reads the models again; SIGINT and SIGTERM end the daemon.";
 
+/// Cells of a tap whose size was not said.
+const DEFAULT_CELLS: &str = "65536";
+
 /// The flags of `factord serve`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -62,6 +65,15 @@ pub struct ServeArgs {
     /// on a single CPU)
     #[arg(long, value_name = "NAME", value_parser = idle_names())]
     idle: Option<IdleStrategy>,
+    /// Copy requests and answers to a tap for `factord subscribe` and `record`: so many cells of 64
+    /// bytes a worker, a power of two (FACTORD_TAP; default: off, 65536 for --tap alone)
+    #[arg(long, value_name = "CELLS", num_args = 0..=1, require_equals = true,
+          default_missing_value = DEFAULT_CELLS, value_parser = parse::tap)]
+    tap: Option<usize>,
+    /// Whether clients may evaluate in their own processes, which no tap sees: allow or refuse
+    /// (FACTORD_AUDIT_LOCAL; default: allow)
+    #[arg(long, value_name = "WHETHER", value_parser = parse::audit_local)]
+    audit_local: Option<bool>,
     /// Channels one user may hold (FACTORD_CHANNELS_PER_UID; default: 320)
     #[arg(long, value_name = "COUNT", allow_negative_numbers = true,
           value_parser = parse::channels_per_uid)]
@@ -156,6 +168,8 @@ pub fn run(args: &ServeArgs, globals: &Globals) -> Result<(), Failure> {
         max_cost: args.max_cost,
         fd_store: args.fd_store.then_some(true),
         idle: args.idle,
+        tap: args.tap,
+        audit_local: args.audit_local,
         channels_per_uid: args.channels_per_uid,
         bytes_per_uid: args.bytes_per_uid,
         allow_uids: (!args.allow_uids.is_empty()).then(|| args.allow_uids.clone()),

@@ -23,7 +23,7 @@ pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 6] = [
         &[
             &["abi", "sync", "idle"],
             &["sys"],
-            &["region", "ring", "row", "model"],
+            &["region", "ring", "tap", "row", "model"],
             &["counters"],
             &["channel"],
             &["client", "worker"],

@@ -54,7 +54,8 @@
 //!   64     parameters
 //!
 //! TAP      worker writes, observers read-only
-//!   0      magic | abi | layout_hash | cell_count | worker | epoch
+//!   0      magic | abi | layout_hash | cell_count | worker | epoch | flags
+//!   64     position of the next cell | answers before it
 //!   4096   cells of 64 bytes: turn | number, client | verdict | key | y | x0 | x1 | x2
 //! ```
 //!
@@ -102,6 +103,7 @@ mod models;
 mod rings;
 mod tables;
 mod tap;
+mod tap_records;
 
 pub use models::{
     IMAGE_HASH, IMAGE_LAYOUT, MODELS_HASH, MODELS_LAYOUT, UNDIVIDED, arm, image_region,
@@ -117,6 +119,7 @@ pub use tables::{
     status_region,
 };
 pub use tap::{TAP_HASH, TAP_LAYOUT, tap_region};
+pub use tap_records::{tap_cells, tap_lines, tap_record, tap_request};
 
 common! {
     /// Opens every region but REQ, and every control message.

@@ -23,6 +23,7 @@ mod connection;
 mod message;
 mod regions;
 mod shape;
+mod tap;
 
 pub use attempt::{Attempt, Channel, attach, attach_within};
 pub use command::{fetch_artifact, observe, reload, reload_one};
@@ -32,6 +33,7 @@ pub use message::{
     Hello, MESSAGE_LEN, MESSAGE_WORDS, MODEL_NAME_LEN, Message, NAME_LEN, Refusal, Verb, Welcome,
 };
 pub use shape::Shape;
+pub use tap::{TapFile, open_tap};
 
 use crate::region::OpenError;
 use crate::sys::sched;

@@ -39,12 +39,14 @@ mod names;
 mod neighbour;
 mod pulse;
 mod second;
+mod subscriber;
 mod waiting;
 mod watch;
 
 pub use answer::{Answer, AttachOptions, PinError, PredictError, Prediction};
 pub use batch::Batch;
 pub use factord_eval::{Kind, KindCode};
+pub use subscriber::{Begin, Event, Published, Subscriber};
 
 use crate::abi::{self, request, status};
 use crate::channel::{self, Attempt, Shape};

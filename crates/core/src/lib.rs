@@ -20,7 +20,7 @@
 //! is delivered once, or its request fails by the caller's own deadline.
 //!
 //! Clients start at [`client::Client`]. A module names only lower floors, from the ground: [`abi`],
-//! [`sync`], [`idle`]; [`sys`]; [`region`], [`ring`], [`row`], [`model`];
+//! [`sync`], [`idle`]; [`sys`]; [`region`], [`ring`], [`tap`], [`row`], [`model`];
 //! [`counters`]; [`channel`]; [`client`], [`worker`].
 
 #![cfg_attr(loom, allow(dead_code))]
@@ -30,6 +30,7 @@ pub mod model;
 pub mod ring;
 pub mod row;
 pub mod sync;
+pub mod tap;
 
 #[cfg(not(loom))]
 pub mod channel;

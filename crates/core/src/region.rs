@@ -4,7 +4,7 @@
 //! reached only as words that have no store, and a [`Frozen`] file has no writer left. Nothing here
 //! reads a byte that a peer wrote.
 
-use crate::abi::{LINE_LEN, LINE_WORDS, REGION_LEN_MAX};
+use crate::abi::{self, LINE_LEN, LINE_WORDS, REGION_LEN_MAX};
 use crate::sync::{AtomicU64, Line, ReadOnlyWord};
 use crate::sys::memory;
 use core::mem::ManuallyDrop;
@@ -54,6 +54,9 @@ pub enum OpenError {
         source: io::Error,
     },
 }
+
+/// The most bytes of a tap.
+const TAP_LEN_MAX: usize = abi::tap_lines(abi::tap_record::CELL_COUNT_MAX) * LINE_LEN;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
@@ -300,8 +303,24 @@ impl Region {
     ///
     /// The system's error.
     pub fn create_sparse(name: &str, line_count: usize) -> io::Result<Region> {
+        Region::create_within(REGION_LEN_MAX, name, line_count)
+    }
+
+    /// Makes a zeroed tap; it may be longer than other regions.
+    ///
+    /// # Errors
+    ///
+    /// The system's error, when the memory is not there.
+    pub fn create_tap(cell_count: usize) -> io::Result<Region> {
+        let line_count = abi::tap_lines(cell_count);
+        let region = Region::create_within(TAP_LEN_MAX, "factord-tap", line_count)?;
+        region.reserve(0..line_count)?;
+        Ok(region)
+    }
+
+    fn create_within(len_max: usize, name: &str, line_count: usize) -> io::Result<Region> {
         let len = line_count * LINE_LEN;
-        if len == 0 || len > REGION_LEN_MAX {
+        if len == 0 || len > len_max {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
         }
         let fd = memory::create_sparse(name, len as u64)?;

@@ -245,6 +245,8 @@ pub enum Verb {
     /// Sends the image of the served version whose fingerprint is the argument; also on a
     /// connection that has a channel.
     Image = 3,
+    /// Sends the tap of the worker whose number is the argument.
+    Tap = 4,
 }
 
 impl Verb {
@@ -254,6 +256,7 @@ impl Verb {
             1 => Some(Verb::Reload),
             2 => Some(Verb::Artifact),
             3 => Some(Verb::Image),
+            4 => Some(Verb::Tap),
             _ => None,
         }
     }

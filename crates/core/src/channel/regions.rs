@@ -69,7 +69,7 @@ fn map_status(file: &OwnedFd) -> Result<View, OpenError> {
 }
 
 /// Compares words of a region's header with the expected ones.
-fn check_header(
+pub(super) fn check_header(
     name: &'static str,
     words: &[ReadOnlyWord],
     header: &[(usize, u64)],

@@ -12,18 +12,24 @@
 //! stamps, or is the one in 64 whose service time goes into the histogram; the first two ways leave
 //! it to the others, as they do one that gets a refusal instead of a prediction. Should the second
 //! of eight or a later one be timed, it has the times of all eight. All ways give the same bits.
+//!
+//! Each way is compiled twice, with and without a tap: a tap that is off costs one branch a visit.
+
+mod publish;
 
 use super::rows::{Chosen, Identity, Rows};
 use super::tally::Tally;
-use crate::abi::{self, FEATURE_COUNT_MAX, request, status};
+use super::tap::Tap;
+use crate::abi::{self, FEATURE_COUNT_MAX, status};
 use crate::region::Mapping;
-use crate::ring::{Geometry, Look, RequestConsumer, Response, ResponseProducer};
+use crate::ring::{Geometry, Look, RequestConsumer, ResponseProducer};
 use crate::sys::clock;
 use core::ops::Range;
 use factord_eval::eval::{Line, Output};
 use factord_eval::evaluator::Evaluation;
 use factord_eval::simd::VECTOR_LEN;
 use factord_eval::vectors::Level;
+use publish::{clock_if, is_stamped};
 
 /// Words of requests answered for a wide lane before the next lane's turn.
 // One request of 1,024 features, the least that a visit can be.
@@ -55,6 +61,7 @@ pub(super) struct Desk<'w> {
     pub(super) level: Level,
     pub(super) scratch: &'w mut [f64],
     pub(super) tally: &'w mut Tally,
+    pub(super) tap: &'w mut Tap,
 }
 
 /// What came of a visit to a lane.
@@ -64,38 +71,6 @@ pub(super) enum Visit {
     Answered(usize),
     /// The client broke the protocol once too often.
     Broken,
-}
-
-#[inline]
-fn is_stamped(meta: u64) -> bool {
-    meta & request::FLAG_STAMP != 0
-}
-
-/// The answer to a request, with the two times if it asks for them.
-#[inline]
-fn response(
-    meta: u64,
-    echo: u64,
-    evaluation: &Evaluation,
-    identity: Identity,
-    times: (u64, u64),
-) -> Response {
-    let (t_received, t_done) = if is_stamped(meta) { times } else { (0, 0) };
-    Response {
-        y: evaluation.y,
-        second: evaluation.second,
-        verdict: abi::verdict(evaluation.status, identity.arm, identity.generation),
-        echo,
-        fingerprint: identity.fingerprint,
-        t_received,
-        t_done,
-    }
-}
-
-/// The clock, read only when somebody wants to know.
-#[inline]
-fn clock_if(wanted: bool) -> u64 {
-    if wanted { clock::tsc() } else { 0 }
 }
 
 impl Lane {
@@ -140,7 +115,12 @@ impl Lane {
     /// Answers the one request that is ready, if it is of three features, not to be timed, and has
     /// a prediction; tells whether it did.
     #[inline(always)]
-    pub(super) fn answer_one(&mut self, rows: &Rows, tally: &mut Tally) -> bool {
+    pub(super) fn answer_one<const TAPPED: bool>(
+        &mut self,
+        rows: &Rows,
+        tally: &mut Tally,
+        tap: &mut Tap,
+    ) -> bool {
         if self.feature_count != 3 || self.requests.ready_behind(1) > 0 || tally.until_sample() == 0
         {
             return false;
@@ -154,30 +134,38 @@ impl Lane {
         let Some(output) = evaluator.outputs(bits.map(f64::from_bits)) else { return false };
         let evaluation = Evaluation::prediction(output);
         let sequence = self.requests.position();
-        self.publish(sequence, request, &evaluation, identity, (0, 0));
+        let response = self.publish(sequence, request, &evaluation, identity, (0, 0));
         self.pass(1, tally);
+        if TAPPED {
+            self.keep(request, &response, tap);
+            tap.publish();
+        }
         true
     }
 
     /// Answers the requests that wait, at least one and at most `limit` of them, and of wide ones
     /// no more than [`VISIT_WORDS`]. Of costly ones, none begins after [`VISIT_NS`].
     #[inline]
-    pub(super) fn answer(&mut self, limit: usize, desk: &mut Desk<'_>) -> Visit {
+    pub(super) fn answer<const TAPPED: bool>(
+        &mut self,
+        limit: usize,
+        desk: &mut Desk<'_>,
+    ) -> Visit {
         if self.feature_count == 3 {
             let ready = 1 + self.requests.ready_behind(limit - 1);
-            return self.answer_triples(ready, desk);
+            return self.answer_triples::<TAPPED>(ready, desk);
         }
         let most = VISIT_WORDS / (REQUEST_WORDS + self.feature_count);
-        self.answer_each(most.min(limit), desk)
+        self.answer_each::<TAPPED>(most.min(limit), desk)
     }
 
     /// Answers `ready` requests of three features.
     #[inline(never)]
-    fn answer_triples(&mut self, ready: usize, desk: &mut Desk<'_>) -> Visit {
+    fn answer_triples<const TAPPED: bool>(&mut self, ready: usize, desk: &mut Desk<'_>) -> Visit {
         let (mut left, mut spent_ns) = (ready, 0u32);
         while left > 0 && spent_ns < VISIT_NS {
-            left -= self.answer_linear(left, desk);
-            let (count, cost_ns) = self.answer_others(left, desk);
+            left -= self.answer_linear::<TAPPED>(left, desk);
+            let (count, cost_ns) = self.answer_others::<TAPPED>(left, desk);
             left -= count;
             spent_ns = spent_ns.saturating_add(cost_ns);
         }
@@ -187,7 +175,7 @@ impl Lane {
     /// Answers requests for linear models, up to the first of another kind or the first that is to
     /// be timed; returns how many of `ready` there were.
     #[inline]
-    fn answer_linear(&mut self, ready: usize, desk: &mut Desk<'_>) -> usize {
+    fn answer_linear<const TAPPED: bool>(&mut self, ready: usize, desk: &mut Desk<'_>) -> usize {
         let limit = desk.tally.until_sample().min(ready);
         let mut count = 0;
         while count < limit {
@@ -200,7 +188,8 @@ impl Lane {
             let Some(line) = version.evaluator.line() else { break };
             // What was looked up is the next one's too, if that is for the same name.
             let end = if version.is_alone() { limit } else { count + 1 };
-            let answered = self.answer_run(request, count..end, line, version.identity);
+            let answered =
+                self.answer_run::<TAPPED>(request, count..end, (line, version.identity), desk.tap);
             if answered == 0 {
                 break;
             }
@@ -214,19 +203,23 @@ impl Lane {
     /// prediction; returns how many. They stand at `range` behind the current one, and the first
     /// of them was read.
     #[inline(always)]
-    fn answer_run(
+    fn answer_run<const TAPPED: bool>(
         &mut self,
         mut request: (u64, u64, [u64; 3]),
         range: Range<usize>,
-        line: Line,
-        identity: Identity,
+        (line, identity): (Line, Identity),
+        tap: &mut Tap,
     ) -> usize {
         let first = self.requests.position();
         let meta = request.0;
         let mut at = range.start;
         while let Some(y) = line.predict(request.2.map(f64::from_bits)) {
             let evaluation = Evaluation::prediction(Output { y, second: 0.0 });
-            self.publish(first + at as u64, request, &evaluation, identity, (0, 0));
+            let sequence = first + at as u64;
+            let response = self.publish(sequence, request, &evaluation, identity, (0, 0));
+            if TAPPED {
+                self.keep(request, &response, tap);
+            }
             at += 1;
             if at == range.end {
                 break;
@@ -242,21 +235,25 @@ impl Lane {
     /// Answers only the first of `ready` requests when it is to be timed, and otherwise those that
     /// follow it too; returns how many, and what they were measured to take, in nanoseconds.
     #[inline]
-    fn answer_others(&mut self, ready: usize, desk: &mut Desk<'_>) -> (usize, u32) {
+    fn answer_others<const TAPPED: bool>(
+        &mut self,
+        ready: usize,
+        desk: &mut Desk<'_>,
+    ) -> (usize, u32) {
         if ready == 0 {
             return (0, 0);
         }
         let request = self.requests.read_triple(0);
         let sampled = desk.tally.samples(1);
         if sampled || is_stamped(request.0) {
-            return (1, self.answer_timed(request, sampled, desk));
+            return (1, self.answer_timed::<TAPPED>(request, sampled, desk));
         }
-        self.answer_vector(ready, desk)
+        self.answer_vector::<TAPPED>(ready, desk)
     }
 
     /// Answers one request of three features that is timed; what it was measured to take.
     #[inline(never)]
-    fn answer_timed(
+    fn answer_timed<const TAPPED: bool>(
         &mut self,
         (meta, key, bits): (u64, u64, [u64; 3]),
         sampled: bool,
@@ -264,13 +261,23 @@ impl Lane {
     ) -> u32 {
         let t_received = clock::tsc();
         let (answer, cost_ns) = desk.rows.evaluate_triple(meta, key, &bits);
-        self.finish((meta, key), bits.into_iter(), answer, (sampled, t_received), desk.tally);
+        self.finish::<TAPPED>(
+            (meta, key),
+            bits.into_iter(),
+            answer,
+            (sampled, t_received),
+            (desk.tally, desk.tap),
+        );
         cost_ns
     }
 
     /// Answers the first of `ready` requests of three features, at most [`VECTOR_LEN`], at once.
     #[inline(never)]
-    fn answer_vector(&mut self, ready: usize, desk: &mut Desk<'_>) -> (usize, u32) {
+    fn answer_vector<const TAPPED: bool>(
+        &mut self,
+        ready: usize,
+        desk: &mut Desk<'_>,
+    ) -> (usize, u32) {
         let count = ready.min(VECTOR_LEN);
         let first = self.requests.position();
         let (mut metas, mut keys) = ([0; VECTOR_LEN], [0; VECTOR_LEN]);
@@ -293,7 +300,11 @@ impl Lane {
             let sequence = first + ahead as u64;
             let request = (metas[ahead], keys[ahead], bits[ahead]);
             let times = (t_received, t_done);
-            self.publish(sequence, request, evaluation, identities[ahead], times);
+            let identity = identities[ahead];
+            let response = self.publish(sequence, request, evaluation, identity, times);
+            if TAPPED {
+                self.keep(request, &response, desk.tap);
+            }
             if evaluation.status == status::OK {
                 ok_count += 1;
             } else {
@@ -309,11 +320,11 @@ impl Lane {
 
     /// Answers one request after the other, of any number of features.
     #[inline(never)]
-    fn answer_each(&mut self, limit: usize, desk: &mut Desk<'_>) -> Visit {
+    fn answer_each<const TAPPED: bool>(&mut self, limit: usize, desk: &mut Desk<'_>) -> Visit {
         let (mut count, mut spent_ns) = (0, 0u32);
         while count < limit && spent_ns < VISIT_NS {
             match self.requests.look() {
-                Look::Ready => spent_ns = spent_ns.saturating_add(self.answer_any(desk)),
+                Look::Ready => spent_ns = spent_ns.saturating_add(self.answer_any::<TAPPED>(desk)),
                 Look::Empty => break,
                 Look::Violation => return self.violation(desk.tally),
             }
@@ -323,7 +334,7 @@ impl Lane {
     }
 
     /// Answers the next request; what evaluating it was measured to take, in nanoseconds.
-    fn answer_any(&mut self, desk: &mut Desk<'_>) -> u32 {
+    fn answer_any<const TAPPED: bool>(&mut self, desk: &mut Desk<'_>) -> u32 {
         let sampled = desk.tally.samples(1);
         let early = clock_if(sampled);
         // NB: `scratch` has room for the widest request, and a lane's width is checked at attach.
@@ -333,52 +344,14 @@ impl Lane {
         let t_received = if is_stamped(meta) && !sampled { clock::tsc() } else { early };
         let (answer, cost_ns) = desk.rows.evaluate(meta, key, x);
         let bits = x.iter().map(|value| value.to_bits());
-        self.finish((meta, key), bits, answer, (sampled, t_received), desk.tally);
+        self.finish::<TAPPED>(
+            (meta, key),
+            bits,
+            answer,
+            (sampled, t_received),
+            (desk.tally, desk.tap),
+        );
         cost_ns
-    }
-
-    /// Publishes the answer to a request of three features.
-    #[inline(always)]
-    fn publish(
-        &mut self,
-        sequence: u64,
-        (meta, key, bits): (u64, u64, [u64; 3]),
-        evaluation: &Evaluation,
-        identity: Identity,
-        times: (u64, u64),
-    ) {
-        let echo = abi::echo(sequence, meta, key, bits.into_iter());
-        self.responses.push(sequence, &response(meta, echo, evaluation, identity, times));
-    }
-
-    /// Goes on behind `count` predictions that were published and not timed.
-    #[inline(always)]
-    fn pass(&mut self, count: usize, tally: &mut Tally) {
-        self.requests.advance(count as u64);
-        tally.skip(count as u32);
-        tally.answered(status::OK, count as u64);
-    }
-
-    /// Publishes and counts the answer to the next request, and goes on behind it.
-    #[inline]
-    fn finish(
-        &mut self,
-        (meta, key): (u64, u64),
-        bits: impl Iterator<Item = u64>,
-        (evaluation, identity): (Evaluation, Identity),
-        (sampled, t_received): (bool, u64),
-        tally: &mut Tally,
-    ) {
-        let sequence = self.requests.position();
-        let echo = abi::echo(sequence, meta, key, bits);
-        let t_done = clock_if(sampled || is_stamped(meta));
-        let response = response(meta, echo, &evaluation, identity, (t_received, t_done));
-        self.responses.push(sequence, &response);
-        self.requests.advance(1);
-        tally.answered(evaluation.status, 1);
-        if sampled {
-            tally.sample(t_done.wrapping_sub(t_received));
-        }
     }
 
     #[cold]

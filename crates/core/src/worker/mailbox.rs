@@ -30,6 +30,11 @@ impl Swap {
         Swap { number, row: Box::new(row) }
     }
 
+    /// The number that it is for.
+    pub(super) fn number(&self) -> u16 {
+        self.number
+    }
+
     /// Carries the order out on a table.
     #[inline]
     pub fn exchange(&mut self, rows: &mut Rows) {

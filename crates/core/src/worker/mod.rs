@@ -8,11 +8,13 @@ mod lane;
 mod mailbox;
 mod rows;
 mod tally;
+mod tap;
 
 pub use lane::Lane;
 pub use mailbox::{Handle, Mailbox, Swap, mailbox};
 pub use rows::{Row, Rows};
 pub use tally::Tally;
+pub use tap::Tap;
 
 use crate::abi::FEATURE_COUNT_MAX;
 use crate::idle::{Idle, IdleStrategy};
@@ -51,6 +53,7 @@ pub struct Worker {
     mailbox: Mailbox,
     rows: Rows,
     tally: Tally,
+    tap: Tap,
     scratch: Box<[f64; FEATURE_COUNT_MAX]>,
     level: Level,
     /// The lane that was busy last.
@@ -73,6 +76,7 @@ impl Worker {
             mailbox,
             rows,
             tally,
+            tap: Tap::default(),
             scratch: Box::new([0.0; FEATURE_COUNT_MAX]),
             level: Level::best(),
             hot: 0,
@@ -80,6 +84,13 @@ impl Worker {
             busy: 0,
             visit_requests: VISIT_REQUESTS,
         }
+    }
+
+    /// The same with a tap to write to.
+    #[must_use]
+    pub fn with_tap(mut self, tap: Tap) -> Worker {
+        self.tap = tap;
+        self
     }
 
     /// Touches what the first requests will need, so that no page of it is missing then.
@@ -172,18 +183,34 @@ impl Worker {
 
     #[inline(never)]
     fn serve(&mut self, index: usize, look: Look) -> usize {
+        if self.tap.is_on() {
+            self.attend_tapped(index, look)
+        } else {
+            self.attend::<false>(index, look)
+        }
+    }
+
+    // Out of line, so that the way without a tap keeps its registers.
+    #[inline(never)]
+    fn attend_tapped(&mut self, index: usize, look: Look) -> usize {
+        self.attend::<true>(index, look)
+    }
+
+    #[inline(always)]
+    fn attend<const TAPPED: bool>(&mut self, index: usize, look: Look) -> usize {
         let Some(lane) = self.lanes.get_mut(index) else { return 0 };
+        let (rows, tally, tap) = (&self.rows, &mut self.tally, &mut self.tap);
         // A desk is set up only for what takes another way.
-        if look == Look::Ready && lane.answer_one(&self.rows, &mut self.tally) {
+        if look == Look::Ready && lane.answer_one::<TAPPED>(rows, tally, tap) {
             return 1;
         }
         if index < self.narrow_count {
-            return self.visit(index, look, self.visit_requests.max(1));
+            return self.visit::<TAPPED>(index, look, self.visit_requests.max(1));
         }
         // NB: a narrow lane that is given back leaves this one at `index`, or, were it the last,
         // nothing.
         self.sweep_narrow();
-        self.visit(index, look, VISIT_REQUESTS)
+        self.visit::<TAPPED>(index, look, VISIT_REQUESTS)
     }
 
     /// Looks at all narrow lanes.
@@ -198,15 +225,20 @@ impl Worker {
 
     /// Visits a lane after a look that found something: answers at most `limit` requests.
     #[inline]
-    fn visit(&mut self, index: usize, look: Look, limit: usize) -> usize {
+    fn visit<const TAPPED: bool>(&mut self, index: usize, look: Look, limit: usize) -> usize {
         let Some(lane) = self.lanes.get_mut(index) else { return 0 };
         let (rows, level) = (&self.rows, self.level);
-        let (scratch, tally) = (self.scratch.as_mut_slice(), &mut self.tally);
+        let (scratch, tally, tap) = (self.scratch.as_mut_slice(), &mut self.tally, &mut self.tap);
         let visit = match look {
-            Look::Ready => lane.answer(limit, &mut Desk { rows, level, scratch, tally }),
+            Look::Ready => {
+                lane.answer::<TAPPED>(limit, &mut Desk { rows, level, scratch, tally, tap })
+            }
             Look::Empty => Visit::Answered(0),
             Look::Violation => lane.violation(tally),
         };
+        if TAPPED {
+            self.tap.publish();
+        }
         match visit {
             Visit::Answered(count) => count,
             Visit::Broken => {
@@ -224,6 +256,10 @@ impl Worker {
         for _ in 0..SWAPS_A_TURN {
             let Some(mut swap) = self.mailbox.take_swap() else { break };
             swap.exchange(&mut self.rows);
+            if self.tap.is_on() {
+                let (check, fingerprints) = self.rows.served(swap.number());
+                self.tap.version(swap.number(), check, fingerprints);
+            }
             self.mailbox.give_back_swap(swap);
         }
         if self.mailbox.has_swaps() {

@@ -159,6 +159,21 @@ impl Rows {
         }
     }
 
+    /// Check and generation of what is served at a number, and its arms' fingerprints.
+    pub(super) fn served(&self, number: u16) -> ((u32, u32), [u64; ARM_COUNT_MAX]) {
+        let mut arms = self.versions.iter().skip(usize::from(number)).step_by(MODEL_COUNT_MAX);
+        let Some(champion) = arms.next() else { return Default::default() };
+        let others: [u64; ARM_COUNT_MAX - 1] =
+            core::array::from_fn(|_| arms.next().map_or(0, |arm| arm.fingerprint));
+        let mut fingerprints = [0; ARM_COUNT_MAX];
+        fingerprints[0] = champion.fingerprint;
+        // An undivided name leaves what stands in the other arms' places.
+        if champion.is_divided() {
+            fingerprints[1..].copy_from_slice(&others);
+        }
+        ((champion.check, champion.generation), fingerprints)
+    }
+
     /// The version that a request with three features is for, given as the bits that were read.
     #[inline(always)]
     pub(super) fn version(&self, meta: u64, key: u64, bits: &[u64; 3]) -> Option<Chosen<'_>> {
@@ -242,7 +257,8 @@ impl Rows {
     /// Evaluates the first `count` of eight requests of three features; what the others get means
     /// nothing. Requests for one undivided name are evaluated at once. Tells what all of them were
     /// measured to take, too, in nanoseconds.
-    #[inline]
+    // Always: it has a caller with a tap and one without.
+    #[inline(always)]
     pub(super) fn evaluate_vector(
         &self,
         level: Level,
