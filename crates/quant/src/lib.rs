@@ -1,10 +1,11 @@
 //! The quant's day: tables and trades in files, simulated order flow, training, scoring,
-//! evaluation, drawings.
+//! evaluation, drawings, audit files.
 //!
-//! The floors, from the ground: [`content`]; [`table`], [`plot`], [`simulate`]; [`stated`],
-//! [`target`], [`calendar`], [`skill`]; [`features`]; [`trades`], [`score`], [`evaluate`],
-//! [`train`]; [`inspect`].
+//! The floors, from the ground: [`content`]; [`table`], [`plot`], [`simulate`], [`audit`];
+//! [`stated`], [`target`], [`calendar`], [`skill`]; [`features`]; [`trades`], [`score`],
+//! [`evaluate`], [`train`]; [`inspect`].
 
+pub mod audit;
 pub mod calendar;
 pub mod content;
 pub mod evaluate;
