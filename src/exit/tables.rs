@@ -1,6 +1,7 @@
 //! The codes of errors in reading, writing and using tables.
 
 use super::{Code, Coded};
+use factord_quant::audit::AuditError;
 use factord_quant::content::ContentError;
 use factord_quant::evaluate::EvaluateError;
 use factord_quant::score::ScoreError;
@@ -132,6 +133,18 @@ impl Coded for TradesError {
             | TradesError::TooMany { .. }
             | TradesError::Unit { .. }
             | TradesError::LongLine { .. } => Code::Data,
+        }
+    }
+}
+
+impl Coded for AuditError {
+    fn code(&self) -> Code {
+        match self {
+            AuditError::Write { error, .. } => Code::of_creating(error),
+            AuditError::Read { error, .. } => Code::of_reading(error),
+            AuditError::Parquet { .. } | AuditError::Foreign { .. } => Code::Data,
+            AuditError::Nothing { .. } => Code::NoInput,
+            AuditError::Store(error) => error.code(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The command line: its grammar, and the way from a sub-command to its file.
 
 use super::{
-    Failure, Globals, bench, check, completions, evaluate, factors, http, import, inspect, model,
-    ping, predict, replay, score, serve, simulate, stat, train,
+    Failure, Globals, audit, bench, check, completions, evaluate, factors, http, import, inspect,
+    model, ping, predict, record, replay, score, serve, simulate, stat, subscribe, train,
 };
 use crate::{config, exit, log};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -77,6 +77,12 @@ pub enum Command {
     Bench(bench::BenchArgs),
     /// Show the counters of the running daemon
     Stat(stat::StatArgs),
+    /// Print the answers of the running daemon as they are given
+    Subscribe(subscribe::SubscribeArgs),
+    /// Write every answer of the running daemon to Parquet files
+    Record(record::RecordArgs),
+    /// Prove or show what `factord record` wrote
+    Audit(audit::AuditArgs),
     /// Turn trade files into a table of features, one row per window
     Factors(factors::FactorsArgs),
     /// Say what a file is and how it is understood: trades, tables and models of any format
@@ -134,6 +140,9 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Replay(args) => replay::run(args, globals),
         Command::Simulate(args) => simulate::run(args),
         Command::Stat(args) => stat::run(args, globals),
+        Command::Subscribe(args) => subscribe::run(args, globals),
+        Command::Record(args) => record::run(args, globals),
+        Command::Audit(args) => audit::run(args),
         Command::Train(args) => train::run(args),
         Command::Completions(args) => completions::run(args, Cli::command()),
         Command::Man(args) => completions::run_man(args, Cli::command()),

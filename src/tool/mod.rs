@@ -3,6 +3,7 @@
 //! A sub-command prints what was asked for on stdout and what went wrong on stderr; it never
 //! ends the process itself: the code travels in [`Failure`] to `main`.
 
+pub mod audit;
 pub mod bench;
 pub mod check;
 mod cli;
@@ -24,11 +25,13 @@ mod model_row;
 pub mod ping;
 pub mod predict;
 mod predict_csv;
+pub mod record;
 pub mod replay;
 pub mod score;
 pub mod serve;
 pub mod simulate;
 pub mod stat;
+pub mod subscribe;
 pub mod train;
 mod understood;
 
