@@ -4,7 +4,7 @@
 
 use factord_core::abi::{
     self, class, image_region, models_region, req_header, request, resp_header, response, right,
-    status, status_region,
+    status, status_region, tap_record, tap_region,
 };
 use factord_core::channel::{Hello, MODEL_NAME_LEN, Message, NAME_LEN, Refusal, Verb, Welcome};
 use factord_core::model::image;
@@ -94,6 +94,41 @@ fn rings(text: &mut String) {
     for (name, limit) in limits {
         define(text, &format!("ABI_{name}"), limit as u64);
     }
+}
+
+fn tap(text: &mut String) {
+    defines!(
+        *text,
+        abi::TAP_HASH,
+        tap_region::MAGIC,
+        tap_region::LAYOUT_HASH,
+        tap_region::CELL_COUNT,
+        tap_region::NEXT,
+        tap_region::CELLS,
+        tap_region::CELL_WORDS,
+        tap_region::CELL_TURN,
+        tap_region::CELL_REQUEST,
+        tap_region::CELL_VERDICT,
+        tap_region::CELL_KEY,
+        tap_region::CELL_Y,
+        tap_region::CELL_FEATURES,
+        tap_record::HEADER_COUNT,
+        tap_record::CLIENT_SHIFT,
+        tap_record::WIDTH_SHIFT,
+        tap_record::RUN,
+        tap_record::RUN_TSC,
+        tap_record::RUN_COUNT,
+        tap_record::VERSION,
+        tap_record::VERSION_NUMBER,
+        tap_record::VERSION_CHECK,
+        tap_record::VERSION_FINGERPRINTS,
+        tap_record::FIRST_POSITION,
+        tap_record::TURN_SHIFT,
+        tap_record::WRITING,
+        tap_record::FIRST,
+        tap_record::CELL_COUNT_MIN,
+        tap_record::CELL_COUNT_MAX,
+    );
 }
 
 fn status(text: &mut String) {
@@ -249,6 +284,7 @@ fn messages(text: &mut String) {
         define(text, &format!("REFUSAL_{name}"), code);
     }
     // The verb is one that there is, the argument any number.
+    define(text, "VERB_TAP", Verb::Tap as u64);
     let verb = Verb::Image as u64;
     let name = [0; MODEL_NAME_LEN];
     let command = Message::Command { abi, verb, argument: 913, name };
@@ -286,6 +322,7 @@ fn header() -> String {
     );
     rings(&mut text);
     status(&mut text);
+    tap(&mut text);
     models(&mut text);
     text.push('\n');
     messages(&mut text);

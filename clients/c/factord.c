@@ -3,7 +3,7 @@
  * From top to bottom: words and clocks, the floating-point environment, evaluation, regions, the model
  * table, whom to trust, the handshake, the client, the names of models, the rings, images, what becomes
  * of a dead engine, waiting, the call shapes, evaluation in the client's own process, attach and close,
- * the rest.
+ * the rest, subscribers.
  *
  * Memory that the daemon can write is reached only as atomic words. What is read there is a claim: it
  * is compared, and never used as an index, a length or a pointer. Where the Rust client loads
@@ -397,10 +397,9 @@ static void unmap(struct mapping *mapping)
 #endif
 
 /* Maps what a descriptor names, after its seals and its size: nobody can cut it afterwards. */
-static int open_region(struct mapping *mapping, enum region region, int fd, size_t len,
-                       struct why *why)
+static int open_named(struct mapping *mapping, const char *name, bool writable, int fd, size_t len,
+                      struct why *why)
 {
-    const char *name = REGION_NAMES[region];
     struct stat file;
     int seals = fcntl(fd, F_GET_SEALS);
     if (seals < 0 || (seals & (F_SEAL_SHRINK | F_SEAL_GROW)) != (F_SEAL_SHRINK | F_SEAL_GROW)) {
@@ -413,9 +412,6 @@ static int open_region(struct mapping *mapping, enum region region, int fd, size
                    "attach failed: %s has %lld bytes, the handshake says %zu", name,
                    (long long)file.st_size, len);
     }
-    /* RESP too, which is only read: through a read-only page the line of an answer would stay shared
-     * and the worker's next store into it wait for it. */
-    bool writable = region == REQ || region == RESP;
     int access = writable ? PROT_READ | PROT_WRITE : PROT_READ;
     void *start = mmap(NULL, len, access, MAP_SHARED, fd, 0);
     if (start == MAP_FAILED) {
@@ -429,6 +425,15 @@ static int open_region(struct mapping *mapping, enum region region, int fd, size
         return say(why, FACTORD_ERROR_REGION, "attach failed: %s cannot be held in memory", name);
     }
     return FACTORD_OK;
+}
+
+static int open_region(struct mapping *mapping, enum region region, int fd, size_t len,
+                       struct why *why)
+{
+    /* RESP too, which is only read: through a read-only page the line of an answer would stay shared
+     * and the worker's next store into it wait for it. */
+    bool writable = region == REQ || region == RESP;
+    return open_named(mapping, REGION_NAMES[region], writable, fd, len, why);
 }
 
 /* ---- The model table --------------------------------------------------------------------- */
@@ -3027,4 +3032,390 @@ const char *factord_strerror(int error)
 const char *factord_version(void)
 {
     return FACTORD_VERSION;
+}
+
+/* ---- Subscribers ------------------------------------------------------------------------- */
+
+/* Between two looks that find nothing: closer ones take the line from its writer. */
+#define TAP_PAUSE_NS 1000
+/* Cells that one look passes at most. */
+#define TAP_LOOKS_MAX 1024
+
+/* One worker's tap and the place in it. */
+struct feed {
+    struct mapping map;
+    uint64_t mask;
+    uint64_t position;
+    /* The ordinals of the answer that stands next, and of the one that is wanted next. */
+    uint64_t at;
+    uint64_t next;
+    uint64_t tsc;
+    /* Whether the next answer may stand within a run, whose start was not seen. */
+    bool lost;
+};
+
+/* What served a number under one generation; nothing is known of it when that is 0. */
+struct deployment {
+    uint64_t fingerprints[FACTORD_ARM_COUNT_MAX];
+    uint32_t generation;
+    uint32_t check;
+    char name[FACTORD_NAME_LEN + 1];
+};
+
+struct factord_subscriber {
+    struct target target;
+    struct attempt attempt;
+    struct mapping status;
+    struct feed feeds[FACTORD_WORKER_COUNT_MAX];
+    uint32_t feed_count;
+    uint32_t turn;
+    uint64_t missed;
+    uint64_t empty_ns;
+    /* The only name that is wanted; all when empty. */
+    char wanted[FACTORD_NAME_LEN + 1];
+    struct deployment deployments[FACTORD_MODEL_COUNT_MAX];
+    double features[FACTORD_FEATURE_COUNT_MAX];
+};
+
+/* Waits for the next message of an attempt; its deadline ends the wait. */
+static int await(struct attempt *attempt, const struct target *target, uint64_t *words,
+                 struct descriptors *descriptors)
+{
+    for (;;) {
+        int got = receive(attempt, target, words, descriptors);
+        if (got != 0) return got;
+        struct pollfd readable = {attempt->fd, POLLIN, 0};
+        poll(&readable, 1, 10);
+    }
+}
+
+/* Gets STATUS as an observer. */
+static int observe(factord_subscriber *subscriber)
+{
+    struct attempt *attempt = &subscriber->attempt;
+    const struct target *target = &subscriber->target;
+    const struct timespec pause = {0, FACTORD_MS};
+    uint64_t words[FACTORD_MESSAGE_WORDS];
+    struct descriptors descriptors;
+    int error = start(attempt, &subscriber->target);
+    while (error == FACTORD_OK && attempt->step == ROOM) {
+        nanosleep(&pause, NULL);
+        error = reach(attempt, target);
+    }
+    if (error) return error;
+    int got = await(attempt, target, words, &descriptors);
+    if (got < 0) return got;
+    if (words[1] != FACTORD_WELCOME || descriptors.count < 1 ||
+        words[FACTORD_WELCOME_NONCE] != attempt->nonce) {
+        close_all(&descriptors);
+        return misspoken(attempt, target, "expected a welcome");
+    }
+    error = open_region(&attempt->regions[STATUS], STATUS, descriptors.fds[0],
+                        region_len(STATUS, target->shape), &attempt->why);
+    close_all(&descriptors);
+    if (error == FACTORD_OK) error = check_headers(attempt, words);
+    subscriber->status = attempt->regions[STATUS];
+    attempt->regions[STATUS] = (struct mapping){NULL, 0, 0};
+    return error;
+}
+
+/* Where the next cell will be written, as the writer says. Acquire: pairs with its release store; the
+ * count of answers is read after it. */
+static uint64_t newest(const word *words)
+{
+    uint64_t position = get_acquire(&words[FACTORD_TAP_NEXT]);
+    uint64_t most = UINT64_MAX >> FACTORD_TAP_RECORD_TURN_SHIFT;
+    if (position < FACTORD_TAP_RECORD_FIRST_POSITION) return FACTORD_TAP_RECORD_FIRST_POSITION;
+    return least(position, most);
+}
+
+/* Maps a tap, whose length follows from the file. */
+static int map_tap(struct feed *feed, int fd, struct why *why)
+{
+    struct stat file;
+    uint64_t cells = 0;
+    if (fstat(fd, &file) == 0 && file.st_size >= 8 * (int64_t)FACTORD_TAP_CELLS) {
+        cells = (uint64_t)file.st_size / FACTORD_LINE_LEN - FACTORD_TAP_CELLS / FACTORD_LINE_WORDS;
+    }
+    if (cells < FACTORD_TAP_RECORD_CELL_COUNT_MIN || cells > FACTORD_TAP_RECORD_CELL_COUNT_MAX ||
+        (cells & (cells - 1)) != 0) {
+        return say(why, FACTORD_ERROR_REGION, "attach failed: TAP has a length that none has");
+    }
+    int error = open_named(&feed->map, "TAP", false, fd, (size_t)file.st_size, why);
+    if (error) return error;
+    const word *words = feed->map.words;
+    if (get(&words[FACTORD_TAP_MAGIC]) != FACTORD_MAGIC ||
+        get(&words[FACTORD_TAP_LAYOUT_HASH]) != FACTORD_TAP_HASH ||
+        get(&words[FACTORD_TAP_CELL_COUNT]) != cells) {
+        return say(why, FACTORD_ERROR_REGION, "attach failed: the header of TAP is another one");
+    }
+    feed->mask = cells - 1;
+    feed->position = newest(words);
+    feed->next = get(&words[FACTORD_TAP_RECORD_HEADER_COUNT]);
+    return FACTORD_OK;
+}
+
+/* Gets the tap of a worker, over the connection of the observer. */
+static int open_tap(factord_subscriber *subscriber, uint32_t worker)
+{
+    struct attempt *attempt = &subscriber->attempt;
+    uint64_t command[FACTORD_COMMAND_ARGUMENT] = {FACTORD_COMMAND};
+    uint64_t words[FACTORD_MESSAGE_WORDS];
+    struct descriptors descriptors;
+    command[FACTORD_COMMAND_ABI - 1] = FACTORD_ABI_WORD;
+    command[FACTORD_COMMAND_VERB - 1] = FACTORD_VERB_TAP;
+    command[FACTORD_COMMAND_ARGUMENT - 1] = worker;
+    send_words(attempt->fd, command, sizeof command / sizeof *command);
+    attempt->end_ns = added(now_ns(), HANDSHAKE_NS);
+    int got = await(attempt, &subscriber->target, words, &descriptors);
+    if (got < 0) return got;
+    int error;
+    if (words[1] != FACTORD_REPLY || descriptors.count != 1) {
+        error = misspoken(attempt, &subscriber->target, "expected a tap");
+    } else if (words[FACTORD_REPLY_CODE] != 0) {
+        char said[FACTORD_WHY_LEN / 2];
+        bool is_file = fcntl(descriptors.fds[0], F_GET_SEALS) >= 0;
+        ssize_t len = is_file ? pread(descriptors.fds[0], said, sizeof said - 1, 0) : 0;
+        said[len > 0 ? len : 0] = 0;
+        error = say(&attempt->why, FACTORD_ERROR_REFUSED_OTHER, "attach refused: %s", said);
+    } else {
+        error = map_tap(&subscriber->feeds[worker], descriptors.fds[0], &attempt->why);
+    }
+    close_all(&descriptors);
+    return error;
+}
+
+int factord_subscribe(factord_subscriber **subscriber, const char *name, const char *socket,
+                      char *why, size_t why_len)
+{
+    int number = errno;
+    factord_subscriber *made = calloc(1, sizeof *made);
+    *subscriber = NULL;
+    if (!made) {
+        if (why && why_len > 0) snprintf(why, why_len, "%s", NO_MEMORY);
+        errno = number;
+        return FACTORD_ERROR_SYSTEM;
+    }
+    made->attempt.fd = -1;
+    struct why *said = &made->attempt.why;
+    int error = FACTORD_OK;
+    if (name && strlen(name) > FACTORD_NAME_LEN) {
+        error = say(said, FACTORD_ERROR_OPTIONS, "a name has up to %d bytes", FACTORD_NAME_LEN);
+    }
+    snprintf(made->wanted, sizeof made->wanted, "%s", name ? name : "");
+    snprintf(made->target.name, sizeof made->target.name, "subscriber");
+    if (!error) error = find_daemon_uid(&made->target, 0, said);
+    if (!error) error = find_socket(&made->target, socket, said);
+    if (!error) error = observe(made);
+    if (!error) {
+        uint64_t count = get(&made->status.words[FACTORD_STATUS_WORKER_COUNT]);
+        made->feed_count = (uint32_t)least(count > 0 ? count : 1, FACTORD_WORKER_COUNT_MAX);
+        for (uint32_t i = 0; i < made->feed_count && !error; i++) error = open_tap(made, i);
+    }
+    if (error) {
+        if (why && why_len > 0) snprintf(why, why_len, "%s", said->text);
+        factord_unsubscribe(made);
+    } else {
+        abandon(&made->attempt);
+        *subscriber = made;
+    }
+    errno = number;
+    return error;
+}
+
+void factord_unsubscribe(factord_subscriber *subscriber)
+{
+    if (!subscriber) return;
+    abandon(&subscriber->attempt);
+    unmap(&subscriber->status);
+    for (int i = 0; i < FACTORD_WORKER_COUNT_MAX; i++) unmap(&subscriber->feeds[i].map);
+    free(subscriber);
+}
+
+uint64_t factord_missed(const factord_subscriber *subscriber) { return subscriber->missed; }
+
+/* What stands at a position. */
+enum look { A_CELL, AHEAD, BEHIND };
+
+/* Reads the cell of one turn, whole or not at all; of the turn only whether it is a first one. */
+static enum look copy_cell(const struct feed *feed, uint64_t position, uint64_t *cell)
+{
+    const word *from = feed->map.words + FACTORD_TAP_CELLS +
+                       (position & feed->mask) * FACTORD_TAP_CELL_WORDS;
+    uint64_t turn = get_acquire(&from[FACTORD_TAP_CELL_TURN]);
+    uint64_t found = turn >> FACTORD_TAP_RECORD_TURN_SHIFT;
+    if (found != position) return found < position ? AHEAD : BEHIND;
+    if (turn & FACTORD_TAP_RECORD_WRITING) return AHEAD;
+    for (size_t i = 1; i < FACTORD_TAP_CELL_WORDS; i++) cell[i] = get_acquire(&from[i]);
+    if (get(&from[FACTORD_TAP_CELL_TURN]) != turn) return BEHIND;
+    cell[FACTORD_TAP_CELL_TURN] = turn & FACTORD_TAP_RECORD_FIRST;
+    return A_CELL;
+}
+
+/* Goes on half a tap behind the newest, with the next run. */
+static void fall_back(struct feed *feed)
+{
+    uint64_t front = newest(feed->map.words);
+    uint64_t back = feed->mask / 2;
+    uint64_t start = front > back ? front - back : 0;
+    feed->position = start > feed->position ? start : feed->position + 1;
+    feed->lost = true;
+}
+
+/* Takes the features of a record whose first cell was read. */
+static enum look take_features(factord_subscriber *subscriber, struct feed *feed,
+                               const uint64_t *first, size_t width)
+{
+    uint64_t cell[FACTORD_TAP_CELL_WORDS];
+    uint64_t position = feed->position;
+    size_t done = 0;
+    for (size_t i = FACTORD_TAP_CELL_FEATURES; i < FACTORD_TAP_CELL_WORDS && done < width; i++) {
+        subscriber->features[done++] = of_bits(first[i]);
+    }
+    while (done < width) {
+        enum look look = copy_cell(feed, ++position, cell);
+        if (look != A_CELL) return look;
+        if (cell[FACTORD_TAP_CELL_TURN] != 0) return BEHIND;
+        for (size_t i = 1; i < FACTORD_TAP_CELL_WORDS && done < width; i++) {
+            subscriber->features[done++] = of_bits(cell[i]);
+        }
+    }
+    feed->position = position + 1;
+    return A_CELL;
+}
+
+/* What served a number under a generation; NULL when that is not known. */
+static const struct deployment *deployment_of(factord_subscriber *subscriber, uint16_t number,
+                                              uint32_t generation)
+{
+    factord_model_row row;
+    uint32_t check;
+    if (number >= FACTORD_MODEL_COUNT_MAX || generation == 0) return NULL;
+    struct deployment *known = &subscriber->deployments[number];
+    if (known->generation == generation && known->name[0]) return known;
+    if (read_row(subscriber->status.words, number, &row, &check) != SERVED) return NULL;
+    if (known->generation == generation && known->check == check) {
+        memcpy(known->name, row.name, sizeof known->name);
+        return known;
+    }
+    if (row.generation != generation) return NULL;
+    known->generation = generation;
+    known->check = check;
+    memcpy(known->name, row.name, sizeof known->name);
+    memcpy(known->fingerprints, row.fingerprints, sizeof known->fingerprints);
+    return known;
+}
+
+/* Notes what serves a number from here on. */
+static void take_version(factord_subscriber *subscriber, const uint64_t *cell)
+{
+    uint64_t number = cell[FACTORD_TAP_RECORD_VERSION_NUMBER];
+    if ((uint16_t)number >= FACTORD_MODEL_COUNT_MAX) return;
+    struct deployment *known = &subscriber->deployments[(uint16_t)number];
+    uint32_t check = (uint32_t)cell[FACTORD_TAP_RECORD_VERSION_CHECK];
+    if (known->check != check) known->name[0] = 0;
+    known->check = check;
+    known->generation = (uint32_t)(number >> 32);
+    memcpy(known->fingerprints, &cell[FACTORD_TAP_RECORD_VERSION_FINGERPRINTS],
+           sizeof known->fingerprints);
+}
+
+/* Fills in an answer; whether its name is wanted. */
+static bool is_wanted(factord_subscriber *subscriber, const struct feed *feed, const uint64_t *cell,
+                      size_t width, factord_answered *out)
+{
+    uint64_t request = cell[FACTORD_TAP_CELL_REQUEST];
+    uint64_t verdict = cell[FACTORD_TAP_CELL_VERDICT];
+    *out = (factord_answered){
+        .name = "",
+        .features = subscriber->features,
+        .feature_count = (uint32_t)width,
+        .y = of_bits(cell[FACTORD_TAP_CELL_Y]),
+        .key = cell[FACTORD_TAP_CELL_KEY],
+        .tsc = feed->tsc,
+        .ordinal = feed->next - 1,
+        .generation = (uint32_t)(verdict >> 32),
+        .client = (uint32_t)(request >> FACTORD_TAP_RECORD_CLIENT_SHIFT),
+        .worker = (uint32_t)(feed - subscriber->feeds),
+        .status = (uint16_t)verdict,
+        .arm = (uint16_t)(verdict >> 16),
+    };
+    const struct deployment *known =
+        deployment_of(subscriber, (uint16_t)request, out->generation);
+    if (known) {
+        out->name = known->name;
+        bool answered = out->status != FACTORD_STATUS_UNKNOWN_MODEL &&
+                        out->status != FACTORD_STATUS_WRONG_CLASS;
+        if (answered && out->arm < FACTORD_ARM_COUNT_MAX) {
+            out->fingerprint = known->fingerprints[out->arm];
+        }
+    }
+    return !subscriber->wanted[0] || strcmp(subscriber->wanted, out->name) == 0;
+}
+
+/* Notes when a run's answers were out, and what was missed before it. */
+static void begin_run(factord_subscriber *subscriber, struct feed *feed, const uint64_t *cell)
+{
+    uint64_t count = cell[FACTORD_TAP_RECORD_RUN_COUNT];
+    feed->position++;
+    feed->lost = false;
+    feed->tsc = cell[FACTORD_TAP_RECORD_RUN_TSC];
+    feed->at = count;
+    if (count <= feed->next) return;
+    subscriber->missed += count - feed->next;
+    feed->next = count;
+}
+
+/* Looks what is next in a tap: 1 for an answer, else 0. */
+static int look_at(factord_subscriber *subscriber, struct feed *feed, factord_answered *out)
+{
+    uint64_t cell[FACTORD_TAP_CELL_WORDS];
+    for (int i = 0; i < TAP_LOOKS_MAX; i++) {
+        enum look look = copy_cell(feed, feed->position, cell);
+        if (look == AHEAD) return 0;
+        if (look == A_CELL) {
+            uint64_t request = cell[FACTORD_TAP_CELL_REQUEST];
+            size_t width = request >> FACTORD_TAP_RECORD_WIDTH_SHIFT;
+            uint64_t kind = width == 0 ? request & FACTORD_REQUEST_MODEL_MASK : 0;
+            bool first = cell[FACTORD_TAP_CELL_TURN] != 0;
+            if (first && kind == FACTORD_TAP_RECORD_RUN) {
+                begin_run(subscriber, feed, cell);
+                continue;
+            }
+            if (first && kind == FACTORD_TAP_RECORD_VERSION) {
+                take_version(subscriber, cell);
+                feed->position++;
+                continue;
+            }
+            if (feed->lost) {
+                feed->position++;
+                continue;
+            }
+            look = first && width >= 1 && width <= FACTORD_FEATURE_COUNT_MAX
+                       ? take_features(subscriber, feed, cell, width)
+                       : BEHIND;
+            if (look == AHEAD) return 0;
+            if (look == A_CELL) {
+                if (feed->at++ < feed->next) continue;
+                feed->next = feed->at;
+                if (is_wanted(subscriber, feed, cell, width, out)) return 1;
+                continue;
+            }
+        }
+        fall_back(feed);
+    }
+    return 0;
+}
+
+int factord_next(factord_subscriber *subscriber, factord_answered *out)
+{
+    uint64_t now = now_ns();
+    if (since(now, subscriber->empty_ns) < TAP_PAUSE_NS) return 0;
+    for (uint32_t i = 0; i < subscriber->feed_count; i++) {
+        struct feed *feed = &subscriber->feeds[subscriber->turn];
+        if (look_at(subscriber, feed, out)) return 1;
+        subscriber->turn = (subscriber->turn + 1) % subscriber->feed_count;
+    }
+    subscriber->empty_ns = now;
+    return 0;
 }

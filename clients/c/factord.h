@@ -359,6 +359,52 @@ FACTORD_API uint32_t factord_feature_count(const factord_client *client);
 FACTORD_API uint32_t factord_slot_count(const factord_client *client);
 FACTORD_API uint32_t factord_output_count(const factord_client *client);
 
+/* ---- Subscribers: every answer of an engine ---- */
+
+/* One answer that an engine gave, to whomever. Name and features stay until the next call. */
+typedef struct {
+    /* Empty where the request was for no name that was served. */
+    const char *name;
+    const double *features;
+    /* The first output; NaN where there is none. */
+    double y;
+    /* The unit key. */
+    uint64_t key;
+    /* Of the artifact that answered; 0 when none did. */
+    uint64_t fingerprint;
+    /* Time stamp counter when the answers of its run were out. */
+    uint64_t tsc;
+    /* Answers that the worker had given before. */
+    uint64_t ordinal;
+    uint32_t feature_count;
+    uint32_t generation;
+    /* The engine's number of the client that asked. */
+    uint32_t client;
+    uint32_t worker;
+    /* 0 ok, 1 bad input, 2 unknown model, 3 width mismatch, 4 wrong class. */
+    uint16_t status;
+    uint16_t arm;
+} factord_answered;
+
+typedef struct factord_subscriber factord_subscriber;
+
+/* Subscribes to the answers for a name, or to all (NULL), from the next one on. The daemon has to be
+ * started with --tap, and the right to observe is needed. `socket` and `why` are as for factord_attach.
+ * A subscriber is for one thread at a time, and costs the engine nothing. A forked child may unsubscribe
+ * from its parent's, and do nothing else with it. */
+FACTORD_API int factord_subscribe(factord_subscriber **subscriber, const char *name,
+                                  const char *socket, char *why, size_t why_len);
+
+/* Takes the next answer: 1, or 0 when there is none yet. Never waits, allocates or fails; looks at most
+ * once a microsecond while there is nothing. An engine that has ended answers nothing more: whoever
+ * subscribes for long attaches a client beside it, and asks factord_connected. */
+FACTORD_API int factord_next(factord_subscriber *subscriber, factord_answered *out);
+
+/* Answers of all names that were overwritten before they were read. */
+FACTORD_API uint64_t factord_missed(const factord_subscriber *subscriber);
+
+FACTORD_API void factord_unsubscribe(factord_subscriber *subscriber);
+
 #ifdef __cplusplus
 }
 #endif

@@ -267,6 +267,7 @@ public:
 
 private:
     friend class Client;
+    friend class Subscriber;
     Error code_ = Error::ok;
     std::array<char, FACTORD_WHY_LEN> text_{};
 };
@@ -488,6 +489,57 @@ public:
 
 private:
     factord_client* client_ = nullptr;
+};
+
+/// One answer that an engine gave, to whomever; its name and features stay until the next call.
+using Answered = factord_answered;
+
+/// A reader of every answer of an engine, or of those for one name. It owns its mappings, is moved
+/// and never copied, and belongs to one thread at a time.
+class Subscriber {
+public:
+    Subscriber() noexcept = default;
+    Subscriber(Subscriber&& other) noexcept
+        : subscriber_(std::exchange(other.subscriber_, nullptr))
+    {
+    }
+    Subscriber& operator=(Subscriber&& other) noexcept
+    {
+        if (this != &other) {
+            factord_unsubscribe(subscriber_);
+            subscriber_ = std::exchange(other.subscriber_, nullptr);
+        }
+        return *this;
+    }
+    ~Subscriber() { factord_unsubscribe(subscriber_); }
+
+    /// Subscribes to the answers for a name, or to all, from the next one on. The daemon has to be
+    /// started with --tap.
+    static Result<Subscriber, AttachError> subscribe(const char* name = nullptr,
+                                                     const char* socket = nullptr) noexcept
+    {
+        Subscriber made;
+        AttachError why;
+        const int error = factord_subscribe(&made.subscriber_, name, socket, why.text_.data(),
+                                            why.text_.size());
+        if (error == FACTORD_OK) return made;
+        why.code_ = static_cast<Error>(error);
+        return why;
+    }
+
+    /// The next answer, if it is there.
+    std::optional<Answered> next() noexcept
+    {
+        Answered answer;
+        if (!subscriber_ || !factord_next(subscriber_, &answer)) return std::nullopt;
+        return answer;
+    }
+
+    /// Answers of all names that were overwritten before they were read.
+    std::uint64_t missed() const noexcept { return subscriber_ ? factord_missed(subscriber_) : 0; }
+
+private:
+    factord_subscriber* subscriber_ = nullptr;
 };
 
 } // namespace factord

@@ -57,4 +57,8 @@ void without_the_right_the_ring_is_asked(void);
 void a_pinned_name_has_one_version(void);
 void a_thread_on_a_workers_cpu_is_told_once(void);
 
+/* The tests of subscribers.c. */
+void a_subscriber_reads_what_a_client_was_given(void);
+void a_subscriber_that_is_overtaken_knows_how_many_it_missed(void);
+
 #endif

@@ -42,6 +42,7 @@ static inline void daemon_start(struct daemon *daemon)
         close(out[0]);
         close(out[1]);
         setenv("LOG_LEVEL", "ERROR", 1);
+        setenv("FACTORD_TAP", "4096", 1);
         execl(program, program, "--socket", daemon->socket, "serve", "--no-http", "--idle",
               "backoff", (char *)NULL);
         _exit(127);

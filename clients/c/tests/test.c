@@ -731,6 +731,8 @@ int main(int count, char **names)
         TEST(local_calls_end_a_second_after_the_last_heartbeat),
         TEST(without_the_right_the_ring_is_asked),
         TEST(a_thread_on_a_workers_cpu_is_told_once),
+        TEST(a_subscriber_reads_what_a_client_was_given),
+        TEST(a_subscriber_that_is_overtaken_knows_how_many_it_missed),
     };
     int passed = 0;
     int failed = 0;

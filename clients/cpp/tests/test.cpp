@@ -249,6 +249,31 @@ static void no_deadline_wraps(const char* socket)
     CHECK(client.predict(0, {0.5, 0.2, 0.3}, std::chrono::hours::max()));
 }
 
+// A subscriber is moved as a client is, and reads what a client was given.
+static void a_subscriber_reads_what_a_client_was_given(const char* socket)
+{
+    using factord::Subscriber;
+    static_assert(!std::is_copy_constructible_v<Subscriber>);
+    static_assert(std::is_nothrow_move_constructible_v<Subscriber>);
+    static_assert(never_throws<decltype(&Subscriber::next), Subscriber>);
+    CHECK(!Subscriber().next() && !Subscriber::subscribe(nullptr, "/nowhere/at.all"));
+    auto subscribed = Subscriber::subscribe("regression", socket);
+    CHECK(subscribed);
+    Subscriber subscriber = std::move(*subscribed);
+    CHECK(!subscribed->next());
+    Client client = attach(socket);
+    const auto given = client.predict(0, {0.5, 0.2, 0.3}, 10s, 7);
+    client.predict(1, {0.5, 0.2, 0.3}, 10s).value();
+    std::optional<factord::Answered> seen;
+    for (int i = 0; i < 10000 && !seen; i++) {
+        seen = subscriber.next();
+        if (!seen) usleep(1000);
+    }
+    CHECK(given && seen && seen->y == given->y && seen->key == 7 && seen->features[1] == 0.2);
+    CHECK(seen && std::string(seen->name) == "regression");
+    CHECK(!subscriber.next() && subscriber.missed() == 0);
+}
+
 int main()
 {
     using Test = void (*)(const char*);
@@ -264,6 +289,7 @@ int main()
          local_predictions_do_not_depend_on_what_the_host_has_set},
 #endif
         {"no_deadline_wraps", no_deadline_wraps},
+        {"a_subscriber_reads_what_a_client_was_given", a_subscriber_reads_what_a_client_was_given},
     };
     int failed = 0;
     int passed = 0;
