@@ -17,6 +17,7 @@ mod rows;
 mod settings;
 mod slices;
 mod stream;
+mod subscriber;
 mod table;
 mod trades;
 mod train;
@@ -33,6 +34,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<open::ModelRow>()?;
     module.add_class::<model::Model>()?;
     module.add_class::<prediction::Prediction>()?;
+    module.add_class::<subscriber::Answered>()?;
+    module.add_class::<subscriber::Subscriber>()?;
     module.add_class::<table::Table>()?;
     module.add_function(wrap_pyfunction!(table::arrow_stream, module)?)?;
     module.add_function(wrap_pyfunction!(train::train, module)?)?;

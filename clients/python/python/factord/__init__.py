@@ -2,7 +2,7 @@
 
 `Client` is a channel to a running `factord` daemon, `Model` evaluates an artifact in this process;
 both give the same bits. `Factors` makes their features out of trades, and `train` makes models of
-these.
+these. `Subscriber` reads every answer of a daemon.
 
 >>> with factord.Client() as client:
 ...     client.predict(0.5, 0.2, 0.3).y
@@ -10,7 +10,16 @@ these.
 """
 
 from factord._factors import FactorRow, FactorRows
-from factord._native import Client, Factors, Model, ModelRow, Prediction, __version__
+from factord._native import (
+    Answered,
+    Client,
+    Factors,
+    Model,
+    ModelRow,
+    Prediction,
+    Subscriber,
+    __version__,
+)
 from factord._predictions import Predictions, Status
 from factord._train import Trained, train
 from factord.errors import (
@@ -48,6 +57,7 @@ from factord.errors import (
 
 __all__ = [
     "AbiError",
+    "Answered",
     "ArtifactError",
     "AttachDeadlineError",
     "AttachError",
@@ -79,6 +89,7 @@ __all__ = [
     "RegionError",
     "SettingsError",
     "Status",
+    "Subscriber",
     "TrainError",
     "Trained",
     "TrainingWarning",
