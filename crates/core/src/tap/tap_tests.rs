@@ -202,7 +202,7 @@ fn words_of_nobody_s_are_read_in_bounds_and_end() {
             for (index, word) in line.iter().enumerate() {
                 let value = match (next() % 4, index) {
                     // Turns and requests that come near to what is looked for.
-                    (0, 0) => (next() % 64) << 2 | next() % 4,
+                    (0, 0) => ((next() % 64) << 2) | (next() % 4),
                     (0 | 1, 1) => abi::tap_request(next() % 3, 0, (next() % 1100) as usize),
                     _ => next(),
                 };
