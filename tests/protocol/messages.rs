@@ -119,8 +119,8 @@ fn the_layout_of_a_greeting_stands() {
 
 #[test]
 fn every_verb_has_a_code_of_its_own() {
-    for verb in [Verb::Reload, Verb::Artifact, Verb::Image] {
+    for verb in [Verb::Reload, Verb::Artifact, Verb::Image, Verb::Tap] {
         assert_eq!(Verb::from_code(verb as u64), Some(verb));
     }
-    assert!([0, 4, 99, u64::MAX].iter().all(|&code| Verb::from_code(code).is_none()));
+    assert!([0, 5, 99, u64::MAX].iter().all(|&code| Verb::from_code(code).is_none()));
 }
