@@ -225,7 +225,8 @@ impl Coded for StoreError {
             StoreError::Ledger { .. }
             | StoreError::Deployment { .. }
             | StoreError::Object { .. }
-            | StoreError::SameFingerprint { .. } => Code::Data,
+            | StoreError::SameFingerprint { .. }
+            | StoreError::Split { .. } => Code::Data,
             StoreError::Artifact(error) => error.code(),
             StoreError::Pinned { .. } | StoreError::NothingBefore { .. } | StoreError::Full(_) => {
                 Code::Failed

@@ -1,9 +1,11 @@
 //! The models a daemon serves: those it was built with, those of a directory, or those that a
 //! store's deployment names.
 
+mod deployed;
+
 use super::file::{self, Artifact, ArtifactFileError, MODEL_COUNT_MAX};
 use super::import::{self, Given, ImportFileError};
-use crate::store::{self, Objects, Served, StoreError};
+use crate::store::{self, ARM_COUNT_MAX, StoreError};
 use crate::whole;
 use factord_eval::Kind;
 use std::collections::HashMap;
@@ -37,6 +39,19 @@ pub struct LoadedModel {
     pub origin: String,
     /// The generation that a store's deployment gives it.
     pub generation: Option<u32>,
+    /// What shares its name's requests with it.
+    pub split: Option<LoadedSplit>,
+}
+
+/// How a store's deployment divides the requests for a name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoadedSplit {
+    /// What the hash of unit keys starts from.
+    pub salt: u64,
+    /// The upper ends of the first three arms' shares, in 1/256.
+    pub ends: [u16; ARM_COUNT_MAX - 1],
+    /// The further arms, in the order of their numbers, from 1.
+    pub arms: Vec<Arc<LoadedModel>>,
 }
 
 /// Why a directory cannot be served.
@@ -125,7 +140,7 @@ impl LoadedModel {
     pub fn new(artifact: Artifact, origin: String) -> LoadedModel {
         let bytes = artifact.encode();
         let sha256 = file::sha256(&bytes);
-        LoadedModel { artifact, bytes, sha256, origin, generation: None }
+        LoadedModel { artifact, bytes, sha256, origin, generation: None, split: None }
     }
 
     /// Reads a file. One with the very bytes that `before` holds from there was checked then, and
@@ -143,32 +158,8 @@ impl LoadedModel {
         let artifact = Artifact::decode_file(path, &bytes)?;
         // Only the one canonical encoding is accepted, so that these bytes are it.
         let sha256 = file::sha256(&bytes);
-        Ok(Arc::new(LoadedModel { artifact, bytes, sha256, origin, generation: None }))
-    }
-}
-
-impl LoadedModel {
-    /// Reads what a store serves under a name, as [`LoadedModel::read`].
-    fn of_object(
-        objects: &Objects,
-        name: &str,
-        served: &Served,
-        before: &HashMap<&str, &Arc<LoadedModel>>,
-    ) -> Result<Arc<LoadedModel>, CatalogueError> {
-        let origin = objects.path(&served.champion).display().to_string();
-        let (sha256, generation) = (served.champion.0, Some(served.generation));
-        let (artifact, bytes) = objects.read(&served.champion)?;
-        if let Some(&known) = before.get(origin.as_str())
-            && known.generation == generation
-        {
-            return Ok(Arc::clone(known));
-        }
-        let found = artifact.name();
-        if found != name {
-            let (expected, found) = (name.to_owned(), found.to_owned());
-            return Err(CatalogueError::OtherName { origin, expected, found });
-        }
-        Ok(Arc::new(LoadedModel { artifact, bytes, sha256, origin, generation }))
+        let (generation, split) = (None, None);
+        Ok(Arc::new(LoadedModel { artifact, bytes, sha256, origin, generation, split }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The deployment: what is served now.
 
 use super::error::at;
-use super::{Digest, StoreError};
+use super::{Digest, Split, StoreError};
 use crate::file::{MODEL_COUNT_MAX, name_is_sound};
 use crate::{regular, whole};
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,9 @@ pub struct Served {
     /// Whether it may not be changed.
     #[serde(default)]
     pub pinned: bool,
+    /// How its requests are divided, if further versions share them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
 }
 
 /// What is served now, by name, and the line of the ledger that intended it.
@@ -69,6 +72,12 @@ impl Deployment {
         }
         if let Some(name) = deployment.names.keys().find(|name| !name_is_sound(name)) {
             return Err(refused(format!("no model can be named {name:?}")));
+        }
+        for (name, served) in &deployment.names {
+            let split = served.split.as_ref();
+            if let Some(fault) = split.and_then(|split| split.fault(served.champion)) {
+                return Err(refused(format!("the split of {name:?} cannot be honoured: {fault}")));
+            }
         }
         Ok(Some(deployment))
     }

@@ -104,6 +104,14 @@ pub enum StoreError {
         /// What serves it.
         champion: Digest,
     },
+    /// Versions cannot share the requests for a name so.
+    #[error("the requests for {name:?} cannot be divided so: {reason}")]
+    Split {
+        /// The name.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
     /// There is nothing to go back to.
     #[error("{name} has had no version before {champion}")]
     NothingBefore {

@@ -1,7 +1,7 @@
 //! What the ledger tells of names.
 
 use super::ledger::{self, Event, Head, Line, Verb};
-use super::{Deployment, Digest, Served, StoreError};
+use super::{Deployment, Digest, Served, Split, StoreError};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -12,20 +12,23 @@ pub struct Past {
     pub generation: u32,
     /// What serves it, if anything does.
     pub served: Option<Served>,
-    /// Versions to go back to, the latest last.
-    before: Vec<Digest>,
+    /// What to go back to, the latest last.
+    before: Vec<Before>,
 }
+
+/// A champion, and how requests were divided besides it, if they were.
+pub(super) type Before = (Digest, Option<Split>);
 
 impl Past {
     /// What served before what serves now.
-    pub fn version_before(&self) -> Option<Digest> {
-        self.before.last().copied()
+    pub(super) fn before(&self) -> Option<&Before> {
+        self.before.last()
     }
 
-    fn apply(&mut self, verb: Verb, champion: Option<Digest>, generation: u32, pinned: bool) {
-        let last = self.served.take().map(|served| served.champion);
+    fn apply(&mut self, verb: Verb, served: Option<Served>, generation: u32) {
+        let last = self.served.take().map(|served| (served.champion, served.split));
         match verb {
-            Verb::Promote => self.before.extend(last),
+            Verb::Promote | Verb::Split => self.before.extend(last),
             Verb::Rollback => {
                 self.before.pop();
             }
@@ -33,7 +36,7 @@ impl Past {
             Verb::Withdraw => self.before.clear(),
         }
         self.generation = generation;
-        self.served = champion.map(|champion| Served { champion, generation, pinned });
+        self.served = served;
     }
 }
 
@@ -95,9 +98,11 @@ impl History {
 
     /// Adds a change that was carried out.
     pub(super) fn apply(&mut self, event: &Event) {
-        if let Event::Intended { verb, name, champion, generation, pinned } = event {
-            let past = self.names.entry(name.clone()).or_default();
-            past.apply(*verb, *champion, *generation, *pinned);
+        if let Event::Intended { verb, name, champion, generation, pinned, split } = event {
+            let (generation, pinned) = (*generation, *pinned);
+            let split = split.clone();
+            let served = champion.map(|champion| Served { champion, generation, pinned, split });
+            self.names.entry(name.clone()).or_default().apply(*verb, served, generation);
         }
     }
 
@@ -129,6 +134,8 @@ pub struct Change {
     pub verb: Verb,
     /// What serves the name from then on.
     pub champion: Option<Digest>,
+    /// How its requests are divided from then on, if they are.
+    pub split: Option<Split>,
     /// The generation from then on.
     pub generation: u32,
     /// When a daemon said that it serves it, or something later.
@@ -143,13 +150,14 @@ pub struct Change {
 pub(super) fn changes(ledger: &Path, wanted: &str) -> Result<Vec<Change>, StoreError> {
     let mut changes: Vec<Change> = Vec::new();
     ledger::scan(ledger, |line, _| match &line.event {
-        Event::Intended { verb, name, champion, generation, .. } if name == wanted => {
+        Event::Intended { verb, name, champion, generation, split, .. } if name == wanted => {
             changes.push(Change {
                 line: line.line,
                 at_unix_ns: line.at_unix_ns,
                 uid: line.uid,
                 verb: *verb,
                 champion: *champion,
+                split: split.clone(),
                 generation: *generation,
                 serving_unix_ns: None,
             });

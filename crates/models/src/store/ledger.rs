@@ -1,7 +1,7 @@
 //! The ledger: a line a change, each with the hash of the line before.
 
 use super::error::at;
-use super::{Digest, StoreError};
+use super::{Digest, Split, StoreError};
 use crate::regular;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -35,6 +35,9 @@ pub enum Event {
         generation: u32,
         /// Whether it may not be changed from then on.
         pinned: bool,
+        /// How its requests are divided from then on, if they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        split: Option<Split>,
     },
     /// An intended change was not carried out: its writer ended.
     Dropped {
@@ -57,7 +60,9 @@ pub enum Event {
 pub enum Verb {
     /// Another version.
     Promote,
-    /// The version before.
+    /// Several versions, each for its share of the requests.
+    Split,
+    /// What was before.
     Rollback,
     /// No change from now on.
     Pin,

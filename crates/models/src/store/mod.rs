@@ -16,23 +16,25 @@
 mod deployment;
 mod digest;
 mod error;
+mod experiments;
 mod history;
 mod ledger;
 mod objects;
+mod split;
 
 pub use deployment::{Deployment, Served};
 pub use digest::{Digest, NotADigest};
 pub use error::StoreError;
 pub use history::{Change, Past};
 pub use ledger::{Event, Head, Line, Verb};
-pub use objects::Objects;
+pub use objects::{Objects, version, versions};
+pub use split::{ARM_COUNT_MAX, Arm, NotASalt, Salt, Split, WEIGHT_SUM, check_arms};
 
 use crate::file::{Artifact, MODEL_COUNT_MAX};
 use crate::regular;
 use error::at;
 use history::History;
 use ledger::Ledger;
-use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -204,7 +206,7 @@ impl Store {
         let name = artifact.name();
         self.refuse_pinned(name)?;
         if let Some(served) = self.deployment.names.get(name)
-            && served.champion == version
+            && (served.champion, &served.split) == (version, &None)
         {
             return Ok(served.clone());
         }
@@ -212,13 +214,10 @@ impl Store {
         if count >= MODEL_COUNT_MAX && !self.deployment.names.contains_key(name) {
             return Err(StoreError::Full(count));
         }
-        let generation = self.next_generation(name);
-        let served = Served { champion: version, generation, pinned: false };
-        self.change(Verb::Promote, name, Some(served.clone()))?;
-        Ok(served)
+        self.serve(Verb::Promote, name, version, None)
     }
 
-    /// Has the version before the present one serve a name.
+    /// Has what served a name before serve it again: a version, or several.
     ///
     /// # Errors
     ///
@@ -226,15 +225,12 @@ impl Store {
     pub fn rollback(&mut self, name: &str) -> Result<Served, StoreError> {
         let champion = self.served(name)?.champion;
         self.refuse_pinned(name)?;
-        let before = self.history.names.get(name).and_then(Past::version_before);
-        let Some(version) = before else {
+        let before = self.history.names.get(name).and_then(Past::before);
+        let Some((version, split)) = before.cloned() else {
             return Err(StoreError::NothingBefore { name: name.to_owned(), champion });
         };
-        self.objects.read(&version)?;
-        let generation = self.next_generation(name);
-        let served = Served { champion: version, generation, pinned: false };
-        self.change(Verb::Rollback, name, Some(served.clone()))?;
-        Ok(served)
+        self.read_all(version, split.as_ref())?;
+        self.serve(Verb::Rollback, name, version, split)
     }
 
     /// Refuses changes of a name from now on, or allows them again. Its generation stays, since
@@ -275,6 +271,19 @@ impl Store {
         self.append(Event::Serving { line, name })
     }
 
+    fn serve(
+        &mut self,
+        verb: Verb,
+        name: &str,
+        champion: Digest,
+        split: Option<Split>,
+    ) -> Result<Served, StoreError> {
+        let generation = self.next_generation(name);
+        let served = Served { champion, generation, pinned: false, split };
+        self.change(verb, name, Some(served.clone()))?;
+        Ok(served)
+    }
+
     fn served(&self, name: &str) -> Result<Served, StoreError> {
         let served = self.deployment.names.get(name).cloned();
         served.ok_or_else(|| StoreError::NotServed { name: name.to_owned() })
@@ -301,6 +310,7 @@ impl Store {
             champion: served.as_ref().map(|served| served.champion),
             generation: served.as_ref().map_or(self.next_generation(name), |new| new.generation),
             pinned: served.as_ref().is_some_and(|served| served.pinned),
+            split: served.as_ref().and_then(|served| served.split.clone()),
         };
         self.append(intended.clone())?;
         let head = self.ledger.head();
@@ -327,44 +337,6 @@ impl Store {
         self.ledger.append(unix_ns(), event)?;
         Ok(())
     }
-}
-
-/// The version of a name whose hash begins with `prefix`, without a lock.
-///
-/// # Errors
-///
-/// [`StoreError::Version`] when none has, or several have.
-pub fn version(objects: &Objects, name: &str, prefix: &str) -> Result<Digest, StoreError> {
-    let versions = versions(objects)?.remove(name).unwrap_or_default();
-    let found: Vec<&Digest> =
-        versions.iter().filter(|version| version.to_string().starts_with(prefix)).collect();
-    match found[..] {
-        [version] if !prefix.is_empty() => Ok(*version),
-        _ => Err(StoreError::Version {
-            name: name.to_owned(),
-            prefix: prefix.to_owned(),
-            count: found.len(),
-            versions: match versions[..] {
-                [] => "the store has none of that name".to_owned(),
-                _ => versions.iter().map(Digest::short).collect::<Vec<_>>().join(", "),
-            },
-        }),
-    }
-}
-
-/// The versions of each name, by hash; objects that are not sound are left out.
-///
-/// # Errors
-///
-/// [`StoreError::Io`].
-pub fn versions(objects: &Objects) -> Result<BTreeMap<String, Vec<Digest>>, StoreError> {
-    let mut versions: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
-    for version in objects.list()? {
-        if let Ok((artifact, _)) = objects.read(&version) {
-            versions.entry(artifact.name().to_owned()).or_default().push(version);
-        }
-    }
-    Ok(versions)
 }
 
 /// Locks a store for writing.
@@ -394,3 +366,5 @@ fn unix_ns() -> u64 {
 
 #[cfg(test)]
 mod change_tests;
+#[cfg(test)]
+mod split_tests;

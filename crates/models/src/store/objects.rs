@@ -5,6 +5,7 @@ use super::error::at;
 use super::{Digest, StoreError};
 use crate::file::{self, Artifact};
 use crate::whole;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -79,4 +80,42 @@ impl Objects {
         digests.sort();
         Ok(digests)
     }
+}
+
+/// The version of a name whose hash begins with `prefix`, without a lock.
+///
+/// # Errors
+///
+/// [`StoreError::Version`] when none has, or several have.
+pub fn version(objects: &Objects, name: &str, prefix: &str) -> Result<Digest, StoreError> {
+    let versions = versions(objects)?.remove(name).unwrap_or_default();
+    let found: Vec<&Digest> =
+        versions.iter().filter(|version| version.to_string().starts_with(prefix)).collect();
+    match found[..] {
+        [version] if !prefix.is_empty() => Ok(*version),
+        _ => Err(StoreError::Version {
+            name: name.to_owned(),
+            prefix: prefix.to_owned(),
+            count: found.len(),
+            versions: match versions[..] {
+                [] => "the store has none of that name".to_owned(),
+                _ => versions.iter().map(Digest::short).collect::<Vec<_>>().join(", "),
+            },
+        }),
+    }
+}
+
+/// The versions of each name, by hash; objects that are not sound are left out.
+///
+/// # Errors
+///
+/// [`StoreError::Io`].
+pub fn versions(objects: &Objects) -> Result<BTreeMap<String, Vec<Digest>>, StoreError> {
+    let mut versions: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
+    for version in objects.list()? {
+        if let Ok((artifact, _)) = objects.read(&version) {
+            versions.entry(artifact.name().to_owned()).or_default().push(version);
+        }
+    }
+    Ok(versions)
 }
