@@ -1,14 +1,16 @@
 //! A model made ready to serve, by the loader: its form for evaluation, and what it costs.
 
-use factord_core::counters::fingerprint;
+use factord_core::abi;
+use factord_core::counters::{ModelRow, fingerprint};
 use factord_core::model::image;
 use factord_core::sys::memory;
 use factord_eval::Kind;
 use factord_eval::evaluator::Evaluator;
-use factord_models::catalogue::LoadedModel;
+use factord_models::catalogue::{LoadedModel, LoadedSplit};
 use sha2::{Digest, Sha256};
 use std::hint::black_box;
 use std::io;
+use std::iter;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,8 +32,29 @@ pub struct ReadyModel {
     pub check: u32,
     /// Nanoseconds of one evaluation.
     pub cost_ns: u64,
+    /// What shares its name's requests with it.
+    pub split: Option<ReadySplit>,
     /// The image of a forest, which takes too long to make while others wait.
     image: Option<OwnedFd>,
+}
+
+/// How the requests for a name are divided.
+#[derive(Debug)]
+pub struct ReadySplit {
+    /// [`abi::split`] of the shares.
+    pub split: u64,
+    /// What [`abi::arm`] starts from.
+    pub salt: u64,
+    /// The further arms, in the order of their numbers, from 1.
+    pub arms: Vec<Arc<ReadyModel>>,
+}
+
+impl ReadySplit {
+    fn new(loaded: &LoadedSplit) -> ReadySplit {
+        let ready = |arm: &Arc<LoadedModel>| Arc::new(ReadyModel::new(Arc::clone(arm)));
+        let arms = loaded.arms.iter().map(ready).collect();
+        ReadySplit { split: abi::split(loaded.ends), salt: loaded.salt, arms }
+    }
 }
 
 impl ReadyModel {
@@ -42,12 +65,57 @@ impl ReadyModel {
         let cost_ns = cost_ns(&loaded, &evaluator);
         let evaluator = evaluator.costing(u32::try_from(cost_ns).unwrap_or(u32::MAX));
         let (fingerprint, check) = (fingerprint(&loaded.sha256), check(loaded.artifact.name()));
-        let mut model = ReadyModel { loaded, evaluator, fingerprint, check, cost_ns, image: None };
+        let split = loaded.split.as_ref().map(ReadySplit::new);
+        let image = None;
+        let mut model = ReadyModel { loaded, evaluator, fingerprint, check, cost_ns, split, image };
         if model.loaded.artifact.kind() == Kind::Forest {
             // Where there is no memory for it now, there may be when somebody asks.
             model.image = model.make_image().ok();
         }
         model
+    }
+
+    /// The versions that share its name's requests with it.
+    pub fn arms(&self) -> &[Arc<ReadyModel>] {
+        self.split.as_ref().map_or(&[], |split| &split.arms)
+    }
+
+    /// All versions of its name, itself first.
+    pub fn versions(&self) -> impl Iterator<Item = &ReadyModel> {
+        iter::once(self).chain(self.arms().iter().map(|arm| &**arm))
+    }
+
+    /// What its name's requests are divided by: [`abi::split`] and salt.
+    pub fn division(&self) -> (u64, u64) {
+        self.split.as_ref().map_or((abi::UNDIVIDED, 0), |split| (split.split, split.salt))
+    }
+
+    /// Whether the same versions have the same shares of the same requests.
+    pub fn is_same_as(&self, other: &ReadyModel) -> bool {
+        self.loaded.sha256 == other.loaded.sha256
+            && self.fingerprints() == other.fingerprints()
+            && self.division() == other.division()
+    }
+
+    /// Whether a row is of the same versions with the same shares.
+    pub fn is_as_in(&self, row: &ModelRow) -> bool {
+        self.loaded.sha256 == row.sha256
+            && self.fingerprints()[1..] == row.arm_fingerprints
+            && self.division().0 == row.split
+    }
+
+    /// The fingerprints of all versions of its name, its own first; 0 where there is none.
+    pub fn fingerprints(&self) -> [u64; abi::ARM_COUNT_MAX] {
+        let mut fingerprints = [self.fingerprint, 0, 0, 0];
+        for (fingerprint, arm) in fingerprints[1..].iter_mut().zip(self.arms()) {
+            *fingerprint = arm.fingerprint;
+        }
+        fingerprints
+    }
+
+    /// Nanoseconds of one evaluation by the dearest version of its name.
+    pub fn dearest_ns(&self) -> u64 {
+        self.arms().iter().map(|arm| arm.cost_ns).fold(self.cost_ns, u64::max)
     }
 
     /// Its image, if that was made when the model was loaded.

@@ -1,8 +1,11 @@
 //! The roster: which models are served, under which number and generation.
 
+mod apart;
+
 use super::entry::Entry;
 use super::outlets::Outlets;
 use super::ready::ReadyModel;
+use apart::{tell_apart, tell_two_apart};
 use factord_core::abi::{self, class};
 use factord_core::counters::ModelRow;
 use factord_core::worker::Row;
@@ -210,7 +213,8 @@ impl Roster {
             names.iter().filter_map(|name| self.numbers.get(name).copied()).collect();
         for (_, other) in self.by_number.iter().filter(|(number, _)| !own.contains(number)) {
             let alike = |model: &&Arc<ReadyModel>| {
-                model.check == other.check || model.fingerprint == other.fingerprint
+                model.check == other.check
+                    || model.versions().any(|own| other.fingerprints.contains(&own.fingerprint))
             };
             models
                 .iter()
@@ -267,7 +271,7 @@ impl Roster {
             match self.numbers.get(model.name()) {
                 Some(&number) => {
                     let Some(entry) = self.by_number.get_mut(&number) else { continue };
-                    let is_same = entry.model.loaded.sha256 == model.loaded.sha256
+                    let is_same = entry.model.is_same_as(&model)
                         && model.loaded.generation.is_none_or(|given| given == entry.generation);
                     if is_same && entry.class == class {
                         entry.model = model;
@@ -280,7 +284,7 @@ impl Roster {
                 None => {
                     let before = self.before.remove(model.name());
                     let resumed = match &before {
-                        Some(row) if row.sha256 == model.loaded.sha256 => row.generation,
+                        Some(row) if model.is_as_in(row) => row.generation,
                         Some(row) => next(row.generation),
                         None => next(self.floor),
                     };
@@ -302,19 +306,20 @@ impl Roster {
 
     fn class_of(&self, model: &ReadyModel) -> Result<u64, ReloadError> {
         let CostLimit { light_ns, has_heavy } = self.limit;
+        let cost_ns = model.dearest_ns();
         // What was measured once stays, also over a restart: a slow moment changes no class. Far
         // from the limit it is another limit, or another machine, that does.
         let is_light = match self.class_before(model) {
-            Some(class::LIGHT) => model.cost_ns <= 2 * light_ns,
-            Some(_) => model.cost_ns < light_ns / 2,
-            None => model.cost_ns <= light_ns,
+            Some(class::LIGHT) => cost_ns <= 2 * light_ns,
+            Some(_) => cost_ns < light_ns / 2,
+            None => cost_ns <= light_ns,
         };
         match (is_light, has_heavy) {
             (true, _) => Ok(class::LIGHT),
             (false, true) => Ok(class::HEAVY),
             (false, false) => Err(ReloadError::TooCostly {
                 name: model.name().to_owned(),
-                cost_ns: model.cost_ns,
+                cost_ns,
                 limit_ns: light_ns,
             }),
         }
@@ -324,10 +329,10 @@ impl Roster {
     fn class_before(&self, model: &ReadyModel) -> Option<u64> {
         let served = self.numbers.get(model.name()).and_then(|number| self.by_number.get(number));
         if let Some(entry) = served {
-            return (entry.model.loaded.sha256 == model.loaded.sha256).then_some(entry.class);
+            return entry.model.is_same_as(model).then_some(entry.class);
         }
         let row = self.before.get(model.name())?;
-        (row.sha256 == model.loaded.sha256).then_some(row.class.into())
+        model.is_as_in(row).then_some(row.class.into())
     }
 
     /// One line per model: name, kind, width, generation, hash, origin.
@@ -336,13 +341,18 @@ impl Roster {
         for entry in entries {
             let loaded = &entry.model.loaded;
             let width = loaded.artifact.model().width();
-            let hash: String =
-                loaded.sha256[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+            let hash = |model: &ReadyModel| -> String {
+                model.loaded.sha256[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+            };
+            let mut hashes = hash(&entry.model);
+            for arm in entry.model.arms() {
+                let _ = write!(hashes, " and {}", hash(arm));
+            }
             let unit = if width == 1 { "feature" } else { "features" };
             // Writing to a string cannot fail.
             let _ = writeln!(
                 text,
-                "{} ({}, {width} {unit}, generation {}, sha256 {hash}), {}",
+                "{} ({}, {width} {unit}, generation {}, sha256 {hashes}), {}",
                 loaded.artifact.name(),
                 loaded.artifact.kind().name(),
                 entry.generation,
@@ -352,42 +362,15 @@ impl Roster {
         text
     }
 
-    /// The served model with this fingerprint.
-    pub(super) fn with_fingerprint(&self, fingerprint: u64) -> Option<&Arc<ReadyModel>> {
-        let mut models = self.by_number.values().map(|entry| &entry.model);
-        models.find(|model| model.fingerprint == fingerprint)
+    /// The served version with this fingerprint.
+    pub(super) fn with_fingerprint(&self, fingerprint: u64) -> Option<&ReadyModel> {
+        let has = |entry: &&Entry| entry.fingerprints.contains(&fingerprint);
+        let entry = self.by_number.values().find(has)?;
+        entry.model.versions().find(|version| version.fingerprint == fingerprint)
     }
 }
 
 /// The generation after one; 0 is none, also where an engine before left nonsense.
 fn next(generation: u32) -> u32 {
     generation.wrapping_add(1).max(1)
-}
-
-/// Refuses models that requests or answers could not tell apart.
-fn tell_apart(models: &[Arc<ReadyModel>]) -> Result<(), ReloadError> {
-    let mut checks = HashMap::new();
-    let mut fingerprints = HashMap::new();
-    for model in models {
-        let same_check = checks.insert(model.check, model);
-        let same_fingerprint = fingerprints.insert(model.fingerprint, model);
-        for first in same_check.into_iter().chain(same_fingerprint) {
-            tell_two_apart(first, model)?;
-        }
-    }
-    Ok(())
-}
-
-/// The same of two models of different names.
-fn tell_two_apart(first: &ReadyModel, second: &ReadyModel) -> Result<(), ReloadError> {
-    let names = || (first.name().to_owned(), second.name().to_owned());
-    if first.check == second.check {
-        let (check, (first, second)) = (first.check, names());
-        return Err(ReloadError::SameCheck { first, second, check });
-    }
-    if first.fingerprint == second.fingerprint && first.loaded.sha256 != second.loaded.sha256 {
-        let (fingerprint, (first, second)) = (first.fingerprint, names());
-        return Err(ReloadError::SameFingerprint { first, second, fingerprint });
-    }
-    Ok(())
 }
