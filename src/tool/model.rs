@@ -1,18 +1,23 @@
 //! `factord model`: explains models, changes which version serves a name, and has the daemon read
 //! its models again.
 
+mod diff;
+mod shares;
+mod split;
 mod versions;
 pub(super) mod view;
 
 use super::{Failure, Globals, print};
 use crate::exit::Code;
+use diff::DiffArgs;
 use factord_core::channel::{self, CommandError};
-use factord_core::counters::Observer;
+use factord_core::counters::{ModelRow, Observer};
 use factord_models::catalogue::{self, LoadedModel};
 use factord_models::file::{Artifact, name_is_sound};
 use factord_models::store;
+use split::SplitArgs;
 use std::path::{Path, PathBuf};
-use versions::{DiffArgs, HistoryArgs, ListArgs, NameArgs, PinArgs, PromoteArgs, PublishArgs};
+use versions::{HistoryArgs, ListArgs, NameArgs, PinArgs, PromoteArgs, PublishArgs};
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
@@ -29,6 +34,7 @@ Examples, with FACTORD_MODELS=/var/lib/factord/store:
   factord model publish next-1m.fmodel               a second one is known, and serves nothing yet
   factord model promote next-1m 3f5a                 it serves from now on, by the start of its hash
   factord model rollback next-1m                     the first one again
+  factord model split next-1m 8c1e=179 3f5a=77       179 of 256 units to one, 77 to the other
   factord model history next-1m --at-time 2026-11-30T09:31:07.123Z
 
 A store holds versions by their hash, one file that says what serves each name, and a ledger of
@@ -62,10 +68,13 @@ enum ModelCommand {
     /// Add versions to a store
     #[command(after_help = STORE_EXAMPLES)]
     Publish(PublishArgs),
-    /// Have a version serve its name
+    /// Have a version serve its name, alone
     #[command(after_help = STORE_EXAMPLES)]
     Promote(PromoteArgs),
-    /// Have the version before the present one serve a name again
+    /// Divide a name's requests among versions, an experiment, or change their shares
+    #[command(after_help = STORE_EXAMPLES)]
+    Split(SplitArgs),
+    /// Have what served a name before serve it again
     #[command(after_help = STORE_EXAMPLES)]
     Rollback(NameArgs),
     /// Refuse changes of a name until `--off`
@@ -111,10 +120,11 @@ struct ShowArgs {
 pub fn run(args: &ModelArgs, globals: &Globals) -> Result<(), Failure> {
     match &args.command {
         ModelCommand::Show(args) => show(args, globals),
-        ModelCommand::Diff(args) => versions::diff(args),
+        ModelCommand::Diff(args) => diff::diff(args),
         ModelCommand::List(args) => versions::list(args, globals),
         ModelCommand::Publish(args) => versions::publish(args, globals),
         ModelCommand::Promote(args) => versions::promote(args, globals),
+        ModelCommand::Split(args) => split::split(args, globals),
         ModelCommand::Rollback(args) => versions::rollback(args, globals),
         ModelCommand::Pin(args) => versions::pin(args, globals),
         ModelCommand::Withdraw(args) => versions::withdraw(args, globals),
@@ -135,48 +145,67 @@ pub fn run(args: &ModelArgs, globals: &Globals) -> Result<(), Failure> {
 }
 
 fn show(args: &ShowArgs, globals: &Globals) -> Result<(), Failure> {
-    let (origin, artifact) = find(args, globals)?;
+    let Found { origin, artifact, shares } = find(args, globals)?;
     if args.json {
         let mut json = view::full_json(&artifact);
         json["origin"] = origin.into();
+        json["split"] = shares::list_json(&shares);
         return print(format_args!("{json}\n"));
     }
-    print(view::explain(&artifact, &origin))
+    print(view::explain(&artifact, &origin))?;
+    if shares.is_empty() { Ok(()) } else { print(shares::page(&shares)) }
 }
 
-fn find(args: &ShowArgs, globals: &Globals) -> Result<(String, Artifact), Failure> {
+fn find(args: &ShowArgs, globals: &Globals) -> Result<Found, Failure> {
     if args.served {
         let name = args.model.to_str().unwrap_or_default();
-        return served(name, &socket(globals)?);
+        let (origin, artifact, row) = served_row(name, &socket(globals)?)?;
+        return Ok(Found { origin, artifact, shares: shares::of_row(&row) });
     }
     named(&args.model, args.models.as_deref())
 }
 
+/// A model that was looked up.
+pub(super) struct Found {
+    /// Where it came from.
+    origin: String,
+    /// The model, or the champion of a name that is divided.
+    pub(super) artifact: Artifact,
+    /// The versions that share its requests, itself first, by their hashes' first digits; empty
+    /// where it gets all of them.
+    shares: Vec<(String, u16)>,
+}
+
 /// A name is looked up in the directory, if there is one, and NAME@VERSION in a store; else a file
-/// of that path comes first, then a built-in model. Returns where it came from, too.
-pub(super) fn named(model: &Path, directory: Option<&Path>) -> Result<(String, Artifact), Failure> {
+/// of that path comes first, then a built-in model.
+pub(super) fn named(model: &Path, directory: Option<&Path>) -> Result<Found, Failure> {
+    let alone = |(origin, artifact)| Found { origin, artifact, shares: Vec::new() };
     let name = model.to_str().unwrap_or_default();
     if let Some(directory) = directory {
         if let Some((name, version)) = name.split_once('@') {
             let objects = store::objects(directory)?;
             let version = store::version(&objects, name, version)?;
-            return Ok((objects.path(&version).display().to_string(), objects.read(&version)?.0));
+            let origin = objects.path(&version).display().to_string();
+            return Ok(alone((origin, objects.read(&version)?.0)));
         }
         let models = catalogue::load_dir(directory)?;
         return pick(models, name, &directory.display().to_string());
     }
     let is_name = name_is_sound(name);
     if model.exists() || !is_name || model.extension().is_some() {
-        return Ok((model.display().to_string(), view::load(model)?));
+        return Ok(alone((model.display().to_string(), view::load(model)?)));
     }
     pick(catalogue::embedded(), name, "factord itself (and there is no such file)")
 }
 
-fn pick(models: Vec<LoadedModel>, name: &str, place: &str) -> Result<(String, Artifact), Failure> {
+fn pick(models: Vec<LoadedModel>, name: &str, place: &str) -> Result<Found, Failure> {
     let names: Vec<String> =
         models.iter().map(|served| served.artifact.name().to_owned()).collect();
     match models.into_iter().find(|served| served.artifact.name() == name) {
-        Some(served) => Ok((served.origin, served.artifact)),
+        Some(served) => {
+            let shares = shares::of_model(&served);
+            Ok(Found { origin: served.origin, artifact: served.artifact, shares })
+        }
         None => {
             let names = names.join(", ");
             let message = format!("no model {name:?} in {place}: there are {names}");
@@ -187,6 +216,11 @@ fn pick(models: Vec<LoadedModel>, name: &str, place: &str) -> Result<(String, Ar
 
 /// Asks the daemon for the model of a name.
 pub(super) fn served(name: &str, socket: &Path) -> Result<(String, Artifact), Failure> {
+    let (origin, artifact, _) = served_row(name, socket)?;
+    Ok((origin, artifact))
+}
+
+fn served_row(name: &str, socket: &Path) -> Result<(String, Artifact, ModelRow), Failure> {
     let observer = Observer::attach(Some(socket))?;
     let mut replaced = String::new();
     for _ in 0..ATTEMPT_COUNT {
@@ -208,7 +242,7 @@ pub(super) fn served(name: &str, socket: &Path) -> Result<(String, Artifact), Fa
         };
         let artifact = Artifact::decode(&bytes)
             .map_err(|error| Failure::new(Code::Data, format!("model {name}: {error}")))?;
-        return Ok((format!("served by {}", socket.display()), artifact));
+        return Ok((format!("served by {}", socket.display()), artifact, row.clone()));
     }
     Err(Failure::new(Code::Temporary, format!("{name} is being replaced: {replaced}; try again")))
 }

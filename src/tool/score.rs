@@ -129,7 +129,7 @@ pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
 fn artifacts(args: &ScoreArgs) -> Result<Vec<Artifact>, Failure> {
     let directory = args.models.as_deref();
     if !args.model.is_empty() {
-        let named = args.model.iter().map(|name| Ok(model::named(name, directory)?.1));
+        let named = args.model.iter().map(|name| Ok(model::named(name, directory)?.artifact));
         return named.collect();
     }
     let served = match directory {

@@ -10,6 +10,7 @@ mod classes;
 mod crashes;
 mod data;
 mod deadlines;
+mod experiments;
 mod figures;
 mod forests;
 mod forks;

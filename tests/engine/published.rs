@@ -181,9 +181,15 @@ fn a_writer_that_is_killed_at_any_moment_leaves_a_store_that_opens_whole() {
         let (version, _) = &versions[random.bits() as usize % versions.len()];
         let short = version.short();
         let file = setup.directory.path().join(format!("version-{}/{NAME}.fmodel", 1 + round % 3));
-        let words: &[&str] = match round % 3 {
+        let weight = 1 + random.bits() % 255;
+        let other = &versions[(round + 1) % versions.len()].0;
+        let other = if other == version { &versions[round % versions.len()].0 } else { other };
+        let shares = [(&short, weight), (&other.short(), 256 - weight)]
+            .map(|(version, weight)| format!("{version}={weight}"));
+        let words: &[&str] = match round % 4 {
             0 => &["promote", NAME, &short],
             1 => &["rollback", NAME],
+            2 => &["split", NAME, &shares[0], &shares[1]],
             _ => &["publish", file.to_str().unwrap(), "--promote"],
         };
         let mut writer = Process::spawn(&mut model(&root, &nobody, words));
@@ -192,14 +198,16 @@ fn a_writer_that_is_killed_at_any_moment_leaves_a_store_that_opens_whole() {
         ended += usize::from(writer.child().try_wait().unwrap().is_some());
         drop(writer);
         let read = store::deployment(&root).unwrap();
-        let object = store::objects(&root).unwrap().read(&read.names[NAME].champion);
-        object.unwrap();
+        let (served, objects) = (&read.names[NAME], store::objects(&root).unwrap());
+        let arms = served.split.iter().flat_map(|split| &split.arms).map(|arm| arm.version);
+        arms.chain([served.champion]).for_each(|version| _ = objects.read(&version).unwrap());
     }
     let opened = Store::open(&root).unwrap();
     assert_eq!(*opened.deployment(), store::deployment(&root).unwrap());
     let last = store::changes(&root, NAME).unwrap().pop().unwrap();
     let served = &opened.deployment().names[NAME];
     assert_eq!((last.champion, last.generation), (Some(served.champion), served.generation));
+    assert_eq!(last.split, served.split);
     store::lines(&root, |line, _| {
         dropped += usize::from(matches!(line.event, Event::Dropped { .. }));
     })

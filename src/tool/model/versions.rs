@@ -2,15 +2,16 @@
 
 use super::super::inspect::text::time;
 use super::super::{Failure, Globals, print};
-use super::{socket, view};
+use super::{shares, socket, view};
 use crate::exit::Code;
 use chrono::DateTime;
+use factord_core::abi;
 use factord_core::channel::{self, CommandError};
-use factord_core::counters::Observer;
-use factord_models::store::{self, Change, Digest, Served, Store, Verb};
+use factord_core::counters::{ModelRow, Observer, fingerprint};
+use factord_models::store::{self, Change, Served, Store, Verb};
 use serde_json::{Value, json};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Which store.
 #[derive(Debug, clap::Args)]
@@ -21,7 +22,7 @@ pub(super) struct At {
 }
 
 impl At {
-    fn root(&self, globals: &Globals) -> Result<PathBuf, Failure> {
+    pub(super) fn root(&self, globals: &Globals) -> Result<PathBuf, Failure> {
         let (root, _) = globals.sources()?.models(self.models.clone())?;
         root.ok_or_else(|| {
             Failure::new(Code::Usage, "which store? Give --models DIR, or set FACTORD_MODELS")
@@ -117,6 +118,7 @@ pub(super) fn list(args: &ListArgs, globals: &Globals) -> Result<(), Failure> {
                     "name": name, "champion": served.champion, "generation": served.generation,
                     "pinned": served.pinned, "kind": artifact.kind().name(),
                     "width": artifact.model().width(), "versions": versions,
+                    "split": shares::json(served.champion, served.split.as_ref()),
                 })
             })
             .collect();
@@ -130,7 +132,7 @@ pub(super) fn list(args: &ListArgs, globals: &Globals) -> Result<(), Failure> {
         let _ = writeln!(
             page,
             "{name}  {}  generation {}{pinned}  {kind}, {width} wide, {} versions",
-            served.champion.short(),
+            shares::text(served.champion, served.split.as_ref()),
             served.generation,
             versions.len(),
         );
@@ -209,7 +211,8 @@ fn all_changes(name: &str, changes: &[Change], as_json: bool) -> Result<(), Fail
     }
     let mut page = String::new();
     for change in changes {
-        let version = change.champion.as_ref().map_or("nothing".to_owned(), Digest::short);
+        let served = |version| shares::text(version, change.split.as_ref());
+        let version = change.champion.map_or("nothing".to_owned(), served);
         let serving = match (change.verb, change.serving_unix_ns) {
             // They change nothing that is served.
             (Verb::Pin | Verb::Unpin, _) => String::new(),
@@ -246,11 +249,21 @@ fn served_at(name: &str, changes: &[Change], text: &str, as_json: bool) -> Resul
     }
     match served {
         Some(Change {
-            champion: Some(version), generation, serving_unix_ns: Some(from), ..
-        }) => print(format_args!(
-            "{name} was served by {version}, generation {generation}, since {}\n",
-            moment(*from)
-        )),
+            champion: Some(version),
+            split,
+            generation,
+            serving_unix_ns: Some(from),
+            ..
+        }) => {
+            let versions = match split {
+                None => version.to_string(),
+                Some(_) => shares::text(*version, split.as_ref()),
+            };
+            print(format_args!(
+                "{name} was served by {versions}, generation {generation}, since {}\n",
+                moment(*from)
+            ))
+        }
         _ => print(format_args!("no daemon had said by then that it serves {name}\n")),
     }
 }
@@ -260,6 +273,7 @@ fn change_json(change: &Change) -> Value {
         "line": change.line, "at_unix_ns": change.at_unix_ns, "uid": change.uid,
         "verb": change.verb, "champion": change.champion, "generation": change.generation,
         "serving_unix_ns": change.serving_unix_ns,
+        "split": change.champion.map(|version| shares::json(version, change.split.as_ref())),
     })
 }
 
@@ -272,18 +286,16 @@ fn moment(unix_ns: u64) -> String {
 }
 
 /// Has the daemon read a name again, and says what it serves.
-fn adopted(name: &str, served: &Served, globals: &Globals) -> Result<(), Failure> {
+pub(super) fn adopted(name: &str, served: &Served, globals: &Globals) -> Result<(), Failure> {
     let socket = socket(globals)?;
-    let what = format!("{name} {}, generation {}", served.champion.short(), served.generation);
+    let versions = shares::text(served.champion, served.split.as_ref());
+    let what = format!("{name} {versions}, generation {}", served.generation);
     if let Err(error) = channel::reload_one(&socket, name) {
         return not_adopted(&what, error);
     }
     let rows = Observer::attach(Some(&socket))?.models();
     let rows = rows.map_err(|error| Failure::new(Code::Temporary, error))?;
-    let is_served = |row: &&factord_core::counters::ModelRow| {
-        row.name == name && row.sha256 == served.champion.0
-    };
-    if rows.iter().find(is_served).is_none() {
+    if !rows.iter().any(|row| row.name == name && is_in(served, row)) {
         let message = format!(
             "{what}: the store has it, but the daemon at {} serves another version: its models are \
              not of this store (--socket names another daemon)",
@@ -294,6 +306,18 @@ fn adopted(name: &str, served: &Served, globals: &Globals) -> Result<(), Failure
     print(format_args!("serving {what}\n"))
 }
 
+/// Whether a row of the model table has a deployment's versions and shares.
+fn is_in(served: &Served, row: &ModelRow) -> bool {
+    let (mut fingerprints, mut ends) = ([0; abi::ARM_COUNT_MAX - 1], abi::UNDIVIDED);
+    if let Some(split) = &served.split {
+        ends = abi::split(split.ends());
+        for (place, arm) in fingerprints.iter_mut().zip(&split.arms) {
+            *place = fingerprint(&arm.version.0);
+        }
+    }
+    row.sha256 == served.champion.0 && row.arm_fingerprints == fingerprints && row.split == ends
+}
+
 /// The store has it; what of the daemon?
 fn not_adopted(what: &str, error: CommandError) -> Result<(), Failure> {
     match error {
@@ -301,64 +325,5 @@ fn not_adopted(what: &str, error: CommandError) -> Result<(), Failure> {
             "{what}: no daemon was told ({error}); one that serves this store will\n"
         )),
         error => Err(Failure::from(error).about(format_args!("{what}: the store has it"))),
-    }
-}
-
-/// The flags of `factord model diff`.
-#[derive(Debug, clap::Args)]
-pub(super) struct DiffArgs {
-    /// An artifact, another program's model, a name, or NAME@VERSION of a store
-    #[arg(value_name = "FILE|NAME")]
-    first: PathBuf,
-    /// What to compare it with
-    #[arg(value_name = "FILE|NAME")]
-    second: PathBuf,
-    /// Look names up in a directory or store instead of among the built-in models
-    #[arg(long, value_name = "DIR")]
-    models: Option<PathBuf>,
-}
-
-/// Where two models differ, a line each.
-pub(super) fn diff(args: &DiffArgs) -> Result<(), Failure> {
-    let json = |model: &Path| -> Result<Value, Failure> {
-        // A file of that path comes first.
-        let directory = args.models.as_deref().filter(|_| !model.is_file());
-        Ok(view::full_json(&super::named(model, directory)?.1))
-    };
-    let (first, second) = (json(&args.first)?, json(&args.second)?);
-    let (mut page, mut count) = (String::new(), 0);
-    differences("", &first, &second, &mut |path, before, after| {
-        count += 1;
-        let _ = writeln!(page, "{path}: {before} -> {after}");
-    });
-    if count == 0 {
-        page += "no difference\n";
-    }
-    print(page)
-}
-
-fn differences(
-    path: &str,
-    first: &Value,
-    second: &Value,
-    tell: &mut impl FnMut(&str, &Value, &Value),
-) {
-    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-    match (first, second) {
-        (Value::Object(a), Value::Object(b)) => {
-            let more = b.keys().filter(|key| !a.contains_key(*key));
-            for key in a.keys().chain(more) {
-                let of = |map: &serde_json::Map<String, Value>| map.get(key).cloned();
-                let (a, b) = (of(a).unwrap_or_default(), of(b).unwrap_or_default());
-                differences(&below(key), &a, &b, tell);
-            }
-        }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            for (at, (a, b)) in a.iter().zip(b).enumerate() {
-                differences(&below(&at.to_string()), a, b, tell);
-            }
-        }
-        _ if first != second => tell(path, first, second),
-        _ => {}
     }
 }
