@@ -7,7 +7,9 @@ use super::cards::{Card, CardError, Cards};
 use super::features::Taken;
 use super::limits::{ATTACH_PAUSE, ENGINE_BATCH_DEADLINE, ENGINE_DEADLINE, ENGINE_HEALTH_DEADLINE};
 use factord_core::abi::class;
-use factord_core::client::{Answer, AttachError, AttachOptions, Client, PredictError, Prediction};
+use factord_core::client::{
+    Answer, AttachError, AttachOptions, Batch, Client, PredictError, Prediction,
+};
 use factord_core::counters::{ModelRow, Observer, Unsettled};
 use factord_core::idle::IdleStrategy;
 use factord_eval::Kind;
@@ -69,13 +71,26 @@ pub(super) enum BackendError {
 pub(super) struct ActiveModel {
     /// Its row in the engine's table.
     pub(super) row: ModelRow,
-    /// Its card.
+    /// Its card, or that of the champion.
     pub(super) card: Arc<Card>,
+    /// The cards of the further arms.
+    arms: Vec<Arc<Card>>,
     /// The epoch of the engine whose table it is.
     epoch: u64,
 }
 
 impl ActiveModel {
+    /// The card of the version that gave an answer.
+    pub(super) fn card_of(&self, answer: &Prediction) -> &Card {
+        let arm = usize::from(answer.arm).checked_sub(1).and_then(|arm| self.arms.get(arm));
+        arm.unwrap_or(&self.card)
+    }
+
+    /// Whether local calls wait for an image.
+    fn has_images(&self) -> bool {
+        self.row.kind == Kind::Forest || self.row.arm_count > 1
+    }
+
     /// Whether an answer came from this very publication of the model.
     fn gave(&self, answer: &Prediction) -> bool {
         (answer.epoch, answer.generation) == (self.epoch, self.row.generation)
@@ -165,7 +180,7 @@ impl Backend {
         // The memory of an engine that is gone still holds its models.
         self.channels.retain(|_, channel| channel.epoch() == active.epoch);
         let channel = self.channel(&active.row)?;
-        if active.row.kind == Kind::Forest
+        if active.has_images()
             && let Some(id) = channel.number(name)
         {
             // Until it is here, every question is asked of the ring.
@@ -271,9 +286,10 @@ impl Backend {
                 return Err(BackendError::NotAtOnce);
             }
             let (row, epoch) = (row.clone(), table.epoch);
-            match self.cards.get(&row) {
-                Ok(card) => {
-                    let active = Arc::new(ActiveModel { row, card, epoch });
+            let cards = self.cards.get(&row).and_then(|card| Ok((card, self.cards.of_arms(&row)?)));
+            match cards {
+                Ok((card, arms)) => {
+                    let active = Arc::new(ActiveModel { row, card, arms, epoch });
                     self.table()?.active.push(Arc::clone(&active));
                     return Ok(active);
                 }
@@ -284,10 +300,12 @@ impl Backend {
         Err(BackendError::Replaced)
     }
 
-    /// One prediction; `None` when a reload fell into it, so that the answer is not `model`'s.
+    /// One prediction for a unit; `None` when a reload fell into it, so that the answer is not
+    /// `model`'s.
     pub(super) fn predict(
         &mut self,
         model: &ActiveModel,
+        key: u64,
         features: &[f64],
     ) -> Result<Option<Prediction>, BackendError> {
         // NB: with no time at all a spinning client looks for an answer some hundred times, and
@@ -295,17 +313,16 @@ impl Backend {
         let hasty = self.hasty;
         let channel = self.channel(&model.row)?;
         let id = channel.number(&model.row.name).ok_or(PredictError::UnknownModel)?;
-        let is_forest = model.row.kind == Kind::Forest;
-        if hasty && is_forest && channel.fetch(id, Duration::ZERO).is_err() {
+        if hasty && model.has_images() && channel.fetch(id, Duration::ZERO).is_err() {
             // Its image is on its way, and the ring would keep the guard waiting.
             return Err(BackendError::NotAtOnce);
         }
         let answer = if hasty {
             // NB: once in 4,096 calls the client asks whether its engine has hung up, and would
             // attach again. Here the engine's heart has just beaten.
-            channel.predict_local(id, features)?
+            channel.predict_local_keyed(id, key, features)?
         } else {
-            channel.predict(id, features, ENGINE_DEADLINE)?
+            channel.predict_keyed(id, key, features, ENGINE_DEADLINE)?
         };
         if model.gave(&answer) {
             return Ok(Some(answer));
@@ -332,13 +349,13 @@ impl Backend {
         matches!(answer, Ok(_) | Err(PredictError::BadInput))
     }
 
-    /// Predictions of `count` rows, all by one generation: a batch into which a reload falls is
-    /// asked again.
+    /// Predictions of `count` rows about one unit, all by one generation: a batch into which a
+    /// reload falls is asked again.
     pub(super) fn predict_batch(
         &mut self,
         name: &str,
-        count: usize,
-        rows: &[f64],
+        key: u64,
+        (count, rows): (usize, &[f64]),
     ) -> Result<(Arc<ActiveModel>, Vec<Answer>), BackendError> {
         for _ in 0..ATTEMPT_COUNT {
             let active = self.model(name)?;
@@ -349,7 +366,13 @@ impl Backend {
             let mut answers = vec![Err(PredictError::Deadline); count];
             let channel = self.channel(model)?;
             let id = channel.number(&model.name).ok_or(PredictError::UnknownModel)?;
-            channel.predict_batch(id, rows, &mut answers, ENGINE_BATCH_DEADLINE)?;
+            let mut batch = Batch::of_unit(key);
+            let take = |row: usize, answer| answers[row] = answer;
+            let end = channel.advance_batch(&mut batch, id, rows, take, ENGINE_BATCH_DEADLINE);
+            if let Err(error) = end {
+                channel.abandon_batch(batch);
+                return Err(error.into());
+            }
             if answers.iter().flatten().all(|answer| active.gave(answer)) {
                 return Ok((active, answers));
             }

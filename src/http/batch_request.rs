@@ -1,7 +1,7 @@
 //! [`BatchRequest`]: many rows in one body, read without building anything for a single number.
 //! Pure.
 
-use super::features::{FeatureError, Taken, json_text, shorten};
+use super::features::{self, FeatureError, Taken, json_text, shorten};
 use super::limits::BATCH_ROW_COUNT_MAX;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -16,10 +16,13 @@ pub(super) struct BatchRequest {
     pub(super) row_count: usize,
     /// All values, row after row.
     pub(super) values: Vec<f64>,
+    /// The unit key of all rows, if one was sent.
+    pub(super) key: Option<u64>,
 }
 
 impl BatchRequest {
-    /// Reads `{"model": name, "features": [[..], ..]}`; `taken_by` tells what a model takes.
+    /// Reads `{"model": name, "features": [[..], ..]}`, and a `key` where one is sent; `taken_by`
+    /// tells what a model takes.
     ///
     /// # Errors
     ///
@@ -49,7 +52,8 @@ impl BatchRequest {
             let error = FeatureError::Count { expected, found: rows.lens[row] };
             return Err(FeatureError::Row { row, error: Box::new(error) }.into());
         }
-        Ok(BatchRequest { model, row_count: rows.lens.len(), values: rows.values })
+        let key = features::key(draft.key.as_ref())?;
+        Ok(BatchRequest { model, row_count: rows.lens.len(), values: rows.values, key })
     }
 }
 
@@ -57,6 +61,7 @@ impl BatchRequest {
 struct Draft {
     model: Option<String>,
     features: Option<ParsedRows>,
+    key: Option<serde_json::Value>,
 }
 
 /// Rows as they are read. The first fault is kept, and nothing is stored after it.
@@ -226,6 +231,12 @@ mod tests {
         assert_eq!(batch.row_count, 2);
         assert_eq!(batch.values, [0.5, 1.0, -2000.0, 4.0, 5.0, 6.0]);
         assert_eq!(read(r#"{"model": "m", "features": []}"#).unwrap().row_count, 0);
+        assert_eq!(batch.key, None);
+        let keyed = |key: &str| read(&format!(r#"{{"model":"m","features":[],"key":{key}}}"#));
+        assert_eq!(keyed("18446744073709551615").unwrap().key, Some(u64::MAX));
+        for key in ["-1", "0.5", "\"7\"", "18446744073709551616", "[]"] {
+            assert_eq!(keyed(key), Err(FeatureError::Key), "{key}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! the artifact that the engine serves, once for each artifact.
 
 use factord_core::channel::{self, CommandError};
-use factord_core::counters::ModelRow;
+use factord_core::counters::{self, ModelRow};
 use factord_eval::Kind;
 use factord_models::catalogue;
 use factord_models::file::{Artifact, ArtifactError, MODEL_COUNT_MAX};
@@ -32,6 +32,8 @@ pub(super) enum CardError {
 /// What is known about one artifact.
 #[derive(Debug)]
 pub(super) struct Card {
+    /// The artifact's hash.
+    sha256: [u8; 32],
     /// What it computes: `forest`.
     pub(super) kind: Kind,
     /// Whether it has a probability and a class.
@@ -56,6 +58,7 @@ impl Card {
     fn new(artifact: &Artifact, sha256: &[u8; 32]) -> Card {
         let details = artifact.details();
         Card {
+            sha256: *sha256,
             kind: artifact.kind(),
             is_classifier: artifact.model().is_classifier(),
             feature_names: details.feature_names.clone(),
@@ -93,11 +96,11 @@ fn meanings(target: &str) -> [String; 2] {
     }
 }
 
-/// The cards seen so far, by the hash of their artifact.
+/// The cards seen so far, by the fingerprint of their artifact.
 #[derive(Debug)]
 pub(super) struct Cards {
     socket: PathBuf,
-    known: Mutex<HashMap<[u8; 32], Arc<Card>>>,
+    known: Mutex<HashMap<u64, Arc<Card>>>,
 }
 
 impl Cards {
@@ -112,28 +115,44 @@ impl Cards {
     ///
     /// [`CardError`]; after `Replaced`, a fresh row of the model table leads to the new artifact.
     pub(super) fn get(&self, row: &ModelRow) -> Result<Arc<Card>, CardError> {
-        if let Some(card) = self.lock().get(&row.sha256) {
+        self.of(row.fingerprint(), Some(&row.sha256))
+    }
+
+    /// The cards of a served name's further arms.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Cards::get`].
+    pub(super) fn of_arms(&self, row: &ModelRow) -> Result<Vec<Arc<Card>>, CardError> {
+        let arms = row.arm_fingerprints.iter().filter(|&&fingerprint| fingerprint != 0);
+        arms.map(|&fingerprint| self.of(fingerprint, None)).collect()
+    }
+
+    fn of(&self, fingerprint: u64, sha256: Option<&[u8; 32]>) -> Result<Arc<Card>, CardError> {
+        let is_meant = |found: &[u8; 32]| sha256.is_none_or(|sha256| sha256 == found);
+        if let Some(card) = self.lock().get(&fingerprint).filter(|card| is_meant(&card.sha256)) {
             return Ok(Arc::clone(card));
         }
-        let bytes = match channel::fetch_artifact(&self.socket, row.fingerprint()) {
+        let bytes = match channel::fetch_artifact(&self.socket, fingerprint) {
             // It is not served any more.
             Err(CommandError::Failed(_)) => return Err(CardError::Replaced),
             other => other?,
         };
         let artifact = Artifact::decode(&bytes)?;
-        if artifact.sha256() != row.sha256 {
+        let found = artifact.sha256();
+        if counters::fingerprint(&found) != fingerprint || !is_meant(&found) {
             return Err(CardError::Replaced);
         }
-        let card = Arc::new(Card::new(&artifact, &row.sha256));
+        let card = Arc::new(Card::new(&artifact, &found));
         let mut known = self.lock();
         if known.len() >= CARD_COUNT_MAX {
             known.clear();
         }
-        known.insert(row.sha256, Arc::clone(&card));
+        known.insert(fingerprint, Arc::clone(&card));
         Ok(card)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Arc<Card>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Card>>> {
         // A map of finished cards is whole whatever happened to the thread that held it.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

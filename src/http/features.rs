@@ -43,6 +43,9 @@ pub(super) enum FeatureError {
         /// Its position.
         index: usize,
     },
+    /// The unit key is no 64-bit word.
+    #[error("The key must be an integer from 0 to {}", u64::MAX)]
+    Key,
     /// A batch is not of the expected shape.
     #[error("Missing model or features. Expected: {{\"model\": name, \"features\": [[..], ..]}}")]
     BatchShape,
@@ -83,6 +86,16 @@ pub(super) struct Features {
     pub(super) values: Vec<f64>,
     /// For the reply.
     pub(super) echo: Vec<Value>,
+    /// The unit key, if one was sent.
+    pub(super) key: Option<u64>,
+}
+
+/// Reads a unit key.
+pub(super) fn key(value: Option<&Value>) -> Result<Option<u64>, FeatureError> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value.as_u64().map(Some).ok_or(FeatureError::Key),
+    }
 }
 
 /// Reads the features of a path.
@@ -99,10 +112,11 @@ pub(super) fn from_path(words: [&str; 3]) -> Result<Features, FeatureError> {
     }
     let echo = values.iter().filter_map(|value| Number::from_f64(*value));
     let echo = echo.map(Value::Number).collect();
-    Ok(Features { values, echo })
+    Ok(Features { values, echo, key: None })
 }
 
-/// Reads the features of a body: `{"features": [..]}`, as a model takes them.
+/// Reads the features of a body, as a model takes them: `{"features": [..]}`, and a `key` where
+/// one is sent.
 pub(super) fn from_body(body: &[u8], taken: Taken) -> Result<Features, FeatureError> {
     let width = taken.width;
     let body: Value =
@@ -111,8 +125,8 @@ pub(super) fn from_body(body: &[u8], taken: Taken) -> Result<Features, FeatureEr
     if list.len() != width {
         return Err(FeatureError::Count { expected: width, found: list.len() });
     }
-    let mut features =
-        Features { values: Vec::with_capacity(width), echo: Vec::with_capacity(width) };
+    let (values, echo) = (Vec::with_capacity(width), Vec::with_capacity(width));
+    let mut features = Features { values, echo, key: None };
     for (index, value) in list.iter().enumerate() {
         let number = match value {
             Value::Number(number) => number.as_f64().filter(|value| value.is_finite()),
@@ -128,6 +142,7 @@ pub(super) fn from_body(body: &[u8], taken: Taken) -> Result<Features, FeatureEr
         features.values.push(number.ok_or(FeatureError::NotFinite { index })?);
         features.echo.push(value.clone());
     }
+    features.key = key(body.get("key"))?;
     Ok(features)
 }
 

@@ -200,11 +200,14 @@ impl Handler {
             if expected != found {
                 return Err(FeatureError::Count { expected, found }.into());
             }
-            let Some(answer) = self.backend.predict(&active, &features.values)? else { continue };
+            let key = features.key.unwrap_or(0);
+            let answer = self.backend.predict(&active, key, &features.values)?;
+            let Some(answer) = answer else { continue };
             let latency_ms = began.elapsed().as_secs_f64() * 1e3;
             let predicted = Predicted {
                 model,
-                card: &active.card,
+                card: active.card_of(&answer),
+                names_version: features.key.is_some() || active.row.arm_count > 1,
                 echo: &features.echo,
                 answer,
                 latency_ms: tell_latency.then_some(latency_ms),
@@ -224,27 +227,41 @@ impl Handler {
         let request = BatchRequest::from_body(body, |name| -> Result<Taken, HandlerError> {
             Ok(self.backend.taken(name)?)
         })?;
+        let rows = (request.row_count, &request.values[..]);
         let (active, answers) =
-            self.backend.predict_batch(&request.model, request.row_count, &request.values)?;
+            self.backend.predict_batch(&request.model, request.key.unwrap_or(0), rows)?;
         let answers = whole(answers)?;
         let latency_ms = began.elapsed().as_secs_f64() * 1e3;
         let (count, model_type) = (answers.len(), request.model.as_str());
         let generation = active.row.generation;
+        let is_told = request.key.is_some() || active.row.arm_count > 1;
+        let arms = is_told.then(|| answers.iter().map(|answer| answer.arm).collect());
+        let versions = is_told.then(|| views::versions(&active.row));
         let outputs = answers.iter().map(|answer| answer.y).collect();
         tracing::debug!(latency_ms, count, "batch");
         if !active.card.is_classifier {
             let predictions = outputs;
-            let view = ValueBatchView { count, generation, latency_ms, model_type, predictions };
+            let view = ValueBatchView {
+                arms,
+                count,
+                generation,
+                latency_ms,
+                model_type,
+                predictions,
+                versions,
+            };
             return Ok(Reply::json(200, &view));
         }
         let predictions = answers.iter().map(views::class).collect();
         let view = ClassBatchView {
+            arms,
             count,
             generation,
             latency_ms,
             model_type,
             predictions,
             probabilities: outputs,
+            versions,
         };
         Ok(Reply::json(200, &view))
     }
@@ -263,8 +280,9 @@ impl Handler {
 
     fn plot(&mut self) -> Result<Reply, HandlerError> {
         let rows = plot::rows();
-        let (line, sells) = self.backend.predict_batch(REGRESSION, POINT_COUNT, &rows)?;
-        let (classifier, highs) = self.backend.predict_batch(CLASSIFICATION, POINT_COUNT, &rows)?;
+        let (line, sells) = self.backend.predict_batch(REGRESSION, 0, (POINT_COUNT, &rows))?;
+        let (classifier, highs) =
+            self.backend.predict_batch(CLASSIFICATION, 0, (POINT_COUNT, &rows))?;
         let outputs = |answers| -> Result<Vec<f64>, HandlerError> {
             Ok(whole(answers)?.iter().map(|answer| answer.y).collect())
         };

@@ -5,6 +5,7 @@
 
 use super::cards::Card;
 use factord_core::client::Prediction;
+use factord_core::counters::ModelRow;
 use factord_eval::Kind;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -93,6 +94,8 @@ pub(super) struct Predicted<'a> {
     pub(super) model: &'a str,
     /// What is known about the model.
     pub(super) card: &'a Card,
+    /// Whether the reply names the version that answered.
+    pub(super) names_version: bool,
     /// The features as the client wrote them.
     pub(super) echo: &'a [Value],
     /// The engine's answer.
@@ -103,20 +106,30 @@ pub(super) struct Predicted<'a> {
 
 #[derive(Serialize)]
 struct ValueView<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arm: Option<u16>,
     confidence: &'a str,
     feature_names: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<u32>,
     input_features: &'a [Value],
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms: Option<f64>,
     model_type: &'a str,
     prediction: f64,
     timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
 }
 
 #[derive(Serialize)]
 struct ClassView<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arm: Option<u16>,
     confidence: &'a str,
     feature_names: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<u32>,
     input_features: &'a [Value],
     interpretation: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,6 +139,8 @@ struct ClassView<'a> {
     probability: f64,
     threshold: Option<f64>,
     timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
 }
 
 impl Predicted<'_> {
@@ -133,16 +148,20 @@ impl Predicted<'_> {
     pub(super) fn valued(&self) -> Reply {
         let prediction = self.answer.y;
         let usual = (0.3..=0.7).contains(&prediction);
+        let answer = self.names_version.then_some(&self.answer);
         Reply::json(
             200,
             &ValueView {
+                arm: answer.map(|answer| answer.arm),
                 confidence: if usual { "high" } else { "medium" },
                 feature_names: &self.card.feature_names,
+                generation: answer.map(|answer| answer.generation),
                 input_features: self.echo,
                 latency_ms: self.latency_ms,
                 model_type: self.model,
                 prediction,
                 timestamp: timestamp(),
+                version: answer.map(|answer| version(answer.fingerprint)),
             },
         )
     }
@@ -152,11 +171,14 @@ impl Predicted<'_> {
         let probability = self.answer.y;
         let class = class(&self.answer);
         let sure = (probability - 0.5).abs() > 0.3;
+        let answer = self.names_version.then_some(&self.answer);
         Reply::json(
             200,
             &ClassView {
+                arm: answer.map(|answer| answer.arm),
                 confidence: if sure { "high" } else { "medium" },
                 feature_names: &self.card.feature_names,
+                generation: answer.map(|answer| answer.generation),
                 input_features: self.echo,
                 interpretation: &self.card.meanings[usize::from(class)],
                 latency_ms: self.latency_ms,
@@ -165,6 +187,7 @@ impl Predicted<'_> {
                 probability,
                 threshold: self.card.threshold,
                 timestamp: timestamp(),
+                version: answer.map(|answer| version(answer.fingerprint)),
             },
         )
     }
@@ -175,25 +198,44 @@ pub(super) fn class(answer: &Prediction) -> u8 {
     u8::from(answer.second > 0.0)
 }
 
+/// A version, by the first digits of its artifact's SHA-256.
+fn version(fingerprint: u64) -> String {
+    format!("{:016x}", fingerprint.swap_bytes())
+}
+
+/// The versions that share a name's requests, in the order of their arms.
+pub(super) fn versions(row: &ModelRow) -> Vec<String> {
+    let arms = row.arm_fingerprints.into_iter().filter(|&fingerprint| fingerprint != 0);
+    [row.fingerprint()].into_iter().chain(arms).map(version).collect()
+}
+
 /// The reply to a batch of a model that gives predictions alone.
 #[derive(Serialize)]
 pub(super) struct ValueBatchView<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) arms: Option<Vec<u16>>,
     pub(super) count: usize,
     pub(super) generation: u32,
     pub(super) latency_ms: f64,
     pub(super) model_type: &'a str,
     pub(super) predictions: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) versions: Option<Vec<String>>,
 }
 
 /// The reply to a batch of a classifier.
 #[derive(Serialize)]
 pub(super) struct ClassBatchView<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) arms: Option<Vec<u16>>,
     pub(super) count: usize,
     pub(super) generation: u32,
     pub(super) latency_ms: f64,
     pub(super) model_type: &'a str,
     pub(super) predictions: Vec<u8>,
     pub(super) probabilities: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) versions: Option<Vec<String>>,
 }
 
 /// The reply to a look at the health.

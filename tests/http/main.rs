@@ -5,6 +5,7 @@ mod attacks;
 mod batches;
 mod chunked;
 mod direct;
+mod experiments;
 mod forests;
 mod harness;
 mod life;
