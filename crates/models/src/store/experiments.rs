@@ -29,7 +29,7 @@ impl Store {
         if let Some(reason) = split.fault(champion) {
             return Err(StoreError::Split { name: name.to_owned(), reason });
         }
-        self.read_all(champion, Some(&split))?;
+        self.read_all(name, champion, Some(&split))?;
         if (served.champion, served.split.as_ref()) == (champion, Some(&split)) {
             return Ok(served);
         }
@@ -39,10 +39,15 @@ impl Store {
     /// Looks whether a version, and those that share its requests, can serve.
     pub(super) fn read_all(
         &self,
+        name: &str,
         champion: Digest,
         split: Option<&Split>,
     ) -> Result<(), StoreError> {
         let (first, _) = self.objects.read(&champion)?;
+        if first.name() != name {
+            let reason = format!("{} is a version of {:?}", champion.short(), first.name());
+            return Err(StoreError::Split { name: name.to_owned(), reason });
+        }
         let arms = split.map_or(&[][..], |split| &split.arms);
         for arm in arms {
             check_arms(&first, &[(arm.version, &self.objects.read(&arm.version)?.0)])?;

@@ -229,7 +229,7 @@ impl Store {
         let Some((version, split)) = before.cloned() else {
             return Err(StoreError::NothingBefore { name: name.to_owned(), champion });
         };
-        self.read_all(version, split.as_ref())?;
+        self.read_all(name, version, split.as_ref())?;
         self.serve(Verb::Rollback, name, version, split)
     }
 
