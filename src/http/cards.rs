@@ -33,7 +33,7 @@ pub(super) enum CardError {
 #[derive(Debug)]
 pub(super) struct Card {
     /// The artifact's hash.
-    sha256: [u8; 32],
+    pub(super) sha256: [u8; 32],
     /// What it computes: `forest`.
     pub(super) kind: Kind,
     /// Whether it has a probability and a class.

@@ -269,6 +269,7 @@ mod tests {
     fn card(target: &str, report: serde_json::Value, threshold: Option<f64>) -> Card {
         let names = ["buy_rate", "large_buy", "large_<sell>"];
         Card {
+            sha256: [0; 32],
             kind: Kind::Linear,
             is_classifier: false,
             feature_names: names.map(str::to_owned).to_vec(),
