@@ -13,7 +13,7 @@ fi
 factord=$(binary)
 repository=$PWD
 work=$(mktemp -d)
-daemon= second=
+daemon='' second=''
 trap 'kill -INT $daemon $second 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 export FACTORD_SOCKET="$work/factord.sock"
 cd "$files" || exit
