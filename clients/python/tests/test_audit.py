@@ -86,7 +86,7 @@ def test_duckdb_and_pyarrow_read_what_was_recorded(tapped: Engine, tmp_path: Pat
     assert sum(pq.read_table(file).num_rows for file in files) == 200
     where = f"'{folder}/*/*/*.parquet'"
     # Which version answered key 42, and what did it see?
-    rows = duckdb.sql(
+    rows = duckdb.execute(
         f"select host, name, features, y, version, generation, client from read_parquet({where}, "
         "hive_partitioning = true) where key = 42 and name = 'regression'"
     ).fetchall()
@@ -95,7 +95,7 @@ def test_duckdb_and_pyarrow_read_what_was_recorded(tapped: Engine, tmp_path: Pat
     assert (features, y) == ([42 / 128, 0.2, 0.3], given[42].y)
     assert version == given[42].fingerprint.to_bytes(8, "little").hex()
     assert generation == given[42].generation
-    by_name = duckdb.sql(
+    by_name = duckdb.execute(
         f"select name, count(*), min(status), max(status) from read_parquet({where}) "
         "group by name order by name"
     ).fetchall()

@@ -10,11 +10,13 @@ from factord._factors import FactorRow, FactorRows
 from factord._predictions import Predictions
 
 __all__ = [
+    "Answered",
     "Client",
     "Factors",
     "Model",
     "ModelRow",
     "Prediction",
+    "Subscriber",
     "Table",
     "__version__",
     "arrow_stream",
