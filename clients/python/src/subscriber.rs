@@ -46,9 +46,10 @@ pub(crate) struct Answered {
     /// The engine's number of the client that asked.
     #[pyo3(get)]
     client: u32,
-    /// The worker that answered, and how many answers it had given before in its epoch.
+    /// The worker that answered.
     #[pyo3(get)]
     worker: usize,
+    /// How many answers the worker had given before in its epoch.
     #[pyo3(get)]
     ordinal: u64,
     /// The epoch of the engine.
