@@ -31,7 +31,7 @@ pub(crate) struct Tale {
     pub(crate) unknown: u64,
     /// Epochs that answered.
     pub(crate) epochs: u64,
-    /// The longest that nothing was answered, in microseconds; of a pipeline alone.
+    /// The longest that nothing was answered, in microseconds; of a pipeline, or of attaches.
     pub(crate) longest_us: u64,
 }
 

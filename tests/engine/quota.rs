@@ -1,11 +1,12 @@
 //! Rings are charged to their user for as long as anybody holds them.
 
+use crate::actor::{Actor, Tale, begin};
 use crate::admission::eventually_settled;
 use crate::harness::{Engine, Holdings, Setup, Watchdog, eventually};
 use crate::users::{ALLOWED, as_user, can_be_another_user, open_engine};
 use crate::wire::{Channel, Heard, Wire};
 use factord_core::channel::{AttachError, Message, Refusal};
-use factord_core::client::Client;
+use factord_core::client::{AttachOptions, Client};
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -122,36 +123,42 @@ fn keeps_all_it_can(engine: &Engine) {
     drop(eventually("room again", SECOND, room));
 }
 
-/// Attaches and closes so often as another user, with a quota of so many channels.
+/// Has a client attach and close so often as another user, with a quota of so many channels.
 fn attaches_again_and_again(count: u64, quota: &str) {
     let engine = &open_engine(Setup::new().with(&["--channels-per-uid", quota]));
     let base = eventually_settled(engine);
+    let start = Instant::now();
+    // In a process of its own: one that another test starts holds what this one has open until it
+    // executes, and a channel is charged for as long.
+    let tale = Actor::start("again", engine.socket(), count).finish();
+    let (took, longest) = (start.elapsed(), Duration::from_micros(tale.longest_us));
+    let snapshot = engine.snapshot();
+    println!("quota {quota}: {count} attaches in {took:?}, the slowest {longest:?}, none refused");
+    assert_eq!((snapshot.attached_total, snapshot.refused_total), (count, 0));
+    engine.returns_to(&base);
+}
+
+/// The client of [`attaches_again_and_again`].
+pub(crate) fn again(options: &AttachOptions, count: u64) -> Tale {
+    drop(begin());
     let attach_all = || {
-        let (mut longest, start) = (Duration::ZERO, Instant::now());
+        let mut longest = Duration::ZERO;
         for number in 0..count {
             let before = Instant::now();
-            // A process that another test starts holds what this one has open until it executes,
-            // and a channel is charged for as long.
-            let attach = || Client::attach(&engine.options(3, 8)).ok();
-            let mut client = eventually(&format!("attach {number}"), SECOND, attach);
+            let mut client =
+                Client::attach(options).unwrap_or_else(|error| panic!("attach {number}: {error}"));
             longest = longest.max(before.elapsed());
             if number % 100 == 0 {
                 assert!(client.predict(0, &[0.5, 0.2, 0.3], 5 * SECOND).is_ok(), "{number}");
             }
         }
-        (start.elapsed(), longest)
+        longest
     };
-    let (took, longest) = match can_be_another_user() {
+    let longest = match can_be_another_user() {
         true => thread::scope(|scope| as_user(scope, ALLOWED[0], attach_all).join().unwrap()),
         false => attach_all(),
     };
-    let snapshot = engine.snapshot();
-    let refused = snapshot.refused_total;
-    println!(
-        "quota {quota}: {count} attaches in {took:?}, the slowest {longest:?}, {refused} refused"
-    );
-    assert_eq!(snapshot.attached_total, count);
-    engine.returns_to(&base);
+    Tale { longest_us: longest.as_micros() as u64, ..Tale::default() }
 }
 
 #[test]

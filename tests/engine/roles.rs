@@ -2,7 +2,7 @@
 
 use crate::actor::{ROLE, SEED, SOCKET, Tale, begin};
 use crate::data::{self, Random, is_exact};
-use crate::{forests, forks, identity, neighbours};
+use crate::{forests, forks, identity, neighbours, quota};
 use factord_core::channel::{self, CommandError, Shape};
 use factord_core::client::{Answer, AttachOptions, Client, PredictError};
 use factord_core::idle::IdleStrategy;
@@ -34,6 +34,9 @@ fn an_actor_plays_its_role() {
     }
     if role == "forest" {
         return println!("\n{}", forests::local(&options, seed).line());
+    }
+    if role == "again" {
+        return println!("\n{}", quota::again(&options, seed).line());
     }
     let mut client = Client::attach(&options).unwrap();
     let tale = match role.as_str() {
