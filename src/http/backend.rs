@@ -7,9 +7,7 @@ use super::cards::{Card, CardError, Cards};
 use super::features::Taken;
 use super::limits::{ATTACH_PAUSE, ENGINE_BATCH_DEADLINE, ENGINE_DEADLINE, ENGINE_HEALTH_DEADLINE};
 use factord_core::abi::class;
-use factord_core::client::{
-    Answer, AttachError, AttachOptions, Batch, Client, PredictError, Prediction,
-};
+use factord_core::client::{Answer, AttachError, AttachOptions, Client, PredictError, Prediction};
 use factord_core::counters::{ModelRow, Observer, Unsettled};
 use factord_core::idle::IdleStrategy;
 use factord_eval::Kind;
@@ -366,13 +364,7 @@ impl Backend {
             let mut answers = vec![Err(PredictError::Deadline); count];
             let channel = self.channel(model)?;
             let id = channel.number(&model.name).ok_or(PredictError::UnknownModel)?;
-            let mut batch = Batch::of_unit(key);
-            let take = |row: usize, answer| answers[row] = answer;
-            let end = channel.advance_batch(&mut batch, id, rows, take, ENGINE_BATCH_DEADLINE);
-            if let Err(error) = end {
-                channel.abandon_batch(batch);
-                return Err(error.into());
-            }
+            channel.predict_batch_keyed(id, key, rows, &mut answers, ENGINE_BATCH_DEADLINE)?;
             if answers.iter().flatten().all(|answer| active.gave(answer)) {
                 return Ok((active, answers));
             }

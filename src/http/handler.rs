@@ -14,7 +14,7 @@ use super::method::Method;
 use super::metrics::{self, EngineView, Metrics};
 use super::plot::{self, Comparison, POINT_COUNT};
 use super::routes::{self, Command, RouteError};
-use super::views::{self, ClassBatchView, Predicted, Reply, ValueBatchView};
+use super::views::{self, BatchView, Outputs, Predicted, Reply};
 use factord_core::client::{Answer, PredictError, Prediction};
 use factord_core::counters::Observer;
 use std::io::Read;
@@ -239,28 +239,20 @@ impl Handler {
         let versions = is_told.then(|| views::versions(&active.row));
         let outputs = answers.iter().map(|answer| answer.y).collect();
         tracing::debug!(latency_ms, count, "batch");
-        if !active.card.is_classifier {
-            let predictions = outputs;
-            let view = ValueBatchView {
-                arms,
-                count,
-                generation,
-                latency_ms,
-                model_type,
-                predictions,
-                versions,
-            };
-            return Ok(Reply::json(200, &view));
-        }
-        let predictions = answers.iter().map(views::class).collect();
-        let view = ClassBatchView {
+        let (predictions, probabilities) = if active.card.is_classifier {
+            let classes = answers.iter().map(views::class).collect();
+            (Outputs::Classes(classes), Some(outputs))
+        } else {
+            (Outputs::Values(outputs), None)
+        };
+        let view = BatchView {
             arms,
             count,
             generation,
             latency_ms,
             model_type,
             predictions,
-            probabilities: outputs,
+            probabilities,
             versions,
         };
         Ok(Reply::json(200, &view))

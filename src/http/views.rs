@@ -209,33 +209,30 @@ pub(super) fn versions(row: &ModelRow) -> Vec<String> {
     [row.fingerprint()].into_iter().chain(arms).map(version).collect()
 }
 
-/// The reply to a batch of a model that gives predictions alone.
+/// The reply to a batch: a classifier has classes, and probabilities beside them.
 #[derive(Serialize)]
-pub(super) struct ValueBatchView<'a> {
+pub(super) struct BatchView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) arms: Option<Vec<u16>>,
     pub(super) count: usize,
     pub(super) generation: u32,
     pub(super) latency_ms: f64,
     pub(super) model_type: &'a str,
-    pub(super) predictions: Vec<f64>,
+    pub(super) predictions: Outputs,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) probabilities: Option<Vec<f64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) versions: Option<Vec<String>>,
 }
 
-/// The reply to a batch of a classifier.
+/// What a batch's rows were predicted to be.
 #[derive(Serialize)]
-pub(super) struct ClassBatchView<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) arms: Option<Vec<u16>>,
-    pub(super) count: usize,
-    pub(super) generation: u32,
-    pub(super) latency_ms: f64,
-    pub(super) model_type: &'a str,
-    pub(super) predictions: Vec<u8>,
-    pub(super) probabilities: Vec<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) versions: Option<Vec<String>>,
+#[serde(untagged)]
+pub(super) enum Outputs {
+    /// By a regression.
+    Values(Vec<f64>),
+    /// By a classifier.
+    Classes(Vec<u8>),
 }
 
 /// The reply to a look at the health.

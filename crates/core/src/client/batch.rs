@@ -60,10 +60,26 @@ impl Client {
         answers: &mut [Answer],
         deadline: Duration,
     ) -> Result<(), PredictError> {
+        self.predict_batch_keyed(model, 0, rows, answers, deadline)
+    }
+
+    /// The same for rows of one unit, as for [`Client::submit_keyed`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::predict_batch`].
+    pub fn predict_batch_keyed(
+        &mut self,
+        model: u16,
+        key: u64,
+        rows: &[f64],
+        answers: &mut [Answer],
+        deadline: Duration,
+    ) -> Result<(), PredictError> {
         if rows.len() != answers.len() * self.geometry.feature_count() {
             return Err(PredictError::WidthMismatch);
         }
-        let mut batch = Batch::default();
+        let mut batch = Batch::of_unit(key);
         let take = |row: usize, answer| answers[row] = answer;
         let result = self.advance_batch(&mut batch, model, rows, take, deadline);
         if let Err(error) = result {
