@@ -8,6 +8,7 @@ mod collect;
 mod files;
 
 use super::{Failure, Globals, print, say};
+use crate::config::parse;
 use crate::exit::Code;
 use collect::{Collected, Collector};
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
@@ -55,9 +56,9 @@ pub struct RecordArgs {
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     every: u64,
     /// Record although clients may evaluate in their own processes, which no tap sees: how often
-    /// each says that it does is counted in the files
-    #[arg(long, value_name = "WHETHER", value_parser = ["allow", "refuse"], default_value = "refuse")]
-    audit_local: String,
+    /// each says that it does is counted in the files: allow or refuse
+    #[arg(long, value_name = "WHETHER", value_parser = parse::audit_local, default_value = "refuse")]
+    audit_local: bool,
 }
 
 /// Records until a signal ends it, or files cannot be written.
@@ -92,7 +93,7 @@ pub fn run(args: &RecordArgs, globals: &Globals) -> Result<(), Failure> {
         .spawn(move || write_all(folder, &batches, &told))
         .map_err(|error| Failure::new(Code::Os, error))?;
     let every = Duration::from_secs(args.every);
-    let mut collector = Collector::new(args.audit_local == "allow");
+    let mut collector = Collector::new(args.audit_local);
     collector.begin(&subscriber);
     let mut recorder = Recorder { subscriber, collector, to_writer, waiting: None, every };
     let socket = socket.as_deref();
@@ -108,7 +109,7 @@ pub fn run(args: &RecordArgs, globals: &Globals) -> Result<(), Failure> {
 
 /// Refuses to record what is not all, unless that is wanted.
 fn check_local(subscriber: &Subscriber, args: &RecordArgs) -> Result<(), Failure> {
-    if subscriber.allows_local() && args.audit_local != "allow" {
+    if subscriber.allows_local() && !args.audit_local {
         return Err(Failure::new(
             Code::Config,
             "the daemon lets clients evaluate in their own processes, which no record has: start \
