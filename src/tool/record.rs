@@ -10,6 +10,7 @@ mod files;
 use super::{Failure, Globals, print, say};
 use crate::config::parse;
 use crate::exit::Code;
+use clap::ArgAction;
 use collect::{Collected, Collector};
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use factord_core::client::{Begin, Event, Subscriber};
@@ -57,7 +58,8 @@ pub struct RecordArgs {
     every: u64,
     /// Record although clients may evaluate in their own processes, which no tap sees: how often
     /// each says that it does is counted in the files: allow or refuse
-    #[arg(long, value_name = "WHETHER", value_parser = parse::audit_local, default_value = "refuse")]
+    #[arg(long, value_name = "WHETHER", action = ArgAction::Set, value_parser = parse::audit_local,
+          default_value = "refuse")]
     audit_local: bool,
 }
 
