@@ -135,13 +135,15 @@ pub fn run(config: &ServeConfig) -> Result<(), ServeError> {
     let Inherited { socket: passed, objects, channels, useless } = inherited;
     let (listener, socket) = listen(config, passed)?;
     ending.will_remove(&listener);
+    let desks = worker_thread::desks(&place.workers())?;
     let loader = Loader::start(config.models.clone())?;
     loader.ask(Ask::All(Vec::new()));
     let Some((loaded, reload)) = wait_for_models(&inbox, &loader) else { return Ok(()) };
     let mut keeper = keeper(config);
     useless.iter().for_each(|name| keeper.forget(name));
     let kept = (keeper, objects, channels);
-    let engine = Engine::start(config, &place, socket, loader, loaded?, kept, &events)?;
+    let socket = (desks, socket);
+    let engine = Engine::start(config, &place, socket, (loader, loaded?), kept, &events)?;
     if reload {
         engine.tell(Directive::Reload);
     }

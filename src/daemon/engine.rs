@@ -1,6 +1,7 @@
 //! The running engine: its regions, its models, its threads.
 
 use super::kept::{self, Objects};
+use super::worker_thread::Desk;
 use super::{Event, Place, ServeError, banner, spawn, tap, worker_thread};
 use crate::config::ServeConfig;
 use crate::control::{
@@ -14,22 +15,19 @@ use factord_core::model::shared;
 use factord_core::region::Region;
 use factord_core::sync::{AtomicU64, Ordering, read_only};
 use factord_core::sys::{clock, sched};
-use factord_core::worker::{self, Rows, Tally, Worker};
+use factord_core::worker::{self, Tally, Worker};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::thread;
+use std::thread::JoinHandle;
 use tracing::warn;
-
-/// Lanes the worker has room for: every connection the control thread accepts.
-const LANE_COUNT_MAX: usize = abi::CHANNEL_COUNT_MAX;
 
 /// The running threads and what they share.
 pub(super) struct Engine {
     directives: Sender<Directive>,
     status: StatusWriter,
     workers: Vec<Running>,
-    control_thread: thread::JoinHandle<()>,
+    control_thread: JoinHandle<()>,
     pulse: Arc<AtomicU64>,
     models: String,
     example: Option<(String, usize)>,
@@ -40,14 +38,12 @@ impl Engine {
     pub(super) fn start(
         config: &ServeConfig,
         place: &Place,
-        socket: OwnedFd,
-        loader: Loader,
-        served: Vec<Arc<ReadyModel>>,
+        (desks, socket): (Vec<JoinHandle<Desk>>, OwnedFd),
+        (loader, served): (Loader, Vec<Arc<ReadyModel>>),
         (mut keeper, objects, kept_channels): (Keeper, Option<Objects>, Vec<KeptChannel>),
         events: &Sender<Event>,
     ) -> Result<Engine, ServeError> {
         let places = place.workers();
-        let tables = worker_thread::rows(&places)?;
         let (started_ns, start) = (clock::unix_ns(), worker_thread::Instants::now());
         let taken_over = objects.is_some();
         let objects = match objects {
@@ -62,8 +58,9 @@ impl Engine {
         }
         let rows_before = status.rows();
         write_headers(&status, &models_region, &channels_region, started_ns);
-        let workers = places.iter().zip(tables);
-        let (stations, mut mailboxes): (Vec<_>, Vec<_>) = workers.map(mailbox_of).unzip();
+        let workers = places.iter().zip(desks);
+        let desks: Vec<_> = workers.map(station_of).collect::<io::Result<_>>()?;
+        let (stations, mut mailboxes): (Vec<_>, Vec<_>) = desks.into_iter().unzip();
         set(status.word(at::WORKER_COUNT), mailboxes.len() as u64);
         let mut outlets = outlets(config, stations, &status, &models_region);
         let mut roster = Roster::new(cost_limit(config, place));
@@ -153,11 +150,8 @@ fn limits(config: &ServeConfig) -> Limits {
     Limits { channels_per_uid, bytes_per_uid }
 }
 
-/// A worker's two ends of its mailbox, and its rows.
-type Desk = (worker::Handle, worker::Mailbox, Rows);
-
 /// A worker that runs.
-type Running = (worker::Handle, thread::JoinHandle<()>);
+type Running = (worker::Handle, JoinHandle<()>);
 
 /// Starts the workers' threads, each with its tap if there are taps.
 fn start_workers(
@@ -172,7 +166,7 @@ fn start_workers(
     let mut threads = Vec::new();
     for (index, (handle, mailbox, rows)) in desks.into_iter().enumerate() {
         let tally = || Tally::new(Arc::clone(status), index);
-        let worker = Worker::new(LANE_COUNT_MAX, mailbox, rows, tally());
+        let worker = Worker::new(worker_thread::LANE_COUNT_MAX, mailbox, rows, tally());
         let worker = worker.with_tap(taps.next().unwrap_or_default());
         let thread = worker_thread::start(worker, places[index], place.idle, tally(), events)?;
         threads.push((handle, thread));
@@ -234,13 +228,11 @@ fn make_objects(keeper: &mut Keeper) -> Result<Objects, ServeError> {
 }
 
 /// What the control thread has of a worker of this place, and what the worker has.
-fn mailbox_of(
-    (&(_, class), table): (&(Option<usize>, u64), thread::JoinHandle<Rows>),
-) -> (Station, Desk) {
-    let (handle, mailbox) = worker::mailbox(LANE_COUNT_MAX);
-    // A panic there would have ended the process.
-    let rows = table.join().unwrap_or_default();
-    (Station::new(handle.clone(), class), (handle, mailbox, rows))
+fn station_of(
+    (&(_, class), desk): (&(Option<usize>, u64), JoinHandle<Desk>),
+) -> io::Result<(Station, Desk)> {
+    let desk = desk.join().map_err(|_| io::Error::other("no memory for a worker"))?;
+    Ok((Station::new(desk.0.clone(), class), desk))
 }
 
 /// Writes the headers of what all clients share.

@@ -2,25 +2,32 @@
 
 use super::{Event, spawn};
 use crossbeam::channel::{Sender, bounded};
-use factord_core::abi::status_region as at;
+use factord_core::abi::{self, status_region as at};
 use factord_core::counters::{StatusWriter, set};
 use factord_core::idle::IdleStrategy;
 use factord_core::sys::{clock, sched};
-use factord_core::worker::{Rows, Tally, Worker};
+use factord_core::worker::{self, Rows, Tally, Worker};
 use quanta::Clock;
 use std::io;
 use std::thread;
 use std::time::Duration;
 use tracing::warn;
 
-/// Begins to make each worker's rows on its CPU, so in the memory nearest to it, and while the
+/// Lanes a worker has room for: every connection the control thread accepts.
+pub(super) const LANE_COUNT_MAX: usize = abi::CHANNEL_COUNT_MAX;
+
+/// What is made for a worker: the two ends of its mailbox, and its rows.
+pub(super) type Desk = (worker::Handle, worker::Mailbox, Rows);
+
+/// Begins to make what each worker needs on its CPU, so in the memory nearest to it, and while the
 /// caller does something else.
-pub(super) fn rows(places: &[(Option<usize>, u64)]) -> io::Result<Vec<thread::JoinHandle<Rows>>> {
+pub(super) fn desks(places: &[(Option<usize>, u64)]) -> io::Result<Vec<thread::JoinHandle<Desk>>> {
     let begin = |&(core, _): &(Option<usize>, u64)| {
-        thread::Builder::new().name("factord-rows".to_owned()).spawn(move || {
+        thread::Builder::new().name("factord-desk".to_owned()).spawn(move || {
             // What it costs to be elsewhere is nearness alone; the worker says where it runs.
             core.map(pin);
-            Rows::default()
+            let (handle, mailbox) = worker::mailbox(LANE_COUNT_MAX);
+            (handle, mailbox, Rows::default())
         })
     };
     places.iter().map(begin).collect()

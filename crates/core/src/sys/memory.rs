@@ -1,6 +1,8 @@
 //! Anonymous files for shared memory, their seals, and advice about mappings.
 
 use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use core::ops::{Deref, DerefMut};
 use rustix::fs::{
     FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags, fallocate, fchmod, fcntl_add_seals,
     fcntl_get_seals, fstat, ftruncate, memfd_create, open,
@@ -153,19 +155,43 @@ pub unsafe fn populate(start: *mut u8, len: usize, writable: bool) -> io::Result
     Ok(unsafe { rustix::mm::madvise(start.cast::<c_void>(), len, advice) }?)
 }
 
-/// Makes `count` values in memory whose pages are made at once, instead of at a fault each.
-pub fn boxed<T>(count: usize, make: impl FnMut() -> T) -> Box<[T]> {
-    let mut values = Vec::with_capacity(count);
-    let spare = values.spare_capacity_mut();
-    let (start, len) = (spare.as_mut_ptr().cast::<u8>(), size_of_val(spare));
-    let before = start.align_offset(PAGE_LEN);
-    if let Some(len) = len.checked_sub(before) {
-        // SAFETY: whole pages inside an allocation that `values` holds, in which there is no value
-        // yet. A kernel that refuses leaves them to be made one by one.
-        let _ = unsafe { populate(start.wrapping_add(before), len - len % PAGE_LEN, true) };
+/// Values that begin at a multiple of a huge page, so that one can hold them.
+#[derive(Debug)]
+#[repr(C, align(0x20_0000))]
+pub struct Huge<T, const N: usize>([T; N]);
+
+impl<T, const N: usize> Deref for Huge<T, N> {
+    type Target = [T; N];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T; N] {
+        &self.0
     }
-    values.resize_with(count, make);
-    values.into_boxed_slice()
+}
+
+impl<T, const N: usize> DerefMut for Huge<T, N> {
+    fn deref_mut(&mut self) -> &mut [T; N] {
+        &mut self.0
+    }
+}
+
+/// Makes `N` values in huge pages where the system has them, and else in small ones; all are made
+/// at once, instead of at a fault each.
+pub fn huge<T, const N: usize>(mut make: impl FnMut() -> T) -> Box<Huge<T, N>> {
+    let mut values = Box::<Huge<MaybeUninit<T>, N>>::new_uninit();
+    let start = values.as_mut_ptr().cast::<u8>();
+    let len = size_of::<Huge<T, N>>();
+    // A kernel that refuses either leaves small pages, or leaves them to be made one by one.
+    // SAFETY: whole pages, since alignment and size are multiples of one, inside an allocation that
+    // `values` holds; the advice changes no byte of it.
+    let _ = unsafe { rustix::mm::madvise(start.cast(), len, Advice::LinuxHugepage) };
+    // SAFETY: the same.
+    let _ = unsafe { populate(start, len, true) };
+    // SAFETY: values that need not be initialized.
+    let mut values = unsafe { values.assume_init() };
+    values.0.fill_with(|| MaybeUninit::new(make()));
+    // SAFETY: all were just made, and the layout is the same.
+    unsafe { Box::from_raw(Box::into_raw(values).cast::<Huge<T, N>>()) }
 }
 
 /// Keeps a mapping out of forked children.
