@@ -3,15 +3,19 @@
 //! | way | taken for | why |
 //! |---|---|---|
 //! | `answer_one` | three features, and nothing waits behind it | its outputs stay in registers |
-//! | `answer_linear` | three features, linear models | gathering eight costs more than they do |
-//! | `answer_timed` | three features, timed | the clock is read around this one alone |
-//! | `answer_vector` | three features, up to eight at once | divisions, exponentials in vectors |
+//! | `answer_affine` | three features, linear, logistic models | their model is looked up once |
+//! | `answer_other` | three features, any other | the clock is read around this one alone |
 //! | `answer_any` | any other number of features | they are read in a loop, into memory |
 //!
 //! Requests of three features try their ways in this order. One is timed when it asks for time
 //! stamps, or is the one in 64 whose service time goes into the histogram; the first two ways leave
-//! it to the others, as they do one that gets a refusal instead of a prediction. Should the second
-//! of eight or a later one be timed, it has the times of all eight. All ways give the same bits.
+//! it to the third, as they do one that gets a refusal instead of a prediction. All ways give the
+//! same bits.
+//!
+//! None gathers eight requests for vector instructions: their features would be loaded from where
+//! they had just been stored, by words, and such a load waits for all stores before it, those into
+//! lines that the client holds too (measured: a pipelined logistic request took 78 ns that way and
+//! takes 30 ns one by one).
 //!
 //! Each way is compiled twice, with and without a tap: a tap that is off costs one branch a visit.
 
@@ -20,15 +24,13 @@ mod publish;
 use super::rows::{Chosen, Identity, Rows};
 use super::tally::Tally;
 use super::tap::Tap;
-use crate::abi::{self, FEATURE_COUNT_MAX, status};
+use crate::abi::{self, FEATURE_COUNT_MAX};
 use crate::region::Mapping;
 use crate::ring::{Geometry, Look, RequestConsumer, ResponseProducer};
 use crate::sys::clock;
 use core::ops::Range;
-use factord_eval::eval::{Line, Output};
+use factord_eval::eval::Output;
 use factord_eval::evaluator::Evaluation;
-use factord_eval::simd::VECTOR_LEN;
-use factord_eval::vectors::Level;
 use publish::{clock_if, is_stamped};
 
 /// Words of requests answered for a wide lane before the next lane's turn.
@@ -58,7 +60,6 @@ pub struct Lane {
 /// What every lane is served with.
 pub(super) struct Desk<'w> {
     pub(super) rows: &'w Rows,
-    pub(super) level: Level,
     pub(super) scratch: &'w mut [f64],
     pub(super) tally: &'w mut Tally,
     pub(super) tap: &'w mut Tap,
@@ -164,18 +165,19 @@ impl Lane {
     fn answer_triples<const TAPPED: bool>(&mut self, ready: usize, desk: &mut Desk<'_>) -> Visit {
         let (mut left, mut spent_ns) = (ready, 0u32);
         while left > 0 && spent_ns < VISIT_NS {
-            left -= self.answer_linear::<TAPPED>(left, desk);
-            let (count, cost_ns) = self.answer_others::<TAPPED>(left, desk);
-            left -= count;
-            spent_ns = spent_ns.saturating_add(cost_ns);
+            left -= self.answer_affine::<TAPPED>(left, desk);
+            if left > 0 {
+                spent_ns = spent_ns.saturating_add(self.answer_other::<TAPPED>(desk));
+                left -= 1;
+            }
         }
         Visit::Answered(ready - left)
     }
 
-    /// Answers requests for linear models, up to the first of another kind or the first that is to
-    /// be timed; returns how many of `ready` there were.
+    /// Answers requests for linear and logistic models, up to the first of another kind or the
+    /// first that is to be timed; returns how many of `ready` there were.
     #[inline]
-    fn answer_linear<const TAPPED: bool>(&mut self, ready: usize, desk: &mut Desk<'_>) -> usize {
+    fn answer_affine<const TAPPED: bool>(&mut self, ready: usize, desk: &mut Desk<'_>) -> usize {
         let limit = desk.tally.until_sample().min(ready);
         let mut count = 0;
         while count < limit {
@@ -185,11 +187,17 @@ impl Lane {
                 break;
             }
             let Some(version) = desk.rows.version(meta, key, &bits) else { break };
-            let Some(line) = version.evaluator.line() else { break };
             // What was looked up is the next one's too, if that is for the same name.
             let end = if version.is_alone() { limit } else { count + 1 };
-            let answered =
-                self.answer_run::<TAPPED>(request, count..end, (line, version.identity), desk.tap);
+            let Chosen { evaluator, identity } = version;
+            let range = count..end;
+            let answered = if let Some(line) = evaluator.line() {
+                let predict = |x| line.predict(x).map(|y| Output { y, second: 0.0 });
+                self.answer_run::<TAPPED>(request, range, (predict, identity), desk.tap)
+            } else {
+                let predict = |x: [f64; 3]| evaluator.logistic(&x);
+                self.answer_run::<TAPPED>(request, range, (predict, identity), desk.tap)
+            };
             if answered == 0 {
                 break;
             }
@@ -199,7 +207,7 @@ impl Lane {
         count
     }
 
-    /// Answers requests for one linear model, up to the first for another or one that has no
+    /// Answers requests for one model, up to the first for another or one that has no
     /// prediction; returns how many. They stand at `range` behind the current one, and the first
     /// of them was read.
     #[inline(always)]
@@ -207,14 +215,14 @@ impl Lane {
         &mut self,
         mut request: (u64, u64, [u64; 3]),
         range: Range<usize>,
-        (line, identity): (Line, Identity),
+        (predict, identity): (impl Fn([f64; 3]) -> Option<Output>, Identity),
         tap: &mut Tap,
     ) -> usize {
         let first = self.requests.position();
         let meta = request.0;
         let mut at = range.start;
-        while let Some(y) = line.predict(request.2.map(f64::from_bits)) {
-            let evaluation = Evaluation::prediction(Output { y, second: 0.0 });
+        while let Some(output) = predict(request.2.map(f64::from_bits)) {
+            let evaluation = Evaluation::prediction(output);
             let sequence = first + at as u64;
             let response = self.publish(sequence, request, &evaluation, identity, (0, 0));
             if TAPPED {
@@ -232,34 +240,13 @@ impl Lane {
         at - range.start
     }
 
-    /// Answers only the first of `ready` requests when it is to be timed, and otherwise those that
-    /// follow it too; returns how many, and what they were measured to take, in nanoseconds.
-    #[inline]
-    fn answer_others<const TAPPED: bool>(
-        &mut self,
-        ready: usize,
-        desk: &mut Desk<'_>,
-    ) -> (usize, u32) {
-        if ready == 0 {
-            return (0, 0);
-        }
-        let request = self.requests.read_triple(0);
-        let sampled = desk.tally.samples(1);
-        if sampled || is_stamped(request.0) {
-            return (1, self.answer_timed::<TAPPED>(request, sampled, desk));
-        }
-        self.answer_vector::<TAPPED>(ready, desk)
-    }
-
-    /// Answers one request of three features that is timed; what it was measured to take.
+    /// Answers the next request of three features; what evaluating it was measured to take, in
+    /// nanoseconds.
     #[inline(never)]
-    fn answer_timed<const TAPPED: bool>(
-        &mut self,
-        (meta, key, bits): (u64, u64, [u64; 3]),
-        sampled: bool,
-        desk: &mut Desk<'_>,
-    ) -> u32 {
-        let t_received = clock::tsc();
+    fn answer_other<const TAPPED: bool>(&mut self, desk: &mut Desk<'_>) -> u32 {
+        let (meta, key, bits) = self.requests.read_triple(0);
+        let sampled = desk.tally.samples(1);
+        let t_received = clock_if(sampled || is_stamped(meta));
         let (answer, cost_ns) = desk.rows.evaluate_triple(meta, key, &bits);
         self.finish::<TAPPED>(
             (meta, key),
@@ -269,53 +256,6 @@ impl Lane {
             (desk.tally, desk.tap),
         );
         cost_ns
-    }
-
-    /// Answers the first of `ready` requests of three features, at most [`VECTOR_LEN`], at once.
-    #[inline(never)]
-    fn answer_vector<const TAPPED: bool>(
-        &mut self,
-        ready: usize,
-        desk: &mut Desk<'_>,
-    ) -> (usize, u32) {
-        let count = ready.min(VECTOR_LEN);
-        let first = self.requests.position();
-        let (mut metas, mut keys) = ([0; VECTOR_LEN], [0; VECTOR_LEN]);
-        let mut bits = [[0; 3]; VECTOR_LEN];
-        let mut flags = 0;
-        for ahead in 0..count {
-            (metas[ahead], keys[ahead], bits[ahead]) = self.requests.read_triple(ahead);
-            flags |= metas[ahead];
-        }
-        self.requests.advance(count as u64);
-        // The first one has been counted.
-        let sampled = desk.tally.samples(count as u32 - 1);
-        let timed = sampled || is_stamped(flags);
-        let t_received = clock_if(timed);
-        let (evaluations, identities, cost_ns) =
-            desk.rows.evaluate_vector(desk.level, (&metas, &keys), &bits, count);
-        let t_done = clock_if(timed);
-        let mut ok_count = 0;
-        for (ahead, evaluation) in evaluations.iter().take(count).enumerate() {
-            let sequence = first + ahead as u64;
-            let request = (metas[ahead], keys[ahead], bits[ahead]);
-            let times = (t_received, t_done);
-            let identity = identities[ahead];
-            let response = self.publish(sequence, request, evaluation, identity, times);
-            if TAPPED {
-                self.keep(request, &response, desk.tap);
-            }
-            if evaluation.status == status::OK {
-                ok_count += 1;
-            } else {
-                desk.tally.answered(evaluation.status, 1);
-            }
-        }
-        desk.tally.answered(status::OK, ok_count);
-        if sampled {
-            desk.tally.sample(t_done.wrapping_sub(t_received));
-        }
-        (count, cost_ns)
     }
 
     /// Answers one request after the other, of any number of features.

@@ -19,7 +19,6 @@ pub use tap::Tap;
 use crate::abi::FEATURE_COUNT_MAX;
 use crate::idle::{Idle, IdleStrategy};
 use crate::ring::Look;
-use factord_eval::vectors::Level;
 use lane::{Desk, Visit};
 use mailbox::Change;
 use std::hint::black_box;
@@ -55,7 +54,6 @@ pub struct Worker {
     tally: Tally,
     tap: Tap,
     scratch: Box<[f64; FEATURE_COUNT_MAX]>,
-    level: Level,
     /// The lane that was busy last.
     hot: usize,
     /// The lane looked at last among the others.
@@ -78,7 +76,6 @@ impl Worker {
             tally,
             tap: Tap::default(),
             scratch: Box::new([0.0; FEATURE_COUNT_MAX]),
-            level: Level::best(),
             hot: 0,
             cold: 0,
             busy: 0,
@@ -227,12 +224,10 @@ impl Worker {
     #[inline]
     fn visit<const TAPPED: bool>(&mut self, index: usize, look: Look, limit: usize) -> usize {
         let Some(lane) = self.lanes.get_mut(index) else { return 0 };
-        let (rows, level) = (&self.rows, self.level);
+        let rows = &self.rows;
         let (scratch, tally, tap) = (self.scratch.as_mut_slice(), &mut self.tally, &mut self.tap);
         let visit = match look {
-            Look::Ready => {
-                lane.answer::<TAPPED>(limit, &mut Desk { rows, level, scratch, tally, tap })
-            }
+            Look::Ready => lane.answer::<TAPPED>(limit, &mut Desk { rows, scratch, tally, tap }),
             Look::Empty => Visit::Answered(0),
             Look::Violation => lane.violation(tally),
         };

@@ -9,8 +9,6 @@ use crate::sys::memory::{self, Huge};
 use core::hint::black_box;
 use core::iter;
 use factord_eval::evaluator::{Evaluation, Evaluator};
-use factord_eval::simd::{VECTOR_LEN, Vector};
-use factord_eval::vectors::Level;
 
 /// One version of what is served under a name, as every request needs it.
 ///
@@ -252,43 +250,6 @@ impl Rows {
                 ((evaluation, identity), evaluator.cost_ns())
             }
             None => (self.refusal(meta), 0),
-        }
-    }
-
-    /// Evaluates the first `count` of eight requests of three features; what the others get means
-    /// nothing. Requests for one undivided name are evaluated at once. Tells what all of them were
-    /// measured to take, too, in nanoseconds.
-    // Always: it has a caller with a tap and one without.
-    #[inline(always)]
-    pub(super) fn evaluate_vector(
-        &self,
-        level: Level,
-        (metas, keys): (&[u64; VECTOR_LEN], &[u64; VECTOR_LEN]),
-        bits: &[[u64; 3]; VECTOR_LEN],
-        count: usize,
-    ) -> ([Evaluation; VECTOR_LEN], [Identity; VECTOR_LEN], u32) {
-        let name = |meta: u64| meta & !abi::request::FLAG_STAMP;
-        let alike = metas.iter().take(count).all(|&meta| name(meta) == name(metas[0]));
-        match self.champion(metas[0]) {
-            Some((champion, evaluator)) if alike && evaluator.label() == UNDIVIDED => {
-                let x: [Vector; 3] = core::array::from_fn(|feature| {
-                    core::array::from_fn(|at| f64::from_bits(bits[at][feature]))
-                });
-                let evaluations = evaluator.evaluate_vector(level, &x);
-                let cost_ns = evaluator.cost_ns().saturating_mul(count as u32);
-                (evaluations, [champion.identity(); VECTOR_LEN], cost_ns)
-            }
-            _ => {
-                let mut evaluations = [Evaluation::refusal(status::UNKNOWN_MODEL); VECTOR_LEN];
-                let mut identities = [Identity::default(); VECTOR_LEN];
-                let mut all_ns = 0u32;
-                for at in 0..count.min(VECTOR_LEN) {
-                    let (answer, cost_ns) = self.evaluate_triple(metas[at], keys[at], &bits[at]);
-                    (evaluations[at], identities[at]) = answer;
-                    all_ns = all_ns.saturating_add(cost_ns);
-                }
-                (evaluations, identities, all_ns)
-            }
         }
     }
 
