@@ -2287,6 +2287,7 @@ int factord_poll_many(factord_client *client, uint64_t *tickets, factord_predict
 struct batch {
     const uint16_t *models;
     size_t model_step;
+    uint64_t key;
     const double *rows;
     size_t row_step;
     size_t count;
@@ -2301,7 +2302,8 @@ static inline void push_burst(factord_client *client, struct batch *batch)
     for (int i = 0; i < BURST && batch->submitted < batch->count; i++) {
         if (!has_room(client) || !client->connected) return;
         uint16_t model = batch->models[batch->submitted * batch->model_step];
-        uint64_t position = push(client, model, 0, batch->rows + batch->submitted * batch->row_step);
+        const double *row = batch->rows + batch->submitted * batch->row_step;
+        uint64_t position = push(client, model, batch->key, row);
         if (batch->submitted++ == 0) batch->first_ticket = client->base + position;
     }
 }
@@ -2360,7 +2362,14 @@ static int go_through(factord_client *client, struct batch *batch, uint64_t dead
 int factord_predict_batch(factord_client *client, uint16_t model, const double *rows,
                           size_t row_count, uint64_t deadline_ns, factord_prediction *out)
 {
-    struct batch batch = {.models = &model, .rows = rows, .row_step = client->width};
+    return factord_predict_batch_keyed(client, model, 0, rows, row_count, deadline_ns, out);
+}
+
+int factord_predict_batch_keyed(factord_client *client, uint16_t model, uint64_t key,
+                                const double *rows, size_t row_count, uint64_t deadline_ns,
+                                factord_prediction *out)
+{
+    struct batch batch = {.models = &model, .key = key, .rows = rows, .row_step = client->width};
     batch.count = row_count;
     batch.out = out;
     return go_through(client, &batch, deadline_ns);

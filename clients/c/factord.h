@@ -285,6 +285,11 @@ FACTORD_API int factord_predict_batch(factord_client *client, uint16_t model, co
                                       size_t row_count, uint64_t deadline_ns,
                                       factord_prediction *out);
 
+/* The same for rows of one unit. */
+FACTORD_API int factord_predict_batch_keyed(factord_client *client, uint16_t model, uint64_t key,
+                                            const double *rows, size_t row_count,
+                                            uint64_t deadline_ns, factord_prediction *out);
+
 /* Predicts one row by several models: one request each, published together. `out` receives one entry
  * a model, in order; the deadline and what the call returns are as for factord_predict_batch. */
 FACTORD_API int factord_predict_each(factord_client *client, const uint16_t *models,

@@ -354,14 +354,16 @@ public:
     }
 
     /// Predicts many rows through a full ring: `rows` is row-major, `answers` receives one entry a
-    /// row, in order, each with an error of its own. The deadline is for the whole call.
+    /// row, in order, each with an error of its own. The deadline is for the whole call, the unit
+    /// key for all rows.
     Result<void> predict_batch(std::uint16_t model, Row rows, View<Prediction> answers,
-                               Deadline deadline) noexcept
+                               Deadline deadline, std::uint64_t key = 0) noexcept
     {
         if (!client_) return Error::not_connected;
         if (rows.size() != answers.size() * feature_count()) return Error::width_mismatch;
-        const int error = factord_predict_batch(client_, model, rows.data(), answers.size(),
-                                                deadline.ns(), answers.data());
+        const int error = factord_predict_batch_keyed(client_, model, key, rows.data(),
+                                                      answers.size(), deadline.ns(),
+                                                      answers.data());
         if (error != FACTORD_OK) return static_cast<Error>(error);
         return {};
     }

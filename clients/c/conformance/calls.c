@@ -1,4 +1,4 @@
-/* The calls `ping` and `csv`. */
+/* The calls `ping`, `csv` and `units`. */
 #define _GNU_SOURCE
 #include "runner.h"
 
@@ -141,4 +141,54 @@ int csv(const char *input, const char *output)
     free(rows);
     factord_close(client);
     return unwritten != 0;
+}
+
+/* Request `index`, counted from 0: its key, and its features. */
+static uint64_t request(uint64_t index, double x[3])
+{
+    suite_input(index, x);
+    return index % 4 == 3 ? 0 : (index + 1) * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+/* Asks through the ring and locally, some in a batch too, and writes what answered. */
+static int ask_units(factord_client *client, uint16_t model, uint64_t count, FILE *file)
+{
+    int error = factord_fetch(client, model, PLENTY);
+    for (uint64_t index = 0; index < count && error == FACTORD_OK; index++) {
+        double x[3];
+        factord_prediction answers[3];
+        uint64_t key = request(index, x);
+        size_t asked = index % 499 == 0 ? 3 : 2;
+        error = factord_predict_keyed(client, model, key, x, 3, PLENTY, &answers[0]);
+        if (error != FACTORD_OK) break;
+        error = factord_predict_local_keyed(client, model, key, x, 3, &answers[1]);
+        if (error == FACTORD_OK && asked == 3) {
+            error = factord_predict_batch_keyed(client, model, key, x, 1, PLENTY, &answers[2]);
+        }
+        for (size_t i = 0; i < asked && error == FACTORD_OK; i++) {
+            error = answers[i].error;
+            fprintf(file, "%u %u %016llx %016llx%c", answers[i].generation, answers[i].arm,
+                    (unsigned long long)answers[i].fingerprint,
+                    (unsigned long long)suite_bits(answers[i].y), i + 1 < asked ? ' ' : '\n');
+        }
+    }
+    return error;
+}
+
+int units(const char *count, const char *output)
+{
+    factord_client *client;
+    factord_model_row row;
+    if (open_channel(&client, FACTORD_IDLE_BACKOFF, 64) != FACTORD_OK) return 1;
+    FILE *file = fopen(output, "w");
+    if (!file) {
+        fprintf(stderr, "%s cannot be written\n", output);
+        return 1;
+    }
+    int error = factord_model(client, "regression", &row);
+    if (error == FACTORD_OK) error = ask_units(client, row.id, strtoull(count, NULL, 10), file);
+    if (error != FACTORD_OK) complain("units", error);
+    int unwritten = fclose(file);
+    factord_close(client);
+    return error != FACTORD_OK || unwritten != 0;
 }

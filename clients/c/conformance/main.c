@@ -331,5 +331,6 @@ int main(int count, char **words)
         return setjmp(end_of_case) == 0 ? late() : (fprintf(stderr, "%s\n", why_it_failed), 1);
     }
     if (count == 4 && strcmp(words[1], "csv") == 0) return csv(words[2], words[3]);
+    if (count == 4 && strcmp(words[1], "units") == 0) return units(words[2], words[3]);
     return run_cases(count - 1, words + 1);
 }

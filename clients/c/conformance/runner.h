@@ -114,5 +114,6 @@ void second_channel(void);
 int ping(void);
 int late(void);
 int csv(const char *input, const char *output);
+int units(const char *count, const char *output);
 
 #endif

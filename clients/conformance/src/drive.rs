@@ -5,7 +5,7 @@ use crate::language::{LANGUAGES, Language, Runner};
 use crate::say::say;
 use crate::stage::{Made, Stage, lines_of};
 use crate::table::{self, Outcome};
-use crate::{late, latency, spoilt};
+use crate::{late, latency, spoilt, units};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -76,12 +76,13 @@ fn conform(names: &[&str]) -> Result<bool, Fault> {
         columns.push((language.name, outcome));
     }
     let tables_agree = compare_tables(&stage, &runners)?;
+    let units_agree = units::agree(&stage, &runners)?;
     let (table, faults) = table::of(&columns, all_must_run());
     say(format_args!("\n{table}"));
     for fault in &faults {
         say(format_args!("{fault}"));
     }
-    Ok(faults.is_empty() && tables_agree)
+    Ok(faults.is_empty() && tables_agree && units_agree)
 }
 
 /// Runs all cases of one language.

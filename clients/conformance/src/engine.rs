@@ -98,6 +98,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Starts the daemon with other models: a directory, or a store.
+    pub(crate) fn start_from(&mut self, models: &Path) -> Result<(), Fault> {
+        self.spawn(models)
+    }
+
     /// Names the set of models that the daemon serves when it is started next.
     pub(crate) fn serve_next(&mut self, set: Set) {
         self.set = Some(set);

@@ -21,6 +21,7 @@ mod say;
 mod spoilt;
 mod stage;
 mod table;
+mod units;
 mod untrusted;
 
 use fault::{Fault, fail};

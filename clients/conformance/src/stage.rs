@@ -77,7 +77,17 @@ impl Stage {
 
     /// Starts a runner with piped output.
     pub(crate) fn spawn(&self, runner: &Runner, arguments: &[&str]) -> Result<Child, Fault> {
-        let mut command = runner.command(&self.socket, &self.conduct, &self.golden);
+        self.spawn_at(&self.socket, runner, arguments)
+    }
+
+    /// The same for a daemon at another socket.
+    pub(crate) fn spawn_at(
+        &self,
+        socket: &Path,
+        runner: &Runner,
+        arguments: &[&str],
+    ) -> Result<Child, Fault> {
+        let mut command = runner.command(socket, &self.conduct, &self.golden);
         command.args(arguments).stdout(Stdio::piped());
         let asked = arguments.first() == Some(&"ping");
         command.stdin(if asked { Stdio::piped() } else { Stdio::null() });
@@ -85,12 +95,13 @@ impl Stage {
     }
 }
 
-fn private_folder() -> Result<TempDir, Fault> {
+/// A folder for a daemon, which ends with the run.
+pub(crate) fn private_folder() -> Result<TempDir, Fault> {
     tempfile::Builder::new().prefix("factord-conformance-").tempdir().during("a folder")
 }
 
 /// The daemon: named by `FACTORD`, or built beside this program.
-fn daemon() -> Result<PathBuf, Fault> {
+pub(crate) fn daemon() -> Result<PathBuf, Fault> {
     let beside = env::current_exe().during("this program")?.with_file_name("factord");
     let path = env::var_os("FACTORD").map_or(beside, PathBuf::from);
     let why = || format!("no {}: build it with cargo build --release", path.display());

@@ -1,4 +1,4 @@
-// The calls `ping` and `csv`.
+// The calls `ping`, `csv` and `units`.
 #include "runner.hpp"
 
 #include <cinttypes>
@@ -104,6 +104,35 @@ int csv(const char* input, const char* output)
     for (std::size_t i = 0; i < count; i++) {
         std::fprintf(file, "%016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n", suite_bits(rates[i].y),
                      suite_bits(classes[i].y), suite_bits(classes[i].second));
+    }
+    return std::fclose(file) != 0;
+}
+
+// Asks through the ring and locally, some in a batch too, and writes what answered.
+int units(const char* count, const char* output)
+{
+    Client client = open_channel(factord::Idle::backoff, 64);
+    const auto model = id_of(client, "regression");
+    must(client.fetch(model, PLENTY), "fetch");
+    FILE* file = std::fopen(output, "w");
+    require(file != nullptr, std::string(output) + " cannot be written");
+    const auto write = [file](const Prediction& answer, char end) {
+        std::fprintf(file, "%" PRIu32 " %u %016" PRIx64 " %016" PRIx64 "%c", answer.generation,
+                     unsigned(answer.arm), answer.fingerprint, suite_bits(answer.y), end);
+    };
+    const std::uint64_t all = std::stoull(count);
+    for (std::uint64_t index = 0; index < all; index++) {
+        double x[3];
+        suite_input(index, x);
+        const std::uint64_t key = index % 4 == 3 ? 0 : (index + 1) * 0x9E3779B97F4A7C15;
+        const bool in_a_batch = index % 499 == 0;
+        write(must(client.predict(model, {x, 3}, PLENTY, key), "predict"), ' ');
+        write(must(client.predict_local(model, {x, 3}, key), "predict_local"),
+              in_a_batch ? ' ' : '\n');
+        if (!in_a_batch) continue;
+        std::vector<Prediction> answers(1);
+        must(client.predict_batch(model, {x, 3}, answers, PLENTY, key), "predict_batch");
+        write(must(factord::result_of(answers[0]), "predict_batch"), '\n');
     }
     return std::fclose(file) != 0;
 }

@@ -71,6 +71,7 @@ int main(int count, char** words)
         if (count == 2 && names[0] == "ping") return ping();
         if (count == 2 && names[0] == "late") return late();
         if (count == 4 && names[0] == "csv") return csv(words[2], words[3]);
+        if (count == 4 && names[0] == "units") return units(words[2], words[3]);
         return run_cases(names);
     } catch (const Fault& fault) {
         std::fprintf(stderr, "%s\n", fault.why.c_str());

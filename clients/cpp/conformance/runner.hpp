@@ -240,5 +240,6 @@ void second_channel();
 int ping();
 int late();
 int csv(const char* input, const char* output);
+int units(const char* count, const char* output);
 
 #endif

@@ -5,7 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** The runner of the Java client: the numbered cases, and the calls `ping`, `late` and `csv`. */
+/** The runner of the Java client: the numbered cases, and the calls of the README. */
 public final class Main {
     private static final Map<String, Case> CASES = new LinkedHashMap<>();
 
@@ -47,7 +47,7 @@ public final class Main {
     /**
      * Runs what the suite's README says.
      *
-     * @param arguments names of cases, `ping`, `late`, or `csv IN OUT`
+     * @param arguments names of cases, `ping`, `late`, `csv IN OUT`, or `units COUNT OUT`
      * @throws Exception when one of the calls cannot go on
      */
     public static void main(String[] arguments) throws Exception {
@@ -56,6 +56,10 @@ public final class Main {
         }
         if (arguments.length == 3 && arguments[0].equals("csv")) {
             Table.run(Path.of(arguments[1]), Path.of(arguments[2]));
+            return;
+        }
+        if (arguments.length == 3 && arguments[0].equals("units")) {
+            Units.run(Long.parseLong(arguments[1]), Path.of(arguments[2]));
             return;
         }
         if (arguments.length == 1 && arguments[0].equals("late")) {

@@ -139,6 +139,31 @@ def answer_csv(source: Path, target: Path) -> None:
             file.write(" ".join(f"{word:016x}" for word in words) + "\n")
 
 
+def ask_units(count: int, target: Path) -> None:
+    """Asks with unit keys for a divided name, and writes what answered, a line a request."""
+
+    def words(answer: factord.Prediction) -> str:
+        (bits,) = np.array([answer.y]).view(np.uint64)
+        return f"{answer.generation} {answer.arm} {answer.fingerprint:016x} {bits:016x}"
+
+    with Suite().channel() as client, target.open("w") as file:
+        client.fetch("regression", PLENTY)
+        for index in range(count):
+            x = [math.modf((3 * index + at) * 0.618033988749894)[0] for at in (1, 2, 3)]
+            key = 0 if index % 4 == 3 else (index + 1) * 0x9E3779B97F4A7C15 % (1 << 64)
+            answers = [
+                client.predict_row(x, "regression", PLENTY, key=key),
+                client.predict_local_row(x, "regression", key=key),
+            ]
+            line = " ".join(map(words, answers))
+            if index % 499 == 0:
+                many = client.predict_many([x], "regression", PLENTY, key=key)
+                bits = many.y.view(np.uint64)[0]
+                version = f"{many.generation[0]} {many.arm[0]} {many.fingerprint[0]:016x}"
+                line += f" {version} {bits:016x}"
+            file.write(line + "\n")
+
+
 def main() -> None:
     """Runs what the arguments ask for."""
     match sys.argv[1:]:
@@ -148,6 +173,8 @@ def main() -> None:
             binding.late(Suite())
         case ["csv", source, target]:
             answer_csv(Path(source), Path(target))
+        case ["units", count, target]:
+            ask_units(int(count), Path(target))
         case names:
             sys.exit(0 if run_cases(names) else 1)
 

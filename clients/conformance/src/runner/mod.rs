@@ -1,4 +1,4 @@
-//! The runner of the Rust client: the numbered cases, and the calls `ping` and `csv`.
+//! The runner of the Rust client: the numbered cases, and the other calls of the README.
 
 mod answers;
 mod attach;
@@ -8,6 +8,7 @@ mod engine;
 mod hostile;
 mod identity;
 mod ping;
+pub(crate) mod units;
 mod versions;
 mod waiting;
 
@@ -194,6 +195,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, Fault> {
     match words.as_slice() {
         ["ping"] => ping::run().map(|()| true),
         ["late"] => waiting::late(&Suite::from_environment()?).map(|()| true),
+        ["units", count, output] => {
+            units::run(count.parse().during(count)?, Path::new(output)).map(|()| true)
+        }
         ["csv", input, output] => csv::run(Path::new(input), Path::new(output)).map(|()| true),
         names => run_cases(names),
     }

@@ -12,6 +12,7 @@ final class Batch {
     private final Prediction scratch = new Prediction();
     /** The call under way. */
     private int model;
+    private long key;
     private double[] rows;
     /** The models of one row, and where their answers go; null for many rows of one model. */
     private int[] models;
@@ -29,7 +30,7 @@ final class Batch {
         clockMask = waiting.clockMask();
     }
 
-    Status predict(int model, double[] rows, Predictions into, long deadlineNs) {
+    Status predict(int model, long key, double[] rows, Predictions into, long deadlineNs) {
         into.start(0);
         if (rows.length % width != 0 || rows.length / width > into.capacity()) {
             return Status.WIDTH_MISMATCH;
@@ -38,6 +39,7 @@ final class Batch {
             return Status.UNKNOWN_MODEL;
         }
         this.model = model;
+        this.key = key;
         this.rows = rows;
         columns = into;
         count = rows.length / width;
@@ -116,7 +118,7 @@ final class Batch {
         // An engine that came meanwhile may have another number for the model.
         long meta = engine.meta(model) | client.flags();
         for (int pushed = 0; pushed < burst; pushed++) {
-            session.push(model, meta, 0, rows, submitted * width);
+            session.push(model, meta, key, rows, submitted * width);
             submitted++;
         }
     }

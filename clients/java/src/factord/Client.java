@@ -395,8 +395,23 @@ public final class Client implements AutoCloseable {
      *     no model can have the id: nothing was sent
      */
     public Status predictBatch(int model, double[] rows, Predictions into, long deadlineNs) {
+        return predictBatch(model, 0, rows, into, deadlineNs);
+    }
+
+    /**
+     * Predicts many rows of one unit, as {@link #predictBatch(int, double[], Predictions, long)}.
+     *
+     * @param model the model's id, from {@link #model}
+     * @param key the unit key, unsigned; 0 for none
+     * @param rows row after row, each of the channel's number of features
+     * @param into receives one answer a row, in order
+     * @param deadlineNs the longest wait for the whole call, nanoseconds
+     * @return as without a key
+     */
+    public Status predictBatch(
+            int model, long key, double[] rows, Predictions into, long deadlineNs) {
         checkUse();
-        return batch.predict(model, rows, into, deadlineNs);
+        return batch.predict(model, key, rows, into, deadlineNs);
     }
 
     /**

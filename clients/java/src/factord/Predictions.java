@@ -15,6 +15,7 @@ public final class Predictions {
     private final double[] second;
     private final byte[] status;
     private final int[] generation;
+    private final char[] arm;
     private final long[] fingerprint;
     private final long[] epoch;
     private int size;
@@ -29,6 +30,7 @@ public final class Predictions {
         second = new double[capacity];
         status = new byte[capacity];
         generation = new int[capacity];
+        arm = new char[capacity];
         fingerprint = new long[capacity];
         epoch = new long[capacity];
     }
@@ -92,6 +94,16 @@ public final class Predictions {
     }
 
     /**
+     * Which of the versions that share the name's requests answered a row.
+     *
+     * @param row from 0
+     * @return 0 for the champion, and where no model answered
+     */
+    public int arm(int row) {
+        return arm[checked(row)];
+    }
+
+    /**
      * Which artifact answered a row: see {@link Prediction#fingerprint}.
      *
      * @param row from 0
@@ -148,6 +160,7 @@ public final class Predictions {
         second[row] = answer.second();
         status[row] = (byte) answer.code();
         generation[row] = answer.generation();
+        arm[row] = (char) answer.arm();
         fingerprint[row] = answer.fingerprint();
         epoch[row] = answer.epoch();
     }
@@ -158,6 +171,7 @@ public final class Predictions {
         Arrays.fill(second, from, size, Double.NaN);
         Arrays.fill(status, from, size, (byte) why.code());
         Arrays.fill(generation, from, size, 0);
+        Arrays.fill(arm, from, size, '\0');
         Arrays.fill(fingerprint, from, size, 0);
         Arrays.fill(epoch, from, size, 0);
     }
