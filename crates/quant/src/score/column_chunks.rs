@@ -1,11 +1,11 @@
 //! Column chunks on their way from one Parquet file into another.
 
+use super::pages::Pages;
 use parquet::basic::{ColumnOrder, Compression, SortOrder};
 use parquet::column::page::PageReader;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, FileMetaData};
 use parquet::file::serialized_reader::SerializedPageReader;
-use std::fs::File;
 use std::sync::Arc;
 
 /// The description of a chunk that lay at `from` and now lies at `to`. Indexes and filters next to
@@ -53,12 +53,12 @@ pub(super) fn vouched(
 /// Follows the pages of a chunk from one to the next, without decompressing them: bytes that are
 /// not pages, such as those of an encrypted column, must not be copied under a footer that says
 /// they are.
-pub(super) fn check(file: &Arc<File>, chunk: &ColumnChunkMetaData, rows: i64) -> Result<()> {
+pub(super) fn check(pages: &Pages, chunk: &ColumnChunkMetaData, rows: i64) -> Result<()> {
     let refuse = |why: String| Err(ParquetError::General(format!("{} {why}", chunk.column_path())));
     let total = usize::try_from(rows).unwrap_or(usize::MAX);
     // Nothing is unpacked, so that the codec need not be known.
     let plain = chunk.clone().into_builder().set_compression(Compression::UNCOMPRESSED).build()?;
-    let mut pages = SerializedPageReader::new(Arc::clone(file), &plain, total, None)?;
+    let mut pages = SerializedPageReader::new(Arc::new(pages.clone()), &plain, total, None)?;
     let mut found = 0;
     // Bounded by the chunk: every page takes bytes of it.
     while let Some(page) = pages.peek_next_page()? {

@@ -1,7 +1,8 @@
-//! A Parquet file that several threads read, and what the features of columns are worth.
+//! A Parquet file whose features several threads read, and what the features of columns are worth.
 
 use super::columns::Columns;
 use super::models::{Models, Scores};
+use super::pages::Pages;
 use super::row_error::RowError;
 use super::{Job, ScoreError};
 use crate::table::{Input, Place, TableError, at, floats, footer, is_number};
@@ -9,36 +10,25 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::Schema;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use std::fmt::Display;
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A file that can be opened again, for another thread: clones of a [`fs::File`] would share a
-/// position.
+/// The file, and the name for messages about it.
 pub(super) struct File {
     path: Arc<Path>,
-    /// Device and number, which show whether the name still means the same file.
-    identity: (u64, u64),
+    pages: Pages,
 }
 
 impl File {
     pub(super) fn of(input: Input) -> Result<File, TableError> {
         let path = Arc::clone(input.path());
-        let file = input.into_file()?;
-        let failed = |error| TableError::Open { path: path.to_path_buf(), error };
-        let identity = identity(&file).map_err(failed)?;
-        Ok(File { path, identity })
+        let pages = Pages::of(input.into_file()?);
+        let pages = pages.map_err(|error| TableError::Open { path: path.to_path_buf(), error })?;
+        Ok(File { path, pages })
     }
 
-    /// Opens it for one reader.
-    pub(super) fn open(&self) -> Result<fs::File, TableError> {
-        let opened = fs::File::open(&self.path).and_then(|file| match identity(&file)? {
-            same if same == self.identity => Ok(file),
-            _ => Err(io::Error::other("it was replaced while it was being read")),
-        });
-        opened.map_err(|error| TableError::Open { path: self.path.to_path_buf(), error })
+    pub(super) fn pages(&self) -> &Pages {
+        &self.pages
     }
 
     pub(super) fn path(&self) -> &Arc<Path> {
@@ -51,17 +41,12 @@ impl File {
     }
 }
 
-fn identity(file: &fs::File) -> io::Result<(u64, u64)> {
-    let metadata = file.metadata()?;
-    Ok((metadata.dev(), metadata.ino()))
-}
-
 /// Reads the footer and finds the columns.
 pub(super) fn open(
     job: &Job<'_>,
     file: &File,
 ) -> Result<(ArrowReaderMetadata, Columns), ScoreError> {
-    let metadata = footer(&file.open()?).map_err(|error| file.damaged(0, &error))?;
+    let metadata = footer(file.pages().file()).map_err(|error| file.damaged(0, &error))?;
     let columns = columns_of(job, metadata.schema())?;
     Ok((metadata, columns))
 }

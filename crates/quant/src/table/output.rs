@@ -2,7 +2,7 @@
 
 use factord_models::whole::WholeFile;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -112,6 +112,34 @@ impl Output {
         }
     }
 
+    /// Writes so many bytes of a file, from one place on; its position is moved. The system copies
+    /// them, without memory of this process, where both are files.
+    ///
+    /// # Errors
+    ///
+    /// The system's; [`io::ErrorKind::UnexpectedEof`] when the file has fewer.
+    pub(crate) fn copy(&mut self, file: &File, start: u64, len: u64) -> io::Result<()> {
+        self.writer.flush()?;
+        let mut from = file;
+        from.seek(SeekFrom::Start(start))?;
+        let mut from = from.take(len);
+        let copied = match &self.whole {
+            Some(whole) => io::copy(&mut from, &mut whole.file())?,
+            None => io::copy(&mut from, &mut self.writer)?,
+        };
+        self.wrote(usize::try_from(copied).unwrap_or(usize::MAX));
+        if copied < len { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+
+    /// Counts what was written.
+    fn wrote(&mut self, len: usize) {
+        self.fresh_len = self.fresh_len.saturating_add(len);
+        if self.fresh_len >= FLUSH_LEN {
+            self.fresh_len = 0;
+            self.call_flusher();
+        }
+    }
+
     /// Flushes and, for a file, gives it its name.
     ///
     /// # Errors
@@ -148,11 +176,7 @@ impl Output {
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let len = self.writer.write(bytes)?;
-        self.fresh_len += len;
-        if self.fresh_len >= FLUSH_LEN {
-            self.fresh_len = 0;
-            self.call_flusher();
-        }
+        self.wrote(len);
         Ok(len)
     }
 
