@@ -226,11 +226,15 @@ impl Coded for StoreError {
             | StoreError::Deployment { .. }
             | StoreError::Object { .. }
             | StoreError::SameFingerprint { .. }
-            | StoreError::Split { .. } => Code::Data,
+            | StoreError::Split { .. }
+            | StoreError::Shadows { .. }
+            | StoreError::Canary { .. } => Code::Data,
             StoreError::Artifact(error) => error.code(),
-            StoreError::Pinned { .. } | StoreError::NothingBefore { .. } | StoreError::Full(_) => {
-                Code::Failed
-            }
+            StoreError::Pinned { .. }
+            | StoreError::UnderWay { .. }
+            | StoreError::Changed { .. }
+            | StoreError::NothingBefore { .. }
+            | StoreError::Full(_) => Code::Failed,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! `factord model`: explains models, changes which version serves a name, and has the daemon read
 //! its models again.
 
+mod canary;
 mod diff;
+mod shadow;
 mod shares;
 mod split;
 mod versions;
@@ -9,12 +11,14 @@ pub(super) mod view;
 
 use super::{Failure, Globals, print};
 use crate::exit::Code;
+use canary::CanaryArgs;
 use diff::DiffArgs;
 use factord_core::channel::{self, CommandError};
 use factord_core::counters::{ModelRow, Observer};
 use factord_models::catalogue::{self, LoadedModel};
 use factord_models::file::{Artifact, name_is_sound};
 use factord_models::store;
+use shadow::ShadowArgs;
 use split::SplitArgs;
 use std::path::{Path, PathBuf};
 use versions::{HistoryArgs, ListArgs, NameArgs, PinArgs, PromoteArgs, PublishArgs};
@@ -39,6 +43,20 @@ Examples, with FACTORD_MODELS=/var/lib/factord/store:
 
 A store holds versions by their hash, one file that says what serves each name, and a ledger of
 all changes, each line with the hash of the one before. A daemon that serves the store is told.";
+
+const PILOT_EXAMPLES: &str = "\
+Examples, with FACTORD_MODELS=/var/lib/factord/store:
+  factord model shadow next-1m 3f5a                  scored on every request, answers none
+  factord model shadow next-1m 3f5a --off
+  factord model canary next-1m 3f5a --steps 13,64,256 --hold 10000 --guard error=0.001 \\
+    --guard divergence=0.1                           5 %, 25 %, all, 10,000 of its answers each
+  factord model canary next-1m 3f5a --steps 1,256 --hold 600s --guard error=0
+  factord model rollback next-1m                     ends a canary by what served before it
+
+`factord pilot` scores shadows, takes steps and rolls back. Guards: error, the share of requests
+that the candidate refuses and the champion answers; out-of-range, the share of inputs outside the
+range of the candidate's training; divergence, the mean absolute difference from the champion, in
+the unit of the output; classes, the share of classes that are not the champion's.";
 
 const RELOAD_EXAMPLES: &str = "\
 Examples:
@@ -74,6 +92,12 @@ enum ModelCommand {
     /// Divide a name's requests among versions, an experiment, or change their shares
     #[command(after_help = STORE_EXAMPLES)]
     Split(SplitArgs),
+    /// Have a version scored beside what serves a name, answering nobody, or no more
+    #[command(after_help = PILOT_EXAMPLES)]
+    Shadow(ShadowArgs),
+    /// Give a candidate a name's requests step by step, as long as guards allow it
+    #[command(after_help = PILOT_EXAMPLES)]
+    Canary(CanaryArgs),
     /// Have what served a name before serve it again
     #[command(after_help = STORE_EXAMPLES)]
     Rollback(NameArgs),
@@ -125,6 +149,8 @@ pub fn run(args: &ModelArgs, globals: &Globals) -> Result<(), Failure> {
         ModelCommand::Publish(args) => versions::publish(args, globals),
         ModelCommand::Promote(args) => versions::promote(args, globals),
         ModelCommand::Split(args) => split::split(args, globals),
+        ModelCommand::Shadow(args) => shadow::shadow(args, globals),
+        ModelCommand::Canary(args) => canary::canary(args, globals),
         ModelCommand::Rollback(args) => versions::rollback(args, globals),
         ModelCommand::Pin(args) => versions::pin(args, globals),
         ModelCommand::Withdraw(args) => versions::withdraw(args, globals),

@@ -3,7 +3,7 @@
 use factord_core::abi;
 use factord_core::counters::ModelRow;
 use factord_models::catalogue::LoadedModel;
-use factord_models::store::{ARM_COUNT_MAX, Arm, Digest, Split, WEIGHT_SUM};
+use factord_models::store::{ARM_COUNT_MAX, Arm, Canary, Digest, Split, WEIGHT_SUM};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -12,6 +12,21 @@ pub(super) fn text(champion: Digest, split: Option<&Split>) -> String {
     let Some(split) = split else { return champion.short() };
     let share = |arm: &Arm| format!("{}={}", arm.version.short(), arm.weight);
     split.shares(champion).iter().map(share).collect::<Vec<_>>().join(" ")
+}
+
+/// Shadows, for the end of a line; empty where there are none.
+pub(super) fn shadows_text(shadows: &[Digest]) -> String {
+    let list = shadows.iter().map(Digest::short).collect::<Vec<_>>().join(" ");
+    if list.is_empty() { list } else { format!("  shadows {list}") }
+}
+
+/// A canary, for the end of a line; empty where there is none.
+pub(super) fn canary_text(canary: Option<&Canary>) -> String {
+    canary.map_or(String::new(), |canary| {
+        let (step, count) = (canary.step + 1, canary.steps.len());
+        let (candidate, weight) = (canary.candidate.short(), canary.weight());
+        format!("  canary {candidate}, step {step} of {count}: {weight} of {WEIGHT_SUM}")
+    })
 }
 
 /// How requests are divided, as JSON; `null` when they are not.

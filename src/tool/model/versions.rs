@@ -119,6 +119,7 @@ pub(super) fn list(args: &ListArgs, globals: &Globals) -> Result<(), Failure> {
                     "pinned": served.pinned, "kind": artifact.kind().name(),
                     "width": artifact.model().width(), "versions": versions,
                     "split": shares::json(served.champion, served.split.as_ref()),
+                    "shadows": served.shadows, "canary": served.canary,
                 })
             })
             .collect();
@@ -131,10 +132,12 @@ pub(super) fn list(args: &ListArgs, globals: &Globals) -> Result<(), Failure> {
         let pinned = if served.pinned { ", pinned" } else { "" };
         let _ = writeln!(
             page,
-            "{name}  {}  generation {}{pinned}  {kind}, {width} wide, {} versions",
+            "{name}  {}  generation {}{pinned}  {kind}, {width} wide, {} versions{}{}",
             shares::text(served.champion, served.split.as_ref()),
             served.generation,
             versions.len(),
+            shares::shadows_text(&served.shadows),
+            shares::canary_text(served.canary.as_ref()),
         );
     }
     if page.is_empty() {
@@ -219,12 +222,15 @@ fn all_changes(name: &str, changes: &[Change], as_json: bool) -> Result<(), Fail
             (_, Some(ns)) => format!(", served from {}", moment(ns)),
             (_, None) => ", which no daemon has served".to_owned(),
         };
+        let why = |reason: &String| format!(", because {reason}");
+        let reason = change.reason.as_ref().map_or(String::new(), why);
         let _ = writeln!(
             page,
-            "{}  line {}  {}  {version}  generation {}  by user {}{serving}",
+            "{}  line {}  {}  {version}{}  generation {}  by user {}{serving}{reason}",
             moment(change.at_unix_ns),
             change.line,
             verb(change),
+            shares::shadows_text(&change.shadows),
             change.generation,
             change.uid,
         );
@@ -274,6 +280,7 @@ fn change_json(change: &Change) -> Value {
         "verb": change.verb, "champion": change.champion, "generation": change.generation,
         "serving_unix_ns": change.serving_unix_ns,
         "split": change.champion.map(|version| shares::json(version, change.split.as_ref())),
+        "shadows": change.shadows, "canary": change.canary, "reason": change.reason,
     })
 }
 

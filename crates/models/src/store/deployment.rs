@@ -1,7 +1,7 @@
 //! The deployment: what is served now.
 
 use super::error::at;
-use super::{Digest, Split, StoreError};
+use super::{Canary, Digest, Split, StoreError, shadows};
 use crate::file::{MODEL_COUNT_MAX, name_is_sound};
 use crate::{regular, whole};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,34 @@ pub struct Served {
     /// How its requests are divided, if further versions share them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Split>,
+    /// Versions that are scored from the tap and answer nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shadows: Vec<Digest>,
+    /// How a candidate gets more of its requests, step by step, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
+}
+
+impl Served {
+    /// A version alone.
+    pub(super) fn alone(champion: Digest, generation: u32) -> Served {
+        let (shadows, canary) = (Vec::new(), None);
+        Served { champion, generation, pinned: false, split: None, shadows, canary }
+    }
+
+    /// Why it cannot be honoured, if it cannot.
+    fn fault(&self, name: &str) -> Option<String> {
+        let of = |what: &str, fault: String| {
+            format!("the {what} of {name:?} cannot be honoured: {fault}")
+        };
+        let split = self.split.as_ref().and_then(|split| split.fault(self.champion));
+        let canary = self.canary.as_ref().and_then(|canary| canary.fault(self));
+        let shadows = shadows::fault(self.champion, &self.shadows);
+        split
+            .map(|fault| of("split", fault))
+            .or_else(|| canary.map(|fault| of("canary", fault)))
+            .or_else(|| shadows.map(|fault| of("shadows", fault)))
+    }
 }
 
 /// What is served now, by name, and the line of the ledger that intended it.
@@ -74,9 +102,8 @@ impl Deployment {
             return Err(refused(format!("no model can be named {name:?}")));
         }
         for (name, served) in &deployment.names {
-            let split = served.split.as_ref();
-            if let Some(fault) = split.and_then(|split| split.fault(served.champion)) {
-                return Err(refused(format!("the split of {name:?} cannot be honoured: {fault}")));
+            if let Some(fault) = served.fault(name) {
+                return Err(refused(fault));
             }
         }
         Ok(Some(deployment))

@@ -112,6 +112,43 @@ pub enum StoreError {
         /// Why not.
         reason: String,
     },
+    /// Versions cannot be scored beside what serves a name.
+    #[error("{name:?} cannot have these shadows: {reason}")]
+    Shadows {
+        /// The name.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A candidate cannot get a name's requests step by step.
+    #[error("{name:?} cannot have this canary: {reason}")]
+    Canary {
+        /// The name.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A canary is under way.
+    #[error(
+        "a canary of {name} is under way, {candidate} for {weight} of 256: `factord model rollback \
+         {name}` or `factord model promote` ends it"
+    )]
+    UnderWay {
+        /// The name.
+        name: String,
+        /// The candidate.
+        candidate: String,
+        /// Its share, in 1/256.
+        weight: u16,
+    },
+    /// What was to be changed was changed by somebody else.
+    #[error("{name} was changed meanwhile: generation {expected} serves it no more")]
+    Changed {
+        /// The name.
+        name: String,
+        /// The generation that was to be changed.
+        expected: u32,
+    },
     /// There is nothing to go back to.
     #[error("{name} has had no version before {champion}")]
     NothingBefore {

@@ -19,6 +19,7 @@ impl Store {
     ) -> Result<Served, StoreError> {
         let served = self.served(name)?;
         self.refuse_pinned(name)?;
+        self.refuse_canary(name)?;
         let versions = |arms: &[Arm]| arms.iter().map(|arm| arm.version).collect::<Vec<_>>();
         let kept = served.split.as_ref().and_then(|split| {
             let same = versions(&split.shares(served.champion)) == versions(arms);
@@ -33,7 +34,7 @@ impl Store {
         if (served.champion, served.split.as_ref()) == (champion, Some(&split)) {
             return Ok(served);
         }
-        self.serve(Verb::Split, name, champion, Some(split))
+        self.serve(Verb::Split, name, champion, Some(split), None)
     }
 
     /// Looks whether a version, and those that share its requests, can serve.
@@ -56,7 +57,7 @@ impl Store {
     }
 
     /// A salt that no experiment before has had: of the ledger as it is.
-    fn new_salt(&self, name: &str) -> Salt {
+    pub(super) fn new_salt(&self, name: &str) -> Salt {
         let start = Digest::of(format!("{} {name}", self.ledger.head().hash).as_bytes());
         Salt(start.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes)))
     }

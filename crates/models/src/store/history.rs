@@ -1,7 +1,7 @@
 //! What the ledger tells of names.
 
 use super::ledger::{self, Event, Head, Line, Verb};
-use super::{Deployment, Digest, Served, Split, StoreError};
+use super::{Canary, Deployment, Digest, Served, Split, StoreError};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -26,13 +26,15 @@ impl Past {
     }
 
     fn apply(&mut self, verb: Verb, served: Option<Served>, generation: u32) {
-        let last = self.served.take().map(|served| (served.champion, served.split));
+        // What served before a canary stands there already: it is what to go back to.
+        let last = self.served.take().filter(|served| served.canary.is_none());
+        let last = last.map(|served| (served.champion, served.split));
         match verb {
-            Verb::Promote | Verb::Split => self.before.extend(last),
+            Verb::Promote | Verb::Split | Verb::Canary => self.before.extend(last),
             Verb::Rollback => {
                 self.before.pop();
             }
-            Verb::Pin | Verb::Unpin => {}
+            Verb::Pin | Verb::Unpin | Verb::Shadow | Verb::Step | Verb::Settle => {}
             Verb::Withdraw => self.before.clear(),
         }
         self.generation = generation;
@@ -98,11 +100,27 @@ impl History {
 
     /// Adds a change that was carried out.
     pub(super) fn apply(&mut self, event: &Event) {
-        if let Event::Intended { verb, name, champion, generation, pinned, split } = event {
-            let (generation, pinned) = (*generation, *pinned);
-            let split = split.clone();
-            let served = champion.map(|champion| Served { champion, generation, pinned, split });
-            self.names.entry(name.clone()).or_default().apply(*verb, served, generation);
+        if let Event::Intended {
+            verb,
+            name,
+            champion,
+            generation,
+            pinned,
+            split,
+            shadows,
+            canary,
+            reason: _,
+        } = event
+        {
+            let served = champion.map(|champion| Served {
+                champion,
+                generation: *generation,
+                pinned: *pinned,
+                split: split.clone(),
+                shadows: shadows.clone(),
+                canary: canary.clone(),
+            });
+            self.names.entry(name.clone()).or_default().apply(*verb, served, *generation);
         }
     }
 
@@ -136,6 +154,12 @@ pub struct Change {
     pub champion: Option<Digest>,
     /// How its requests are divided from then on, if they are.
     pub split: Option<Split>,
+    /// Versions that are scored from the tap from then on.
+    pub shadows: Vec<Digest>,
+    /// The canary under way from then on, if there is one.
+    pub canary: Option<Canary>,
+    /// Why, where nobody asked for it.
+    pub reason: Option<String>,
     /// The generation from then on.
     pub generation: u32,
     /// When a daemon said that it serves it, or something later.
@@ -150,7 +174,17 @@ pub struct Change {
 pub(super) fn changes(ledger: &Path, wanted: &str) -> Result<Vec<Change>, StoreError> {
     let mut changes: Vec<Change> = Vec::new();
     ledger::scan(ledger, |line, _| match &line.event {
-        Event::Intended { verb, name, champion, generation, split, .. } if name == wanted => {
+        Event::Intended {
+            verb,
+            name,
+            champion,
+            generation,
+            split,
+            shadows,
+            canary,
+            reason,
+            pinned: _,
+        } if name == wanted => {
             changes.push(Change {
                 line: line.line,
                 at_unix_ns: line.at_unix_ns,
@@ -158,6 +192,9 @@ pub(super) fn changes(ledger: &Path, wanted: &str) -> Result<Vec<Change>, StoreE
                 verb: *verb,
                 champion: *champion,
                 split: split.clone(),
+                shadows: shadows.clone(),
+                canary: canary.clone(),
+                reason: reason.clone(),
                 generation: *generation,
                 serving_unix_ns: None,
             });

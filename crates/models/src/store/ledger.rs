@@ -1,7 +1,7 @@
 //! The ledger: a line a change, each with the hash of the line before.
 
 use super::error::at;
-use super::{Digest, Split, StoreError};
+use super::{Canary, Digest, Split, StoreError};
 use crate::regular;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -38,6 +38,15 @@ pub enum Event {
         /// How its requests are divided from then on, if they are.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         split: Option<Split>,
+        /// Versions that are scored from the tap from then on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        shadows: Vec<Digest>,
+        /// The canary under way from then on, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        canary: Option<Canary>,
+        /// Why, where nobody asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// An intended change was not carried out: its writer ended.
     Dropped {
@@ -62,6 +71,14 @@ pub enum Verb {
     Promote,
     /// Several versions, each for its share of the requests.
     Split,
+    /// A first share for a candidate.
+    Canary,
+    /// The candidate's next share.
+    Step,
+    /// The end of a canary whose candidate has become champion.
+    Settle,
+    /// Other versions scored from the tap.
+    Shadow,
     /// What was before.
     Rollback,
     /// No change from now on.

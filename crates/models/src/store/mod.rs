@@ -13,6 +13,8 @@
 //! off, and a change whose deployment did not come is dropped, by a line. Readers need no lock: the
 //! deployment is read first, and every line that it stands on is then there.
 
+mod canaries;
+mod canary;
 mod deployment;
 mod digest;
 mod error;
@@ -20,14 +22,19 @@ mod experiments;
 mod history;
 mod ledger;
 mod objects;
+mod shadows;
 mod split;
 
+pub use canary::{
+    Canary, GUARD_COUNT_MIN, GUARDS, Guard, Guards, Hold, Limit, STEP_COUNT_MAX, ranges,
+};
 pub use deployment::{Deployment, Served};
 pub use digest::{Digest, NotADigest};
 pub use error::StoreError;
 pub use history::{Change, Past};
 pub use ledger::{Event, Head, Line, Verb};
 pub use objects::{Objects, version, versions};
+pub use shadows::SHADOW_COUNT_MAX;
 pub use split::{ARM_COUNT_MAX, Arm, NotASalt, Salt, Split, WEIGHT_SUM, check_arms};
 
 use crate::file::{Artifact, MODEL_COUNT_MAX};
@@ -196,7 +203,8 @@ impl Store {
         version(&self.objects, name, prefix)
     }
 
-    /// Has a version serve the name that is written in it.
+    /// Has a version serve the name that is written in it, alone; a canary of the name ends. Shadows
+    /// stay, but for those that are the version itself or cannot be scored beside it.
     ///
     /// # Errors
     ///
@@ -206,7 +214,7 @@ impl Store {
         let name = artifact.name();
         self.refuse_pinned(name)?;
         if let Some(served) = self.deployment.names.get(name)
-            && (served.champion, &served.split) == (version, &None)
+            && (served.champion, &served.split, &served.canary) == (version, &None, &None)
         {
             return Ok(served.clone());
         }
@@ -214,10 +222,11 @@ impl Store {
         if count >= MODEL_COUNT_MAX && !self.deployment.names.contains_key(name) {
             return Err(StoreError::Full(count));
         }
-        self.serve(Verb::Promote, name, version, None)
+        self.serve(Verb::Promote, name, version, None, None)
     }
 
-    /// Has what served a name before serve it again: a version, or several.
+    /// Has what served a name before serve it again: a version, or several. While a canary is under
+    /// way, that is what served before it, whichever step it is at.
     ///
     /// # Errors
     ///
@@ -230,7 +239,7 @@ impl Store {
             return Err(StoreError::NothingBefore { name: name.to_owned(), champion });
         };
         self.read_all(name, version, split.as_ref())?;
-        self.serve(Verb::Rollback, name, version, split)
+        self.serve(Verb::Rollback, name, version, split, None)
     }
 
     /// Refuses changes of a name from now on, or allows them again. Its generation stays, since
@@ -244,9 +253,10 @@ impl Store {
         if served.pinned == pinned {
             return Ok(served);
         }
+        self.refuse_canary(name)?;
         let served = Served { pinned, ..served };
         let verb = if pinned { Verb::Pin } else { Verb::Unpin };
-        self.change(verb, name, Some(served.clone()))?;
+        self.change(verb, name, Some(served.clone()), None)?;
         Ok(served)
     }
 
@@ -258,7 +268,7 @@ impl Store {
     pub fn withdraw(&mut self, name: &str) -> Result<(), StoreError> {
         self.served(name)?;
         self.refuse_pinned(name)?;
-        self.change(Verb::Withdraw, name, None)
+        self.change(Verb::Withdraw, name, None, None)
     }
 
     /// Says that a daemon serves what the lines up to `line` intended: all names, or the one that
@@ -277,10 +287,12 @@ impl Store {
         name: &str,
         champion: Digest,
         split: Option<Split>,
+        canary: Option<Canary>,
     ) -> Result<Served, StoreError> {
-        let generation = self.next_generation(name);
-        let served = Served { champion, generation, pinned: false, split };
-        self.change(verb, name, Some(served.clone()))?;
+        let shadows = self.shadows_beside(name, champion)?;
+        let alone = Served::alone(champion, self.next_generation(name));
+        let served = Served { split, shadows, canary, ..alone };
+        self.change(verb, name, Some(served.clone()), None)?;
         Ok(served)
     }
 
@@ -303,7 +315,13 @@ impl Store {
         self.history.names.get(name).map_or(0, |past| past.generation).saturating_add(1)
     }
 
-    fn change(&mut self, verb: Verb, name: &str, served: Option<Served>) -> Result<(), StoreError> {
+    fn change(
+        &mut self,
+        verb: Verb,
+        name: &str,
+        served: Option<Served>,
+        reason: Option<String>,
+    ) -> Result<(), StoreError> {
         let intended = Event::Intended {
             verb,
             name: name.to_owned(),
@@ -311,6 +329,9 @@ impl Store {
             generation: served.as_ref().map_or(self.next_generation(name), |new| new.generation),
             pinned: served.as_ref().is_some_and(|served| served.pinned),
             split: served.as_ref().and_then(|served| served.split.clone()),
+            shadows: served.as_ref().map_or_else(Vec::new, |served| served.shadows.clone()),
+            canary: served.as_ref().and_then(|served| served.canary.clone()),
+            reason,
         };
         self.append(intended.clone())?;
         let head = self.ledger.head();
@@ -364,6 +385,8 @@ fn unix_ns() -> u64 {
     since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
+#[cfg(test)]
+mod canary_tests;
 #[cfg(test)]
 mod change_tests;
 #[cfg(test)]
