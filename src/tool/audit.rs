@@ -4,8 +4,9 @@ use super::{Failure, print};
 use crate::exit::Code;
 use chrono::DateTime;
 use factord_quant::audit::{self, AuditFile, Batch};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 const VERIFY_EXAMPLES: &str = "\
@@ -89,7 +90,10 @@ pub fn run(args: &AuditArgs) -> Result<(), Failure> {
 
 fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let files = audit::files(&args.files)?;
-    let report = audit::verify(&files, &args.store)?;
+    let bar = bar();
+    let report = audit::verify(&files, &args.store, &|rows| bar.inc(rows));
+    bar.finish_and_clear();
+    let report = report?;
     if args.json {
         let finding = |finding: &audit::Finding| json!({"file": finding.path, "row": finding.row, "what": finding.what});
         let findings: Vec<_> = report.findings.iter().map(finding).collect();
@@ -121,6 +125,15 @@ fn verify(args: &VerifyArgs) -> Result<(), Failure> {
         return Err(Failure::new(Code::Data, message));
     }
     Ok(())
+}
+
+/// Tells of rows that were verified, which shows only on a terminal.
+fn bar() -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    }
+    let style = ProgressStyle::with_template("{spinner} {human_pos} rows verified, {elapsed}");
+    ProgressBar::new_spinner().with_style(style.expect("the template is a constant that parses"))
 }
 
 /// Reads a moment as nanoseconds since 1970.

@@ -2,12 +2,15 @@
 
 use super::error::reading;
 use super::notes::VERSION;
-use super::{AuditError, NOTES_KEY, Notes};
+use super::{AuditError, NOTES_KEY, Notes, STATUSES};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Float64Type, TimestampNanosecondType, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Float64Type, Int32Type, TimestampNanosecondType, UInt16Type, UInt32Type,
+    UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, ListArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow_buffer::ScalarBuffer;
+use arrow_schema::{DataType, Field, Schema};
 use factord_models::regular;
 use factord_models::store::Digest;
 use parquet::arrow::arrow_reader::{
@@ -16,7 +19,9 @@ use parquet::arrow::arrow_reader::{
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Rows that are decoded together.
 const BATCH_ROWS: usize = 1 << 14;
@@ -79,9 +84,12 @@ impl AuditFile {
     pub fn open(path: &Path) -> Result<AuditFile, AuditError> {
         let file = regular::open(path).map_err(reading(path))?;
         let parquet = |error| AuditError::Parquet { path: path.to_owned(), error };
-        // Text is text, however it was held.
+        // Text is text, however it was held, and is read by its places among the different ones.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let metadata = ArrowReaderMetadata::load(&file, options).map_err(parquet)?;
+        let metadata = ArrowReaderMetadata::load(&file, options.clone()).map_err(parquet)?;
+        let options = options.with_schema(Arc::new(by_places(metadata.schema())));
+        let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)
+            .map_err(parquet)?;
         let pairs = metadata.metadata().file_metadata().key_value_metadata();
         let notes = pairs
             .into_iter()
@@ -145,20 +153,32 @@ impl AuditFile {
     }
 }
 
+/// A schema with its texts held by places.
+fn by_places(schema: &Schema) -> Schema {
+    let field = |field: &Arc<Field>| match field.data_type() {
+        DataType::Utf8 => {
+            let places = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            Arc::new(field.as_ref().clone().with_data_type(places))
+        }
+        _ => Arc::clone(field),
+    };
+    Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>())
+}
+
 /// Some rows of a file.
 #[derive(Debug)]
 pub struct Batch {
     time: PrimitiveArray<TimestampNanosecondType>,
-    name: StringArray,
+    name: Texts,
     key: PrimitiveArray<UInt64Type>,
     features: ListArray,
     values: PrimitiveArray<Float64Type>,
     y: PrimitiveArray<Float64Type>,
-    status: StringArray,
-    version: StringArray,
+    status: Texts,
+    version: Texts,
     generation: PrimitiveArray<UInt32Type>,
     arm: PrimitiveArray<UInt16Type>,
-    client: StringArray,
+    client: Texts,
     epoch: PrimitiveArray<UInt64Type>,
     worker: PrimitiveArray<UInt16Type>,
     ordinal: PrimitiveArray<UInt64Type>,
@@ -176,9 +196,37 @@ fn numbers<T: ArrowPrimitiveType>(
     found.cloned().ok_or_else(|| format!("its column {name} is of another type, or has nulls"))
 }
 
-fn texts(batch: &RecordBatch, name: &str) -> Result<StringArray, String> {
-    let found = column(batch, name)?.as_string_opt::<i32>();
-    found.cloned().ok_or_else(|| format!("its column {name} is no text"))
+/// Texts of rows.
+#[derive(Debug)]
+struct Texts {
+    /// Where each row's text stands in `texts`; -1 for none. One text may stand there twice.
+    places: ScalarBuffer<i32>,
+    texts: StringArray,
+}
+
+impl Texts {
+    fn of(row: &RecordBatch, name: &str) -> Result<Texts, String> {
+        let found = column(row, name)?.as_dictionary_opt::<Int32Type>();
+        let texts = found.and_then(|found| Some((found, found.values().as_string_opt::<i32>()?)));
+        let (found, texts) = texts.ok_or_else(|| format!("its column {name} is no text"))?;
+        let keys = found.keys();
+        let places = match keys.null_count() {
+            0 => keys.values().clone(),
+            _ => keys.iter().map(|key| key.unwrap_or(-1)).collect(),
+        };
+        Ok(Texts { places, texts: texts.clone() })
+    }
+
+    fn get(&self, row: usize) -> Option<&str> {
+        let place = usize::try_from(self.places[row]).ok()?;
+        self.texts.is_valid(place).then(|| self.texts.value(place))
+    }
+}
+
+/// How many values there are at the start that are like the first one.
+fn alike<T: PartialEq>(values: &[T]) -> usize {
+    let Some(first) = values.first() else { return 0 };
+    values.iter().position(|value| value != first).unwrap_or(values.len())
 }
 
 impl Batch {
@@ -191,16 +239,16 @@ impl Batch {
         let values = values.ok_or("its column features is no list of numbers")?.clone();
         Ok(Batch {
             time: numbers(batch, "time")?,
-            name: texts(batch, "name")?,
+            name: Texts::of(batch, "name")?,
             key: numbers(batch, "key")?,
             features,
             values,
             y: numbers(batch, "y")?,
-            status: texts(batch, "status")?,
-            version: texts(batch, "version")?,
+            status: Texts::of(batch, "status")?,
+            version: Texts::of(batch, "version")?,
             generation: numbers(batch, "generation")?,
             arm: numbers(batch, "arm")?,
-            client: texts(batch, "client")?,
+            client: Texts::of(batch, "client")?,
             epoch: numbers(batch, "epoch")?,
             worker: numbers(batch, "worker")?,
             ordinal: numbers(batch, "ordinal")?,
@@ -224,7 +272,7 @@ impl Batch {
 
     /// The name, if there is one.
     pub fn name(&self, row: usize) -> Option<&str> {
-        self.name.is_valid(row).then(|| self.name.value(row))
+        self.name.get(row)
     }
 
     /// The unit key.
@@ -246,12 +294,12 @@ impl Batch {
 
     /// The status, by its name.
     pub fn status(&self, row: usize) -> &str {
-        if self.status.is_valid(row) { self.status.value(row) } else { "" }
+        self.status.get(row).unwrap_or_default()
     }
 
     /// The start of the hash of the artifact that answered, if one did.
     pub fn version(&self, row: usize) -> Option<&str> {
-        self.version.is_valid(row).then(|| self.version.value(row))
+        self.version.get(row)
     }
 
     /// The generation of what serves the name.
@@ -266,7 +314,7 @@ impl Batch {
 
     /// What the client calls itself, if that is known.
     pub fn client(&self, row: usize) -> Option<&str> {
-        self.client.is_valid(row).then(|| self.client.value(row))
+        self.client.get(row)
     }
 
     /// The epoch of the engine and its worker.
@@ -277,5 +325,41 @@ impl Batch {
     /// How many answers the worker had given before.
     pub fn ordinal(&self, row: usize) -> u64 {
         self.ordinal.value(row)
+    }
+
+    /// The rows from `start` on that have the name, version, generation and arm of
+    /// the first of them; at least that one.
+    pub(super) fn alike(&self, start: usize) -> Range<usize> {
+        let mut end = start + alike(&self.name.places[start..]);
+        end = start + alike(&self.version.places[start..end]);
+        end = start + alike(&self.generation.values()[start..end]);
+        end = start + alike(&self.arm.values()[start..end]);
+        start..end
+    }
+
+    /// The ordinals of the rows from `start` on that are of one worker in one epoch.
+    pub(super) fn of_one_feed(&self, start: usize) -> &[u64] {
+        let end = start + alike(&self.epoch.values()[start..]);
+        let end = start + alike(&self.worker.values()[start..end]);
+        &self.ordinal.values()[start..end]
+    }
+
+    /// The features of rows one after the other, if each has so many.
+    pub(super) fn features_of_width(&self, rows: Range<usize>, width: usize) -> Option<&[f64]> {
+        let ends = &self.features.value_offsets()[rows.start..=rows.end];
+        let are_all = ends.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == width as i32);
+        let range = ends[0] as usize..ends[ends.len() - 1] as usize;
+        self.values.values().get(range).filter(|_| are_all)
+    }
+
+    /// Each row's status by its place among the names of statuses; `u16::MAX` for none of them.
+    pub(super) fn statuses(&self) -> Vec<u16> {
+        let code = |text: Option<&str>| {
+            let place = STATUSES.iter().position(|status| Some(*status) == text);
+            place.map_or(u16::MAX, |place| place as u16)
+        };
+        let codes: Vec<u16> = self.status.texts.iter().map(code).collect();
+        let of = |place: &i32| codes.get(*place as usize).copied().unwrap_or(u16::MAX);
+        self.status.places.iter().map(of).collect()
     }
 }

@@ -59,12 +59,17 @@ impl Report {
     }
 }
 
-/// Verifies files against a store; all cores read files.
+/// Verifies files against a store; all cores read files. `progress` is told how many rows were read
+/// each time that some were.
 ///
 /// # Errors
 ///
 /// [`AuditError`] when a file or the store cannot be read.
-pub fn verify(paths: &[PathBuf], store: &Path) -> Result<Report, AuditError> {
+pub fn verify(
+    paths: &[PathBuf],
+    store: &Path,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Report, AuditError> {
     let versions = Versions::read(store)?;
     let mut opened = Vec::new();
     for path in paths {
@@ -76,7 +81,7 @@ pub fn verify(paths: &[PathBuf], store: &Path) -> Result<Report, AuditError> {
         let mut done = Vec::new();
         while let Some(index) = next() {
             let file: &AuditFile = &opened[index];
-            done.push((index, score(file, &versions)?, file.digest()?));
+            done.push((index, score(file, &versions, progress)?, file.digest()?));
         }
         Ok(done)
     };

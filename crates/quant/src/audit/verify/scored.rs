@@ -1,11 +1,19 @@
 //! One file: each row answered again, and the answers that its notes promise.
 
-use super::super::{AuditError, AuditFile, Batch, FeedNote, status_name};
+use super::super::{AuditError, AuditFile, Batch, FeedNote, STATUSES, status_name};
 use super::versions::{Version, Versions};
 use super::{FINDING_COUNT_MAX, Finding};
+use factord_eval::evaluator::Evaluation;
+use factord_eval::simd::{VECTOR_LEN, Vector};
 use factord_eval::status;
+use factord_eval::vectors::Level;
+use std::array;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::PathBuf;
+
+/// The place of the name of all statuses that have none of their own.
+const UNKNOWN_STATUS: u16 = STATUSES.len() as u16 - 1;
 
 /// What came of a file.
 #[derive(Debug, Default)]
@@ -26,31 +34,23 @@ impl Scored {
     }
 }
 
-/// Verifies a file.
-pub(super) fn score(file: &AuditFile, versions: &Versions) -> Result<Scored, AuditError> {
+/// Verifies a file; tells how many rows were read each time that some were.
+pub(super) fn score(
+    file: &AuditFile,
+    versions: &Versions,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Scored, AuditError> {
     let mut scored = Scored { path: file.path.clone(), ..Scored::default() };
     let mut ordinals: HashMap<(u64, u16), Vec<u64>> = HashMap::new();
     file.batches(|before, batch| {
         score_batch(before, batch, versions, &mut scored);
-        let mut feed = None;
-        for row in 0..batch.len() {
-            // Rows of one worker stand together, mostly.
-            let of_row = batch.feed(row);
-            let list = match &mut feed {
-                Some((known, list)) if *known == of_row => list,
-                _ => {
-                    if let Some((known, list)) = feed.take() {
-                        ordinals.insert(known, list);
-                    }
-                    let list = ordinals.remove(&of_row).unwrap_or_default();
-                    &mut feed.insert((of_row, list)).1
-                }
-            };
-            list.push(batch.ordinal(row));
+        let mut row = 0;
+        while row < batch.len() {
+            let of_feed = batch.of_one_feed(row);
+            ordinals.entry(batch.feed(row)).or_default().extend_from_slice(of_feed);
+            row += of_feed.len();
         }
-        if let Some((known, list)) = feed {
-            ordinals.insert(known, list);
-        }
+        progress(batch.len() as u64);
         Ok::<(), AuditError>(())
     })?;
     for note in &file.notes.feeds {
@@ -65,53 +65,62 @@ pub(super) fn score(file: &AuditFile, versions: &Versions) -> Result<Scored, Aud
     Ok(scored)
 }
 
-/// The version that the row before had, which most rows have as well.
-struct Last<'v> {
-    start: String,
-    name: String,
-    generation: u32,
-    arm: u16,
-    version: Option<&'v Version>,
-}
-
 fn score_batch(before: u64, batch: &Batch, versions: &Versions, scored: &mut Scored) {
-    let mut last: Option<Last<'_>> = None;
-    for row in 0..batch.len() {
-        scored.rows += 1;
-        let Some(start) = batch.version(row) else {
-            let status = batch.status(row);
-            let no_answer = [status::UNKNOWN_MODEL, status::WRONG_CLASS].map(status_name);
-            if !no_answer.contains(&status) {
-                scored.add(Some(before + row as u64), || {
-                    let key = batch.key(row);
-                    format!("key {key} was answered {status:?}, and the row names no version")
-                });
-            }
+    let statuses = batch.statuses();
+    let mut next = 0;
+    while next < batch.len() {
+        let rows = batch.alike(next);
+        (next, scored.rows) = (rows.end, scored.rows + rows.len() as u64);
+        let (first, name) = (rows.start, batch.name(rows.start).unwrap_or_default());
+        let Some(start) = batch.version(first) else {
+            rows.for_each(|row| unanswered(before, batch, row, scored));
             continue;
         };
-        let name = batch.name(row).unwrap_or_default();
-        let (generation, arm) = (batch.generation(row), batch.arm(row));
-        let same = last.as_ref().is_some_and(|last| {
-            last.generation == generation
-                && last.arm == arm
-                && last.start == start
-                && last.name == name
+        let what = (start, name, batch.generation(first), batch.arm(first));
+        let Some(version) = named(before + first as u64, what, versions, scored) else { continue };
+        scored.scored += rows.len() as u64;
+        again(version, batch, rows, |row, again| {
+            let found = (batch.y(row).to_bits(), statuses[row]);
+            if found != (again.y, again.status.min(UNKNOWN_STATUS)) {
+                scored.add(Some(before + row as u64), || {
+                    difference(batch, row, (again.status, again.y))
+                });
+            }
         });
-        if !same {
-            let what = (start, name, generation, arm);
-            let version = named(before + row as u64, what, versions, scored);
-            let (start, name) = (start.to_owned(), name.to_owned());
-            last = Some(Last { start, name, generation, arm, version });
+    }
+}
+
+/// Looks at a row that names no version.
+fn unanswered(before: u64, batch: &Batch, row: usize, scored: &mut Scored) {
+    let status = batch.status(row);
+    let no_answer = [status::UNKNOWN_MODEL, status::WRONG_CLASS].map(status_name);
+    if !no_answer.contains(&status) {
+        scored.add(Some(before + row as u64), || {
+            let key = batch.key(row);
+            format!("key {key} was answered {status:?}, and the row names no version")
+        });
+    }
+}
+
+/// Gives rows of one version their answers again.
+fn again(
+    version: &Version,
+    batch: &Batch,
+    rows: Range<usize>,
+    mut take: impl FnMut(usize, Evaluation),
+) {
+    let (evaluator, level) = (&version.evaluator, Level::best());
+    let mut first = rows.start;
+    if let Some(features) = batch.features_of_width(rows.clone(), 3) {
+        for x in features.as_chunks::<{ 3 * VECTOR_LEN }>().0 {
+            let x: [Vector; 3] = array::from_fn(|feature| array::from_fn(|at| x[3 * at + feature]));
+            let answers = evaluator.evaluate_vector(level, &x);
+            answers.into_iter().enumerate().for_each(|(at, answer)| take(first + at, answer));
+            first += VECTOR_LEN;
         }
-        let Some(Last { version: Some(version), .. }) = &last else { continue };
-        let again = version.evaluator.evaluate(batch.features(row));
-        scored.scored += 1;
-        let found = batch.y(row).to_bits();
-        let differs = found != again.y || status_name(again.status) != batch.status(row);
-        if differs {
-            scored
-                .add(Some(before + row as u64), || difference(batch, row, (again.status, again.y)));
-        }
+    }
+    for row in first..rows.end {
+        take(row, evaluator.evaluate(batch.features(row)));
     }
 }
 
@@ -166,7 +175,8 @@ fn named<'v>(
 
 /// Compares the ordinals that were found with those that a note promises.
 fn compare(note: &FeedNote, mut found: Vec<u64>, scored: &mut Scored) {
-    found.sort_unstable();
+    // Rows are sorted by name: a few rising runs, which this merges.
+    found.sort();
     let of = format!("worker {} in epoch {}", note.worker, note.epoch);
     let mut say = |first: u64, next: u64, what: &str| {
         let range = if next - first == 1 {
