@@ -23,6 +23,7 @@ const X: [f64; 3] = [0.25, 0.5, 0.75];
 #[derive(Clone, Debug)]
 struct Seen {
     unix_ns: u64,
+    service_ns: Option<u64>,
     name: Option<String>,
     fingerprint: u64,
     record: Record,
@@ -37,6 +38,7 @@ fn take(subscriber: &mut Subscriber, count: usize) -> Vec<Seen> {
         match subscriber.poll() {
             Some(Event::Published(answer)) => taken.push(Seen {
                 unix_ns: answer.unix_ns,
+                service_ns: answer.service_ns,
                 name: answer.name.map(str::to_owned),
                 fingerprint: answer.fingerprint,
                 record: answer.record.clone(),
@@ -283,4 +285,28 @@ fn the_command_prints_answers_of_one_name_and_ends_with_the_daemon() {
     endless.child().stdout.take().unwrap().read_to_string(&mut text).unwrap();
     assert!(text.lines().count() > 0);
     assert!(text.lines().all(|line| line.contains(" classification ")), "{text}");
+}
+
+/// [SPEC-749]
+#[test]
+fn one_answer_in_64_says_what_it_took() {
+    let _watchdog = Watchdog::start("service times", 60);
+    let engine = Setup::new().with(&["--tap"]).start();
+    let mut subscriber = subscribe(&engine);
+    for (width, name) in [(3, "regression"), (3, "classification")] {
+        let mut client = engine.attach(width, 64);
+        client.stamp(true);
+        let number = client.number(name).unwrap();
+        let answers: Vec<Prediction> =
+            (0..1000).map(|_| client.predict(number, &X, SECOND).unwrap()).collect();
+        let seen = take(&mut subscriber, answers.len());
+        let timed = seen.iter().zip(&answers).filter(|(seen, _)| seen.service_ns.is_some());
+        let timed: Vec<_> = timed.collect();
+        assert!((15..=16).contains(&timed.len()), "{} of 1000", timed.len());
+        for (seen, answer) in timed {
+            assert_eq!(seen.record.service_ticks, answer.t_done - answer.t_received);
+            let ns = client.ticks_to_ns(answer.t_received, answer.t_done).unwrap();
+            assert!((seen.service_ns.unwrap() as f64 - ns).abs() < 2.0 + ns / 100.0);
+        }
+    }
 }

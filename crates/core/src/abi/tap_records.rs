@@ -27,6 +27,10 @@ pub mod tap_record {
     pub const RUN_TSC: usize = 2;
     /// Of a run: answers written before it, by this worker in this epoch.
     pub const RUN_COUNT: usize = 3;
+    /// Of a run: the place, from 1, of an answer that was timed; 0 if none was.
+    pub const RUN_TIMED: usize = 4;
+    /// Of a run: TSC ticks from seeing that request to publishing its answer.
+    pub const RUN_TICKS: usize = 5;
 
     /// In the place of a number, and without features: a row of models is another one from here on.
     pub const VERSION: u64 = 2;

@@ -41,6 +41,8 @@ pub struct Published<'s> {
     pub epoch: u64,
     /// When the answers of its run were out, nanoseconds since 1970.
     pub unix_ns: u64,
+    /// Nanoseconds from seeing the request to publishing the answer, of one answer in 64.
+    pub service_ns: Option<u64>,
     /// The name; `None` where the request was for none that was served.
     pub name: Option<&'s str>,
     /// Of the artifact that answered; 0 when none did.
@@ -213,6 +215,7 @@ impl Subscriber {
             worker,
             epoch: feed.tap.epoch,
             unix_ns: self.anchor.unix_ns(record.tsc, hz),
+            service_ns: service_ns(record.service_ticks, hz),
             name: self.versions.name(),
             fingerprint: self.versions.fingerprint(),
             record,
@@ -273,6 +276,12 @@ impl Subscriber {
         }
         self.clients.get(&client)?.as_deref()
     }
+}
+
+/// Nanoseconds of ticks, at least 1; none for an answer that was not timed.
+fn service_ns(ticks: u64, hz: u64) -> Option<u64> {
+    let ns = u128::from(ticks) * 1_000_000_000 / u128::from(hz.max(1));
+    (ticks > 0).then(|| u64::try_from(ns).unwrap_or(u64::MAX).max(1))
 }
 
 impl Feed {

@@ -64,6 +64,7 @@ fn an_answer_that_is_read_is_one_that_was_written_however_often_it_is_overtaken(
                 let expected = Record {
                     ordinal,
                     tsc: ordinal,
+                    service_ticks: 0,
                     number: ordinal as u16,
                     client: ordinal as u32,
                     status: 0,

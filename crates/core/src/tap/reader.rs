@@ -14,6 +14,9 @@ pub struct Record {
     pub ordinal: u64,
     /// TSC when the answers of its run were out.
     pub tsc: u64,
+    /// TSC ticks from seeing the request to publishing the answer; 0 unless it is one of the few
+    /// that the worker times.
+    pub service_ticks: u64,
     /// The number of the name at the engine.
     pub number: u16,
     /// The lower half of the daemon's number of the client.
@@ -107,6 +110,8 @@ pub struct TapReader {
     /// The ordinal of the answer that is wanted next.
     next: u64,
     tsc: u64,
+    /// Ordinal and ticks of the run's answer that was timed, if one was.
+    timed: Option<(u64, u64)>,
     record: Record,
 }
 
@@ -121,6 +126,7 @@ impl TapReader {
             at: 0,
             next: count,
             tsc: 0,
+            timed: None,
             record: Record { features: Vec::with_capacity(FEATURE_COUNT_MAX), ..Record::default() },
         }
     }
@@ -197,6 +203,9 @@ impl TapReader {
         self.tsc = cell[record::RUN_TSC];
         let count = cell[record::RUN_COUNT];
         self.at = count;
+        let place = cell[record::RUN_TIMED];
+        let ticks = cell[record::RUN_TICKS];
+        self.timed = place.checked_sub(1).map(|before| (count.wrapping_add(before), ticks));
         let missed = count.saturating_sub(self.next);
         self.next = self.next.max(count);
         (missed > 0).then_some(missed)
@@ -236,6 +245,8 @@ impl TapReader {
         let (request, verdict) = (first[at::CELL_REQUEST], first[at::CELL_VERDICT]);
         self.record.ordinal = self.at;
         self.record.tsc = self.tsc;
+        let timed = self.timed.filter(|&(ordinal, _)| ordinal == self.at);
+        self.record.service_ticks = timed.map_or(0, |(_, ticks)| ticks);
         self.record.number = request as u16;
         self.record.client = (request >> record::CLIENT_SHIFT) as u32;
         self.record.status = verdict as u16;

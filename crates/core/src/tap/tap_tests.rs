@@ -51,6 +51,7 @@ fn expected(ordinal: u64, run: u64, width: usize) -> Record {
     Record {
         ordinal,
         tsc: 7 * run,
+        service_ticks: 0,
         number: 5,
         client: 9,
         status: 1,
@@ -77,6 +78,26 @@ fn every_width_is_read_as_it_was_written() {
         assert_eq!(reader.step(words()), Step::Record, "{width}");
         assert_eq!(*reader.record(), expected(ordinal, ordinal, width));
         assert_eq!(reader.step(words()), Step::Empty);
+    }
+}
+
+#[test]
+fn the_one_answer_of_a_run_that_was_timed_says_what_it_took() {
+    let memory = memory();
+    let words = || read_only(memory.0.as_flattened());
+    let mut reader = TapReader::new(words(), CELL_COUNT);
+    let mut writer = TapWriter::new(&memory, CELL_COUNT);
+    for (place, ticks) in [(0, 0), (1, 40), (3, 50), (u64::MAX, 60)] {
+        let first = reader.ordinal();
+        let mut cells = vec![run(first)];
+        (cells[0][record::RUN_TIMED], cells[0][record::RUN_TICKS]) = (place, ticks);
+        (first..first + 3).for_each(|ordinal| cells.extend(answer(ordinal, 3)));
+        writer.write(&cells, first + 3);
+        for at in 1..=3 {
+            assert_eq!(reader.step(words()), Step::Record);
+            let took = if at == place { ticks } else { 0 };
+            assert_eq!(reader.record().service_ticks, took, "{at} of a run with {place}");
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Tap {
     kept: u64,
     /// Answers written before.
     written: u64,
+    /// The place of the answer that was timed last, from 1, and its ticks; 0 if none was.
+    timed: (u64, u64),
 }
 
 /// The place of the run's own cell.
@@ -26,7 +28,7 @@ impl Default for Tap {
     /// Writes nothing.
     fn default() -> Tap {
         let cells = Box::new([[0; at::CELL_WORDS]; record::RUN_CELLS_MAX]);
-        Tap { writer: None, cells, used: RUN + 1, kept: 0, written: 0 }
+        Tap { writer: None, cells, used: RUN + 1, kept: 0, written: 0, timed: (0, 0) }
     }
 }
 
@@ -90,6 +92,12 @@ impl Tap {
         self.kept += 1;
     }
 
+    /// Says how long the answer that was kept last took.
+    #[inline]
+    pub(super) fn timed(&mut self, ticks: u64) {
+        self.timed = (self.kept, ticks);
+    }
+
     /// Writes the answers that were kept, which are out by now.
     #[inline(never)]
     pub(super) fn publish(&mut self) {
@@ -98,6 +106,7 @@ impl Tap {
         *run = [record::FIRST, record::RUN, 0, 0, 0, 0, 0, 0];
         run[record::RUN_TSC] = clock::tsc();
         run[record::RUN_COUNT] = self.written;
+        (run[record::RUN_TIMED], run[record::RUN_TICKS]) = core::mem::take(&mut self.timed);
         self.written += self.kept;
         writer.write(&self.cells[..self.used], self.written);
         (self.used, self.kept) = (RUN + 1, 0);

@@ -101,6 +101,9 @@ impl Lane {
         if TAPPED {
             let request = (meta, self.client_id, self.feature_count);
             tap.keep(request, (response.verdict, key, response.y), bits);
+            if sampled {
+                tap.timed(t_done.wrapping_sub(t_received));
+            }
         }
     }
 }
