@@ -2,7 +2,7 @@
 
 use super::{
     Failure, Globals, audit, bench, check, completions, evaluate, factors, http, import, inspect,
-    model, ping, predict, record, replay, score, serve, simulate, stat, subscribe, train,
+    model, pilot, ping, predict, record, replay, score, serve, simulate, stat, subscribe, train,
 };
 use crate::{config, exit, log};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -42,6 +42,8 @@ impl Cli {
         match &self.command {
             Command::FloorEcho(_) => true,
             Command::Http(args) => args.is_supervised(),
+            Command::Record(args) => args.is_supervised(),
+            Command::Pilot(args) => args.is_supervised(),
             _ => false,
         }
     }
@@ -83,6 +85,8 @@ pub enum Command {
     Subscribe(subscribe::SubscribeArgs),
     /// Write every answer of the running daemon to Parquet files
     Record(record::RecordArgs),
+    /// Score shadows, and take canaries from step to step, from the running daemon's tap
+    Pilot(pilot::PilotArgs),
     /// Prove or show what `factord record` wrote
     Audit(audit::AuditArgs),
     /// Turn trade files into a table of features, one row per window
@@ -144,6 +148,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Stat(args) => stat::run(args, globals),
         Command::Subscribe(args) => subscribe::run(args, globals),
         Command::Record(args) => record::run(args, globals),
+        Command::Pilot(args) => pilot::run(args, globals),
         Command::Audit(args) => audit::run(args),
         Command::Train(args) => train::run(args),
         Command::Completions(args) => completions::run(args, Cli::command()),

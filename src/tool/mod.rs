@@ -22,6 +22,7 @@ mod made;
 mod man;
 pub mod model;
 mod model_row;
+pub mod pilot;
 pub mod ping;
 pub mod predict;
 mod predict_csv;
@@ -32,6 +33,7 @@ pub mod serve;
 pub mod simulate;
 pub mod stat;
 pub mod subscribe;
+mod supervised;
 pub mod train;
 mod understood;
 

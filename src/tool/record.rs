@@ -7,7 +7,8 @@
 mod collect;
 mod files;
 
-use super::{Failure, Globals, print, say};
+use super::supervised::{SupervisedArgs, Voice};
+use super::{Failure, Globals};
 use crate::config::parse;
 use crate::exit::Code;
 use clap::ArgAction;
@@ -61,6 +62,15 @@ pub struct RecordArgs {
     #[arg(long, value_name = "WHETHER", action = ArgAction::Set, value_parser = parse::audit_local,
           default_value = "refuse")]
     audit_local: bool,
+    #[command(flatten)]
+    supervised: SupervisedArgs,
+}
+
+impl RecordArgs {
+    /// Whether a daemon started it.
+    pub(super) fn is_supervised(&self) -> bool {
+        self.supervised.is_supervised()
+    }
 }
 
 /// Records until a signal ends it, or files cannot be written.
@@ -69,6 +79,7 @@ pub struct RecordArgs {
 ///
 /// [`Failure`].
 pub fn run(args: &RecordArgs, globals: &Globals) -> Result<(), Failure> {
+    let voice = args.supervised.begin()?;
     let host = match &args.host {
         Some(host) => host.clone(),
         None => files::system_host()?,
@@ -81,12 +92,12 @@ pub fn run(args: &RecordArgs, globals: &Globals) -> Result<(), Failure> {
     let mut signals = Signals::new([SIGINT, SIGTERM])
         .map_err(|error| Failure::new(Code::Os, format!("cannot watch signals: {error}")))?;
     let begun = format!(
-        "recording epoch {} to {}, from file {} on\n",
+        "recording epoch {} to {}, from file {} on",
         subscriber.epoch(),
         args.directory.display(),
         folder.next_number()
     );
-    print(begun)?;
+    voice.ready(begun)?;
     // One batch is written, one waits, and one is filled.
     let (to_writer, batches) = bounded::<Collected>(1);
     let (told, outcomes) = bounded::<Result<Written, Failure>>(4);
@@ -97,12 +108,14 @@ pub fn run(args: &RecordArgs, globals: &Globals) -> Result<(), Failure> {
     let every = Duration::from_secs(args.every);
     let mut collector = Collector::new(args.audit_local);
     collector.begin(&subscriber);
-    let mut recorder = Recorder { subscriber, collector, to_writer, waiting: None, every };
+    let mut recorder = Recorder { subscriber, collector, to_writer, waiting: None, every, voice };
     let socket = socket.as_deref();
     let result = recorder.record(&mut signals, &outcomes, socket);
     recorder.finish(&outcomes);
-    drop(recorder);
-    let last = outcomes.iter().try_for_each(|outcome| outcome.and_then(|written| tell(&written)));
+    let Recorder { voice, to_writer, .. } = recorder;
+    // Without this end of the channel the writer ends.
+    drop(to_writer);
+    let last = outcomes.iter().try_for_each(|outcome| outcome.and_then(|it| voice.tell(&it)));
     if writer.join().is_err() {
         return Err(Failure::new(Code::Internal, "the writing thread panicked"));
     }
@@ -138,11 +151,6 @@ fn write_all(
     }
 }
 
-/// Prints what is to be kept elsewhere.
-fn tell(written: &Written) -> Result<(), Failure> {
-    print(format_args!("{written}\n"))
-}
-
 /// The reading thread's state.
 struct Recorder {
     subscriber: Subscriber,
@@ -151,6 +159,7 @@ struct Recorder {
     /// What the writer has no room for yet.
     waiting: Option<Collected>,
     every: Duration,
+    voice: Voice,
 }
 
 impl Recorder {
@@ -167,13 +176,15 @@ impl Recorder {
         loop {
             let idle = !self.take_some();
             for outcome in outcomes.try_iter() {
-                tell(&outcome?)?;
+                self.voice.tell(outcome?)?;
             }
             if looked.elapsed() >= LOOK_PAUSE {
                 looked = Instant::now();
-                if signals.pending().next().is_some() {
-                    return Ok(());
+                if signals.pending().any(|signal| self.voice.heeds(signal)) || self.voice.is_over()
+                {
+                    return self.take_rest();
                 }
+                self.voice.sign()?;
                 let now = self.subscriber.heartbeat_count();
                 if now == beats {
                     self.look_for_another(socket);
@@ -187,6 +198,13 @@ impl Recorder {
                 thread::sleep(PAUSE);
             }
         }
+    }
+
+    /// Takes what the taps still have, for an engine that is stopping; gives up with a slow writer.
+    fn take_rest(&mut self) -> Result<(), Failure> {
+        let end = Instant::now() + LOOK_PAUSE;
+        while Instant::now() < end && self.take_some() {}
+        Ok(())
     }
 
     /// Takes what is there, up to a bound; whether there was anything.
@@ -250,12 +268,12 @@ impl Recorder {
         let begin = Begin::Ordinals(0, Vec::new());
         if let Ok(next) = Subscriber::attach_at(socket, None, &begin) {
             if next.allows_local() && !self.collector.allows_local() {
-                say(
+                self.voice.warn(
                     "the daemon that serves now lets clients evaluate in their own processes: the \
                      files say so",
                 );
             }
-            say(format_args!("recording epoch {} from here on", next.epoch()));
+            self.voice.warn(format_args!("recording epoch {} from here on", next.epoch()));
             self.subscriber = next;
             self.collector.begin(&self.subscriber);
         }
@@ -268,7 +286,7 @@ impl Recorder {
             if let Some(batch) = self.waiting.take() {
                 while let Ok(outcome) = outcomes.try_recv() {
                     let Ok(written) = outcome else { return };
-                    let _ = tell(&written);
+                    let _ = self.voice.tell(&written);
                 }
                 if self.to_writer.send(batch).is_err() {
                     return;

@@ -13,8 +13,8 @@ impl Store {
     ///
     /// [`StoreError::Canary`] when the steps, the hold or a guard cannot be honoured, the candidate
     /// cannot share the champion's requests, or an experiment is under way;
-    /// [`StoreError::UnderWay`], [`StoreError::NotServed`], [`StoreError::Pinned`], or what is wrong
-    /// with an object.
+    /// [`StoreError::UnderWay`], [`StoreError::NotServed`], [`StoreError::Pinned`], or what is
+    /// wrong with an object.
     pub fn canary(
         &mut self,
         name: &str,

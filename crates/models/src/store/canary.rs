@@ -1,6 +1,6 @@
 //! What a canary is: a candidate, its steps, how long each is held, and what stops it.
 
-use super::{Digest, Served, StoreError, WEIGHT_SUM, check_arms};
+use super::{Digest, Split, StoreError, WEIGHT_SUM, check_arms};
 use crate::file::Artifact;
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -205,11 +205,11 @@ impl Canary {
     }
 
     /// Why it cannot be honoured by what serves its name, if it cannot.
-    pub(super) fn fault(&self, served: &Served) -> Option<String> {
-        let shares = match &served.split {
-            None => vec![(served.champion, WEIGHT_SUM)],
+    pub(super) fn fault(&self, champion: Digest, split: Option<&Split>) -> Option<String> {
+        let shares = match split {
+            None => vec![(champion, WEIGHT_SUM)],
             Some(split) => {
-                let shares = split.shares(served.champion);
+                let shares = split.shares(champion);
                 shares.iter().map(|arm| (arm.version, arm.weight)).collect()
             }
         };

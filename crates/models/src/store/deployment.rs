@@ -1,7 +1,7 @@
 //! The deployment: what is served now.
 
 use super::error::at;
-use super::{Canary, Digest, Split, StoreError, shadows};
+use super::{Canary, Digest, Split, StoreError};
 use crate::file::{MODEL_COUNT_MAX, name_is_sound};
 use crate::{regular, whole};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,9 @@ const LEN_MAX: u64 = 4 << 20;
 
 /// The format of the file.
 const FORMAT: u32 = 1;
+
+/// The most shadows of a name.
+pub const SHADOW_COUNT_MAX: usize = 4;
 
 /// What serves one name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,13 +55,29 @@ impl Served {
             format!("the {what} of {name:?} cannot be honoured: {fault}")
         };
         let split = self.split.as_ref().and_then(|split| split.fault(self.champion));
-        let canary = self.canary.as_ref().and_then(|canary| canary.fault(self));
-        let shadows = shadows::fault(self.champion, &self.shadows);
+        let canary = self
+            .canary
+            .as_ref()
+            .and_then(|canary| canary.fault(self.champion, self.split.as_ref()));
+        let shadows = shadows_fault(self.champion, &self.shadows);
         split
             .map(|fault| of("split", fault))
             .or_else(|| canary.map(|fault| of("canary", fault)))
             .or_else(|| shadows.map(|fault| of("shadows", fault)))
     }
+}
+
+/// Why versions cannot be a champion's shadows, if they cannot.
+pub(super) fn shadows_fault(champion: Digest, shadows: &[Digest]) -> Option<String> {
+    if shadows.contains(&champion) {
+        return Some(format!("{} is the champion itself", champion.short()));
+    }
+    if shadows.len() > SHADOW_COUNT_MAX {
+        let count = shadows.len();
+        return Some(format!("{count} are given, and a name has at most {SHADOW_COUNT_MAX}"));
+    }
+    let twice = shadows.iter().enumerate().find(|(at, shadow)| shadows[..*at].contains(shadow));
+    twice.map(|(_, shadow)| format!("{} is given twice", shadow.short()))
 }
 
 /// What is served now, by name, and the line of the ledger that intended it.

@@ -28,13 +28,12 @@ mod split;
 pub use canary::{
     Canary, GUARD_COUNT_MIN, GUARDS, Guard, Guards, Hold, Limit, STEP_COUNT_MAX, ranges,
 };
-pub use deployment::{Deployment, Served};
+pub use deployment::{Deployment, SHADOW_COUNT_MAX, Served};
 pub use digest::{Digest, NotADigest};
 pub use error::StoreError;
 pub use history::{Change, Past};
 pub use ledger::{Event, Head, Line, Verb};
 pub use objects::{Objects, version, versions};
-pub use shadows::SHADOW_COUNT_MAX;
 pub use split::{ARM_COUNT_MAX, Arm, NotASalt, Salt, Split, WEIGHT_SUM, check_arms};
 
 use crate::file::{Artifact, MODEL_COUNT_MAX};
@@ -203,8 +202,8 @@ impl Store {
         version(&self.objects, name, prefix)
     }
 
-    /// Has a version serve the name that is written in it, alone; a canary of the name ends. Shadows
-    /// stay, but for those that are the version itself or cannot be scored beside it.
+    /// Has a version serve the name that is written in it, alone; a canary of the name ends.
+    /// Shadows stay, but for those that are the version itself or cannot be scored beside it.
     ///
     /// # Errors
     ///
@@ -225,8 +224,8 @@ impl Store {
         self.serve(Verb::Promote, name, version, None, None)
     }
 
-    /// Has what served a name before serve it again: a version, or several. While a canary is under
-    /// way, that is what served before it, whichever step it is at.
+    /// Has what served a name before serve it again: a version, or several. While a canary is
+    /// under way, that is what served before it, whichever step it is at.
     ///
     /// # Errors
     ///

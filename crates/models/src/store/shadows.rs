@@ -1,22 +1,7 @@
 //! Shadows: versions that are scored on the same requests as what serves, and answer nobody.
 
+use super::deployment::shadows_fault;
 use super::{Digest, Served, Store, StoreError, Verb, check_arms};
-
-/// The most shadows of a name.
-pub const SHADOW_COUNT_MAX: usize = 4;
-
-/// Why versions cannot be a champion's shadows, if they cannot.
-pub(super) fn fault(champion: Digest, shadows: &[Digest]) -> Option<String> {
-    if shadows.len() > SHADOW_COUNT_MAX {
-        let count = shadows.len();
-        return Some(format!("{count} are given, and a name has at most {SHADOW_COUNT_MAX}"));
-    }
-    if shadows.contains(&champion) {
-        return Some(format!("{} is the champion itself", champion.short()));
-    }
-    let twice = shadows.iter().enumerate().find(|(at, shadow)| shadows[..*at].contains(shadow));
-    twice.map(|(_, shadow)| format!("{} is given twice", shadow.short()))
-}
 
 impl Store {
     /// Has a version scored beside what serves a name, or no more. The generation stays, since the
@@ -45,7 +30,7 @@ impl Store {
                 return Err(refused(format!("{} is none of them", version.short())));
             }
         }
-        if let Some(reason) = fault(served.champion, &served.shadows) {
+        if let Some(reason) = shadows_fault(served.champion, &served.shadows) {
             return Err(refused(reason));
         }
         if wanted {

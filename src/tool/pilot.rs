@@ -1,0 +1,325 @@
+//! `factord pilot`: scores shadows, and takes canaries from step to step or back.
+//!
+//! One thread reads the taps. What it keeps does not grow with what it reads; when it is too slow,
+//! the taps overtake it and what was missed is counted. The deployment holds all state: a pilot
+//! that is killed leaves a whole store, and the next one counts the step that is served anew.
+
+mod divergence;
+mod scorer;
+mod told;
+mod trial;
+mod watched;
+
+use super::supervised::SupervisedArgs;
+use super::{Failure, Globals};
+use crate::exit::Code;
+use factord_core::channel;
+use factord_core::client::{Begin, Event, Subscriber};
+use factord_core::counters::Observer;
+use factord_models::store::{Served, Store, StoreError};
+use serde_json::json;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+use told::Told;
+use trial::Verdict;
+use watched::{Outcome, Watched};
+
+const EXAMPLES: &str = "\
+Examples:
+  factord serve --models STORE --tap
+  factord pilot --store STORE --log pilot.jsonl
+  factord model shadow next-1m 3f5a --models STORE
+  factord model canary next-1m 3f5a --steps 13,64,256 --hold 10000 --guard error=0.001 \\
+    --models STORE
+
+Shadows are scored on every request for their name, from the daemon's tap, and their divergence from
+the champion is told. A canary is taken to its next step when its hold is over and its guards hold;
+when one trips, what served before serves again, and the ledger keeps the figure. Guards judge from
+100 answers of the candidate on, or from the hold's, if that is shorter. The engine does not notice
+the pilot, and what the pilot missed is counted. What is seen of a step begins anew with the pilot.";
+
+/// Between two looks that found nothing.
+// 200 us, as the recorder: a tap of the usual size holds 30 ms of a million answers a second.
+const PAUSE: Duration = Duration::from_micros(200);
+/// Between two looks at signals, the deployment and the holds that wait for time.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
+/// Between two lines of figures, and two attempts at what failed.
+const TELL_PAUSE: Duration = Duration::from_secs(1);
+
+/// The flags of `factord pilot`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct PilotArgs {
+    /// The store that the daemon serves
+    #[arg(long, value_name = "DIR")]
+    store: PathBuf,
+    /// Add a JSON object per line to a file: the figures once a second, each step and its reason
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+    /// Print these lines instead of text
+    #[arg(long, conflicts_with = "supervised")]
+    json: bool,
+    #[command(flatten)]
+    supervised: SupervisedArgs,
+}
+
+impl PilotArgs {
+    /// Whether a daemon started it.
+    pub(super) fn is_supervised(&self) -> bool {
+        self.supervised.is_supervised()
+    }
+}
+
+/// Watches until a signal ends it.
+///
+/// # Errors
+///
+/// [`Failure`] when there is no store, or no daemon with a tap, or stdout cannot be written to.
+pub fn run(args: &PilotArgs, globals: &Globals) -> Result<(), Failure> {
+    let voice = args.supervised.begin()?;
+    let watched = Watched::open(&args.store)?;
+    let socket = globals.socket()?;
+    let subscriber = Subscriber::attach(socket.as_deref(), None)?;
+    let mut signals = Signals::new([SIGINT, SIGTERM])
+        .map_err(|error| Failure::new(Code::Os, format!("cannot watch signals: {error}")))?;
+    let mut pilot = Pilot {
+        socket: channel::socket_path(socket.as_deref()),
+        root: args.store.clone(),
+        told: Told::open(args.json, args.log.as_deref(), voice)?,
+        pending: BTreeSet::new(),
+        said: String::new(),
+        watched,
+        subscriber,
+        seen: 0,
+        missed: 0,
+    };
+    pilot.begin()?;
+    pilot.watch(&mut signals)?;
+    pilot.end()
+}
+
+/// The pilot's state.
+struct Pilot {
+    socket: PathBuf,
+    root: PathBuf,
+    told: Told,
+    /// Names that the daemon has to read again.
+    pending: BTreeSet<String>,
+    /// Why the daemon refused the last one.
+    said: String,
+    watched: Watched,
+    subscriber: Subscriber,
+    /// Answers that were read, of all names.
+    seen: u64,
+    /// Answers that were overwritten before.
+    missed: u64,
+}
+
+impl Pilot {
+    /// Has the daemon serve what the store says, which a pilot that was killed may not have told.
+    fn begin(&mut self) -> Result<(), Failure> {
+        let (epoch, store) = (self.subscriber.epoch(), self.root.display().to_string());
+        let text = format!("watching epoch {epoch}, store {store}");
+        self.told.tell("begin", Some(&text), json!({"epoch": epoch, "store": store}))?;
+        let rows = Observer::attach(Some(&self.socket))?.models();
+        let rows = rows.map_err(|error| Failure::new(Code::Temporary, error))?;
+        for (name, served) in &self.watched.deployment().names {
+            let is_served = |row: &&factord_core::counters::ModelRow| {
+                row.name == *name && row.generation == served.generation
+            };
+            if !rows.iter().any(|row| is_served(&row)) {
+                self.pending.insert(name.clone());
+            }
+        }
+        self.tell_daemon();
+        Ok(())
+    }
+
+    fn watch(&mut self, signals: &mut Signals) -> Result<(), Failure> {
+        let (mut looked, mut told) = (Instant::now(), Instant::now());
+        let mut beats = self.subscriber.heartbeat_count();
+        // The event loop.
+        loop {
+            let idle = !self.take_some()?;
+            if looked.elapsed() >= LOOK_PAUSE {
+                looked = Instant::now();
+                let voice = &mut self.told.voice;
+                if signals.pending().any(|signal| voice.heeds(signal)) || voice.is_over() {
+                    return Ok(());
+                }
+                voice.sign()?;
+                self.refresh();
+                for (name, verdict) in self.watched.verdicts() {
+                    self.act(&name, verdict)?;
+                }
+            }
+            if told.elapsed() >= TELL_PAUSE {
+                told = Instant::now();
+                self.tell_daemon();
+                self.tell_figures("look")?;
+                let now = self.subscriber.heartbeat_count();
+                if now == beats {
+                    self.look_for_another();
+                }
+                beats = now;
+            }
+            if idle {
+                thread::sleep(PAUSE);
+            }
+        }
+    }
+
+    /// Takes what is there, up to a bound; whether there was anything.
+    fn take_some(&mut self) -> Result<bool, Failure> {
+        // 4,096: some milliseconds between two looks at everything else.
+        for taken in 0..4096 {
+            let (name, outcome) = match self.subscriber.poll() {
+                Some(Event::Published(answer)) => {
+                    self.seen += 1;
+                    let outcome = self.watched.take(&answer);
+                    let name = answer.name.filter(|_| outcome != Outcome::Taken);
+                    (name.map(str::to_owned), outcome)
+                }
+                Some(Event::Missed { count, .. }) => {
+                    self.missed += count;
+                    continue;
+                }
+                None => return Ok(taken > 0),
+            };
+            match (name, outcome) {
+                (_, Outcome::Ahead) if self.watched.may_read() => self.refresh(),
+                (Some(name), Outcome::Canary(verdict)) => self.act(&name, verdict)?,
+                _ => {}
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads the deployment again; one that cannot be honoured is said, and the last one stands.
+    fn refresh(&mut self) {
+        if let Err(error) = self.watched.refresh() {
+            self.told
+                .voice
+                .warn(format_args!("the deployment is not watched as it stands: {error}"));
+        }
+    }
+
+    /// Takes a canary to its next step, or back.
+    fn act(&mut self, name: &str, verdict: Verdict) -> Result<(), Failure> {
+        let Some(generation) = self.watched.may_act(name) else { return Ok(()) };
+        let figures = self.watched.trial_json(name);
+        let changed = Store::open(&self.root).and_then(|mut store| match &verdict {
+            Verdict::Step => store.step(name, generation),
+            Verdict::Stop(reason) => store.stop_canary(name, generation, reason),
+        });
+        match changed {
+            Ok(served) => {
+                if served.generation != generation {
+                    self.pending.insert(name.to_owned());
+                }
+                self.tell_daemon();
+                self.tell_change(name, &served, &verdict, figures)?;
+            }
+            // What was changed by hand meanwhile is read below.
+            Err(StoreError::Changed { .. }) => {}
+            Err(error) => {
+                self.told.voice.warn(format_args!("{name} stays as it is for a second: {error}"))
+            }
+        }
+        self.refresh();
+        Ok(())
+    }
+
+    fn tell_change(
+        &mut self,
+        name: &str,
+        served: &Served,
+        verdict: &Verdict,
+        figures: serde_json::Value,
+    ) -> Result<(), Failure> {
+        let (generation, champion) = (served.generation, served.champion);
+        let short = champion.short();
+        let (event, text, reason) = match (verdict, &served.canary) {
+            (Verdict::Stop(reason), _) => {
+                let text = format!("{name} is served by {short} again: {reason}");
+                ("rollback", text, Some(reason))
+            }
+            (Verdict::Step, Some(canary)) => {
+                let (candidate, weight) = (canary.candidate.short(), canary.weight());
+                ("step", format!("{name}: {candidate} gets {weight} of 256"), None)
+            }
+            (Verdict::Step, None) => {
+                ("settle", format!("{name}: {short} is champion, and its canary is over"), None)
+            }
+        };
+        let text = format!("{text} (generation {generation})");
+        self.told.tell(
+            event,
+            Some(&text),
+            json!({
+                "name": name, "generation": generation, "champion": champion,
+                "canary": served.canary, "reason": reason, "seen": figures,
+            }),
+        )
+    }
+
+    /// Has the daemon read again what was changed; what it refuses is asked for again.
+    fn tell_daemon(&mut self) {
+        let (socket, voice, said) = (&self.socket, &self.told.voice, &mut self.said);
+        self.pending.retain(|name| match channel::reload_one(socket, name) {
+            Ok(_) => false,
+            Err(error) => {
+                let why = format!("the daemon does not serve {name} as the store says: {error}");
+                // Once a second would fill the log.
+                if *said != why {
+                    voice.warn(&why);
+                    *said = why;
+                }
+                true
+            }
+        });
+    }
+
+    fn tell_figures(&mut self, event: &str) -> Result<(), Failure> {
+        let figures = json!({
+            "epoch": self.subscriber.epoch(), "seen": self.seen, "missed": self.missed,
+            "unscored": self.watched.unscored, "names": self.watched.json(),
+        });
+        self.told.tell(event, None, figures)
+    }
+
+    /// Goes over to another engine, if one serves now.
+    fn look_for_another(&mut self) {
+        if self.subscriber.is_current() {
+            return;
+        }
+        let begin = Begin::Ordinals(0, Vec::new());
+        if let Ok(next) = Subscriber::attach_at(Some(&self.socket), None, &begin) {
+            self.told.voice.warn(format_args!("watching epoch {} from here on", next.epoch()));
+            self.subscriber = next;
+        }
+    }
+
+    /// The summary.
+    fn end(&mut self) -> Result<(), Failure> {
+        let mut text = self.watched.lines();
+        let (seen, missed, unlogged) = (self.seen, self.missed, self.told.unlogged);
+        let unscored = self.watched.unscored;
+        text.push(format!(
+            "{seen} answers read, {missed} missed, {unscored} of other generations, {unlogged} \
+             lines not logged"
+        ));
+        self.told.tell(
+            "end",
+            Some(&text.join("\n")),
+            json!({
+                "epoch": self.subscriber.epoch(), "seen": seen, "missed": missed,
+                "unscored": unscored, "names": self.watched.json(),
+            }),
+        )
+    }
+}
