@@ -1,5 +1,7 @@
 //! `factord audit`: what `factord record` wrote, proved or shown.
 
+mod compare;
+
 use super::{Failure, print};
 use crate::exit::Code;
 use chrono::DateTime;
@@ -35,6 +37,8 @@ pub struct AuditArgs {
 enum AuditCommand {
     /// Give every answer again, and look for those that are missing
     Verify(VerifyArgs),
+    /// Compare the versions that shared a name's requests: shares and means with their intervals
+    Compare(compare::CompareArgs),
     /// Print rows: which version answered, and what it saw
     Show(ShowArgs),
 }
@@ -84,6 +88,7 @@ struct ShowArgs {
 pub fn run(args: &AuditArgs) -> Result<(), Failure> {
     match &args.command {
         AuditCommand::Verify(args) => verify(args),
+        AuditCommand::Compare(args) => compare::compare(args),
         AuditCommand::Show(args) => show(args),
     }
 }

@@ -300,3 +300,58 @@ fn local_answers_are_recorded_as_claims_or_not_at_all() {
     assert!(notes.local.allowed);
     assert_eq!(notes.local.claims.get("test"), Some(&20));
 }
+
+/// [SPEC-802]
+#[test]
+fn two_arms_are_compared_with_intervals() {
+    let _watchdog = Watchdog::start("arms that are compared", 120);
+    let rig = Rig::new(&AUDITED);
+    let version = |seed| {
+        let artifact = data::artifact(NAMES[0], &data::model(3, false, seed)).encode();
+        factord_models::store::Digest::of(&artifact).to_string()
+    };
+    let (first, second) = (version(1), version(2));
+    let shares = [&first, &second].map(|version| format!("{}=128", &version[..12]));
+    let words = ["model", "split", NAMES[0], &shares[0], &shares[1], "--models"];
+    let split = rig.command(&words).arg(&rig.store).output().unwrap();
+    assert!(split.status.success(), "{split:?}");
+    let mut client = rig.engine.attach(3, 8);
+    let recorder = rig.record(&[]);
+    rig.ask(&mut client, 3_000);
+    settle();
+    end(recorder);
+    let lines = |words: &[&str]| -> Vec<serde_json::Value> {
+        let output = rig.command(words).arg(&rig.audit).arg("--json").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let rows = lines(&["audit", "show", "--name", NAMES[0]]);
+    let found = lines(&["audit", "compare", NAMES[0]]).remove(0);
+    let mut means = Vec::new();
+    for version in [&first, &second] {
+        let of = |value: &&serde_json::Value| value["version"] == version[..16];
+        let outputs: Vec<f64> =
+            rows.iter().filter(of).filter_map(|row| row["y"].as_f64()).collect();
+        let count = rows.iter().filter(of).count();
+        let figures = found["versions"].as_array().unwrap().iter().find(of).unwrap();
+        let [count, refused] = [count, count - outputs.len()];
+        assert_eq!(figures["count"], count, "{found}");
+        assert_eq!((figures["refused"].clone(), refused > 0), (refused.into(), true));
+        let mean = outputs.iter().sum::<f64>() / outputs.len() as f64;
+        assert!((figures["mean"].as_f64().unwrap() - mean).abs() < 1e-12, "{figures}");
+        let share = &figures["share_interval"];
+        let has = |value: f64| share[0].as_f64() < Some(value) && Some(value) < share[1].as_f64();
+        assert!(has(count as f64 / rows.len() as f64), "{figures}");
+        means.push(mean);
+    }
+    let difference = &found["differences"][0];
+    assert_eq!(found["differences"].as_array().map(Vec::len), Some(1), "{found}");
+    let sign = if difference["from"] == first[..16] { 1.0 } else { -1.0 };
+    let seen = difference["mean_difference"].as_f64().unwrap();
+    assert!((seen - sign * (means[1] - means[0])).abs() < 1e-12, "{found} {means:?}");
+    assert!(difference["interval"][0].as_f64() < Some(seen), "{found}");
+    assert!(found["missing"].as_str().is_some_and(|missing| missing.contains("outcomes")));
+    let none = rig.command(&["audit", "compare", "other"]).arg(&rig.audit).output().unwrap();
+    assert_eq!(none.status.code(), Some(66), "{none:?}");
+}

@@ -6,6 +6,7 @@
 //! were missed, the hash of the file before it and the head of the store's ledger: a file that is
 //! gone, or a row that is, leaves a gap that nothing explains.
 
+mod compare;
 mod error;
 mod notes;
 mod read;
@@ -13,6 +14,7 @@ mod rows;
 mod verify;
 mod write;
 
+pub use compare::{Comparison, Interval, VersionFigures, difference, share_interval};
 pub use error::AuditError;
 pub use notes::{FeedNote, LedgerHead, LocalNote, NOTES_KEY, Notes};
 pub use read::{AuditFile, Batch, files};
