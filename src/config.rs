@@ -5,6 +5,7 @@
 //! variable that is set but empty counts as not set.
 
 mod access;
+mod companions;
 mod file;
 pub mod parse;
 mod source;
@@ -17,6 +18,7 @@ pub use source::{Environment, Sources};
 pub use variables::unknown_variables;
 
 use crate::log::LogLevel;
+use companions::Companions;
 use factord_core::idle::IdleStrategy;
 use serde_json::{Value, json};
 use std::fmt;
@@ -73,6 +75,10 @@ pub struct ServeConfig {
     pub tap: usize,
     /// Whether anybody may evaluate in its own process.
     pub audit_local: bool,
+    /// Where a recorder beside the engine writes its files; `None` for no recorder.
+    pub record: Option<PathBuf>,
+    /// Whether to start a pilot beside the engine.
+    pub pilot: bool,
     /// Channels that one user may hold.
     pub channels_per_uid: u32,
     /// Bytes of rings that one user may hold.
@@ -181,6 +187,16 @@ pub enum ConfigError {
         /// Which source named it.
         origin: Origin,
     },
+    /// A setting that another one needs is not made.
+    #[error("{key} (from {origin}) needs {what}")]
+    Needs {
+        /// The setting.
+        key: &'static str,
+        /// Which source named it.
+        origin: Origin,
+        /// What it needs, and how to set that.
+        what: &'static str,
+    },
     /// More users and groups than a list of them holds.
     #[error("{key}: {found} users (from {origin}), at most {ALLOW_UIDS_MAX} can be named")]
     TooManyUids {
@@ -209,6 +225,9 @@ impl ServeConfig {
 
         let (workers, said) = Workers::resolve(&flags, sources)?;
         let (grants, accesses) = access::resolve(&flags, sources)?;
+        let (dir, models_origin) = sources.models(flags.models.clone())?;
+        let models = model_source(dir.clone(), models_origin.clone())?;
+        let (companions, more) = Companions::resolve(&flags, sources, &models, &said)?;
         let (socket, origin) = sources.socket(flags.socket)?;
         note("socket", json!(socket.as_deref().map(shown)), origin);
         let (listen, origin) = sources.listen(flags.listen)?;
@@ -216,10 +235,9 @@ impl ServeConfig {
         let (http, origin) = sources.find(&source::HTTP, flags.http, file.http)?;
         let http = http.unwrap_or(true);
         note("http", json!(http), origin);
-        let (dir, origin) = sources.models(flags.models)?;
-        note("models", json!(dir.as_deref().map(shown)), origin.clone());
-        let models = model_source(dir, origin)?;
-        said.into_iter().for_each(|Effective { key, value, origin }| note(key, value, origin));
+        note("models", json!(dir.as_deref().map(shown)), models_origin);
+        let said = said.into_iter().chain(more);
+        said.for_each(|Effective { key, value, origin }| note(key, value, origin));
         let Workers { cores, heavy_cores, max_cost_ns, fd_store, idle, tap, audit_local } = workers;
         let (channels, origin) =
             sources.find(&source::CHANNELS, flags.channels_per_uid, file.channels_per_uid)?;
@@ -251,6 +269,8 @@ impl ServeConfig {
             idle,
             tap,
             audit_local,
+            record: companions.record,
+            pilot: companions.pilot,
             channels_per_uid,
             bytes_per_uid,
             grants,

@@ -1,10 +1,10 @@
 //! The engine's wiring: order of start, order of stop. It owns the threads.
 //!
 //! Start: CPUs, log, signals, socket, models, regions, worker, control thread, then READY; the HTTP
-//! sidecar and the fine calibration of the clock come after, since neither is needed to answer.
-//! Stop: sidecar, control thread, worker, socket path. The main thread only waits for events:
-//! another thread does what may take long, such as reading models, and `ending` makes sure that a
-//! signal ends the process whatever the others wait for.
+//! sidecar, recorder, pilot and the fine calibration of the clock come after, since none of them is
+//! needed to answer. Stop: sidecar, pilot, control thread, worker, recorder, socket path. The main
+//! thread only waits for events: another thread does what may take long, such as reading models,
+//! and `ending` makes sure that a signal ends the process whatever the others wait for.
 
 mod banner;
 mod ending;
@@ -30,7 +30,7 @@ use factord_core::sys::sched;
 use kept::Inherited;
 use manager::{Manager, Watchdog};
 use serde_json::{Value, json};
-use sidecar::Sidecar;
+use sidecar::{Kind, Sidecar};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -87,6 +87,20 @@ pub enum ServeError {
         /// Its exit code, when it had one.
         code: Option<i32>,
     },
+    /// A recorder or a pilot could not start.
+    #[error(
+        "{what} ended before it was ready ({status}), as it says above; serve starts it for {flag}"
+    )]
+    Companion {
+        /// Which one.
+        what: &'static str,
+        /// What asked for it.
+        flag: &'static str,
+        /// How it ended.
+        status: String,
+        /// Its exit code, when it had one.
+        code: Option<i32>,
+    },
     /// A thread ended that must not.
     #[error("the {thread} thread ended: {reason}")]
     Thread {
@@ -106,7 +120,7 @@ enum Event {
     Signal(i32),
     Ended(&'static str, String),
     HttpReady(String),
-    HttpFailed(ServeError),
+    ChildFailed(ServeError),
 }
 
 /// Runs the daemon until a signal ends it.
@@ -147,20 +161,28 @@ pub fn run(config: &ServeConfig) -> Result<(), ServeError> {
     if reload {
         engine.tell(Directive::Reload);
     }
+    let start = |kind| -> io::Result<Sidecar> {
+        let child = Sidecar::start(kind, config, listener.path(), &events)?;
+        ending.will_kill(&child);
+        Ok(child)
+    };
     let mut sidecar = None;
     if config.http {
-        sidecar = Some(Sidecar::start(config, listener.path(), &events)?);
-        ending.will_kill(sidecar.as_ref());
+        sidecar = Some(start(Kind::Http)?);
     } else {
         announce((engine.models(), engine.example()), listener.path(), &place, None);
     }
+    let record = config.record.is_some().then(|| start(Kind::Recorder)).transpose()?;
+    let pilot = config.pilot.then(|| start(Kind::Pilot)).transpose()?;
     let mut manager = Manager::find();
     manager.tell("READY=1");
     let result = attend(&inbox, &engine, &listener, &place, &mut manager);
     ending.arm();
     manager.tell("STOPPING=1");
-    drop(sidecar);
+    drop((sidecar, pilot));
     engine.stop();
+    // It reads on until nothing is left.
+    drop(record);
     drop(listener);
     result
 }
@@ -342,7 +364,7 @@ fn attend(
             Ok(Event::HttpReady(url)) => {
                 announce((engine.models(), engine.example()), listener.path(), place, Some(&url));
             }
-            Ok(Event::HttpFailed(error)) => return Err(error),
+            Ok(Event::ChildFailed(error)) => return Err(error),
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
     }

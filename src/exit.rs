@@ -259,7 +259,7 @@ impl Coded for ServeError {
             ServeError::Memory(_) | ServeError::NoProc(_) | ServeError::Io(_) => Code::Os,
             ServeError::Passed(_) => Code::Config,
             ServeError::Core { .. } => Code::Config,
-            ServeError::Sidecar { code, .. } => {
+            ServeError::Sidecar { code, .. } | ServeError::Companion { code, .. } => {
                 let same = |known: &Code| Some(i32::from(known.number())) == *code;
                 Code::ALL.into_iter().find(same).unwrap_or(Code::Unavailable)
             }
@@ -317,6 +317,7 @@ impl Coded for ConfigError {
             | ConfigError::File { .. }
             | ConfigError::Environment { .. }
             | ConfigError::NotText { .. }
+            | ConfigError::Needs { .. }
             | ConfigError::TooManyUids { .. } => Code::Config,
         }
     }

@@ -47,6 +47,11 @@ pub struct Settings {
     /// Whether clients may evaluate in their own processes, where no tap sees it.
     #[serde(deserialize_with = "audit_local")]
     pub audit_local: Option<bool>,
+    /// Where a recorder that `serve` starts writes its files.
+    #[serde(deserialize_with = "path")]
+    pub record: Option<PathBuf>,
+    /// Whether `serve` starts a pilot.
+    pub pilot: Option<bool>,
     /// What the worker does between two looks.
     #[serde(deserialize_with = "idle")]
     pub idle: Option<IdleStrategy>,

@@ -48,6 +48,10 @@ pub(super) const AUDIT_LOCAL: Setting<bool> = Setting {
     environment: &["FACTORD_AUDIT_LOCAL"],
     parse: parse::audit_local,
 };
+pub(super) const RECORD: Setting<PathBuf> =
+    Setting { flag: "--record", environment: &["FACTORD_RECORD"], parse: parse::path };
+pub(super) const PILOT: Setting<bool> =
+    Setting { flag: "--pilot", environment: &["FACTORD_PILOT"], parse: value::boolean };
 pub(super) const CHANNELS: Setting<u32> = Setting {
     flag: "--channels-per-uid",
     environment: &["FACTORD_CHANNELS_PER_UID"],
@@ -99,6 +103,8 @@ pub(super) fn variables() -> Vec<&'static str> {
         IDLE.environment,
         TAP.environment,
         AUDIT_LOCAL.environment,
+        RECORD.environment,
+        PILOT.environment,
         CHANNELS.environment,
         BYTES.environment,
         ALLOW_UIDS.environment,

@@ -11,7 +11,7 @@ use crate::sys::process;
 use crossbeam::channel::Sender;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tracing::error;
@@ -27,7 +27,7 @@ const EXIT_CODE: i32 = 70;
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     socket: OnceLock<Place>,
-    child: OnceLock<super::sidecar::Current>,
+    children: Mutex<Vec<super::sidecar::Current>>,
     armed: OnceLock<()>,
 }
 
@@ -39,11 +39,9 @@ impl Ending {
         }
     }
 
-    /// Remembers the sidecar.
-    pub(super) fn will_kill(&self, sidecar: Option<&Sidecar>) {
-        if let Some(sidecar) = sidecar {
-            self.child.get_or_init(|| sidecar.current());
-        }
+    /// Remembers a child.
+    pub(super) fn will_kill(&self, child: &Sidecar) {
+        self.children.lock().unwrap_or_else(PoisonError::into_inner).push(child.current());
     }
 
     /// Ends the process 1.5 s from now, unless it has ended by then.
@@ -68,9 +66,8 @@ impl Ending {
             if let Some(place) = self.socket.get() {
                 place.remove();
             }
-            if let Some(child) = self.child.get() {
-                super::sidecar::kill(child);
-            }
+            let children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+            children.iter().for_each(super::sidecar::kill);
         });
         while !cleaner.is_finished() && Instant::now() < end {
             thread::sleep(Duration::from_millis(1));

@@ -1,15 +1,17 @@
-//! The HTTP sidecar as a child: started, watched, started again.
+//! The HTTP sidecar, a recorder and a pilot as children: started, watched, started again.
 //!
 //! The child ends on the end of its stdin, which is a pipe that only this process holds: an engine
 //! killed by SIGKILL leaves no orphan on the port; one that is stopped goes by the kernel's hand.
-//! Its first line on stdout says where it listens, and an empty line once a second that its guard
-//! moves. A child that gives no sign is killed, and started again like one that ended.
+//! Its first line on stdout says that it is ready, and an empty line once a second that it moves. A
+//! child that gives no sign is killed, and started again like one that ended.
 
 use super::{Event, ServeError};
-use crate::config::ServeConfig;
+use crate::config::{ModelSource, ServeConfig};
 use crossbeam::channel::Sender;
 use factord_core::sys::socket;
+use factord_models::store;
 use serde::Deserialize;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -46,7 +48,66 @@ struct Ready {
 /// The child that runs now; `None` once it must not be started again.
 pub(super) type Current = Arc<Mutex<Option<Child>>>;
 
-/// The supervised sidecar; ended when dropped.
+/// What is started as a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Http,
+    Recorder,
+    Pilot,
+}
+
+impl Kind {
+    /// What people call it.
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Http => "the HTTP sidecar",
+            Kind::Recorder => "the recorder",
+            Kind::Pilot => "the pilot",
+        }
+    }
+
+    /// Its sub-command with all flags but those that every child gets.
+    fn words(self, config: &ServeConfig) -> Vec<OsString> {
+        let mut words: Vec<OsString> = Vec::new();
+        let mut say = |word: &dyn AsRef<OsStr>| words.push(word.as_ref().to_owned());
+        let store = match &config.models {
+            ModelSource::Dir(path) if store::is_store(path) => Some(path),
+            _ => None,
+        };
+        match (self, &config.record) {
+            (Kind::Http, _) => say(&"http"),
+            (Kind::Recorder, folder) => {
+                say(&"record");
+                folder.iter().for_each(|folder| say(folder));
+                if config.audit_local {
+                    ["--audit-local", "allow"].iter().for_each(|word| say(word));
+                }
+            }
+            (Kind::Pilot, _) => say(&"pilot"),
+        }
+        if let Some(store) = store.filter(|_| self != Kind::Http) {
+            say(&"--store");
+            say(store);
+        }
+        words
+    }
+
+    /// Why the daemon ends with a child that never was ready.
+    fn failure(self, status: ExitStatus) -> ServeError {
+        let (code, status) = (status.code(), status.to_string());
+        let companion = |flag| {
+            let (what, status) = (self.name(), status.clone());
+            ServeError::Companion { what, flag, status, code }
+        };
+        match self {
+            Kind::Http => ServeError::Sidecar { status, code },
+            Kind::Recorder => companion("--record"),
+            Kind::Pilot => companion("--pilot"),
+        }
+    }
+}
+
+/// A supervised child; ended when dropped.
 #[derive(Debug)]
 pub(super) struct Sidecar {
     current: Current,
@@ -56,19 +117,22 @@ pub(super) struct Sidecar {
 impl Sidecar {
     /// Starts the child and the thread that watches it.
     pub(super) fn start(
+        kind: Kind,
         config: &ServeConfig,
         socket: &Path,
         events: &Sender<Event>,
     ) -> io::Result<Sidecar> {
         let program = std::env::current_exe()?;
         let (listen, socket) = (config.listen, socket.to_owned());
-        let log_level = config.log_level.name();
+        let (words, log_level) = (kind.words(config), config.log_level.name());
         let spawn = move |listen: SocketAddr| {
-            Command::new(&program)
-                .arg("--socket")
-                .arg(&socket)
-                .args(["http", "--supervised", "--listen", &listen.to_string()])
-                .args(["--log-level", log_level])
+            let mut command = Command::new(&program);
+            command.arg("--socket").arg(&socket).args(&words);
+            if kind == Kind::Http {
+                command.args(["--listen", &listen.to_string()]);
+            }
+            command
+                .args(["--supervised", "--log-level", log_level])
                 // The flags say everything; a file that this process did not read says nothing.
                 .env_remove("FACTORD_CONFIG")
                 .stdin(Stdio::piped())
@@ -79,7 +143,7 @@ impl Sidecar {
         let (shared, events) = (Arc::clone(&current), events.clone());
         let thread = thread::Builder::new()
             .name("factord-sidecar".to_owned())
-            .spawn(move || watch(&shared, listen, &spawn, &events))?;
+            .spawn(move || watch(kind, &shared, listen, &spawn, &events))?;
         Ok(Sidecar { current, thread: Some(thread) })
     }
 
@@ -136,12 +200,13 @@ fn ends_within(child: &mut Child, patience: Duration) -> bool {
 
 /// Reads what the child says until it ends, then starts the next one.
 fn watch(
+    kind: Kind,
     current: &Current,
     mut listen: SocketAddr,
     spawn: &dyn Fn(SocketAddr) -> io::Result<Child>,
     events: &Sender<Event>,
 ) {
-    let mut was_ready = false;
+    let (what, mut was_ready) = (kind.name(), false);
     // The event loop: each round is one child's life.
     loop {
         let started = Instant::now();
@@ -151,7 +216,7 @@ fn watch(
             if let Some(bound) = url.strip_prefix("http://").and_then(|a| a.parse().ok()) {
                 listen = bound;
             }
-            if !std::mem::replace(&mut was_ready, true) {
+            if !std::mem::replace(&mut was_ready, true) && kind == Kind::Http {
                 let _ = events.send(Event::HttpReady(url));
             }
         };
@@ -159,18 +224,16 @@ fn watch(
             && listen_to(stdout, on_ready) == Ending::Silent
             && let Some(child) = lock(current).as_mut()
         {
-            warn!("the HTTP sidecar gives no sign of life: ending it");
+            warn!("{what} gives no sign of life: ending it");
             // It may have ended by itself meanwhile.
             let _ = child.kill();
         }
         let Some(status) = wait(current) else { return };
         if !was_ready {
-            let code = status.code();
-            let error = ServeError::Sidecar { status: status.to_string(), code };
-            let _ = events.send(Event::HttpFailed(error));
+            let _ = events.send(Event::ChildFailed(kind.failure(status)));
             return;
         }
-        warn!("the HTTP sidecar ended ({status}): starting it again");
+        warn!("{what} ended ({status}): starting it again");
         if started.elapsed() < SHORT_LIFE {
             thread::sleep(PAUSE);
         }
@@ -181,7 +244,7 @@ fn watch(
         match spawn(listen) {
             Ok(child) => *slot = Some(child),
             Err(error) => {
-                warn!("the HTTP sidecar cannot be started: {error}");
+                warn!("{what} cannot be started: {error}");
                 drop(slot);
                 thread::sleep(PAUSE);
             }

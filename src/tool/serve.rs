@@ -74,6 +74,14 @@ pub struct ServeArgs {
     /// (FACTORD_AUDIT_LOCAL; default: allow)
     #[arg(long, value_name = "WHETHER", value_parser = parse::audit_local)]
     audit_local: Option<bool>,
+    /// Start a recorder beside the engine, as `factord record DIR`: needs --tap and --audit-local
+    /// (FACTORD_RECORD; default: none)
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+    /// Start a pilot beside the engine, as `factord pilot`: needs --tap and a store of models
+    /// (FACTORD_PILOT=true)
+    #[arg(long)]
+    pilot: bool,
     /// Channels one user may hold (FACTORD_CHANNELS_PER_UID; default: 320)
     #[arg(long, value_name = "COUNT", allow_negative_numbers = true,
           value_parser = parse::channels_per_uid)]
@@ -170,6 +178,8 @@ pub fn run(args: &ServeArgs, globals: &Globals) -> Result<(), Failure> {
         idle: args.idle,
         tap: args.tap,
         audit_local: args.audit_local,
+        record: args.record.clone(),
+        pilot: args.pilot.then_some(true),
         channels_per_uid: args.channels_per_uid,
         bytes_per_uid: args.bytes_per_uid,
         allow_uids: (!args.allow_uids.is_empty()).then(|| args.allow_uids.clone()),

@@ -7,6 +7,7 @@ mod answers;
 mod attach;
 mod audited;
 mod classes;
+mod companions;
 mod crashes;
 mod data;
 mod deadlines;
