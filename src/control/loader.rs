@@ -2,6 +2,7 @@
 //! that are served stay. Whatever it waits for, nobody else does.
 
 use super::ReloadError;
+use super::change::{self, Wanted};
 use super::ready::ReadyModel;
 use crate::config::ModelSource;
 use crate::sys::epoll::Wake;
@@ -24,6 +25,9 @@ pub enum Ask {
     All(Vec<Arc<ReadyModel>>),
     /// The model of one name, and what is served under it.
     One(String, Option<Arc<ReadyModel>>),
+    /// The store is changed, and the name read whose version is another one now. All that is
+    /// served.
+    Change(Wanted, Vec<Arc<ReadyModel>>),
     /// Nothing: what was read last is served now, which a store's ledger tells.
     Served,
 }
@@ -110,6 +114,14 @@ fn carry_out(source: &ModelSource, ask: Ask, last: &mut Option<Read>) -> Option<
         Ask::One(name, before) => {
             Some(read_one(source, &name, before, last).map(|model| vec![model]))
         }
+        Ask::Change(wanted, before) => Some(match change::carry_out(source, wanted) {
+            Ok(Some(name)) => {
+                let before = before.into_iter().find(|model| model.name() == name);
+                read_one(source, &name, before, last).map(|model| vec![model])
+            }
+            Ok(None) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }),
         Ask::Served => {
             tell_served(source, last.take());
             None

@@ -10,6 +10,7 @@ mod accounts;
 mod admission;
 mod adopt;
 mod attach;
+mod change;
 mod channel_rows;
 mod claims;
 mod complaints;
@@ -27,6 +28,7 @@ mod rights;
 mod roster;
 mod tick;
 mod turns;
+mod verbs;
 mod version_files;
 
 pub use channel_rows::ChannelRows;
@@ -44,13 +46,13 @@ use admission::Lingering;
 use complaints::Complaints;
 use connection::{Connection, Phase};
 use crossbeam::channel::Receiver;
-use factord_core::abi::{self, right, status_region as at};
+use factord_core::abi::{self, status_region as at};
 use factord_core::channel::{HANDSHAKE_DEADLINE, Hello, MESSAGE_LEN, Message, Refusal, Verb};
 use factord_core::sync::AtomicU64;
 use factord_core::sys::{clock, sched, socket};
 use places::{PlaceLimits, Places};
 use quota::Quota;
-use reload::{Extent, Reloads};
+use reload::Reloads;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -283,9 +285,11 @@ impl Control {
             _ => return self.part(key),
         };
         let uid = connection.credentials.uid;
-        // The daemon made everything itself: whoever sends a descriptor speaks another protocol.
-        let sound = !received.truncated && received.descriptors.is_empty();
-        let message = Message::decode(&buffer[..received.len]).filter(|_| sound);
+        let mut files = received.descriptors;
+        // All else the daemon made itself: whoever sends a descriptor speaks another protocol.
+        let takes = |message: &Message| usize::from(verbs::takes_a_file(message));
+        let sound = |message: &Message| !received.truncated && files.len() <= takes(message);
+        let message = Message::decode(&buffer[..received.len]).filter(sound);
         let refusal = match (&connection.phase, message) {
             (
                 Phase::Fresh,
@@ -299,7 +303,7 @@ impl Control {
                 Refusal::TooMany { used: 1, limit: 1 }
             }
             (Phase::Fresh, Some(Message::Command { verb, .. }))
-                if connection.rights & needed_for(verb) == 0 =>
+                if connection.rights & verbs::needed_for(verb) == 0 =>
             {
                 Refusal::NotPermitted { uid: uid.into() }
             }
@@ -308,7 +312,7 @@ impl Control {
                 Err(refusal) => refusal,
             },
             (Phase::Fresh, Some(Message::Command { verb, argument, name, .. })) => {
-                return self.command(key, verb, argument, &name);
+                return self.command(key, (verb, argument), &name, files.pop());
             }
             (Phase::Serving { .. }, Some(Message::Command { verb, argument, .. }))
                 if Verb::from_code(verb) == Some(Verb::Image) =>
@@ -322,22 +326,6 @@ impl Control {
             _ => Refusal::NotAHello,
         };
         self.refuse(key, refusal);
-    }
-
-    fn command(&mut self, key: u64, verb: u64, argument: u64, name: &[u8]) {
-        match Verb::from_code(verb) {
-            Some(Verb::Reload) => match Extent::of(name) {
-                Some(extent) => self.ask_for_models(Some(key), extent),
-                None => self.reply(key, 2, b"no model can have that name"),
-            },
-            Some(Verb::Artifact) => self.reply_with_artifact(key, argument),
-            Some(Verb::Image) => self.reply_with_image(key, argument),
-            Some(Verb::Tap) => self.reply_with_tap(key, argument),
-            None => {
-                let text = format!("this daemon does not know the verb {verb}");
-                self.reply(key, 3, text.as_bytes());
-            }
-        }
     }
 
     /// Closes a connection. A channel goes on until the worker has given its lane back.
@@ -380,17 +368,6 @@ impl Control {
         self.parts.keeper.forget_channel(key);
         self.parts.outlets.status.count(at::FREED_TOTAL);
         self.show_channel_count();
-    }
-}
-
-/// The right that a verb takes; any at all for one that this daemon does not know, and says so.
-fn needed_for(verb: u64) -> u64 {
-    match Verb::from_code(verb) {
-        Some(Verb::Reload) => right::PUBLISH,
-        Some(Verb::Artifact) => right::READ,
-        Some(Verb::Image) => right::LOCAL,
-        Some(Verb::Tap) => right::OBSERVE,
-        None => u64::MAX,
     }
 }
 

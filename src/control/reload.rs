@@ -3,6 +3,7 @@
 //! One load runs at a time, of all models or of one name's. Whoever asks meanwhile may have changed
 //! a file that was read already, so that all of them together get one more.
 
+use super::change::{Wanted, text_of};
 use super::connection::Phase;
 use super::loader::Ask;
 use super::roster::Adopted;
@@ -11,6 +12,7 @@ use factord_core::abi::{right, status_region as at};
 use factord_core::channel::{COMMAND_DEADLINE, Message};
 use factord_core::sys::{clock, memory, socket};
 use factord_models::file::name_is_sound;
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -30,6 +32,8 @@ pub(super) struct Reloads {
     /// The load that follows, and whose outcome it is.
     again: Option<Extent>,
     waiting_again: Vec<u64>,
+    /// Changes of the store that follow one by one, and whose they are.
+    changes: VecDeque<(u64, Wanted)>,
 }
 
 /// What is read.
@@ -37,13 +41,14 @@ pub(super) struct Reloads {
 pub(super) enum Extent {
     All,
     One(String),
+    /// What a change of the store has another version serve.
+    Changed,
 }
 
 impl Extent {
     /// Reads what a message names; `None` when no model can have that name.
     pub(super) fn of(name: &[u8]) -> Option<Extent> {
-        let len = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
-        match str::from_utf8(&name[..len]).ok()? {
+        match text_of(name)? {
             "" => Some(Extent::All),
             name => name_is_sound(name).then(|| Extent::One(name.to_owned())),
         }
@@ -58,10 +63,7 @@ impl Extent {
 impl Control {
     /// Has models read again; `key` is the connection that gets the outcome.
     pub(super) fn ask_for_models(&mut self, key: Option<u64>, extent: Extent) {
-        if let Some(connection) = key.and_then(|key| self.connections.get_mut(&key)) {
-            connection.phase = Phase::Waiting;
-            connection.deadline_ns = clock::monotonic_ns() + PATIENCE.as_nanos() as u64;
-        }
+        self.await_load(key);
         if self.reloads.under_way.is_some() {
             let extent = match self.reloads.again.take() {
                 Some(again) => again.and(extent),
@@ -75,13 +77,37 @@ impl Control {
         }
     }
 
+    /// Has the store changed, when what was asked for before is done; `key` is the connection that
+    /// gets the outcome.
+    pub(super) fn ask_for_change(&mut self, key: u64, wanted: Wanted) {
+        self.await_load(Some(key));
+        if self.reloads.under_way.is_some() {
+            self.reloads.changes.push_back((key, wanted));
+        } else {
+            self.change(key, wanted);
+        }
+    }
+
+    fn await_load(&mut self, key: Option<u64>) {
+        if let Some(connection) = key.and_then(|key| self.connections.get_mut(&key)) {
+            connection.phase = Phase::Waiting;
+            connection.deadline_ns = clock::monotonic_ns() + PATIENCE.as_nanos() as u64;
+        }
+    }
+
     fn load(&mut self, extent: Extent) {
         let roster = &self.parts.roster;
         self.parts.loader.ask(match &extent {
-            Extent::All => Ask::All(roster.served()),
             Extent::One(name) => Ask::One(name.clone(), roster.of_name(name).cloned()),
+            _ => Ask::All(roster.served()),
         });
         self.reloads.under_way = Some(extent);
+    }
+
+    fn change(&mut self, key: u64, wanted: Wanted) {
+        self.reloads.waiting.push(key);
+        self.parts.loader.ask(Ask::Change(wanted, self.parts.roster.served()));
+        self.reloads.under_way = Some(Extent::Changed);
     }
 
     /// Adopts what the loader has read; those who wait for it are answered once the workers have
@@ -89,10 +115,20 @@ impl Control {
     pub(super) fn take_loaded(&mut self) {
         let Some(loaded) = self.parts.loader.take() else { return };
         let (roster, outlets) = (&mut self.parts.roster, &mut self.parts.outlets);
-        let adopted = loaded.and_then(|models| match self.reloads.under_way {
-            Some(Extent::One(_)) => roster.adopt_some(models, outlets),
-            _ => roster.adopt(models, outlets),
-        });
+        let changed = self.reloads.under_way == Some(Extent::Changed);
+        let adopted = match loaded {
+            // What is served is what was served.
+            Ok(models) if changed && models.is_empty() => return self.end_load(0, ""),
+            Err(error @ ReloadError::Change(_)) => {
+                info!("the store was not changed: {error}");
+                return self.end_load(1, &error.to_string());
+            }
+            Ok(models) => match self.reloads.under_way {
+                Some(Extent::One(_) | Extent::Changed) => roster.adopt_some(models, outlets),
+                _ => roster.adopt(models, outlets),
+            },
+            Err(error) => Err(error),
+        };
         match adopted {
             Ok(adopted) => {
                 self.reloads.adopted = Some(adopted);
@@ -137,6 +173,8 @@ impl Control {
         if let Some(extent) = self.reloads.again.take() {
             self.reloads.waiting = std::mem::take(&mut self.reloads.waiting_again);
             self.load(extent);
+        } else if let Some((key, wanted)) = self.reloads.changes.pop_front() {
+            self.change(key, wanted);
         }
     }
 
@@ -148,7 +186,8 @@ impl Control {
     /// Tells all who wait for a load that it will not be finished.
     pub(super) fn give_up_loads(&mut self) {
         let reloads = std::mem::take(&mut self.reloads);
-        for key in reloads.waiting.into_iter().chain(reloads.waiting_again) {
+        let changes = reloads.changes.into_iter().map(|(key, _)| key);
+        for key in reloads.waiting.into_iter().chain(reloads.waiting_again).chain(changes) {
             self.reply_to_waiting(key, 1, &ReloadError::Ending.to_string());
         }
     }

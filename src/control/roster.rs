@@ -2,6 +2,7 @@
 
 mod apart;
 
+use super::change::ChangeError;
 use super::entry::Entry;
 use super::outlets::Outlets;
 use super::ready::ReadyModel;
@@ -28,6 +29,9 @@ pub enum ReloadError {
     /// A file failed its check.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
+    /// The store was not changed.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
     /// Requests could not tell two names apart.
     #[error(
         "the models `{first}` and `{second}` have names with the same check ({check:08x}): rename one"

@@ -1,12 +1,13 @@
 //! `factord model`: explains models, changes which version serves a name, and has the daemon read
 //! its models again.
 
+pub(super) mod asked;
 mod canary;
 mod diff;
 mod shadow;
 mod shares;
 mod split;
-mod versions;
+pub(super) mod versions;
 pub(super) mod view;
 
 use super::{Failure, Globals, print};
@@ -42,7 +43,9 @@ Examples, with FACTORD_MODELS=/var/lib/factord/store:
   factord model history next-1m --at-time 2026-11-30T09:31:07.123Z
 
 A store holds versions by their hash, one file that says what serves each name, and a ledger of
-all changes, each line with the hash of the one before. A daemon that serves the store is told.";
+all changes, each line with the hash of the one before. A daemon that serves the store is told.
+Without a store, the daemon at --socket is asked to publish, promote, roll back or pin: it changes
+its own store, for users who may publish.";
 
 const PILOT_EXAMPLES: &str = "\
 Examples, with FACTORD_MODELS=/var/lib/factord/store:

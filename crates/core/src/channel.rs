@@ -24,9 +24,10 @@ mod message;
 mod regions;
 mod shape;
 mod tap;
+mod version;
 
 pub use attempt::{Attempt, Channel, attach, attach_within};
-pub use command::{fetch_artifact, observe, reload, reload_one};
+pub use command::{fetch_artifact, observe, pin, promote, publish, reload, reload_one, rollback};
 pub use connection::told;
 pub use connection::{Connection, trust_daemon_user};
 pub use message::{
@@ -34,6 +35,7 @@ pub use message::{
 };
 pub use shape::Shape;
 pub use tap::{TapFile, open_tap};
+pub use version::{version_start, version_word};
 
 use crate::region::OpenError;
 use crate::sys::sched;

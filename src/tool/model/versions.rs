@@ -2,16 +2,17 @@
 
 use super::super::inspect::text::time;
 use super::super::{Failure, Globals, print};
-use super::{shares, socket, view};
+use super::{asked, shares, socket, view};
 use crate::exit::Code;
 use chrono::DateTime;
 use factord_core::abi;
 use factord_core::channel::{self, CommandError};
 use factord_core::counters::{ModelRow, Observer, fingerprint};
+use factord_models::file::Artifact;
 use factord_models::store::{self, Change, Served, Store, Verb};
 use serde_json::{Value, json};
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Which store.
 #[derive(Debug, clap::Args)]
@@ -21,12 +22,24 @@ pub(super) struct At {
     models: Option<PathBuf>,
 }
 
+/// A store that is changed here, or the one of the daemon at the socket, which changes it itself.
+pub(super) enum Place {
+    Here(PathBuf),
+    Daemon(PathBuf),
+}
+
 impl At {
     pub(super) fn root(&self, globals: &Globals) -> Result<PathBuf, Failure> {
         let (root, _) = globals.sources()?.models(self.models.clone())?;
         root.ok_or_else(|| {
             Failure::new(Code::Usage, "which store? Give --models DIR, or set FACTORD_MODELS")
         })
+    }
+
+    /// The store that is named, or the running daemon's.
+    pub(super) fn place(&self, globals: &Globals) -> Result<Place, Failure> {
+        let (root, _) = globals.sources()?.models(self.models.clone())?;
+        root.map_or_else(|| Ok(Place::Daemon(socket(globals)?)), |root| Ok(Place::Here(root)))
     }
 }
 
@@ -147,17 +160,30 @@ pub(super) fn list(args: &ListArgs, globals: &Globals) -> Result<(), Failure> {
 }
 
 pub(super) fn publish(args: &PublishArgs, globals: &Globals) -> Result<(), Failure> {
-    let root = args.at.root(globals)?;
     let artifacts =
         args.files.iter().map(|file| view::load(file)).collect::<Result<Vec<_>, _>>()?;
+    let root = match args.at.place(globals)? {
+        Place::Here(root) => root,
+        Place::Daemon(socket) => return asked::publish(&socket, &artifacts, args.promote),
+    };
+    publish_here(&root, &artifacts, args.promote, globals)
+}
+
+/// Adds artifacts to a store, and tells the daemon of those that serve their names.
+pub(in crate::tool) fn publish_here(
+    root: &Path,
+    artifacts: &[Artifact],
+    promote: bool,
+    globals: &Globals,
+) -> Result<(), Failure> {
     let mut promoted = Vec::new();
     {
-        let mut store = Store::open_or_make(&root)?;
-        for artifact in &artifacts {
+        let mut store = Store::open_or_make(root)?;
+        for artifact in artifacts {
             let (version, is_new) = store.publish(artifact)?;
             let known = if is_new { "" } else { ", which the store had" };
             print(format_args!("published {} {}{known}\n", artifact.name(), version.short()))?;
-            if args.promote {
+            if promote {
                 promoted.push((artifact.name(), store.promote(version)?));
             }
         }
@@ -166,7 +192,12 @@ pub(super) fn publish(args: &PublishArgs, globals: &Globals) -> Result<(), Failu
 }
 
 pub(super) fn promote(args: &PromoteArgs, globals: &Globals) -> Result<(), Failure> {
-    let root = args.at.root(globals)?;
+    let root = match args.at.place(globals)? {
+        Place::Here(root) => root,
+        Place::Daemon(socket) => {
+            return asked::promote(&socket, &args.name, &args.version);
+        }
+    };
     let served = {
         let mut store = Store::open(&root)?;
         let version = store.version(&args.name, &args.version)?;
@@ -176,14 +207,26 @@ pub(super) fn promote(args: &PromoteArgs, globals: &Globals) -> Result<(), Failu
 }
 
 pub(super) fn rollback(args: &NameArgs, globals: &Globals) -> Result<(), Failure> {
-    let served = Store::open(&args.at.root(globals)?)?.rollback(&args.name)?;
+    let root = match args.at.place(globals)? {
+        Place::Here(root) => root,
+        Place::Daemon(socket) => return asked::rollback(&socket, &args.name),
+    };
+    let served = Store::open(&root)?.rollback(&args.name)?;
     adopted(&args.name, &served, globals)
 }
 
 pub(super) fn pin(args: &PinArgs, globals: &Globals) -> Result<(), Failure> {
-    let served = Store::open(&args.at.root(globals)?)?.pin(&args.name, !args.off)?;
     let what = if args.off { "may be changed again" } else { "is pinned" };
-    print(format_args!("{} {what}: {}\n", args.name, served.champion.short()))
+    match args.at.place(globals)? {
+        Place::Here(root) => {
+            let served = Store::open(&root)?.pin(&args.name, !args.off)?;
+            print(format_args!("{} {what}: {}\n", args.name, served.champion.short()))
+        }
+        Place::Daemon(socket) => {
+            channel::pin(&socket, &args.name, !args.off)?;
+            print(format_args!("{} {what}\n", args.name))
+        }
+    }
 }
 
 pub(super) fn withdraw(args: &NameArgs, globals: &Globals) -> Result<(), Failure> {

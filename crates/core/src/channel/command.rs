@@ -4,14 +4,14 @@ use super::connection::Heard;
 use super::regions::{open_channels, open_status};
 use super::{
     AttachError, COMMAND_DEADLINE, CommandError, Connection, HANDSHAKE_DEADLINE, MODEL_NAME_LEN,
-    Message, REPLY_LEN_MAX, Verb, socket_path,
+    Message, REPLY_LEN_MAX, Verb, socket_path, version_word,
 };
 use crate::abi;
 use crate::counters::{ChannelsObserver, Observer};
 use crate::region::View;
 use crate::sys::{clock, memory};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 impl Connection {
@@ -36,7 +36,7 @@ impl Connection {
         argument: u64,
         name: &str,
     ) -> Result<Vec<u8>, CommandError> {
-        self.send_command(verb, argument, name)?;
+        self.send_command((verb, argument), name, &[])?;
         let heard = self.receive(clock::end_of(COMMAND_DEADLINE), REPLY_STEP)?;
         self.reply_of(heard)
     }
@@ -47,14 +47,20 @@ impl Connection {
     ///
     /// [`AttachError`].
     pub fn ask(&self, verb: Verb, argument: u64) -> Result<(), AttachError> {
-        self.send_command(verb, argument, "")
+        self.send_command((verb, argument), "", &[])
     }
 
-    fn send_command(&self, verb: Verb, argument: u64, name: &str) -> Result<(), AttachError> {
+    fn send_command(
+        &self,
+        (verb, argument): (Verb, u64),
+        name: &str,
+        files: &[BorrowedFd<'_>],
+    ) -> Result<(), AttachError> {
         let mut bytes = [0; MODEL_NAME_LEN];
         bytes.iter_mut().zip(name.bytes()).for_each(|(byte, given)| *byte = given);
         let verb = verb as u64;
-        self.send(&Message::Command { abi: abi::ABI_WORD, verb, argument, name: bytes })
+        let message = Message::Command { abi: abi::ABI_WORD, verb, argument, name: bytes };
+        self.send_with(&message, files)
     }
 
     /// Takes the file that was asked for, if the reply is there.
@@ -171,4 +177,55 @@ pub fn reload_one(path: &Path, name: &str) -> Result<String, CommandError> {
 /// [`CommandError::Failed`] when no artifact with that fingerprint is served.
 pub fn fetch_artifact(path: &Path, fingerprint: u64) -> Result<Vec<u8>, CommandError> {
     Connection::open(path)?.command(Verb::Artifact, fingerprint)
+}
+
+/// Adds an artifact, by its bytes, to the store that the daemon at `path` serves; with `promote` it
+/// serves its name from then on. Returns what the daemon adopted, a line a model.
+///
+/// # Errors
+///
+/// [`CommandError::Failed`] when the daemon serves no store, or the store refuses the artifact.
+pub fn publish(path: &Path, artifact: &[u8], promote: bool) -> Result<String, CommandError> {
+    let file = memory::sealed_file("factord-publish", artifact).map_err(AttachError::from)?;
+    let connection = Connection::open(path)?;
+    connection.send_command((Verb::Publish, promote.into()), "", &[file.as_fd()])?;
+    let heard = connection.receive(clock::end_of(COMMAND_DEADLINE), REPLY_STEP)?;
+    Ok(String::from_utf8_lossy(&connection.reply_of(heard)?).into_owned())
+}
+
+/// Has the version whose hash begins so serve a name, in the store that the daemon at `path`
+/// serves. Returns the name's line.
+///
+/// # Errors
+///
+/// [`CommandError::Failed`] when the beginning is none of a hash, or the daemon refuses the change.
+pub fn promote(path: &Path, name: &str, version: &str) -> Result<String, CommandError> {
+    let word = version_word(version).ok_or_else(|| {
+        CommandError::Failed(format!("no hash begins with {version:?}: it has digits 0-9 and a-f"))
+    })?;
+    change(path, (Verb::Promote, word), name)
+}
+
+/// Has what served a name before serve it again, in the store that the daemon at `path` serves.
+/// Returns the name's line.
+///
+/// # Errors
+///
+/// [`CommandError::Failed`] when the daemon refuses the change.
+pub fn rollback(path: &Path, name: &str) -> Result<String, CommandError> {
+    change(path, (Verb::Rollback, 0), name)
+}
+
+/// Refuses changes of a name, or allows them again, in the store that the daemon at `path` serves.
+///
+/// # Errors
+///
+/// As for [`rollback`].
+pub fn pin(path: &Path, name: &str, pinned: bool) -> Result<(), CommandError> {
+    change(path, (Verb::Pin, pinned.into()), name).map(drop)
+}
+
+fn change(path: &Path, (verb, argument): (Verb, u64), name: &str) -> Result<String, CommandError> {
+    let text = Connection::open(path)?.command_of(verb, argument, name)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }

@@ -108,7 +108,15 @@ impl Connection {
     }
 
     pub(super) fn send(&self, message: &Message) -> Result<(), AttachError> {
-        match socket::send(self.socket.as_fd(), &message.encode(), &[]) {
+        self.send_with(message, &[])
+    }
+
+    pub(super) fn send_with(
+        &self,
+        message: &Message,
+        files: &[BorrowedFd<'_>],
+    ) -> Result<(), AttachError> {
+        match socket::send(self.socket.as_fd(), &message.encode(), files) {
             // Its last words may still be there to be read.
             Err(error) if is_gone(&error) => Ok(()),
             other => Ok(other?),

@@ -247,6 +247,15 @@ pub enum Verb {
     Image = 3,
     /// Sends the tap of the worker whose number is the argument.
     Tap = 4,
+    /// Adds the artifact in the frozen memory file that comes along to the store; where the argument
+    /// is 1, it serves its name.
+    Publish = 5,
+    /// Has the version whose hash begins as the argument says ([`super::version_word`]) serve the name.
+    Promote = 6,
+    /// Has what served the name before serve it again.
+    Rollback = 7,
+    /// Refuses changes of the name where the argument is 1, and allows them where it is 0.
+    Pin = 8,
 }
 
 impl Verb {
@@ -257,6 +266,10 @@ impl Verb {
             2 => Some(Verb::Artifact),
             3 => Some(Verb::Image),
             4 => Some(Verb::Tap),
+            5 => Some(Verb::Publish),
+            6 => Some(Verb::Promote),
+            7 => Some(Verb::Rollback),
+            8 => Some(Verb::Pin),
             _ => None,
         }
     }

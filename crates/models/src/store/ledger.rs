@@ -97,7 +97,7 @@ pub struct Line {
     pub line: u64,
     /// When it was written, nanoseconds since 1970.
     pub at_unix_ns: u64,
-    /// The user who wrote it.
+    /// The user who wrote it, or had a daemon write it.
     pub uid: u32,
     /// The hash of the line before; zeros in the first.
     pub before: Digest,
@@ -159,6 +159,8 @@ pub(super) struct Ledger {
     path: PathBuf,
     file: File,
     head: Head,
+    /// Whom lines name.
+    uid: u32,
 }
 
 impl Ledger {
@@ -167,18 +169,22 @@ impl Ledger {
         let mut file = regular::open_to_extend(&path).map_err(at(&path))?;
         let cut = file.set_len(head.len).and_then(|()| file.seek(SeekFrom::End(0)));
         cut.map_err(at(&path))?;
-        Ok(Ledger { path, file, head })
+        Ok(Ledger { path, file, head, uid: regular::user() })
     }
 
     pub(super) fn head(&self) -> Head {
         self.head
     }
 
+    /// Names another user in the lines that follow.
+    pub(super) fn on_behalf_of(&mut self, uid: u32) {
+        self.uid = uid;
+    }
+
     /// Writes a line, and waits until the disk has it.
     pub(super) fn append(&mut self, at_unix_ns: u64, event: Event) -> Result<Head, StoreError> {
         let (number, before) = (self.head.line + 1, self.head.hash);
-        let uid = regular::user();
-        let line = Line { line: number, at_unix_ns, uid, before, event };
+        let line = Line { line: number, at_unix_ns, uid: self.uid, before, event };
         let failed = |error| at(&self.path)(error);
         let mut bytes = serde_json::to_vec(&line).map_err(|error| failed(error.into()))?;
         let hash = Digest::of(&bytes);

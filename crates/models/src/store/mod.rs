@@ -165,6 +165,13 @@ impl Store {
         Ok(store)
     }
 
+    /// The same, whose further lines of the ledger name the user who asked for the changes.
+    #[must_use]
+    pub fn on_behalf_of(mut self, uid: u32) -> Store {
+        self.ledger.on_behalf_of(uid);
+        self
+    }
+
     /// What is served.
     pub fn deployment(&self) -> &Deployment {
         &self.deployment
