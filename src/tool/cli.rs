@@ -150,7 +150,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Record(args) => record::run(args, globals),
         Command::Pilot(args) => pilot::run(args, globals),
         Command::Audit(args) => audit::run(args),
-        Command::Train(args) => train::run(args),
+        Command::Train(args) => train::run(args, globals),
         Command::Completions(args) => completions::run(args, Cli::command()),
         Command::Man(args) => completions::run_man(args, Cli::command()),
     }

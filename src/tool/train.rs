@@ -1,7 +1,10 @@
 //! `factord train`: feature tables become artifacts and a report.
 
-use super::{Failure, print};
+use super::model::asked;
+use super::model::versions::publish_here;
+use super::{Failure, Globals, print};
 use crate::exit::Code;
+use factord_core::channel;
 use factord_factors::FEATURES;
 use factord_models::file::Artifact;
 use factord_quant::table::Stored;
@@ -22,6 +25,7 @@ Examples:
   factord train features.csv --out models --target return:5 --features buy_rate,log_return
   factord train features.csv --out models --only logistic --cut 0.55 --c none --json
   factord serve --models models                 serve what was trained
+  factord train features.csv --out models --only linear --name next-1m --publish --store STORE
 
 DIR gets regression.fmodel, classification.fmodel and report.html: all of them, or none when
 something is wrong. A table has the columns symbol, start_ns and end_ns besides features and
@@ -60,6 +64,15 @@ pub struct TrainArgs {
     /// [default: 1, or the H of return:H]
     #[arg(long, value_name = "K", value_parser = up_to(HORIZON_MAX))]
     horizon: Option<usize>,
+    /// The name that the model is served under, with --only [default: regression, classification]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Have what was trained serve its name: in the store, or by the running daemon in its own
+    #[arg(long)]
+    publish: bool,
+    /// The store to publish to [default: that of the daemon at --socket]
+    #[arg(long, value_name = "DIR", requires = "publish")]
+    store: Option<PathBuf>,
     /// Fit one model instead of both
     #[arg(long, value_name = "KIND")]
     only: Option<Only>,
@@ -150,7 +163,7 @@ pub(super) fn not_negative(text: &str) -> Result<f64, String> {
 /// # Errors
 ///
 /// [`Failure`] when a table cannot be read or learnt from, or an output cannot be written.
-pub fn run(args: &TrainArgs) -> Result<(), Failure> {
+pub fn run(args: &TrainArgs, globals: &Globals) -> Result<(), Failure> {
     let settings = settings(args)?;
     super::understood::say_tables(args.tables.iter().chain(&args.holdout));
     let made = !args.out.exists();
@@ -160,7 +173,21 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         let _ = fs::remove_dir(&args.out);
     }
     let trained = written?;
-    report(args, &trained)
+    report(args, &trained)?;
+    if args.publish { publish(args, trained, globals) } else { Ok(()) }
+}
+
+fn publish(args: &TrainArgs, trained: Trained, globals: &Globals) -> Result<(), Failure> {
+    let artifacts: Vec<Artifact> =
+        [trained.regression, trained.classification].into_iter().flatten().collect();
+    let published = match &args.store {
+        Some(root) => publish_here(root, &artifacts, true, globals),
+        None => {
+            let socket = channel::socket_path(globals.socket()?.as_deref());
+            asked::publish(&socket, &artifacts, true)
+        }
+    };
+    published.map_err(|failure| failure.about("trained and written, but not published"))
 }
 
 fn settings(args: &TrainArgs) -> Result<Settings, Failure> {
@@ -195,6 +222,7 @@ fn settings(args: &TrainArgs) -> Result<Settings, Failure> {
         threads: args.threads.map_or_else(cores, |threads| threads as usize),
         trained_at: train::trained_at(),
         parents,
+        name: args.name.clone(),
     })
 }
 

@@ -41,6 +41,39 @@ fn rewrite(path: &Path, mut change: impl FnMut(u64, Row<'_>, &mut Rows)) -> (Row
     (rows, file.notes)
 }
 
+/// [SPEC-760]
+#[test]
+fn each_row_is_compared_by_itself_though_many_are_evaluated_at_once() {
+    let _watchdog = Watchdog::start("audits row by row", 120);
+    let rig = Rig::new(&AUDITED);
+    let mut client = rig.engine.attach(3, 8);
+    let recorder = rig.record(&[]);
+    rig.ask(&mut client, 300);
+    settle();
+    end(recorder);
+    let file = rig.files().remove(0);
+    // In the middle of eight, at their end, and behind the last eight of a name.
+    let flipped = [3, 7, 8, 99, 298, 299];
+    let narrowed = [20, 210];
+    let (rows, notes) = rewrite(&file, |row, mut old, rows| {
+        if flipped.contains(&row) {
+            old.y = f64::from_bits(old.y.to_bits() ^ 1);
+        }
+        if narrowed.contains(&row) {
+            old.features = &old.features[..2];
+        }
+        rows.push(&old);
+    });
+    audit::write(&file, &rows, &notes).unwrap();
+    let report = |file| audit::verify(&[file], &rig.store, &|_| {}).unwrap();
+    let report = report(file);
+    let mut expected: Vec<u64> = flipped.into_iter().chain(narrowed).collect();
+    expected.sort_unstable();
+    let found: Vec<u64> = report.findings.iter().filter_map(|finding| finding.row).collect();
+    assert_eq!(found, expected, "{report:?}");
+    assert_eq!((report.rows, report.scored, report.finding_count), (300, 300, 8));
+}
+
 /// [SPEC-751, SPEC-752, SPEC-753]
 #[test]
 fn a_flipped_bit_a_missing_row_a_swapped_version_and_a_missing_file_are_found() {

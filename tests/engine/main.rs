@@ -6,6 +6,7 @@ mod admission;
 mod answers;
 mod attach;
 mod audited;
+mod changes;
 mod classes;
 mod companions;
 mod crashes;

@@ -16,8 +16,8 @@ use std::thread;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
-const NAME: &str = "spread";
-const X: [f64; 3] = [0.25, 0.5, 0.75];
+pub(crate) const NAME: &str = "spread";
+pub(crate) const X: [f64; 3] = [0.25, 0.5, 0.75];
 /// Times that a writer is killed.
 const KILL_COUNT: usize = 500;
 /// Changes while a client asks.
@@ -32,7 +32,7 @@ fn version(folder: &Path, y: f64) -> PathBuf {
 }
 
 /// A store with three versions, the first of which serves; the answer of each.
-fn full_store(setup: &Setup) -> (PathBuf, Vec<(Digest, f64)>) {
+pub(crate) fn full_store(setup: &Setup) -> (PathBuf, Vec<(Digest, f64)>) {
     let root = setup.directory.path().join("store");
     let mut store = Store::open_or_make(&root).unwrap();
     let versions: Vec<(Digest, f64)> = [1.0, 2.0, 3.0]
@@ -45,7 +45,7 @@ fn full_store(setup: &Setup) -> (PathBuf, Vec<(Digest, f64)>) {
     (root, versions)
 }
 
-fn model(root: &Path, socket: &Path, words: &[&str]) -> Command {
+pub(crate) fn model(root: &Path, socket: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_factord"));
     command.arg("--socket").arg(socket).arg("model").args(words).env("FACTORD_MODELS", root);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -64,7 +64,7 @@ fn refused(engine: &Engine, root: &Path, words: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-fn serve(setup: Setup, root: &Path) -> Engine {
+pub(crate) fn serve(setup: Setup, root: &Path) -> Engine {
     setup.with(&["--models", root.to_str().unwrap()]).start()
 }
 
@@ -214,4 +214,81 @@ fn a_writer_that_is_killed_at_any_moment_leaves_a_store_that_opens_whole() {
     .unwrap();
     assert!(ended < KILL_COUNT, "no writer was killed");
     println!("figure: {KILL_COUNT} writers, {ended} had ended, {dropped} changes were dropped");
+}
+
+/// Kills writers at random moments while a daemon serves the store and a client asks; what each
+/// answer names is in the ledger, and in the end the daemon serves what the store says.
+fn killed_beside_a_daemon(kill_count: usize) {
+    let setup = Setup::new();
+    let (root, versions) = full_store(&setup);
+    let files: Vec<PathBuf> = (1..=3)
+        .map(|y| setup.directory.path().join(format!("version-{y}/{NAME}.fmodel")))
+        .collect();
+    let engine = serve(setup, &root);
+    let start = std::time::Instant::now();
+    done(&engine, &root, &["promote", NAME, &versions[1].0.short()]);
+    // A little longer than a change takes, so that some come to their end.
+    let longest_us = (start.elapsed().as_micros() as u64 * 5 / 4).max(1);
+    let (mut client, mut random) = (engine.attach(3, 8), Random(11));
+    let number = client.number(NAME).unwrap();
+    let (mut seen, mut ended) = (HashSet::new(), 0);
+    for round in 0..kill_count {
+        let short = versions[random.bits() as usize % versions.len()].0.short();
+        let file = files[round % files.len()].to_str().unwrap();
+        let words: &[&str] = match round % 3 {
+            0 => &["promote", NAME, &short],
+            1 => &["rollback", NAME],
+            _ => &["publish", file, "--promote"],
+        };
+        let mut writer = Process::spawn(&mut model(&root, engine.socket(), words));
+        let end = std::time::Instant::now() + Duration::from_micros(random.bits() % longest_us);
+        while std::time::Instant::now() < end {
+            let answer = client.predict(number, &X, 10 * SECOND).unwrap();
+            seen.insert((answer.generation, answer.fingerprint, answer.y.to_bits()));
+        }
+        ended += usize::from(writer.child().try_wait().unwrap().is_some());
+        drop(writer);
+        store::deployment(&root).unwrap();
+    }
+    factord_core::channel::reload(engine.socket()).unwrap();
+    let last = client.predict(number, &X, 10 * SECOND).unwrap();
+    seen.insert((last.generation, last.fingerprint, last.y.to_bits()));
+    let opened = Store::open(&root).unwrap();
+    let served = &opened.deployment().names[NAME];
+    assert_eq!(
+        (last.generation, last.fingerprint),
+        (served.generation, fingerprint(&served.champion.0))
+    );
+    let answers: HashMap<u64, f64> =
+        versions.iter().map(|(version, y)| (fingerprint(&version.0), *y)).collect();
+    let changes = store::changes(&root, NAME).unwrap();
+    for (generation, version, y) in &seen {
+        assert_eq!(answers[version].to_bits(), *y);
+        let of_ledger = |change: &store::Change| {
+            change.generation == *generation
+                && change.champion.is_some_and(|it| fingerprint(&it.0) == *version)
+        };
+        assert!(changes.iter().any(of_ledger), "generation {generation} by {version:016x}");
+    }
+    assert!(ended < kill_count, "no writer was killed");
+    println!(
+        "figure: {kill_count} writers beside a daemon, {ended} had ended, {} changes, {} of them met",
+        changes.len(),
+        seen.len()
+    );
+}
+
+/// [SPEC-765]
+#[test]
+fn what_serves_is_in_the_ledger_whenever_a_writer_is_killed() {
+    let _watchdog = Watchdog::start("killed writers beside a daemon", 240);
+    killed_beside_a_daemon(60);
+}
+
+/// [SPEC-765]
+#[test]
+#[ignore = "minutes: .ci/swaps.sh runs it alone"]
+fn what_serves_is_in_the_ledger_whenever_one_of_500_writers_is_killed() {
+    let _watchdog = Watchdog::start("killed writers beside a daemon", 1200);
+    killed_beside_a_daemon(500);
 }

@@ -27,7 +27,7 @@ fn name_of(key: u64) -> &'static str {
 /// A store with two versions of each name, the first of which serves, and a daemon with a tap.
 pub(crate) struct Rig {
     pub(crate) engine: Engine,
-    store: PathBuf,
+    pub(crate) store: PathBuf,
     pub(crate) audit: PathBuf,
 }
 
@@ -99,8 +99,17 @@ impl Rig {
         command.args(paths).arg("--store").arg(&self.store).output().unwrap()
     }
 
+    /// Copies files and store to the folder that FACTORD_TEST_KEEP names, for others to read.
+    fn keep(&self) {
+        if let Some(folder) = std::env::var_os("FACTORD_TEST_KEEP") {
+            let mut copy = Command::new("cp");
+            copy.arg("-r").arg(&self.audit).arg(&self.store).arg(folder);
+            assert!(copy.status().unwrap().success());
+        }
+    }
+
     /// Rows and missed answers of all files.
-    fn counted(&self) -> (u64, u64) {
+    pub(crate) fn counted(&self) -> (u64, u64) {
         let of = |path: &PathBuf| {
             let file = AuditFile::open(path).unwrap();
             let mut rows = 0;
@@ -238,6 +247,7 @@ fn a_recorder_that_is_killed_leaves_whole_files_and_the_next_one_counts_the_gap(
         let path = entry.unwrap().path();
         assert!(AuditFile::open(&path).is_ok(), "{}", path.display());
     }
+    rig.keep();
 }
 
 /// [SPEC-756]

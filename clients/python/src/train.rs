@@ -92,6 +92,7 @@ pub(crate) fn train(
         threads,
         trained_at: quant::trained_at(),
         parents: parents.iter().map(|parent| parent.artifact().clone()).collect(),
+        name: None,
     };
     let stored = |given: &[Given<'_>]| given.iter().map(Given::stored).collect::<Vec<_>>();
     let (tables, holdout) = (stored(&tables), stored(&holdout));

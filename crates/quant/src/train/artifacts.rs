@@ -2,7 +2,6 @@
 
 use super::figures::{BASELINES, CLASS_BASELINES};
 use super::load::Loaded;
-use super::outputs::{CLASSIFICATION, REGRESSION};
 use super::scratch::Scratch;
 use super::trainees::Trainees;
 use super::{Figures, TrainError, Trained, Warning, edges, origin};
@@ -51,11 +50,13 @@ pub(super) fn make(
     };
     let regression = last.linear.as_ref().map(|model| {
         let metrics = line_metrics(trained);
-        artifact("linear", model, details(trained, loaded, trainees, REGRESSION, metrics))
+        let name = trained.settings.regression_name();
+        artifact("linear", model, details(trained, loaded, trainees, name, metrics))
     });
     let classification = last.logistic.as_ref().map(|model| {
         let metrics = class_metrics(trained);
-        let mut details = details(trained, loaded, trainees, CLASSIFICATION, metrics);
+        let name = trained.settings.classification_name();
+        let mut details = details(trained, loaded, trainees, name, metrics);
         details.target.push_str("_binary");
         details.threshold = Some(trained.cut);
         artifact("logistic", model, details)

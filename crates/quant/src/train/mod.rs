@@ -53,7 +53,7 @@ use crate::target::Target;
 use assemble::assemble;
 use assess::Examiner;
 use factord_factors::Stated;
-use factord_models::file::Artifact;
+use factord_models::file::{Artifact, name_is_sound};
 use load::Loader;
 use origin::{Hashing, Origin};
 use plots::{Frame, Plots};
@@ -102,6 +102,9 @@ pub struct Settings {
     pub trained_at: String,
     /// Artifacts that those of the same name succeed.
     pub parents: Vec<Artifact>,
+    /// The name that a single model is served under, in place of [`REGRESSION`] or
+    /// [`CLASSIFICATION`].
+    pub name: Option<String>,
 }
 
 impl Settings {
@@ -110,8 +113,30 @@ impl Settings {
         self.target.named(self.horizon)
     }
 
+    /// The name of the linear model.
+    pub(crate) fn regression_name(&self) -> &str {
+        self.name.as_deref().unwrap_or(REGRESSION)
+    }
+
+    /// The name of the logistic model.
+    pub(crate) fn classification_name(&self) -> &str {
+        self.name.as_deref().unwrap_or(CLASSIFICATION)
+    }
+
     fn check(&self) -> Result<(), TrainError> {
         let refuse = |reason: String| Err(TrainError::Settings { reason });
+        if let Some(name) = &self.name {
+            if !name_is_sound(name) {
+                return refuse(format!(
+                    "{name:?} is no name: use 1 to 64 letters, digits, and any of -_."
+                ));
+            }
+            if self.linear && self.logistic {
+                return refuse(format!(
+                    "two models cannot both be named {name}: fit one, with --only"
+                ));
+            }
+        }
         let widest = factord_eval::FEATURE_COUNT_MAX;
         if self.features.is_empty() || self.features.len() > widest {
             let found = self.features.len();

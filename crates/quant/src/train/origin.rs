@@ -1,6 +1,5 @@
 //! What the tables of a training say of themselves, and which files they are.
 
-use super::outputs::{CLASSIFICATION, REGRESSION};
 use super::{Settings, TrainError};
 use crate::features::Lookback;
 use crate::stated;
@@ -39,11 +38,13 @@ impl Origin {
             let reason = format!("{count} tables: at most {TABLE_COUNT_MAX}, join some of them");
             return Err(TrainError::Settings { reason });
         }
-        let known = [REGRESSION, CLASSIFICATION];
+        let known = [settings.regression_name(), settings.classification_name()];
         if let Some(odd) = settings.parents.iter().find(|parent| !known.contains(&parent.name())) {
             let reason = format!(
-                "{} cannot be succeeded: the models are named {REGRESSION} and {CLASSIFICATION}",
-                odd.name()
+                "{} cannot be succeeded: the models are named {} and {}",
+                odd.name(),
+                known[0],
+                known[1]
             );
             return Err(TrainError::Settings { reason });
         }
