@@ -36,6 +36,7 @@ mod rights;
 mod roles;
 mod shadows;
 mod shelves;
+mod slow;
 mod stored;
 mod swaps;
 mod system;

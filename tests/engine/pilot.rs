@@ -309,7 +309,7 @@ fn what_cannot_be_honoured_is_refused_by_name() {
         assert!(said.contains(reason), "{words:?}: {said}");
     }
     for (version, guard, reason) in [
-        (&v[1], "service-time=2us", "the guard service-time cannot be honoured"),
+        (&v[1], "service-time=2", "as in error=0.001 or service-time=2us"),
         (&v[1], "latency=1", "guards: error, out-of-range, divergence, classes"),
         (&v[1], "error=2", "the limit of its guard error is a share"),
         (&v[1], "error=-1", "a limit is 0 or more"),

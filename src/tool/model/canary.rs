@@ -4,8 +4,8 @@ use super::super::{Failure, Globals};
 use super::versions::{At, adopted};
 use factord_models::store::{GUARDS, Guard, Guards, Hold, Limit, Store};
 
-/// What no answer says: the time that its worker took.
-const SERVICE_TIME: &str = "service-time";
+/// The units of a service time, the longer names first.
+const UNITS: [(&str, f64); 4] = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)];
 
 /// The flags of `factord model canary`.
 #[derive(Debug, clap::Args)]
@@ -20,8 +20,8 @@ pub(super) struct CanaryArgs {
     /// How long each step is held: so many of the candidate's answers, or seconds, as in 600s
     #[arg(long, value_name = "COUNT|SECONDS", value_parser = hold)]
     hold: Hold,
-    /// What stops it: error=SHARE, out-of-range=SHARE, divergence=DIFFERENCE, classes=SHARE; may be
-    /// repeated
+    /// What stops it: error=SHARE, out-of-range=SHARE, divergence=DIFFERENCE, classes=SHARE,
+    /// service-time=TIME, as in 2us; may be repeated
     #[arg(long = "guard", value_name = "GUARD=LIMIT", value_parser = guard)]
     guards: Vec<(Guard, Limit)>,
     #[command(flatten)]
@@ -39,18 +39,25 @@ fn hold(text: &str) -> Result<Hold, String> {
 
 fn guard(text: &str) -> Result<(Guard, Limit), String> {
     let names = || GUARDS.map(Guard::name).join(", ");
-    let refused = || format!("write a guard and its limit, as in error=0.001; guards: {}", names());
-    let (name, limit) = text.split_once('=').ok_or_else(refused)?;
-    if name == SERVICE_TIME {
-        return Err(format!(
-            "the guard {SERVICE_TIME} cannot be honoured: no answer in the tap says how long its \
-             worker took; guards: {}",
+    let refused = || {
+        format!(
+            "write a guard and its limit, as in error=0.001 or service-time=2us; guards: {}",
             names()
-        ));
-    }
+        )
+    };
+    let (name, limit) = text.split_once('=').ok_or_else(refused)?;
     let guard = GUARDS.into_iter().find(|guard| guard.name() == name).ok_or_else(refused)?;
-    let limit = limit.parse::<f64>().map_err(|_| refused())?;
-    Ok((guard, Limit::try_from(limit)?))
+    let limit = match guard {
+        Guard::ServiceTime => nanoseconds(limit),
+        _ => limit.parse::<f64>().ok(),
+    };
+    Ok((guard, Limit::try_from(limit.ok_or_else(refused)?)?))
+}
+
+/// A time with its unit.
+fn nanoseconds(text: &str) -> Option<f64> {
+    let with = |&(unit, ns): &(&str, f64)| Some(text.strip_suffix(unit)?.parse::<f64>().ok()? * ns);
+    UNITS.iter().find_map(with)
 }
 
 pub(super) fn canary(args: &CanaryArgs, globals: &Globals) -> Result<(), Failure> {

@@ -2,9 +2,10 @@
 
 use super::divergence::Divergence;
 use super::scorer::Scorer;
-use factord_core::tap::Record;
+use super::service::Service;
+use factord_core::client::Published;
 use factord_eval::status;
-use factord_models::store::{Canary, GUARDS, Guard, Hold};
+use factord_models::store::{Canary, GUARDS, Guard, Hold, TIMED_COUNT_MIN};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,18 +37,20 @@ pub(super) struct Trial {
     arms: [ArmFigures; 2],
     /// Of the candidate's answers.
     divergence: Divergence,
+    service: Service,
     begun: Instant,
 }
 
 impl Trial {
     /// Has seen nothing yet of the step that is served.
     pub(super) fn new(canary: Canary, champion: Arc<Scorer>, candidate: Arc<Scorer>) -> Trial {
-        let (arms, divergence) = Default::default();
-        Trial { canary, candidate, champion, arms, divergence, begun: Instant::now() }
+        let (arms, divergence, service) = Default::default();
+        Trial { canary, candidate, champion, arms, divergence, service, begun: Instant::now() }
     }
 
     /// Adds an answer that the champion or the candidate gave.
-    pub(super) fn add(&mut self, is_candidate: bool, record: &Record) {
+    pub(super) fn add(&mut self, is_candidate: bool, answer: &Published<'_>) {
+        let record = answer.record;
         let x = &record.features;
         let figures = &mut self.arms[usize::from(is_candidate)];
         figures.answers += 1;
@@ -56,6 +59,9 @@ impl Trial {
         if is_candidate {
             let champion = self.champion.evaluator.evaluate(x);
             self.divergence.add(&champion, &self.candidate.evaluator.evaluate(x));
+            if let Some(ns) = answer.service_ns {
+                self.service.add(ns);
+            }
         }
     }
 
@@ -69,6 +75,9 @@ impl Trial {
             Guard::OutOfRange => share(candidate.out_of_range),
             Guard::Divergence => (self.divergence.count > 0).then_some(self.divergence.mean),
             Guard::Classes => self.divergence.class_share(),
+            Guard::ServiceTime => {
+                self.service.median_ns().filter(|_| self.service.count() >= TIMED_COUNT_MIN)
+            }
         }
     }
 
@@ -95,7 +104,9 @@ impl Trial {
             Hold::Requests(count) => answers >= count,
             Hold::Seconds(seconds) => self.begun.elapsed() >= Duration::from_secs(seconds),
         };
-        is_over.then_some(Verdict::Step)
+        let timed = self.canary.guards.limit(Guard::ServiceTime).is_none()
+            || self.service.count() >= TIMED_COUNT_MIN;
+        (is_over && timed).then_some(Verdict::Step)
     }
 
     /// As JSON.
@@ -120,6 +131,7 @@ impl Trial {
             "champion": arm(&self.champion, self.arms[0]),
             "candidate": arm(&self.candidate, self.arms[1]),
             "divergence": self.divergence.json(self.candidate.is_classifier),
+            "service_ns": self.service.median_ns(), "timed": self.service.count(),
             "guards": guards,
         })
     }

@@ -179,7 +179,7 @@ impl Watched {
         }
         let Some(trial) = &mut name.trial else { return Outcome::Taken };
         let is_candidate = trial.canary.weight() == WEIGHT_SUM || record.arm == 1;
-        trial.add(is_candidate, record);
+        trial.add(is_candidate, answer);
         if !is_candidate {
             return Outcome::Taken;
         }

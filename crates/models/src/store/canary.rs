@@ -12,6 +12,10 @@ pub const STEP_COUNT_MAX: usize = 16;
 // 100: one answer is then one in a hundred.
 pub const GUARD_COUNT_MIN: u64 = 100;
 
+/// Timed answers of the candidate before the guard on service time judges it, or a step is over.
+// 8: the worker times one answer in 64, so some 512 answers.
+pub const TIMED_COUNT_MIN: u64 = 8;
+
 /// How a candidate gets a name's requests, step by step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,10 +85,13 @@ pub enum Guard {
     Divergence,
     /// The share whose class is not the champion's.
     Classes,
+    /// The median of the nanoseconds from seeing a request to publishing its answer.
+    ServiceTime,
 }
 
 /// All guards.
-pub const GUARDS: [Guard; 4] = [Guard::Error, Guard::OutOfRange, Guard::Divergence, Guard::Classes];
+pub const GUARDS: [Guard; 5] =
+    [Guard::Error, Guard::OutOfRange, Guard::Divergence, Guard::Classes, Guard::ServiceTime];
 
 impl Guard {
     /// What it is called, as on the command line.
@@ -94,6 +101,7 @@ impl Guard {
             Guard::OutOfRange => "out-of-range",
             Guard::Divergence => "divergence",
             Guard::Classes => "classes",
+            Guard::ServiceTime => "service-time",
         }
     }
 
@@ -104,6 +112,7 @@ impl Guard {
             Guard::OutOfRange => "the share of inputs outside the range of its training",
             Guard::Divergence => "the mean absolute difference from the champion",
             Guard::Classes => "the share of classes that are not the champion's",
+            Guard::ServiceTime => "the median of its last service times in nanoseconds",
         }
     }
 }
@@ -130,6 +139,9 @@ pub struct Guards {
     /// Of [`Guard::Classes`], 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<Limit>,
+    /// Of [`Guard::ServiceTime`], in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_time_ns: Option<Limit>,
 }
 
 impl Guards {
@@ -140,6 +152,7 @@ impl Guards {
             Guard::OutOfRange => self.out_of_range,
             Guard::Divergence => self.divergence,
             Guard::Classes => self.classes,
+            Guard::ServiceTime => self.service_time_ns,
         };
         limit.map(Limit::value)
     }
@@ -151,6 +164,7 @@ impl Guards {
             Guard::OutOfRange => &mut self.out_of_range,
             Guard::Divergence => &mut self.divergence,
             Guard::Classes => &mut self.classes,
+            Guard::ServiceTime => &mut self.service_time_ns,
         };
         *place = Some(limit);
     }
@@ -198,7 +212,7 @@ impl Canary {
         if self.candidate == self.champion {
             return Some(format!("{} is the champion itself", self.candidate.short()));
         }
-        let share = |guard: &Guard| *guard != Guard::Divergence;
+        let share = |guard: &Guard| !matches!(guard, Guard::Divergence | Guard::ServiceTime);
         let above = |guard: &Guard| self.guards.limit(*guard).is_some_and(|limit| limit > 1.0);
         let wrong = GUARDS.into_iter().find(|guard| share(guard) && above(guard))?;
         Some(format!("the limit of its guard {wrong} is a share, 0 to 1"))

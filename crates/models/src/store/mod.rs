@@ -26,7 +26,8 @@ mod shadows;
 mod split;
 
 pub use canary::{
-    Canary, GUARD_COUNT_MIN, GUARDS, Guard, Guards, Hold, Limit, STEP_COUNT_MAX, ranges,
+    Canary, GUARD_COUNT_MIN, GUARDS, Guard, Guards, Hold, Limit, STEP_COUNT_MAX, TIMED_COUNT_MIN,
+    ranges,
 };
 pub use deployment::{Deployment, SHADOW_COUNT_MAX, Served};
 pub use digest::{Digest, NotADigest};
