@@ -48,6 +48,10 @@ pub(crate) type Versions<'m> = (&'m str, Vec<Model>);
 
 impl Rig {
     pub(crate) fn new(names: &[Versions<'_>]) -> (Rig, Vec<Vec<Digest>>) {
+        Rig::with_tap(names, "--tap")
+    }
+
+    pub(crate) fn with_tap(names: &[Versions<'_>], tap: &str) -> (Rig, Vec<Vec<Digest>>) {
         let setup = Setup::new();
         let root = setup.directory.path().join("store");
         let log = setup.directory.path().join("pilot.jsonl");
@@ -60,7 +64,7 @@ impl Rig {
         };
         let versions = names.iter().map(&mut publish).collect();
         drop(store);
-        let setup = setup.with(&["--models", root.to_str().unwrap(), "--tap"]);
+        let setup = setup.with(&["--models", root.to_str().unwrap(), tap]);
         (Rig { engine: setup.start(), root, log }, versions)
     }
 
@@ -234,6 +238,27 @@ fn each_guard_stops_what_it_is_meant_to_stop_and_a_good_candidate_gets_all() {
     assert_eq!(served.champion, versions[4][0]);
     let text = end(pilot);
     assert!(text.contains("drifts is served by") && text.contains("guard divergence"), "{text}");
+}
+
+/// [SPEC-794]
+#[test]
+fn a_step_that_is_held_for_seconds_takes_100_answers_too() {
+    let _watchdog = Watchdog::start("a hold of seconds", 120);
+    let (rig, versions) = Rig::new(&[("spread", vec![linear(1.0), linear(1.001)])]);
+    let candidate = versions[0][1].short();
+    let pilot = rig.pilot();
+    rig.done(&["canary", "spread", &candidate, "--steps", "128,256", "--hold", "1s"]);
+    let now = || store::deployment(&rig.root).unwrap().names["spread"].clone();
+    let mut client = rig.engine.attach(3, 8);
+    let case = Case { name: "spread", ..cases().pop().unwrap() };
+    // 32 requests: the candidate has answered fewer than 100, however long it is held.
+    ask_until(&mut client, &case, 32, || true);
+    rig.seen(32);
+    thread::sleep(2 * SECOND);
+    assert_eq!(now().canary.map(|canary| canary.step), Some(0));
+    ask_until(&mut client, &case, 20_000, || now().canary.is_none());
+    assert_eq!(now().champion, versions[0][1]);
+    end(pilot);
 }
 
 /// [SPEC-796]

@@ -5,6 +5,7 @@ use crate::harness::{Watchdog, eventually};
 use crate::pilot::{Rig, end, linear, logistic};
 use factord_eval::Model;
 use factord_models::store::{self, Digest, Verb};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -112,4 +113,35 @@ fn shadows_are_scored_beside_the_champion_and_answer_nobody() {
     let text = end(pilot);
     assert!(text.contains(&format!("spread shadow {two} against ")), "{text}");
     assert!(text.contains(&format!("{} answers read, 0 missed", 2 * COUNT)), "{text}");
+}
+
+/// [SPEC-790]
+#[test]
+fn a_pilot_that_stands_still_counts_what_it_missed() {
+    let _watchdog = Watchdog::start("a pilot that stands still", 120);
+    let names = [("spread", vec![linear(1.0), linear(1.25)])];
+    let (rig, versions) = Rig::with_tap(&names, "--tap=4096");
+    rig.done(&["shadow", "spread", &versions[0][1].short()]);
+    let pilot = rig.pilot();
+    let mut client = rig.engine.attach(3, 8);
+    let number = client.number("spread").unwrap();
+    let mut ask = |count: u64| {
+        for key in 1..=count {
+            client.predict_keyed(number, key, &[0.25, 0.5, 0.75], 10 * SECOND).unwrap();
+        }
+    };
+    ask(10);
+    rig.seen(10);
+    pilot.stop();
+    ask(5000);
+    pilot.signal(Signal::CONT);
+    ask(10);
+    let look = eventually("all to be seen or missed", 30 * SECOND, || {
+        let look = rig.last("look")?;
+        (look["seen"].as_u64()? + look["missed"].as_u64()? == 5020).then_some(look)
+    });
+    assert!(look["missed"].as_u64() > Some(1000), "a tap of 4,096 cells: {look}");
+    let shadow = &look["names"]["spread"]["shadows"][0];
+    assert_eq!((&shadow["count"], look["unscored"].as_u64()), (&look["seen"], Some(0)));
+    end(pilot);
 }

@@ -71,7 +71,7 @@ impl Divergence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use factord_eval::Output;
+    use factord_eval::eval::Output;
 
     fn of(y: f64, second: f64) -> Evaluation {
         Evaluation::prediction(Output { y, second })

@@ -118,7 +118,7 @@ impl History {
                 pinned: *pinned,
                 split: split.clone(),
                 shadows: shadows.clone(),
-                canary: canary.clone(),
+                canary: canary.as_deref().cloned(),
             });
             self.names.entry(name.clone()).or_default().apply(*verb, served, *generation);
         }
@@ -193,7 +193,7 @@ pub(super) fn changes(ledger: &Path, wanted: &str) -> Result<Vec<Change>, StoreE
                 champion: *champion,
                 split: split.clone(),
                 shadows: shadows.clone(),
-                canary: canary.clone(),
+                canary: canary.as_deref().cloned(),
                 reason: reason.clone(),
                 generation: *generation,
                 serving_unix_ns: None,

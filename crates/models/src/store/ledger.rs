@@ -43,7 +43,7 @@ pub enum Event {
         shadows: Vec<Digest>,
         /// The canary under way from then on, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        canary: Option<Canary>,
+        canary: Option<Box<Canary>>,
         /// Why, where nobody asked for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,

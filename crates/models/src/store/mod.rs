@@ -337,7 +337,7 @@ impl Store {
             pinned: served.as_ref().is_some_and(|served| served.pinned),
             split: served.as_ref().and_then(|served| served.split.clone()),
             shadows: served.as_ref().map_or_else(Vec::new, |served| served.shadows.clone()),
-            canary: served.as_ref().and_then(|served| served.canary.clone()),
+            canary: served.as_ref().and_then(|served| served.canary.clone()).map(Box::new),
             reason,
         };
         self.append(intended.clone())?;
