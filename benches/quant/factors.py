@@ -1,7 +1,9 @@
 """Trades to features: `factord factors` beside pandas, Polars and DuckDB, on the same file, in one run.
 
-All read gzipped CSV and give one-minute rows: buy rate, sell rate, and the large rates per aggressing
-order, by what is known at each minute's close. Their tables are compared before their times are.
+All read gzipped CSV, then CSV, then Parquet, and give one-minute rows: buy rate, sell rate, and the
+large rates per aggressing order, by what is known at each minute's close. Their tables are compared
+before their times are. Of factord the whole process is timed, of a rival only what it does after its
+imports. Sides alternate; shown are medians, the spread and the peak of memory.
 """
 
 import gzip
@@ -9,9 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-from process import apart, run, spread
+from process import apart, counted, run, spread
 
 CUT = 200_000.0
+FORMS = ["csv.gz", "csv", "parquet"]
 COLUMNS = ["symbol", "start_ns", "trades", "turnover", "buy_rate", "sell_rate", "large_buy", "large_sell"]
 
 
@@ -61,11 +64,11 @@ def by_pandas(source, target):
     """The same table by pandas: read_csv and groupby, as a quant would write it."""
     import pandas as pd
 
-    trades = pd.read_csv(
-        source,
-        usecols=["ts_ns", "symbol", "price", "qty", "side", "buy_id", "sell_id"],
-        dtype={"symbol": "category", "side": "category"},
-    )
+    columns = ["ts_ns", "symbol", "price", "qty", "side", "buy_id", "sell_id"]
+    if source.endswith(".parquet"):
+        trades = pd.read_parquet(source, columns=columns)
+    else:
+        trades = pd.read_csv(source, usecols=columns, dtype={"symbol": "category", "side": "category"})
     minute = 60_000_000_000
     trades["start_ns"] = trades["ts_ns"] // minute * minute
     trades["turnover"] = trades["price"] * trades["qty"]
@@ -95,7 +98,8 @@ def by_polars(source, target):
 
     turnover = pl.col("price") * pl.col("qty")
     minute = pl.col("ts_ns") // 60_000_000_000 * 60_000_000_000
-    trades = pl.scan_csv(source).with_columns(turnover.alias("turnover"), minute.alias("start_ns"))
+    trades = (pl.scan_parquet if source.endswith(".parquet") else pl.scan_csv)(source)
+    trades = trades.with_columns(turnover.alias("turnover"), minute.alias("start_ns"))
 
     def of(side):
         return pl.col("turnover").filter(pl.col("side") == side).sum()
@@ -130,7 +134,9 @@ def by_duckdb(source, target):
             WHERE side = '{side}' GROUP BY ALL)) WHERE total >= {cut} GROUP BY ALL"""
     bought = large.format(name="large_buy", order="buy_id", side="B", cut=CUT * (1 - 1e-12))
     sold = large.format(name="large_sell", order="sell_id", side="S", cut=CUT * (1 - 1e-12))
-    duckdb.connect().execute(f"""COPY (
+    connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute(f"""COPY (
         WITH trades AS MATERIALIZED (SELECT *, price * qty AS turnover,
             ts_ns // 60000000000 * 60000000000 AS start_ns FROM '{source}'),
         minutes AS (SELECT symbol, start_ns, count(*) AS trades, sum(turnover) AS turnover,
@@ -158,32 +164,48 @@ def same(ours, theirs):
     return len(ours)
 
 
-def measure(factord, folder, rows=5_000_000, rounds=3):
+def forms(folder, name, rows):
+    """The same trades as csv.gz, CSV and Parquet."""
+    import shutil
+
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    packed, text, table = (folder / f"{name}.{form}" for form in FORMS)
+    generate(packed, rows)
+    with gzip.open(packed) as source, open(text, "wb") as plain:
+        shutil.copyfileobj(source, plain, 1 << 20)
+    pyarrow.parquet.write_table(pyarrow.csv.read_csv(text), table, row_group_size=1 << 18)
+
+
+def measure(factord, folder, form, rows, rounds):
     """Gives lines of (what, program, time, memory, ratio) as text."""
-    folder = Path(folder)
-    small, large = folder / "trades.csv.gz", folder / "trades2.csv.gz"
-    apart(generate, small, rows)
-    apart(generate, large, 2 * rows)
+    small, large = folder / f"trades.{form}", folder / f"trades2.{form}"
     ours, theirs = folder / "factord.csv", folder / "rival.csv"
     command = [str(factord), "factors", "--out", str(ours)]
     mine, found, table_rows = [], {name: [] for name in RIVALS}, 0
     for turn in range(rounds):
-        mine.append(run([*command, str(small)]))
+        mine.append(counted([*command, str(small)]))
         for name in RIVALS:
             theirs.unlink(missing_ok=True)
-            found[name].append(run([sys.executable, __file__, "--rival", name, str(small), str(theirs)]))
+            found[name].append(counted([sys.executable, __file__, "--rival", name, str(small), str(theirs)]))
             if turn == 0:
                 table_rows = apart(same, ours, theirs)
     _, doubled_memory, _ = run([*command, str(large)])
-    what = f"factors | {rows:,} trades of csv.gz to {table_rows:,} rows"
-    memory = max(mib for _, mib, _ in mine)
-    seconds = [took for took, *_ in mine]
-    yield what, "factord", spread(seconds, "s", 2), f"{memory:.0f} MiB, twice the input {doubled_memory:.0f}", ""
+    what = f"factors | {rows:,} trades of {form} to {table_rows:,} rows"
+    memory = max(mib for _, mib, *_ in mine)
+    seconds, busy = [turn[0] for turn in mine], [turn[3] for turn in mine]
+    times = f"{spread(seconds, 's', 2)} | {spread(busy, 's', 2)}"
+    yield what, "factord", times, f"{memory:.0f} MiB, twice the input {doubled_memory:.0f}", ""
     for name, turns in found.items():
-        work = [float(said) for *_, said in turns]
-        beside = spread([other / own for other, own in zip(work, seconds)], "x")
-        memory = max(mib for _, mib, _ in turns)
-        yield what, name, spread(work, "s", 2), f"{memory:.0f} MiB", beside
+        work, used = zip(*(map(float, turn[2].split()) for turn in turns))
+        beside = ", ".join(
+            spread([other / own for other, own in zip(others, own_ones)], "x", 2)
+            for others, own_ones in [(work, seconds), (used, busy)]
+        )
+        memory = max(mib for _, mib, *_ in turns)
+        times = f"{spread(work, 's', 2)} | {spread(used, 's', 2)}"
+        yield what, name, times, f"{memory:.0f} MiB", beside
 
 
 if __name__ == "__main__":
@@ -191,11 +213,15 @@ if __name__ == "__main__":
         name, source, target = sys.argv[2:]
         # What it imports counts for nobody.
         __import__(name)
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         RIVALS[name](source, target)
-        print(time.perf_counter() - began)
+        print(time.perf_counter() - began, time.process_time() - busy)
     else:
-        print("factors | input | program | time | memory | factord beside it", flush=True)
-        factord, folder, *counts = sys.argv[1:]
-        for line in measure(factord, folder, *map(int, counts)):
-            print(" | ".join(line), flush=True)
+        head = "factors | input | program | time | processor | memory | factord beside it, in both"
+        print(head, flush=True)
+        factord, folder, rows, rounds = sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:])
+        for name, count in [("trades", rows), ("trades2", 2 * rows)]:
+            apart(forms, folder, name, count)
+        for form in FORMS:
+            for line in measure(factord, folder, form, rows, rounds):
+                print(" | ".join(line), flush=True)

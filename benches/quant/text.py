@@ -60,7 +60,9 @@ def by_duckdb(models, source, target):
         centred = f"({name} - {label['mean'][at]!r}) / {label['scale'][at]!r}"
         z += f" + {centred} * {label['weights'][at]!r}"
     form = "format parquet, compression uncompressed" if target.endswith(".parquet") else "format csv"
-    duckdb.connect().execute(
+    connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute(
         f"""COPY (SELECT * EXCLUDE z, 1 / (1 + exp(-z)) AS probability, (z > 0)::INT AS class
         FROM (SELECT *, {regression} AS regression, {z} AS z FROM '{source}')) TO '{target}' ({form})"""
     )

@@ -38,6 +38,7 @@ if engine == "polars":
     scan = library.scan_parquet if path.endswith(".parquet") else library.scan_csv
     frame = scan(path).select(columns).collect(engine="streaming")
 elif engine == "duckdb":
+    library.sql("SET enable_progress_bar = false")
     frame = library.sql(f"SELECT {', '.join(columns)} FROM '{path}'").df()
 elif path.endswith(".parquet"):
     frame = pd.read_parquet(path, columns=columns)

@@ -1,16 +1,17 @@
 //! `factord evaluate`: predictions against outcomes.
 
+mod json;
 mod page;
 mod question;
 
 use super::{Failure, print};
 use factord_quant::evaluate::{
-    self, BIN_COUNT, By, Classifier, Figures, Job, Join, Ranked, Regression, Report, SEED,
+    self, BIN_COUNT, By, Classifier, Figures, Group, Grouped, Job, Join, Ranked, Regression,
+    Report, SEED,
 };
 use factord_quant::skill::{self, DRAWS, Intervals, Undefined, figure};
 use factord_quant::table::{Output, OutputError};
 use question::Question;
-use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::{fmt::Write, io::Write as _};
 
@@ -40,6 +41,7 @@ deciles are tenths of the rows by prediction, where equal predictions stay toget
 Intervals of 95 % are from drawing whole days with replacement, 1,000 times, seed 1: rows of a day
 are not independent, as closed forms take them to be. With fewer than 8 days, 64 blocks or fewer of
 consecutive windows are drawn; of consecutive rows where the table has no start_ns.
+Groups have the mean of both correlations and an interval, too, of their own days or blocks.
 Of more than 8,388,608 rows these are not computed: 32 bytes are kept of each.
 An R2 near 1 on the window of the inputs is an identity, not skill: sell_rate = 1 - buy_rate.";
 
@@ -155,58 +157,9 @@ pub fn run(args: &EvaluateArgs) -> Result<(), Failure> {
         file.finish()?;
     }
     if args.json {
-        return print(format_args!("{}\n", as_json(&question, &report)));
+        return print(format_args!("{}\n", json::as_json(&question, &report)));
     }
     print(as_text(&question, &report))
-}
-
-fn as_json(question: &Question, report: &Report) -> Value {
-    let groups = report.groups.iter().map(|(by, groups)| {
-        let groups = groups.iter().map(|(name, figures)| (name.clone(), figures_json(figures)));
-        (by.name().to_owned(), Value::Object(groups.collect()))
-    });
-    json!({
-        "outcome": question.outcome(),
-        "horizon": question.horizon,
-        "cut": question.cut,
-        "tz": question.zone.as_ref().map_or("UTC", |zone| zone.zone()),
-        "data": question.data,
-        "models": question.models,
-        "warnings": question.warnings,
-        "rows": report.row_count,
-        "without_prediction": report.unpredicted_count,
-        "without_outcome": report.unknown_count,
-        "overall": overall_json(report),
-        "by": Value::Object(groups.collect()),
-    })
-}
-
-/// The figures of all rows with what needs all of them at once.
-fn overall_json(report: &Report) -> Value {
-    let mut all = figures_json(&report.overall);
-    let ranked = [("regression", &report.regression), ("classifier", &report.classifier)];
-    for (name, ranked) in ranked {
-        let (Some(Ranked { intervals, skill }), Some(figures)) =
-            (ranked, all.get_mut(name).and_then(Value::as_object_mut))
-        else {
-            continue;
-        };
-        let mut reasons = Map::new();
-        for (figure, interval) in drawn(name, intervals) {
-            let interval = skill::interval_json(figure, interval, &mut reasons);
-            figures.insert(figure.to_owned(), interval);
-        }
-        let unit = intervals.unit.plural();
-        let what = json!({"what": unit, "count": intervals.count, "draws": DRAWS, "seed": SEED});
-        figures.insert("intervals_by_drawing".to_owned(), what);
-        let mut more = skill::json(skill);
-        for known in [more.remove("undefined"), figures.remove("undefined")] {
-            reasons.extend(known.as_ref().and_then(Value::as_object).cloned().unwrap_or_default());
-        }
-        figures.append(&mut more);
-        figures.insert("undefined".to_owned(), reasons.into());
-    }
-    all
 }
 
 /// The intervals of a model's figures.
@@ -218,49 +171,6 @@ fn drawn(
         "regression" => vec![("r2_interval", intervals.r2)],
         _ => vec![("accuracy_interval", intervals.accuracy), ("auc_interval", intervals.auc)],
     }
-}
-
-fn figures_json(figures: &Figures) -> Value {
-    let regression = figures.regression.as_ref().map(|figures| {
-        let Regression { row_count, r2, rmse, mae, mean, deviation } = figures;
-        let mut all = json!({"rows": row_count, "r2": r2, "rmse": rmse, "mae": mae,
-            "mean_outcome": mean, "std_outcome": deviation});
-        if r2.is_none() {
-            all["undefined"] = json!({"r2": Undefined::EqualOutcomes.to_string()});
-        }
-        all
-    });
-    let classifier = figures.classifier.as_ref().map(|figures| {
-        let bins = figures.bins.iter().map(|bin| {
-            json!({
-                "from": bin.low, "to": bin.low + 1.0 / BIN_COUNT as f64, "rows": bin.row_count,
-                "predicted": bin.predicted, "observed": bin.observed,
-            })
-        });
-        let mut all = json!({
-            "rows": figures.row_count,
-            "positive_share": figures.positive_share,
-            "accuracy": figures.accuracy,
-            "precision": figures.precision,
-            "recall": figures.recall,
-            "f1": figures.f1,
-            "auc": figures.auc,
-            "brier": figures.brier,
-            "ece": figures.ece,
-            "calibration": bins.collect::<Vec<_>>(),
-        });
-        let whys = [
-            ("auc", figures.auc, Undefined::OneClass.to_string()),
-            ("precision", figures.precision, "no row is said to be of class 1".to_owned()),
-            ("recall", figures.recall, "no row is of class 1".to_owned()),
-            ("f1", figures.f1, "no row is of class 1, or said to be".to_owned()),
-        ];
-        for (name, _, why) in whys.into_iter().filter(|(_, value, _)| value.is_none()) {
-            all["undefined"][name] = why.into();
-        }
-        all
-    });
-    json!({"regression": regression, "classifier": classifier})
 }
 
 /// The tables for people.
@@ -278,19 +188,15 @@ fn as_text(question: &Question, report: &Report) -> String {
     for line in question.lines() {
         let _ = writeln!(out, "{line}");
     }
-    let overall = [("all".to_owned(), report.overall.clone())];
-    let mut tables: Vec<(&str, &[(String, Figures)])> = vec![("", &overall)];
+    let overall = [overall(report)];
+    let mut tables: Vec<(&str, &[Group])> = vec![("", &overall)];
     tables.extend(report.groups.iter().map(|(by, groups)| (by.name(), groups.as_slice())));
     if report.overall.regression.is_some() {
-        table(&mut out, "regression", &REGRESSION, &tables, |figures| {
-            figures.regression.as_ref().map(regression_cells)
-        });
+        table(&mut out, "regression", &REGRESSION, &tables, regression_cells);
         ranked(&mut out, "regression", report.regression.as_ref());
     }
     if let Some(classifier) = &report.overall.classifier {
-        table(&mut out, "classifier", &CLASSIFIER, &tables, |figures| {
-            figures.classifier.as_ref().map(classifier_cells)
-        });
+        table(&mut out, "classifier", &CLASSIFIER, &tables, classifier_cells);
         let _ = writeln!(
             out,
             "\n{:<20}{:>10}{:>10}{:>10}",
@@ -335,22 +241,46 @@ fn said(name: &str, intervals: &Intervals) -> String {
     format!("95 %, {name}: {}; {count} {unit}, drawn {DRAWS} times, seed {SEED}", all.join(", "))
 }
 
-const REGRESSION: [&str; 4] = ["rows", "R2", "RMSE", "MAE"];
-const CLASSIFIER: [&str; 9] =
-    ["rows", "accuracy", "precision", "recall", "F1", "AUC", "Brier", "ECE", "class 1"];
+const REGRESSION: [&str; 7] = ["rows", "R2", "RMSE", "MAE", "IC", "rank IC", "R2, 95 %"];
+const CLASSIFIER: [&str; 12] = [
+    "rows",
+    "accuracy",
+    "precision",
+    "recall",
+    "F1",
+    "AUC",
+    "Brier",
+    "ECE",
+    "class 1",
+    "IC",
+    "rank IC",
+    "AUC, 95 %",
+];
+
+/// All rows as a group.
+fn overall(report: &Report) -> Group {
+    Group {
+        name: "all".to_owned(),
+        figures: report.overall.clone(),
+        regression: report.regression.as_ref().map(Grouped::from),
+        classifier: report.classifier.as_ref().map(Grouped::from),
+    }
+}
 
 fn table<const N: usize>(
     out: &mut String,
     title: &str,
     heads: &[&str; N],
-    tables: &[(&str, &[(String, Figures)])],
-    cells: impl Fn(&Figures) -> Option<[String; N]>,
+    tables: &[(&str, &[Group])],
+    cells: impl Fn(&Group) -> Option<[String; N]>,
 ) {
     let row = |out: &mut String, name: &str, cells: &mut dyn Iterator<Item = &str>| {
         let _ = write!(out, "{name:<20}");
-        cells.for_each(|cell| {
-            let _ = write!(out, "{cell:>10}");
-        });
+        for (at, cell) in cells.enumerate() {
+            // The last one is an interval.
+            let width = if at + 1 < N { 10 } else { 20 };
+            let _ = write!(out, "{cell:>width$}");
+        }
         out.push('\n');
     };
     out.push('\n');
@@ -359,9 +289,9 @@ fn table<const N: usize>(
         if !by.is_empty() {
             let _ = writeln!(out, "by {by}");
         }
-        for (name, figures) in *groups {
-            if let Some(cells) = cells(figures) {
-                row(out, name, &mut cells.iter().map(String::as_str));
+        for group in *groups {
+            if let Some(cells) = cells(group) {
+                row(out, &group.name, &mut cells.iter().map(String::as_str));
             }
         }
     }
@@ -375,13 +305,17 @@ fn defined(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), four)
 }
 
-fn regression_cells(figures: &Regression) -> [String; 4] {
-    let Regression { row_count, r2, rmse, mae, .. } = figures;
-    [row_count.to_string(), defined(*r2), figure(*rmse), figure(*mae)]
+fn regression_cells(group: &Group) -> Option<[String; 7]> {
+    let Regression { row_count, r2, rmse, mae, .. } = group.figures.regression.as_ref()?;
+    let [ic, rank_ic, r2_ends] = grouped_cells(group.regression.as_ref(), |it| it.r2);
+    let count = row_count.to_string();
+    Some([count, defined(*r2), figure(*rmse), figure(*mae), ic, rank_ic, r2_ends])
 }
 
-fn classifier_cells(figures: &Classifier) -> [String; 9] {
-    [
+fn classifier_cells(group: &Group) -> Option<[String; 12]> {
+    let figures = group.figures.classifier.as_ref()?;
+    let [ic, rank_ic, auc_ends] = grouped_cells(group.classifier.as_ref(), |it| it.auc);
+    Some([
         figures.row_count.to_string(),
         four(figures.accuracy),
         defined(figures.precision),
@@ -391,5 +325,19 @@ fn classifier_cells(figures: &Classifier) -> [String; 9] {
         four(figures.brier),
         four(figures.ece),
         four(figures.positive_share),
-    ]
+        ic,
+        rank_ic,
+        auc_ends,
+    ])
+}
+
+/// Both correlations, and the interval of a figure.
+fn grouped_cells(
+    grouped: Option<&Grouped>,
+    figure: impl Fn(&Intervals) -> Result<skill::Interval, Undefined>,
+) -> [String; 3] {
+    let none = || "-".to_owned();
+    let Some(Grouped { intervals, order }) = grouped else { return [none(), none(), none()] };
+    let ends = figure(intervals).map_or_else(|_| none(), skill::between);
+    [skill::four(order.ic.mean), skill::four(order.rank_ic.mean), ends]
 }

@@ -93,6 +93,47 @@ fn groups_add_up_to_the_whole() {
 }
 
 #[test]
+fn a_group_has_the_correlations_and_intervals_of_its_rows_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let head = "symbol,start_ns,regression,probability,sell_rate\n";
+    let (mut all, mut of_b, mut of_day) = (head.to_owned(), head.to_owned(), head.to_owned());
+    for at in 0..12 * 40_u64 {
+        // Two symbols in each of 20 minutes a day; noise of a multiplicative generator.
+        let noise = |by: u64| (at * by % 1009) as f64 / 1009.0;
+        let (day, symbol) = (at / 40, ["A", "B"][(at % 2) as usize]);
+        let start = 1_675_215_000 + day * 86_400 + at / 2 % 20 * 60;
+        let (x, y) = (noise(523), 0.5 * noise(523) + 0.5 * noise(89));
+        let line = format!("{symbol},{start}000000000,{x},{x},{y}\n");
+        all.push_str(&line);
+        of_b.push_str(if symbol == "B" { &line } else { "" });
+        of_day.push_str(if day == 2 { &line } else { "" });
+    }
+    for (name, text) in [("all.csv", all), ("b.csv", of_b), ("day.csv", of_day)] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let arguments = ["--cut", "0.5", "--by", "symbol", "--by", "day"];
+    let report = json(folder.path(), &[&["all.csv"], &arguments[..]].concat());
+    for (by, group, alone) in [("symbol", "B", "b.csv"), ("day", "2023-02-03", "day.csv")] {
+        let (group, alone) =
+            (&report["by"][by][group], json(folder.path(), &[alone, "--cut", "0.5"]));
+        for (model, interval) in [("regression", "r2_interval"), ("classifier", "auc_interval")] {
+            let (group, alone) = (&group[model], &alone["overall"][model]);
+            assert!(group["ic"]["mean"].is_number(), "{by}: {group}");
+            for figure in ["ic", "rank_ic", "by", "intervals_by_drawing", interval] {
+                assert_eq!(group[figure], alone[figure], "{by}, {model}: {figure}");
+            }
+            assert_eq!(group[interval].is_array(), by == "symbol", "{by}: {group}");
+            assert_eq!(group["undefined"].get(interval).is_some(), by == "day", "{by}: {group}");
+        }
+    }
+    let text = evaluate(folder.path(), &[&["all.csv"], &arguments[..]].concat()).out;
+    let line = text.lines().find(|line| line.starts_with("B ")).unwrap();
+    let ends = &report["by"]["symbol"]["B"]["regression"]["r2_interval"];
+    let ends = [0, 1].map(|end| format!("{:.4}", ends[end].as_f64().unwrap()));
+    assert!(line.ends_with(&ends.join(" to ")), "{line}");
+}
+
+#[test]
 fn a_second_table_is_joined_by_key_or_by_row_order() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();

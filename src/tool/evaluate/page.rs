@@ -1,6 +1,6 @@
 //! An evaluation as one page: no script, nothing from elsewhere.
 
-use super::{By, Classifier, Figures, Question, Report, regression_cells};
+use super::{By, Classifier, Figures, Group, Question, Report, overall, regression_cells};
 use super::{CLASSIFIER, EvaluateArgs, REGRESSION, classifier_cells, defined, four, said};
 use factord_quant::evaluate::Ranked;
 use factord_quant::plot::{Axis, Chart, escaped, page_head};
@@ -57,8 +57,7 @@ fn write_page(
     }
     let periods = report.groups.iter().filter(|(by, _)| *by != By::Symbol);
     periods.clone().try_for_each(|(by, groups)| over_time(*by, groups, out))?;
-    let overall = [("all".to_owned(), report.overall.clone())];
-    tables("All rows", &overall, out)?;
+    tables("All rows", &[overall(report)], out)?;
     for (by, groups) in &report.groups {
         tables(&format!("By {}", by.name()), groups, out)?;
     }
@@ -112,12 +111,12 @@ fn calibration(class: &Classifier, out: &mut String) -> Result {
 }
 
 /// The error and the accuracy of each period, next to what a constant reaches there.
-fn over_time(by: By, groups: &[(String, Figures)], out: &mut String) -> Result {
+fn over_time(by: By, groups: &[Group], out: &mut String) -> Result {
     if groups.len() < 3 {
         return Ok(());
     }
     write!(out, "<h2>Each {}</h2><div class=\"pair\">", by.name())?;
-    let places = || groups.iter().enumerate().map(|(at, (_, figures))| (at as f64, figures));
+    let places = || groups.iter().enumerate().map(|(at, group)| (at as f64, &group.figures));
     let lines = || places().filter_map(|(at, all)| Some((at, all.regression.as_ref()?)));
     if lines().next().is_some() {
         let y = Axis::from_zero(lines().flat_map(|(_, line)| [line.rmse, line.deviation]), "RMSE");
@@ -149,12 +148,12 @@ fn keys([class, name]: [&str; 2], floor: &str, out: &mut String) -> Result {
 }
 
 /// An axis with a place for each period, at most four of them with its name and none at the edge.
-fn names(groups: &[(String, Figures)]) -> Axis {
+fn names(groups: &[Group]) -> Axis {
     let count = groups.len().min(4);
     let named = (0..count).map(|tick| {
         let at = (2 * tick + 1) * groups.len() / (2 * count);
         // Without the year, to the minute.
-        let name = &groups[at].0;
+        let name = &groups[at].name;
         (at as f64, name.get(5..16).unwrap_or(name).replace('T', " "))
     });
     let edge = |at: f64| std::iter::once((at, String::new()));
@@ -162,15 +161,11 @@ fn names(groups: &[(String, Figures)]) -> Axis {
     Axis::of(ticks.collect(), "UTC")
 }
 
-fn tables(title: &str, groups: &[(String, Figures)], out: &mut String) -> Result {
+fn tables(title: &str, groups: &[Group], out: &mut String) -> Result {
     writeln!(out, "<h2>{title}</h2>")?;
     let shown = &groups[..groups.len().min(GROUPS_MAX)];
-    table("regression", &REGRESSION, shown, out, |figures| {
-        figures.regression.as_ref().map(regression_cells)
-    })?;
-    table("classifier", &CLASSIFIER, shown, out, |figures| {
-        figures.classifier.as_ref().map(classifier_cells)
-    })?;
+    table("regression", &REGRESSION, shown, out, regression_cells)?;
+    table("classifier", &CLASSIFIER, shown, out, classifier_cells)?;
     match groups.len() - shown.len() {
         0 => Ok(()),
         more => writeln!(out, "<p>... and {more} more, which --json has.</p>"),
@@ -180,11 +175,11 @@ fn tables(title: &str, groups: &[(String, Figures)], out: &mut String) -> Result
 fn table<const N: usize>(
     title: &str,
     heads: &[&str; N],
-    groups: &[(String, Figures)],
+    groups: &[Group],
     out: &mut String,
-    cells: impl Fn(&Figures) -> Option<[String; N]>,
+    cells: impl Fn(&Group) -> Option<[String; N]>,
 ) -> Result {
-    let rows = groups.iter().filter_map(|(name, figures)| cells(figures).map(|row| (name, row)));
+    let rows = groups.iter().filter_map(|group| cells(group).map(|row| (&group.name, row)));
     let rows: Vec<_> = rows.collect();
     if rows.is_empty() {
         return Ok(());

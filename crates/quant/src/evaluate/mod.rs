@@ -6,7 +6,7 @@
 //! prediction or an outcome are counted and left out. Rows stream; what is held is one score and
 //! label per row and group, for the area under the curve, the outcomes of a second table joined by
 //! key, and, of up to 2^23 rows, 32 bytes each for what needs all of them at once: correlations,
-//! deciles, curves, intervals. This module never prints; `factord evaluate` does.
+//! deciles, curves, intervals, and while groups are looked at a copy of them. This module never prints; `factord evaluate` does.
 
 mod join;
 mod later;
@@ -16,7 +16,7 @@ mod tally;
 pub use metrics::{BIN_COUNT, Bin, Classifier, Regression};
 
 use crate::calendar::{Calendar, Sessions};
-use crate::skill::{Intervals, Skill};
+use crate::skill::{Intervals, Order, Skill};
 use crate::table::{Chunk, Reader, Table, TableError, Want};
 use crate::target::Target;
 use join::Outcomes;
@@ -115,6 +115,34 @@ pub struct Ranked {
     pub skill: Skill,
 }
 
+/// A model in some rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grouped {
+    /// Of its figures.
+    pub intervals: Intervals,
+    /// How well it orders outcomes.
+    pub order: Order,
+}
+
+impl From<&Ranked> for Grouped {
+    fn from(ranked: &Ranked) -> Grouped {
+        Grouped { intervals: ranked.intervals, order: ranked.skill.order() }
+    }
+}
+
+/// Some rows.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// What they have in common: a symbol, or a period by its start.
+    pub name: String,
+    /// Their figures.
+    pub figures: Figures,
+    /// `regression` in them; `None` without such a column or rows.
+    pub regression: Option<Grouped>,
+    /// The same of `probability`.
+    pub classifier: Option<Grouped>,
+}
+
 /// All that was found.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -131,7 +159,7 @@ pub struct Report {
     /// The same of `probability`; `None` as for the classifier's figures.
     pub classifier: Option<Ranked>,
     /// Each way to group, its groups in order.
-    pub groups: Vec<(By, Vec<(String, Figures)>)>,
+    pub groups: Vec<(By, Vec<Group>)>,
 }
 
 /// Why predictions cannot be evaluated.

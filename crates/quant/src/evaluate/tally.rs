@@ -1,9 +1,11 @@
 //! [`Tally`]: everything that is being counted.
 
 use super::metrics::{Classes, Values};
-use super::{By, EvaluateError, Figures, Job, Ranked, Report, SEED};
-use crate::skill::{self, Intervals, Row, Rows, Skill};
+use super::{By, EvaluateError, Figures, Group, Grouped, Job, Ranked, Report, SEED};
+use crate::skill::{self, Intervals, Order, Row, Rows, Skill};
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::thread;
 
 /// The most rows of a model that are kept for correlations, deciles, curves and intervals.
 // 2^23: 256 MiB for each of the two.
@@ -21,12 +23,12 @@ pub(super) struct Said {
 
 /// The figures of a group under construction.
 #[derive(Default)]
-struct Group {
+struct Counts {
     values: Values,
     classes: Classes,
 }
 
-impl Group {
+impl Counts {
     fn figures(self) -> Figures {
         Figures { regression: self.values.figures(), classifier: self.classes.figures() }
     }
@@ -39,9 +41,10 @@ pub(super) struct Tally<'a> {
     row_count: u64,
     unpredicted_count: u64,
     unknown_count: u64,
-    overall: Group,
-    by_symbol: BTreeMap<String, Group>,
-    by_period: Vec<(By, BTreeMap<i64, Group>)>,
+    overall: Counts,
+    /// With the number of each, in the order in which they first came.
+    by_symbol: BTreeMap<String, (u32, Counts)>,
+    by_period: Vec<(By, BTreeMap<i64, Counts>)>,
     /// Of all rows together, the predictions of a value and those of a class.
     kept: [Rows; 2],
 }
@@ -55,7 +58,7 @@ impl<'a> Tally<'a> {
             row_count: 0,
             unpredicted_count: 0,
             unknown_count: 0,
-            overall: Group::default(),
+            overall: Counts::default(),
             by_symbol: BTreeMap::new(),
             by_period: periods.map(|by| (*by, BTreeMap::new())).collect(),
             kept: [false, true].map(|is_class| Rows::new(KEPT_MAX, is_class, is_dated)),
@@ -77,7 +80,7 @@ impl<'a> Tally<'a> {
             self.unknown_count += 1;
             return;
         }
-        let add = |group: &mut Group| {
+        let add = |group: &mut Counts| {
             if let Some(predicted) = regression {
                 group.values.add(predicted, outcome);
             }
@@ -87,6 +90,13 @@ impl<'a> Tally<'a> {
             }
         };
         add(&mut self.overall);
+        let symbol = if self.has_symbols && self.job.by.contains(&By::Symbol) {
+            let (number, counts) = self.of_symbol(symbol);
+            add(counts);
+            number
+        } else {
+            0
+        };
         let number = i64::try_from(self.row_count - 1).unwrap_or(i64::MAX);
         let kept = Row {
             start_ns: start_ns.unwrap_or(number),
@@ -94,6 +104,7 @@ impl<'a> Tally<'a> {
             outcome,
             hit: class.is_some_and(|class| (class > 0.5) == (label > 0.5)),
             label: label > 0.5,
+            symbol,
         };
         if let Some(predicted) = regression {
             self.kept[0].add(Row { predicted, ..kept });
@@ -101,40 +112,75 @@ impl<'a> Tally<'a> {
         if let (Some(predicted), true) = (probability, label.is_finite()) {
             self.kept[1].add(Row { predicted, ..kept });
         }
-        if self.has_symbols && self.job.by.contains(&By::Symbol) {
-            match self.by_symbol.get_mut(symbol) {
-                Some(group) => add(group),
-                None => add(self.by_symbol.entry(symbol.to_owned()).or_default()),
-            }
-        }
         if let Some(start) = start_ns {
-            let start = self.job.zone.as_ref().map_or(start, |zone| zone.local_ns(start));
+            let start = self.local_ns(start);
             for (by, groups) in &mut self.by_period {
                 add(groups.entry(start.div_euclid(by.period_ns())).or_default());
             }
         }
     }
 
+    /// The number of a symbol, and what is counted of it.
+    fn of_symbol(&mut self, symbol: &str) -> (u32, &mut Counts) {
+        if !self.by_symbol.contains_key(symbol) {
+            let number = u32::try_from(self.by_symbol.len()).unwrap_or(u32::MAX);
+            self.by_symbol.insert(symbol.to_owned(), (number, Counts::default()));
+        }
+        let (number, counts) = self.by_symbol.get_mut(symbol).expect("it was put in above");
+        (*number, counts)
+    }
+
+    /// A moment by the clock of the zone.
+    fn local_ns(&self, start_ns: i64) -> i64 {
+        self.job.zone.as_ref().map_or(start_ns, |zone| zone.local_ns(start_ns))
+    }
+
+    /// The number of the period in which a window starts.
+    fn period(&self, by: By, start_ns: i64) -> i64 {
+        self.local_ns(start_ns).div_euclid(by.period_ns())
+    }
+
+    /// Of each group, by its key, what needs all of its rows at once.
+    fn grouped(&self, key: impl Fn(&Row) -> i64) -> [Groups; 2] {
+        self.kept.each_ref().map(|kept| match kept.split(&key) {
+            None => Groups { all: BTreeMap::new(), other: grouped(&mut kept.clone()) },
+            Some(parts) => {
+                let each = parts.into_iter();
+                let each = each.filter_map(|(key, mut rows)| Some((key, grouped(&mut rows)?)));
+                Groups { all: each.collect(), other: None }
+            }
+        })
+    }
+
     pub(super) fn report(mut self) -> Result<Report, EvaluateError> {
-        let overall = self.overall.figures();
+        let overall = std::mem::take(&mut self.overall).figures();
         if overall.regression.is_none() && overall.classifier.is_none() {
             let path = self.job.predictions.to_owned();
             return Err(EvaluateError::Nothing { path, row_count: self.row_count });
         }
         let mut groups = Vec::new();
         if self.job.by.contains(&By::Symbol) {
-            let symbols = self.by_symbol.into_iter();
-            let symbols = symbols.map(|(symbol, group)| (symbol, group.figures())).collect();
-            groups.push((By::Symbol, symbols));
+            let mut grouped = self.grouped(|row| row.symbol.into());
+            let symbols = std::mem::take(&mut self.by_symbol).into_iter();
+            let symbols = symbols
+                .map(|(name, (number, counts))| group(name, number.into(), counts, &mut grouped));
+            groups.push((By::Symbol, symbols.collect()));
         }
-        for (by, periods) in self.by_period {
+        for (by, periods) in std::mem::take(&mut self.by_period) {
+            let mut grouped = self.grouped(|row| self.period(by, row.start_ns));
             let utc = self.job.zone.is_none();
             let name = |period: i64| moment(period.saturating_mul(by.period_ns()), by, utc);
-            let periods = periods.into_iter();
-            let periods = periods.map(|(period, group)| (name(period), group.figures())).collect();
-            groups.push((by, periods));
+            let periods = periods
+                .into_iter()
+                .map(|(period, counts)| group(name(period), period, counts, &mut grouped));
+            groups.push((by, periods.collect()));
         }
-        let [regression, classifier] = self.kept.each_mut().map(ranked);
+        let [values, classes] = &mut self.kept;
+        let [regression, classifier] = thread::scope(|scope| {
+            let values = scope.spawn(|| ranked(values));
+            let classes = ranked(classes);
+            [values.join().unwrap_or_else(|panic| resume_unwind(panic)), classes]
+        });
         Ok(Report {
             row_count: self.row_count,
             unpredicted_count: self.unpredicted_count,
@@ -145,6 +191,29 @@ impl<'a> Tally<'a> {
             groups,
         })
     }
+}
+
+/// A model in groups of rows.
+struct Groups {
+    all: BTreeMap<i64, Grouped>,
+    /// In those that are not among them: why nothing is known, where there were too many rows.
+    other: Option<Grouped>,
+}
+
+fn group(name: String, key: i64, counts: Counts, grouped: &mut [Groups; 2]) -> Group {
+    let figures = counts.figures();
+    let [regression, classifier] =
+        grouped.each_mut().map(|groups| groups.all.remove(&key).or(groups.other));
+    Group {
+        name,
+        regression: regression.filter(|_| figures.regression.is_some()),
+        classifier: classifier.filter(|_| figures.classifier.is_some()),
+        figures,
+    }
+}
+
+fn grouped(rows: &mut Rows) -> Option<Grouped> {
+    Some(Grouped { intervals: Intervals::of(rows, SEED)?, order: Order::of(rows, SEED)? })
 }
 
 fn ranked(rows: &mut Rows) -> Option<Ranked> {

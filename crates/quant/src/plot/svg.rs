@@ -11,6 +11,9 @@ const RIGHT: f64 = 728.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 258.0;
 
+/// Digits of a label behind the point, at most.
+const PLACES_MAX: f64 = 12.0;
+
 /// One axis: its range, whether it is logarithmic, and its labelled places.
 #[derive(Clone, Debug)]
 pub struct Axis {
@@ -92,11 +95,11 @@ impl Axis {
 
 /// A number with a unit prefix where it is long.
 pub fn label(value: f64) -> String {
-    // Two digits behind the point would leave nothing of these.
+    // Two digits behind the point would leave nothing of these: they show two of their own.
     if value != 0.0 && value.abs() < 0.1 {
-        let digits = if value.abs() < 1e-4 { return format!("{value:.1e}") } else { 4 };
-        let text = format!("{value:.digits$}");
-        return text.trim_end_matches('0').to_owned();
+        let places = (1.0 - value.abs().log10().floor()).clamp(4.0, PLACES_MAX) as usize;
+        let text = format!("{value:.places$}");
+        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
     }
     let (value, unit) = match value.abs() {
         v if v >= 1e9 => (value / 1e9, " G"),
@@ -285,6 +288,22 @@ mod tests {
             let axis = Axis::between(low, high, "");
             assert!((2..=9).contains(&axis.ticks.len()), "{low} {high}: {axis:?}");
             assert!(axis.low <= low && axis.high >= high, "{low} {high}: {axis:?}");
+        }
+    }
+
+    #[test]
+    fn labels_have_no_exponent_and_small_ones_two_digits() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.25, "0.25"),
+            (0.05, "0.05"),
+            (-0.0123, "-0.0123"),
+            (2e-5, "0.00002"),
+            (-1.5e-7, "-0.00000015"),
+            (1e-15, "0"),
+            (2.5e4, "25 k"),
+        ] {
+            assert_eq!(label(value), text);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Column chunks on their way from one Parquet file into another.
 
-use super::pages::Pages;
+use crate::table::Pages;
 use parquet::basic::{ColumnOrder, Compression, SortOrder};
 use parquet::column::page::PageReader;
 use parquet::errors::{ParquetError, Result};

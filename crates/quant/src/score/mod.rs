@@ -12,7 +12,6 @@ mod kept;
 mod layout;
 mod models;
 mod outputs;
-mod pages;
 mod parquet_file;
 mod pipeline;
 mod plain;

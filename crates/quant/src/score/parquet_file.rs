@@ -2,10 +2,9 @@
 
 use super::columns::Columns;
 use super::models::{Models, Scores};
-use super::pages::Pages;
 use super::row_error::RowError;
 use super::{Job, ScoreError};
-use crate::table::{Input, Place, TableError, at, floats, footer, is_number};
+use crate::table::{Input, Pages, Place, TableError, at, floats, footer, is_number};
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::Schema;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;

@@ -10,7 +10,7 @@ use parquet::basic::{Compression, Encoding, PageType};
 use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::errors::Result;
 use parquet::file::metadata::{ColumnChunkMetaData, PageEncodingStats};
-use parquet::file::statistics::Statistics;
+use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 use std::io::Write;
@@ -32,8 +32,9 @@ pub(super) enum PlainColumn {
 #[derive(Default)]
 pub(super) struct Values {
     values: Vec<f64>,
-    /// The least and the largest; none is NaN.
+    /// The least and the largest that are not NaN.
     range: Option<(f64, f64)>,
+    nan_count: u64,
 }
 
 /// Zeros and ones, a bit each: places in a dictionary of these two.
@@ -56,9 +57,9 @@ impl PlainColumn {
 
     pub(super) fn clear(&mut self) {
         match self {
-            PlainColumn::Values(Values { values, range }) => {
+            PlainColumn::Values(Values { values, range, nan_count }) => {
                 values.clear();
-                *range = None;
+                (*range, *nan_count) = (None, 0);
             }
             PlainColumn::Classes(Classes { bits, count, seen }) => {
                 bits.clear();
@@ -73,7 +74,10 @@ impl PlainColumn {
     ///
     /// When it has classes.
     pub(super) fn add_values(&mut self, more: &[f64]) {
-        let PlainColumn::Values(Values { values, range }) = self else { panic!("no floats") };
+        let PlainColumn::Values(Values { values, range, nan_count }) = self else {
+            panic!("no floats")
+        };
+        *nan_count += more.iter().filter(|x| x.is_nan()).count() as u64;
         values.extend_from_slice(more);
         if let Some((least, largest)) = range_of(more) {
             let (low, high) = range.unwrap_or((least, largest));
@@ -180,11 +184,12 @@ impl Values {
     }
 
     fn statistics(&self) -> Statistics {
-        // Zeros are signed as the format asks for: neither reader's order may miss one.
+        // In one order of floats zeros differ and in another they do not: these bounds hold in both.
         let (least, largest) = self.range.unzip();
         let least = least.map(|x| if x == 0.0 { -0.0 } else { x });
         let largest = largest.map(|x| if x == 0.0 { 0.0 } else { x });
-        Statistics::double(least, largest, None, Some(0), false)
+        let known = ValueStatistics::new(least, largest, None, Some(0), false);
+        Statistics::Double(known.with_nan_count(Some(self.nan_count)))
     }
 }
 
@@ -265,3 +270,7 @@ fn range_of(values: &[f64]) -> Option<(f64, f64)> {
     let largest = high.iter().chain(rest).copied().fold(f64::NEG_INFINITY, f64::max);
     (least <= largest).then_some((least, largest))
 }
+
+#[cfg(test)]
+#[path = "plain_columns_tests.rs"]
+mod tests;

@@ -3,19 +3,14 @@
 use super::blocks::Unit;
 use super::days::{Day, Summary};
 use super::undefined::{Figure, Undefined};
-use super::{Decile, Interval, Point, Skill};
+use super::{Decile, Interval, Order, Point, Skill};
 use serde_json::{Map, Value, json};
 
 /// All of it, and the reason of every null by the figure's name.
 pub fn json(skill: &Skill) -> Map<String, Value> {
     let mut reasons = Map::new();
-    let ic = summary("ic", &skill.ic, &mut reasons);
-    let rank_ic = summary("rank_ic", &skill.rank_ic, &mut reasons);
+    let mut all = correlations(&skill.order(), &mut reasons);
     let deciles = skill.deciles.as_ref().map(|all| all.iter().map(decile).collect::<Value>());
-    let mut all = Map::new();
-    all.insert("by".to_owned(), skill.unit.name().into());
-    all.insert("ic".to_owned(), ic);
-    all.insert("rank_ic".to_owned(), rank_ic);
     let days = skill.days.iter().map(|one| day(skill.unit, one));
     all.insert(format!("by_{}", skill.unit.name()), days.collect());
     all.insert("deciles".to_owned(), or_null("deciles", deciles, &mut reasons));
@@ -24,6 +19,22 @@ pub fn json(skill: &Skill) -> Map<String, Value> {
         all.insert("roc".to_owned(), or_null("roc", points, &mut reasons));
     }
     all.insert("undefined".to_owned(), reasons.into());
+    all
+}
+
+/// The correlations alone, likewise.
+pub fn order(order: &Order) -> Map<String, Value> {
+    let mut reasons = Map::new();
+    let mut all = correlations(order, &mut reasons);
+    all.insert("undefined".to_owned(), reasons.into());
+    all
+}
+
+fn correlations(order: &Order, reasons: &mut Map<String, Value>) -> Map<String, Value> {
+    let mut all = Map::new();
+    all.insert("by".to_owned(), order.unit.name().into());
+    all.insert("ic".to_owned(), summary("ic", &order.ic, reasons));
+    all.insert("rank_ic".to_owned(), summary("rank_ic", &order.rank_ic, reasons));
     all
 }
 

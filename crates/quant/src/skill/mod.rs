@@ -23,13 +23,13 @@ pub use blocks::Unit;
 pub use days::{Day, Summary};
 pub use deciles::{Decile, Deciles};
 pub use intervals::Intervals;
-pub use json::{interval as interval_json, json};
+pub use json::{interval as interval_json, json, order as order_json};
 pub use notation::figure;
 pub use page::page;
 pub use resample::{BLOCKS_MIN, DRAWS, Interval, draw, generator, interval};
 pub use roc::Point;
 pub use rows::{Row, Rows};
-pub use text::{between, date, text};
+pub use text::{between, date, four, text};
 pub use undefined::{Figure, Undefined};
 
 /// How well predictions put outcomes in order.
@@ -49,7 +49,44 @@ pub struct Skill {
     pub roc: Option<Result<Vec<Point>, Undefined>>,
 }
 
+/// The correlations of a [`Skill`] alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Order {
+    /// What the correlations are of.
+    pub unit: Unit,
+    /// Pearson's, over the days.
+    pub ic: Summary,
+    /// Spearman's.
+    pub rank_ic: Summary,
+}
+
+impl Order {
+    /// Looks at rows, which it puts in the order of time; `None` without any.
+    pub fn of(rows: &mut Rows, seed: u64) -> Option<Order> {
+        if rows.is_empty() {
+            return None;
+        }
+        let is_dated = rows.is_dated();
+        let Some(sorted) = rows.sorted() else { return Some(Skill::too_many(rows).order()) };
+        Some(in_order(sorted, is_dated, seed).0)
+    }
+}
+
+/// The correlations of rows in the order of time, and those of each day.
+fn in_order(sorted: &[Row], is_dated: bool, seed: u64) -> (Order, Vec<Day>) {
+    let (unit, parts) = blocks::days(sorted, is_dated);
+    let days: Vec<Day> = parts.into_iter().map(|part| Day::of(&sorted[part], unit)).collect();
+    let summary = |of: fn(&Day) -> Figure| Summary::of(days.iter().map(of), seed);
+    let (ic, rank_ic) = (summary(|day| day.ic), summary(|day| day.rank_ic));
+    (Order { unit, ic, rank_ic }, days)
+}
+
 impl Skill {
+    /// Its correlations alone.
+    pub fn order(&self) -> Order {
+        Order { unit: self.unit, ic: self.ic, rank_ic: self.rank_ic }
+    }
+
     /// Looks at rows, which it puts in the order of time; `None` without any.
     pub fn of(rows: &mut Rows, seed: u64) -> Option<Skill> {
         if rows.is_empty() {
@@ -57,10 +94,7 @@ impl Skill {
         }
         let (is_class, is_dated) = (rows.is_class(), rows.is_dated());
         let Some(sorted) = rows.sorted() else { return Some(Skill::too_many(rows)) };
-        let (unit, parts) = blocks::days(sorted, is_dated);
-        let days: Vec<Day> = parts.into_iter().map(|part| Day::of(&sorted[part], unit)).collect();
-        let summary = |of: fn(&Day) -> Figure| Summary::of(days.iter().map(of), seed);
-        let (ic, rank_ic) = (summary(|day| day.ic), summary(|day| day.rank_ic));
+        let (Order { unit, ic, rank_ic }, days) = in_order(sorted, is_dated, seed);
         Some(Skill {
             unit,
             ic,

@@ -1,5 +1,7 @@
 //! [`Rows`]: predictions and outcomes, kept for figures that need all of them at once.
 
+use std::collections::BTreeMap;
+
 /// One prediction and what came of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
@@ -14,6 +16,8 @@ pub struct Row {
     pub hit: bool,
     /// Of a classifier, whether the label is 1.
     pub label: bool,
+    /// The number of its symbol, where rows are grouped by symbol; else 0.
+    pub symbol: u32,
 }
 
 /// Rows of one model, up to a limit: 32 bytes each.
@@ -55,6 +59,16 @@ impl Rows {
         }
     }
 
+    /// The rows of each group, by its key; `None` when there were too many to keep.
+    pub fn split(&self, key: impl Fn(&Row) -> i64) -> Option<BTreeMap<i64, Rows>> {
+        let mut groups = BTreeMap::new();
+        let empty = || Rows::new(self.limit, self.is_class, self.is_dated);
+        for row in &self.rows {
+            groups.entry(key(row)).or_insert_with(empty).rows.push(*row);
+        }
+        (!self.many).then_some(groups)
+    }
+
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() && !self.many
@@ -90,7 +104,7 @@ pub(super) mod tests {
 
     /// A prediction of a value.
     pub(crate) fn value(start_ns: i64, predicted: f64, outcome: f64) -> Row {
-        Row { start_ns, predicted, outcome, hit: false, label: false }
+        Row { start_ns, predicted, outcome, hit: false, label: false, symbol: 0 }
     }
 
     #[test]

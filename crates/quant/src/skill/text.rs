@@ -102,7 +102,7 @@ fn deciles(title: &str, skill: &Skill, out: &mut String) -> Result {
 }
 
 /// Four digits behind the point, or a dash.
-pub(super) fn four(figure: Figure) -> String {
+pub fn four(figure: Figure) -> String {
     figure.map_or_else(|_| "-".to_owned(), |value| format!("{value:.4}"))
 }
 

@@ -3,8 +3,9 @@
 use super::arrow_check;
 use super::chunk::{At, CHUNK_ROWS, Place};
 use super::error::TableError;
-use super::footer::footer;
+use super::footer::{self, footer};
 use super::input::{Format, Input};
+use super::pages::Pages;
 use crate::content::Kind;
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
@@ -91,6 +92,17 @@ impl Columnar {
         }
     }
 
+    /// Has texts come as the dictionaries that the file holds them in, where all of a column is;
+    /// before columns are selected. Each text is then read once.
+    pub(crate) fn keep_dictionaries(&mut self) {
+        if let Source::Parquet(_, metadata) = &mut self.source
+            && let Some(kept) = footer::with_dictionaries(metadata)
+        {
+            self.schema = Arc::clone(kept.schema());
+            *metadata = kept;
+        }
+    }
+
     /// Starts reading columns, whose numbers, counted from 0, ascend, in pieces of so many rows at
     /// most.
     pub(crate) fn select(&mut self, columns: &[usize], rows_max: usize) -> Result<(), TableError> {
@@ -98,8 +110,11 @@ impl Columnar {
         let rows: Box<dyn Iterator<Item = _> + Send> =
             match std::mem::replace(&mut self.source, Source::None) {
                 Source::Parquet(file, metadata) => {
+                    let path = || self.path.to_path_buf();
+                    let pages = Pages::of(file);
+                    let pages = pages.map_err(|error| TableError::Open { path: path(), error })?;
                     let builder =
-                        ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
+                        ParquetRecordBatchReaderBuilder::new_with_metadata(pages, metadata);
                     let roots = columns.iter().copied();
                     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
                     let built = builder.with_projection(mask).with_batch_size(rows_max).build();

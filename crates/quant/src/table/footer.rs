@@ -1,5 +1,6 @@
 //! [`footer`]: what a Parquet file says of itself, made consistent before anybody relies on it.
 
+use arrow_schema::{DataType, Field, FieldRef, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{
@@ -21,6 +22,35 @@ pub(crate) fn footer(file: &File) -> Result<ArrowReaderMetadata> {
     let consistent = consistent(read)?;
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     ArrowReaderMetadata::try_new(Arc::new(consistent), options)
+}
+
+/// The same file with texts as dictionaries, where each chunk of a column begins with one; `None`
+/// when there is no such column.
+pub(crate) fn with_dictionaries(metadata: &ArrowReaderMetadata) -> Option<ArrowReaderMetadata> {
+    let leaves = metadata.parquet_schema();
+    let is_coded = |root: usize| {
+        let mut of_root =
+            (0..leaves.num_columns()).filter(|&leaf| leaves.get_column_root_idx(leaf) == root);
+        let groups = metadata.metadata().row_groups();
+        of_root.all(|leaf| {
+            groups.iter().all(|group| group.column(leaf).dictionary_page_offset().is_some())
+        })
+    };
+    let mut found = false;
+    let field = |(root, field): (usize, &FieldRef)| {
+        if *field.data_type() != DataType::Utf8 || !is_coded(root) {
+            return FieldRef::clone(field);
+        }
+        found = true;
+        let kind = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        Arc::new(Field::new(field.name(), kind, field.is_nullable()))
+    };
+    let fields: Vec<FieldRef> = metadata.schema().fields().iter().enumerate().map(field).collect();
+    let schema = Schema::new_with_metadata(fields, metadata.schema().metadata().clone());
+    let options =
+        ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(Arc::new(schema));
+    let kept = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options);
+    kept.ok().filter(|_| found)
 }
 
 fn consistent(read: ParquetMetaData) -> Result<ParquetMetaData> {

@@ -10,6 +10,7 @@
 //! [`Trade`]: factord_factors::Trade
 
 mod ahead;
+mod cells;
 mod chunk;
 mod column_reader;
 mod columns;
@@ -24,6 +25,7 @@ mod moment;
 mod number;
 mod options;
 mod order;
+mod pieces;
 mod preset;
 mod reader;
 mod resolve;

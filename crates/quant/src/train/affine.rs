@@ -2,7 +2,7 @@
 
 use super::linear::{LinearFit, Moments, Relation};
 
-/// From this R2 in training on, the target is affine in its inputs.
+/// From this R2 in training on, the target is affine in its inputs: 1 to nine digits.
 const EXACT: f64 = 1.0 - 1e-9;
 
 /// From this one on it nearly is.
@@ -73,11 +73,10 @@ impl Warning {
 impl std::fmt::Display for Warning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Warning::Affine { relation, r2 } => write!(
+            Warning::Affine { relation, .. } => write!(
                 f,
-                "the target is affine in its inputs: {relation} (R2 is 1 but for {:.1e}). This is \
-                 an identity, not skill: the answer is known when the inputs are",
-                1.0 - r2
+                "the target is affine in its inputs: {relation} (R2 is 1 to nine digits). This is \
+                 an identity, not skill: the answer is known when the inputs are"
             ),
             Warning::NearlyAffine { relation, r2 } => write!(
                 f,

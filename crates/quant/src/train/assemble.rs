@@ -11,6 +11,8 @@ use super::trainees::Trainees;
 use super::{Counts, Figures, Fold, Settings, Trained, Warning};
 use crate::skill::{Rows, Skill};
 use factord_factors::Stated;
+use std::panic::resume_unwind;
+use std::thread;
 
 /// Puts everything together but the artifacts.
 pub(super) fn assemble(
@@ -33,7 +35,7 @@ pub(super) fn assemble(
     let [kept, holdout_kept] = [&mut assessed.kept, &mut assessed.holdout_kept];
     let seed = settings.seed;
     let skilled = |figures: Figures, kept: &mut [Rows; 2]| {
-        let [line_skill, class_skill] = kept.each_mut().map(|rows| Skill::of(rows, seed));
+        let [line_skill, class_skill] = skills(kept, settings);
         Figures { line_skill, class_skill, ..figures }
     };
     let walk_forward = (settings.folds > 0).then(|| {
@@ -70,6 +72,20 @@ pub(super) fn assemble(
         plots: assessed.plots,
         frame,
     }
+}
+
+/// How well each model orders the targets; one of them in a thread of its own, where there may be
+/// one.
+fn skills([lines, classes]: &mut [Rows; 2], settings: &Settings) -> [Option<Skill>; 2] {
+    let seed = settings.seed;
+    if settings.threads < 2 {
+        return [Skill::of(lines, seed), Skill::of(classes, seed)];
+    }
+    thread::scope(|scope| {
+        let line = scope.spawn(|| Skill::of(lines, seed));
+        let class = Skill::of(classes, seed);
+        [line.join().unwrap_or_else(|panic| resume_unwind(panic)), class]
+    })
 }
 
 fn has_rows(cell: &Cell) -> bool {

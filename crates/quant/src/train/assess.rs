@@ -198,6 +198,7 @@ impl Asked<'_> {
                 outcome,
                 hit,
                 label,
+                symbol: 0,
             };
             if let Some(line) = &self.line {
                 lines.add(said(line.said[row], false, false));

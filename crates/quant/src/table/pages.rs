@@ -19,20 +19,20 @@ const KEPT_LEN_MAX: usize = 2 << 20;
 /// The file. The reader of the library for files shares one position among all threads, and takes
 /// fresh memory for every page, which costs a page fault for every 4 KiB.
 #[derive(Clone)]
-pub(super) struct Pages {
+pub(crate) struct Pages {
     file: Arc<fs::File>,
     len: u64,
     buffers: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Pages {
-    pub(super) fn of(file: fs::File) -> io::Result<Pages> {
+    pub(crate) fn of(file: fs::File) -> io::Result<Pages> {
         let len = file.metadata()?.len();
         Ok(Pages { file: Arc::new(file), len, buffers: Arc::default() })
     }
 
     /// The file itself. Its position is that of whoever uses it; nothing here does.
-    pub(super) fn file(&self) -> &fs::File {
+    pub(crate) fn file(&self) -> &fs::File {
         &self.file
     }
 }
@@ -66,7 +66,7 @@ impl ChunkReader for Pages {
 }
 
 /// The file from one place on.
-pub(super) struct From {
+pub(crate) struct From {
     file: Arc<fs::File>,
     at: u64,
 }
