@@ -40,8 +40,9 @@ Examples:
 Shadows are scored on every request for their name, from the daemon's tap, and their divergence from
 the champion is told. A canary is taken to its next step when its hold is over and its guards hold;
 when one trips, what served before serves again, and the ledger keeps the figure. Guards judge from
-100 answers of the candidate on, or from the hold's, if that is shorter; the one on service time from
-eight that were timed, as one in 64 is. The engine does not notice the pilot, and what the pilot missed is counted. What is seen of a step begins anew with the pilot.";
+100 answers of the candidate on, or from the hold's, if that is shorter; the one on service time
+from eight that were timed, as one in 64 is. The engine does not notice the pilot, and what the
+pilot missed is counted. What is seen of a step begins anew with the pilot.";
 
 /// Between two looks that found nothing.
 // 200 us, as the recorder: a tap of the usual size holds 30 ms of a million answers a second.
