@@ -94,6 +94,7 @@ fn fill(first: u64, last: u64, served: &[[Served; 2]], random: &mut Random) -> R
             fingerprint: by.fingerprint,
             generation: by.generation,
             arm: 0,
+            service_ns: ordinal.is_multiple_of(64).then_some(100),
         });
         if is_new {
             rows.name_client(client, Some(["alpha", "beta", "gamma", "delta"][client as usize]));

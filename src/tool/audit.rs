@@ -184,6 +184,7 @@ fn as_json(batch: &Batch, row: usize) -> String {
         "features": batch.features(row), "y": batch.y(row), "status": batch.status(row),
         "version": batch.version(row), "generation": batch.generation(row),
         "arm": batch.arm(row), "client": batch.client(row),
+        "service_ns": batch.service_ns(row),
         "epoch": epoch, "worker": worker, "ordinal": batch.ordinal(row),
     })
     .to_string()

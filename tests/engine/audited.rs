@@ -32,6 +32,7 @@ fn rewrite(path: &Path, mut change: impl FnMut(u64, Row<'_>, &mut Rows)) -> (Row
                 fingerprint: version,
                 generation: batch.generation(row),
                 arm: batch.arm(row),
+                service_ns: batch.service_ns(row).map(u64::from),
             };
             change(before + row as u64, old, &mut rows);
         }

@@ -25,7 +25,7 @@ fn offer(mut client: Client, rate: Option<u64>, length: Duration, seed: u64) -> 
         let scheduled = rate.map_or(u64::MAX, |rate| {
             (elapsed.min(length).as_nanos() * u128::from(rate) / 1_000_000_000) as u64
         });
-        elapsed < length && sent < scheduled || rate.is_some() && sent < scheduled
+        sent < scheduled && (elapsed < length || rate.is_some())
     };
     let patience = length + Duration::from_secs(60);
     loop {

@@ -15,10 +15,8 @@ fn a_candidate_that_takes_too_long_is_stopped_and_one_that_does_not_gets_all() {
     let _watchdog = Watchdog::start("a slow candidate", 240);
     // Some ten microseconds for a thousand trees, and a tenth of one for the others.
     let slow = data::forest(3, 1000, 5, 7);
-    let (rig, versions) = Rig::new(&[
-        ("slow", vec![logistic(1.0), slow]),
-        ("quick", vec![linear(1.0), linear(1.5)]),
-    ]);
+    let (rig, versions) =
+        Rig::new(&[("slow", vec![logistic(1.0), slow]), ("quick", vec![linear(1.0), linear(1.5)])]);
     let pilot = rig.pilot();
     let mut client = rig.engine.attach(3, 64);
     let mut random = Random(806);

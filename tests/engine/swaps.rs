@@ -1,5 +1,5 @@
-//! Versions swapped as fast as they are read while four clients ask: each answer has the bits of the
-//! version that it names, and none is lost.
+//! Versions swapped as fast as they are read while four clients ask: each answer has the bits of
+//! the version that it names, and none is lost.
 
 use crate::data::{self, Random};
 use crate::figures::tell;

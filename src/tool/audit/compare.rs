@@ -18,10 +18,11 @@ Examples:
 
 Intervals are of 95 %: of shares by Wilson, of means by Student, of the difference of means by
 Welch. They take answers as independent of each other: where many are about one unit or one minute,
-the truth is less certain than they say. Files know neither outcomes nor how long a worker took.";
+the truth is less certain than they say. Service times are of the one answer in 64 that the worker
+times. Files do not know outcomes.";
 
 /// What the files do not have.
-const MISSING: &str = "service times and outcomes are not in audit files";
+const MISSING: &str = "outcomes are not in audit files";
 
 /// The flags of `factord audit compare`.
 #[derive(Debug, clap::Args)]
@@ -93,6 +94,8 @@ fn as_json(args: &CompareArgs, all: &Comparison) -> Value {
             "refused": figures.refused(),
             "refused_interval": share_interval(figures.refused(), figures.count),
             "mean": figures.mean(), "mean_interval": figures.mean_interval(),
+            "timed": figures.timed(),
+            "service_ns": {"p50": figures.service_ns(0.5), "p99": figures.service_ns(0.99)},
         })
     };
     let versions: Vec<Value> = all.versions.iter().map(version).collect();
@@ -140,6 +143,10 @@ fn as_text(all: &Comparison) -> String {
         );
         let mean = figures.mean().map_or("(none)".to_owned(), |mean| mean.to_string());
         let _ = writeln!(page, "  mean     {mean} {}", interval(figures.mean_interval()));
+        if let [Some(p50), Some(p99)] = [0.5, 0.99].map(|share| figures.service_ns(share)) {
+            let timed = figures.timed();
+            let _ = writeln!(page, "  service  p50 {p50} ns, p99 {p99} ns, {timed} answers timed");
+        }
     }
     if let Some((base, champion)) = first(all) {
         for (version, figures) in all.versions.iter().filter(|(version, _)| *version != base) {

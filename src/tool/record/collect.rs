@@ -94,6 +94,7 @@ impl Collector {
             fingerprint: answer.fingerprint,
             generation: record.generation,
             arm: record.arm,
+            service_ns: answer.service_ns,
         })
     }
 

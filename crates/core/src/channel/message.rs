@@ -247,10 +247,11 @@ pub enum Verb {
     Image = 3,
     /// Sends the tap of the worker whose number is the argument.
     Tap = 4,
-    /// Adds the artifact in the frozen memory file that comes along to the store; where the argument
-    /// is 1, it serves its name.
+    /// Adds the artifact in the frozen memory file that comes along to the store; where the
+    /// argument is 1, it serves its name.
     Publish = 5,
-    /// Has the version whose hash begins as the argument says ([`super::version_word`]) serve the name.
+    /// Has the version whose hash begins as the argument says ([`super::version_word`]) serve the
+    /// name.
     Promote = 6,
     /// Has what served the name before serve it again.
     Rollback = 7,

@@ -25,12 +25,15 @@ pub struct VersionFigures {
     /// Of its outputs: the mean, and the sum of squared distances from it.
     mean: f64,
     squares: f64,
+    /// Of the answers that were timed.
+    service_ns: Vec<u32>,
 }
 
 impl VersionFigures {
     /// Counts one request, with the output if there was one.
-    fn add(&mut self, generation: u32, y: Option<f64>) {
+    fn add(&mut self, generation: u32, y: Option<f64>, service_ns: Option<u32>) {
         self.count += 1;
+        self.service_ns.extend(service_ns);
         let [low, high] = self.generations.unwrap_or([generation; 2]);
         self.generations = Some([low.min(generation), high.max(generation)]);
         let Some(y) = y else { return };
@@ -57,6 +60,20 @@ impl VersionFigures {
         Some([self.mean - half, self.mean + half])
     }
 
+    /// How many of its answers were timed.
+    pub fn timed(&self) -> usize {
+        self.service_ns.len()
+    }
+
+    /// Nanoseconds that so great a share of its timed answers took at most, by nearest rank; `None`
+    /// without any.
+    pub fn service_ns(&self, share: f64) -> Option<u32> {
+        let mut sorted = self.service_ns.clone();
+        sorted.sort_unstable();
+        let rank = (share * sorted.len() as f64).ceil() as usize;
+        sorted.get(rank.max(1) - 1).copied()
+    }
+
     /// Requests that it refused.
     pub fn refused(&self) -> u64 {
         self.count - self.answered
@@ -75,16 +92,16 @@ impl Comparison {
     pub fn add(&mut self, batch: &Batch, row: usize) {
         if let Some(version) = batch.version(row) {
             let y = (batch.status(row) == "ok").then(|| batch.y(row));
-            self.note(version, batch.generation(row), y);
+            self.note(version, batch.generation(row), y, batch.service_ns(row));
         }
     }
 
-    fn note(&mut self, version: &str, generation: u32, y: Option<f64>) {
+    fn note(&mut self, version: &str, generation: u32, y: Option<f64>, service_ns: Option<u32>) {
         match self.versions.get_mut(version) {
-            Some(figures) => figures.add(generation, y),
+            Some(figures) => figures.add(generation, y, service_ns),
             None => {
                 let mut figures = VersionFigures::default();
-                figures.add(generation, y);
+                figures.add(generation, y, service_ns);
                 self.versions.insert(version.to_owned(), figures);
             }
         }
@@ -147,7 +164,7 @@ mod tests {
 
     fn of(outputs: impl IntoIterator<Item = f64>) -> VersionFigures {
         let mut figures = VersionFigures::default();
-        outputs.into_iter().for_each(|y| figures.add(1, Some(y)));
+        outputs.into_iter().for_each(|y| figures.add(1, Some(y), None));
         figures
     }
 

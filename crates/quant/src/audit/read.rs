@@ -179,6 +179,7 @@ pub struct Batch {
     generation: PrimitiveArray<UInt32Type>,
     arm: PrimitiveArray<UInt16Type>,
     client: Texts,
+    service_ns: PrimitiveArray<UInt32Type>,
     epoch: PrimitiveArray<UInt64Type>,
     worker: PrimitiveArray<UInt16Type>,
     ordinal: PrimitiveArray<UInt64Type>,
@@ -237,6 +238,8 @@ impl Batch {
         let values = features.values().as_primitive_opt::<Float64Type>();
         let values = values.filter(|it| it.null_count() == 0);
         let values = values.ok_or("its column features is no list of numbers")?.clone();
+        let service_ns = column(batch, "service_ns")?.as_primitive_opt::<UInt32Type>();
+        let service_ns = service_ns.ok_or("its column service_ns is of another type")?.clone();
         Ok(Batch {
             time: numbers(batch, "time")?,
             name: Texts::of(batch, "name")?,
@@ -249,6 +252,7 @@ impl Batch {
             generation: numbers(batch, "generation")?,
             arm: numbers(batch, "arm")?,
             client: Texts::of(batch, "client")?,
+            service_ns,
             epoch: numbers(batch, "epoch")?,
             worker: numbers(batch, "worker")?,
             ordinal: numbers(batch, "ordinal")?,
@@ -278,6 +282,11 @@ impl Batch {
     /// The unit key.
     pub fn key(&self, row: usize) -> u64 {
         self.key.value(row)
+    }
+
+    /// Nanoseconds from seeing the request to publishing the answer, where it was timed.
+    pub fn service_ns(&self, row: usize) -> Option<u32> {
+        self.service_ns.is_valid(row).then(|| self.service_ns.value(row))
     }
 
     /// The features.

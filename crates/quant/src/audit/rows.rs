@@ -38,6 +38,8 @@ pub struct Row<'r> {
     pub generation: u32,
     /// The arm.
     pub arm: u16,
+    /// Nanoseconds from seeing the request to publishing the answer, where it was timed.
+    pub service_ns: Option<u64>,
 }
 
 /// Texts with numbers.
@@ -85,6 +87,8 @@ pub struct Rows {
     pub(super) fingerprint: Vec<u64>,
     pub(super) generation: Vec<u32>,
     pub(super) arm: Vec<u16>,
+    /// 0 where it was not timed.
+    pub(super) service_ns: Vec<u32>,
     names: Texts,
     clients: HashMap<u32, Option<String>>,
 }
@@ -126,6 +130,8 @@ impl Rows {
         self.fingerprint.push(row.fingerprint);
         self.generation.push(row.generation);
         self.arm.push(row.arm);
+        let service_ns = row.service_ns.unwrap_or(0);
+        self.service_ns.push(u32::try_from(service_ns).unwrap_or(u32::MAX));
         !self.clients.contains_key(&row.client)
     }
 

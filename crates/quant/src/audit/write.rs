@@ -40,6 +40,7 @@ pub fn schema() -> Schema {
         Field::new("generation", DataType::UInt32, false),
         Field::new("arm", DataType::UInt16, false),
         Field::new("client", text(), true),
+        Field::new("service_ns", DataType::UInt32, true),
         Field::new("epoch", DataType::UInt64, false),
         Field::new("worker", DataType::UInt16, false),
         Field::new("ordinal", DataType::UInt64, false),
@@ -176,6 +177,8 @@ fn columns(rows: &Rows, order: &[u32], texts: &Dictionaries) -> Vec<ArrayRef> {
     let status = keys(&|row| Some(i32::from(rows.status[row]).min(last)));
     let version = keys(&|row| texts.versions.1.get(&rows.fingerprint[row]).copied());
     let client = keys(&|row| texts.clients.1.get(&rows.client[row]).copied());
+    let service_ns = order.iter().map(|&row| rows.service_ns[row as usize]);
+    let service_ns: UInt32Array = service_ns.map(|ns| (ns > 0).then_some(ns)).collect();
     vec![
         Arc::new(take!(TimestampNanosecondArray, unix_ns).with_timezone("UTC")),
         text(name, &texts.names),
@@ -187,6 +190,7 @@ fn columns(rows: &Rows, order: &[u32], texts: &Dictionaries) -> Vec<ArrayRef> {
         Arc::new(take!(UInt32Array, generation)),
         Arc::new(take!(UInt16Array, arm)),
         text(client, &texts.clients.0),
+        Arc::new(service_ns),
         Arc::new(take!(UInt64Array, epoch)),
         Arc::new(take!(UInt16Array, worker)),
         Arc::new(take!(UInt64Array, ordinal)),
