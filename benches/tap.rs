@@ -1,5 +1,5 @@
 //! What a tap costs: round trips and a full ring with and without one, blocks of both in turn
-//! within one run, and with readers that back off.
+//! within one run, and with readers that back off or one that spins.
 //!
 //! `tap [BLOCKS]`: so many blocks of each kind (default 200), of 100,000 round trips each. The
 //! worker has the last CPU that is allowed, everything else the first.
@@ -11,8 +11,9 @@ use factord_core::ring::{Geometry, RequestProducer, ResponseConsumer};
 use factord_core::sys::sched;
 use factord_core::tap::{Step, TapReader};
 use factord_core::worker::{Handle, Lane, Row, Rows, Swap, Tally, Tap, Worker, mailbox};
+use factord_eval::Model;
 use factord_eval::evaluator::Evaluator;
-use factord_models::catalogue;
+use std::fmt;
 use std::hint::{black_box, spin_loop};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -51,7 +52,8 @@ impl Rig {
         let (worker_resp, resp) = region("resp", geometry.resp_lines());
         let status = Arc::new(Region::create("status", status_region::LINES).unwrap());
         let mut rows = Rows::default();
-        let evaluator = Evaluator::new(catalogue::embedded()[0].artifact.model());
+        let model = Model::linear(vec![-0.99, 8e-4, -3e-4], 0.9998).unwrap();
+        let evaluator = Evaluator::new(&model);
         Swap::new(0, Row::new(CHECK, 1, (7, evaluator))).exchange(&mut rows);
         let (handle, mailbox) = mailbox(1);
         let tap = tapped.then(|| Region::create_tap(tap_record::CELL_COUNT).unwrap());
@@ -73,8 +75,8 @@ impl Rig {
         rig
     }
 
-    /// Readers that look every 100 us, until the sender is dropped.
-    fn readers(&self, count: usize) -> (Sender<()>, Vec<JoinHandle<u64>>) {
+    /// Readers, until the sender is dropped.
+    fn readers(&self, Readers { count, pause }: Readers) -> (Sender<()>, Vec<JoinHandle<u64>>) {
         let (alive, ends) = channel();
         let mut ends: Vec<Receiver<()>> = vec![ends];
         let mut senders = vec![alive];
@@ -93,7 +95,7 @@ impl Rig {
         let start = |end: Receiver<()>| {
             let fd = tap.unwrap().read_only().unwrap();
             let view = View::open("tap", &fd, abi::tap_lines(tap_record::CELL_COUNT)).unwrap();
-            thread::spawn(move || read(&view, &end))
+            thread::spawn(move || read(&view, &end, pause))
         };
         (all, ends.into_iter().take(count).map(start).collect())
     }
@@ -142,8 +144,43 @@ impl Rig {
     }
 }
 
-/// A reader that backs off; answers that it read and missed.
-fn read(view: &View, end: &Receiver<()>) -> u64 {
+/// Readers of a tap, and how long each waits after it found nothing; one without a pause spins.
+#[derive(Clone, Copy)]
+struct Readers {
+    count: usize,
+    pause: Option<Duration>,
+}
+
+impl Readers {
+    /// What is compared: none, some that look every 100 us, and one that spins.
+    const ALL: [Readers; 5] = [
+        Readers::backing_off(0),
+        Readers::backing_off(1),
+        Readers::backing_off(8),
+        Readers::backing_off(32),
+        Readers { count: 1, pause: None },
+    ];
+
+    const fn backing_off(count: usize) -> Readers {
+        Readers { count, pause: Some(Duration::from_micros(100)) }
+    }
+}
+
+impl fmt::Display for Readers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let back_off = self.pause.is_some();
+        match (self.count, back_off) {
+            (0, _) => write!(f, "no reader"),
+            (1, true) => write!(f, "a reader that backs off"),
+            (1, false) => write!(f, "a reader that spins"),
+            (count, true) => write!(f, "{count} readers that back off"),
+            (count, false) => write!(f, "{count} readers that spin"),
+        }
+    }
+}
+
+/// Reads until the end; answers that it read and missed.
+fn read(view: &View, end: &Receiver<()>, pause: Option<Duration>) -> u64 {
     let mut reader = TapReader::new(view.words(), tap_record::CELL_COUNT);
     let mut count = 0;
     while end.try_recv() == Err(TryRecvError::Empty) {
@@ -151,7 +188,10 @@ fn read(view: &View, end: &Receiver<()>) -> u64 {
             Step::Record => count += 1,
             Step::Missed(missed) => count += missed,
             Step::Version(_) => {}
-            Step::Empty => thread::sleep(Duration::from_micros(100)),
+            Step::Empty => match pause {
+                Some(pause) => thread::sleep(pause),
+                None => spin_loop(),
+            },
         }
     }
     count
@@ -173,13 +213,13 @@ fn median(mut values: Vec<f64>) -> f64 {
 type Block = fn(&mut Rig) -> f64;
 
 /// Blocks without a tap, and with one and so many readers, in turn.
-fn compare(name: &str, blocks: usize, cpu: usize, readers: usize, block: Block) {
+fn compare(name: &str, blocks: usize, cpu: usize, readers: Readers, block: Block) {
     let (mut off, mut on) = (Vec::new(), Vec::new());
     for index in 0..blocks {
         let order = if index % 2 == 0 { [false, true] } else { [true, false] };
         for tapped in order {
             let mut rig = Rig::start(cpu, tapped);
-            let watching = (tapped && readers > 0).then(|| rig.readers(readers));
+            let watching = (tapped && readers.count > 0).then(|| rig.readers(readers));
             let time = block(&mut rig);
             if tapped {
                 on.push(time)
@@ -196,7 +236,7 @@ fn compare(name: &str, blocks: usize, cpu: usize, readers: usize, block: Block) 
     let differences: Vec<f64> = on.iter().zip(&off).map(|(on, off)| on - off).collect();
     let (difference, half) = mean(&differences);
     println!(
-        "{name}, {readers} readers: {:.1} ns off, {:.1} ns on (medians of {blocks} blocks); \
+        "{name}, {readers}: {:.1} ns off, {:.1} ns on (medians of {blocks} blocks); \
          difference {difference:+.1} +- {half:.1} ns by means, {:+.1} ns by medians; rate {:.2} x",
         median(off.clone()),
         median(on.clone()),
@@ -212,10 +252,10 @@ fn main() {
     let allowed = sched::allowed_cpus().unwrap();
     let (&first, &last) = (allowed.first().unwrap(), allowed.last().unwrap());
     sched::allow_cpus(&[first]).unwrap();
-    for readers in [0, 1, 8] {
+    for readers in Readers::ALL {
         compare("round trip", blocks, last, readers, |rig| rig.round_trips(ROUND_TRIPS));
     }
-    for readers in [0, 1, 8] {
+    for readers in Readers::ALL {
         compare("full ring", blocks, last, readers, |rig| rig.pipelined(PIPELINED));
     }
 }
