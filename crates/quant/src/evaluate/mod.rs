@@ -6,7 +6,8 @@
 //! prediction or an outcome are counted and left out. Rows stream; what is held is one score and
 //! label per row and group, for the area under the curve, the outcomes of a second table joined by
 //! key, and, of up to 2^23 rows, 32 bytes each for what needs all of them at once: correlations,
-//! deciles, curves, intervals, and while groups are looked at a copy of them. This module never prints; `factord evaluate` does.
+//! deciles, curves, intervals; and a copy of them while groups are looked at. This module never
+//! prints; `factord evaluate` does.
 
 mod join;
 mod later;

@@ -184,7 +184,8 @@ impl Values {
     }
 
     fn statistics(&self) -> Statistics {
-        // In one order of floats zeros differ and in another they do not: these bounds hold in both.
+        // Zeros of both signs differ in one order of floats and not in another: these bounds hold
+        // in both.
         let (least, largest) = self.range.unzip();
         let least = least.map(|x| if x == 0.0 { -0.0 } else { x });
         let largest = largest.map(|x| if x == 0.0 { 0.0 } else { x });

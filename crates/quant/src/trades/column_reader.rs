@@ -82,10 +82,13 @@ impl ColumnReader {
             }
         };
         self.progress = piece.progress;
-        let Piece { first, read, trades, kept, symbols: said, .. } = piece;
+        let Piece { first, read, mut trades, kept, symbols: said, .. } = piece;
         // Of each text, once it came; the symbols are numbered in the order of the rows.
         let mut numbers = vec![None; said.as_ref().map_or(0, Texts::coded_count)];
-        for (row, trade) in trades.iter().enumerate() {
+        // Those that are kept move to the front.
+        let mut count = 0;
+        for row in 0..trades.len() {
+            let trade = trades[row];
             if kept.as_ref().is_some_and(|kept| !kept[row]) {
                 continue;
             }
@@ -99,14 +102,26 @@ impl ColumnReader {
             };
             let place = || at(&self.path, first + row as u64);
             if !(trade.price.is_finite() && trade.qty.is_finite()) {
-                return Err(self.missing(first, row, trade));
+                return Err(self.missing(first, row, &trade));
             }
             if !times::is_known(trade.ts_ns) {
                 let value = self.shown(&read, row);
                 return Err(times::refused(place(), &self.columns, value, trade.ts_ns));
             }
-            let kept = self.filter.take(trade, symbol, symbols, buffer);
-            kept.map_err(|late| late.at(place(), &self.columns, symbols))?;
+            let keeps = self.filter.keeps(&trade, symbol, symbols);
+            if keeps.map_err(|late| late.at(place(), &self.columns, symbols))? {
+                if count < row {
+                    trades[count] = trade;
+                }
+                count += 1;
+                buffer.symbols.push(symbol);
+            }
+        }
+        trades.truncate(count);
+        if buffer.trades.is_empty() {
+            buffer.trades = trades;
+        } else {
+            buffer.trades.append(&mut trades);
         }
         Ok(true)
     }

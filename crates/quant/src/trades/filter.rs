@@ -42,17 +42,30 @@ impl Filter {
         symbols: &mut Symbols,
         buffer: &mut TradeBuffer,
     ) -> Result<(), LateTrade> {
+        if self.keeps(trade, symbol, symbols)? {
+            buffer.trades.push(*trade);
+            buffer.symbols.push(symbol);
+        }
+        Ok(())
+    }
+
+    /// Whether a trade is kept, which is the next one of its symbol.
+    #[inline]
+    pub(super) fn keeps(
+        &self,
+        trade: &Trade,
+        symbol: u32,
+        symbols: &mut Symbols,
+    ) -> Result<bool, LateTrade> {
         if self.only.as_ref().is_some_and(|only| *only != symbols.names()[symbol as usize]) {
-            return Ok(());
+            return Ok(false);
         }
         if let Some(from_ns) = symbols.later_than(symbol, trade.ts_ns)
             && self.late == Late::Refuse
         {
             return Err(LateTrade { symbol, from_ns, to_ns: trade.ts_ns });
         }
-        buffer.trades.push(*trade);
-        buffer.symbols.push(symbol);
-        Ok(())
+        Ok(true)
     }
 }
 
