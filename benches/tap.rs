@@ -9,7 +9,7 @@ use factord_core::idle::IdleStrategy;
 use factord_core::region::{Mapping, Region, View};
 use factord_core::ring::{Geometry, RequestProducer, ResponseConsumer};
 use factord_core::sys::sched;
-use factord_core::tap::{Step, TapReader};
+use factord_core::tap::{Step, TapReader, TapWriter};
 use factord_core::worker::{Handle, Lane, Row, Rows, Swap, Tally, Tap, Worker, mailbox};
 use factord_eval::Model;
 use factord_eval::evaluator::Evaluator;
@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 const CHECK: u32 = 9;
 /// Round trips of a block.
 const ROUND_TRIPS: usize = 100_000;
+/// Answers that a writer alone writes.
+const WRITTEN: usize = 2_000_000;
 /// Requests of a block that keeps the ring full.
 const PIPELINED: usize = 1_000_000;
 const SLOTS: usize = 64;
@@ -73,31 +75,6 @@ impl Rig {
         let mut rig = Rig { handle, worker, requests, responses, tap };
         rig.round_trips(10_000);
         rig
-    }
-
-    /// Readers, until the sender is dropped.
-    fn readers(&self, Readers { count, pause }: Readers) -> (Sender<()>, Vec<JoinHandle<u64>>) {
-        let (alive, ends) = channel();
-        let mut ends: Vec<Receiver<()>> = vec![ends];
-        let mut senders = vec![alive];
-        for _ in 1..count {
-            let (alive, end) = channel();
-            senders.push(alive);
-            ends.push(end);
-        }
-        let (all, stop) = channel::<()>();
-        thread::spawn(move || {
-            // Ends with the caller's sender.
-            let _ = stop.recv();
-            drop(senders);
-        });
-        let tap = self.tap.as_ref();
-        let start = |end: Receiver<()>| {
-            let fd = tap.unwrap().read_only().unwrap();
-            let view = View::open("tap", &fd, abi::tap_lines(tap_record::CELL_COUNT)).unwrap();
-            thread::spawn(move || read(&view, &end, pause))
-        };
-        (all, ends.into_iter().take(count).map(start).collect())
     }
 
     /// Nanoseconds of one of `count` round trips, on average.
@@ -179,6 +156,59 @@ impl fmt::Display for Readers {
     }
 }
 
+/// Readers of a tap, until the sender is dropped.
+fn start(tap: &Region, Readers { count, pause }: Readers) -> (Sender<()>, Vec<JoinHandle<u64>>) {
+    let (alive, ends) = channel();
+    let mut ends: Vec<Receiver<()>> = vec![ends];
+    let mut senders = vec![alive];
+    for _ in 1..count {
+        let (alive, end) = channel();
+        senders.push(alive);
+        ends.push(end);
+    }
+    let (all, stop) = channel::<()>();
+    thread::spawn(move || {
+        // Ends with the caller's sender.
+        let _ = stop.recv();
+        drop(senders);
+    });
+    let start = |end: Receiver<()>| {
+        let fd = tap.read_only().unwrap();
+        let view = View::open("tap", &fd, abi::tap_lines(tap_record::CELL_COUNT)).unwrap();
+        thread::spawn(move || read(&view, &end, pause))
+    };
+    (all, ends.into_iter().take(count).map(start).collect())
+}
+
+/// Nanoseconds that a writer with a CPU of its own takes for an answer, in runs of `len`.
+fn written(cpu: usize, readers: Readers, len: usize) -> f64 {
+    let tap = Region::create_tap(tap_record::CELL_COUNT).unwrap();
+    let fd = tap.fd().try_clone_to_owned().unwrap();
+    let lines = abi::tap_lines(tap_record::CELL_COUNT);
+    let mapping = Mapping::open("tap", &fd, lines).unwrap();
+    let (alive, threads) = start(&tap, readers);
+    let writer = thread::spawn(move || {
+        sched::allow_cpus(&[cpu]).unwrap();
+        let mut writer = TapWriter::new(mapping, tap_record::CELL_COUNT);
+        let mut run = vec![[tap_record::FIRST, tap_record::RUN, 0, 0, 0, 0, 0, 0]];
+        let request = abi::tap_request(0, 1, 3);
+        run.resize(1 + len, [tap_record::FIRST, request, 1, 2, 3, 4, 5, 6]);
+        let (begun, mut count) = (Instant::now(), 0);
+        while count < WRITTEN {
+            run[0][tap_record::RUN_COUNT] = count as u64;
+            count += len;
+            writer.write(black_box(&run), count as u64);
+            // As a worker that answers some twenty million a second.
+            (0..len).for_each(|_| spin_loop());
+        }
+        begun.elapsed().as_nanos() as f64 / count as f64
+    });
+    let time = writer.join().unwrap();
+    drop(alive);
+    threads.into_iter().for_each(|thread| _ = thread.join().unwrap());
+    time
+}
+
 /// Reads until the end; answers that it read and missed.
 fn read(view: &View, end: &Receiver<()>, pause: Option<Duration>) -> u64 {
     let mut reader = TapReader::new(view.words(), tap_record::CELL_COUNT);
@@ -219,7 +249,8 @@ fn compare(name: &str, blocks: usize, cpu: usize, readers: Readers, block: Block
         let order = if index % 2 == 0 { [false, true] } else { [true, false] };
         for tapped in order {
             let mut rig = Rig::start(cpu, tapped);
-            let watching = (tapped && readers.count > 0).then(|| rig.readers(readers));
+            let watching =
+                (tapped && readers.count > 0).then(|| start(rig.tap.as_ref().unwrap(), readers));
             let time = block(&mut rig);
             if tapped {
                 on.push(time)
@@ -248,10 +279,24 @@ fn compare(name: &str, blocks: usize, cpu: usize, readers: Readers, block: Block
 fn main() {
     // `cargo bench` adds a flag of its own.
     let mut words = std::env::args().skip(1).filter(|word| !word.starts_with("--"));
-    let blocks = words.next().map_or(200, |word| word.parse().expect("a number of blocks"));
+    let blocks: usize = words.next().map_or(200, |word| word.parse().expect("a number of blocks"));
     let allowed = sched::allowed_cpus().unwrap();
     let (&first, &last) = (allowed.first().unwrap(), allowed.last().unwrap());
     sched::allow_cpus(&[first]).unwrap();
+    for len in [1, BURST] {
+        let mut times = vec![Vec::new(); Readers::ALL.len()];
+        for _ in 0..blocks.div_ceil(10) {
+            for (times, readers) in times.iter_mut().zip(Readers::ALL) {
+                times.push(written(last, readers, len));
+            }
+        }
+        let alone = median(times[0].clone());
+        for (times, readers) in times.into_iter().zip(Readers::ALL) {
+            let time = median(times);
+            let ratio = time / alone;
+            println!("writer, runs of {len}, {readers}: {time:.1} ns an answer, {ratio:.2} x");
+        }
+    }
     for readers in Readers::ALL {
         compare("round trip", blocks, last, readers, |rig| rig.round_trips(ROUND_TRIPS));
     }
