@@ -1,10 +1,15 @@
 //! `factord factors`, by the real binary: the table it writes, what it says, and its exit codes.
 
 use crate::ticks::{days, folder, to_four_digits};
+use arrow_array::{
+    ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray,
+};
 use factord_factors::{COLUMNS, PRICES, Per};
 use factord_quant::table::{Reader, Want};
+use parquet::arrow::ArrowWriter;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 const TRADES: &str = "ts_ns,symbol,price,qty,side,side_src,buy_id,sell_id,trade_id\n\
                       1675214701000000000,A,10,300,B,flag,7,1,1\n\
@@ -201,12 +206,58 @@ fn parquet_trades_are_read_as_csv_ones_are() {
     assert_eq!(features, read("t.csv.features.csv"));
 }
 
+#[test]
+fn texts_in_dictionaries_or_not_and_row_groups_of_any_size_give_the_same_rows() {
+    use parquet::file::properties::WriterProperties;
+    let folder = tempfile::tempdir().unwrap();
+    // Several pieces of the reader, the last of them short; new symbols come until the end.
+    let count = 9_001_i64;
+    let symbol = |at: i64| format!("S{}", at * at % (3 + at / 500));
+    let side = |at: i64| ["B", "S", "N"][(at * 7 % 3) as usize];
+    let ts = |at: i64| (1_675_214_700_000 + at * 40) * 1_000_000;
+    let mut text = "ts_ns,symbol,price,qty,side\n".to_owned();
+    for at in 0..count {
+        text += &format!("{},{},{},{},{}\n", ts(at), symbol(at), 10 + at % 7, 100 * at, side(at));
+    }
+    std::fs::write(folder.path().join("t.csv"), text).unwrap();
+    let all = || 0..count;
+    let numbers = |of: fn(i64) -> i64| Arc::new(all().map(of).collect::<Int64Array>());
+    let columns: [(&str, ArrayRef, bool); 5] = [
+        ("ts_ns", Arc::new(all().map(ts).collect::<Int64Array>()), false),
+        ("symbol", Arc::new(StringArray::from_iter_values(all().map(symbol))), true),
+        ("price", numbers(|at| 10 + at % 7), true),
+        ("qty", numbers(|at| 100 * at), true),
+        ("side", Arc::new(StringArray::from_iter_values(all().map(side))), false),
+    ];
+    let record = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    let rows = |input: &str| {
+        let out = format!("{input}.features.csv");
+        let output = factors(folder.path(), &[input, "--out", &out]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        std::fs::read_to_string(folder.path().join(out)).unwrap()
+    };
+    let expected = rows("t.csv");
+    // The last limit has the writer give dictionaries up on the way.
+    for (coded, limit) in [(false, 1 << 20), (true, 1 << 20), (true, 20)] {
+        for group_rows in [1_000, 5_000, 1 << 20] {
+            let properties = WriterProperties::builder()
+                .set_dictionary_enabled(coded)
+                .set_dictionary_page_size_limit(limit)
+                .set_write_batch_size(64)
+                .set_max_row_group_row_count(Some(group_rows));
+            let file = std::fs::File::create(folder.path().join("t.parquet")).unwrap();
+            let schema = record.schema();
+            let writer = ArrowWriter::try_new(file, schema, Some(properties.build()));
+            let mut writer = writer.unwrap();
+            writer.write(&record).unwrap();
+            writer.close().unwrap();
+            assert_eq!(rows("t.parquet"), expected, "{coded}, {limit}, {group_rows}");
+        }
+    }
+}
+
 /// The trades above, with time stamps and missing order numbers as other tools write them.
 fn parquet(path: &Path) {
-    use arrow_array::{
-        ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray,
-    };
-    use std::sync::Arc;
     let times = [1, 2, 200].map(|second| (1_675_214_700 + second) * 1_000_000_000).to_vec();
     let columns: [(&str, ArrayRef); 7] = [
         ("ts_ns", Arc::new(TimestampNanosecondArray::from(times))),
@@ -219,7 +270,7 @@ fn parquet(path: &Path) {
     ];
     let record = RecordBatch::try_from_iter(columns).unwrap();
     let file = std::fs::File::create(path).unwrap();
-    let mut writer = parquet::arrow::ArrowWriter::try_new(file, record.schema(), None).unwrap();
+    let mut writer = ArrowWriter::try_new(file, record.schema(), None).unwrap();
     writer.write(&record).unwrap();
     writer.close().unwrap();
 }
