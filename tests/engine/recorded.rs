@@ -352,8 +352,8 @@ fn two_arms_are_compared_with_intervals() {
         assert!((figures["mean"].as_f64().unwrap() - mean).abs() < 1e-12, "{figures}");
         // One answer in 64 is timed.
         let timed = figures["timed"].as_u64().unwrap() as f64;
-        let count = figures["count"].as_f64().unwrap();
-        assert!((timed - count / 64.0).abs() < 4.0 * (count / 64.0).sqrt() + 1.0, "{figures}");
+        let expected = figures["count"].as_f64().unwrap() / 64.0;
+        assert!((timed - expected).abs() < 4.0 * expected.sqrt() + 1.0, "{figures}");
         let service = |which: &str| figures["service_ns"][which].as_u64().unwrap();
         assert!(service("p50") > 0 && service("p99") >= service("p50"), "{figures}");
         let share = &figures["share_interval"];
