@@ -16,7 +16,6 @@ use parquet::basic::{Compression, Encoding};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -56,10 +55,10 @@ fn properties(notes: &Notes) -> WriterProperties {
         .set_dictionary_enabled(false)
         .set_max_row_group_row_count(Some(2 * BATCH_ROWS))
         .set_key_value_metadata(Some(vec![KeyValue::new(NOTES_KEY.to_owned(), notes)]));
-    for column in ["time", "ordinal"] {
+    for column in ["time", "ordinal", "generation", "arm", "epoch", "worker"] {
         properties = properties.set_column_encoding(column.into(), Encoding::DELTA_BINARY_PACKED);
     }
-    for column in ["name", "status", "version", "client", "generation", "arm", "epoch", "worker"] {
+    for column in ["name", "status", "version", "client"] {
         properties = properties.set_column_dictionary_enabled(column.into(), true);
     }
     properties.build()
@@ -116,35 +115,36 @@ pub fn write(path: &Path, rows: &Rows, notes: &Notes) -> Result<Digest, AuditErr
 struct Dictionaries {
     names: ArrayRef,
     statuses: ArrayRef,
-    versions: (ArrayRef, HashMap<u64, i32>),
-    clients: (ArrayRef, HashMap<u32, i32>),
+    /// With the place of each fingerprint of the rows,
+    versions: (ArrayRef, Vec<Option<i32>>),
+    /// and of each client.
+    clients: (ArrayRef, Vec<Option<i32>>),
+}
+
+/// Texts that are there, and the place of each among them.
+fn placed(texts: impl Iterator<Item = Option<String>>) -> (ArrayRef, Vec<Option<i32>>) {
+    let mut there = Vec::new();
+    let place = |text: Option<String>| {
+        there.push(text?);
+        Some(there.len() as i32 - 1)
+    };
+    let places = texts.map(place).collect();
+    (Arc::new(StringArray::from(there)), places)
 }
 
 impl Dictionaries {
     fn of(rows: &Rows) -> Dictionaries {
         let names = (1..).map_while(|number| rows.name_of(number));
-        let (mut versions, mut places) = (Vec::new(), HashMap::new());
-        for &fingerprint in rows.fingerprint.iter().filter(|&&fingerprint| fingerprint != 0) {
-            places.entry(fingerprint).or_insert_with(|| {
-                versions.push(fingerprint_text(fingerprint));
-                versions.len() as i32 - 1
-            });
-        }
-        let (mut clients, mut client_places) = (Vec::new(), HashMap::new());
-        for &client in &rows.client {
-            if !client_places.contains_key(&client)
-                && let Some(name) = rows.client_name(client)
-            {
-                client_places.insert(client, clients.len() as i32);
-                clients.push(name);
-            }
-        }
         let texts = |texts: StringArray| Arc::new(texts) as ArrayRef;
         Dictionaries {
             names: texts(StringArray::from_iter_values(names)),
             statuses: texts(STATUSES.to_vec().into()),
-            versions: (texts(versions.into()), places),
-            clients: (texts(clients.into()), client_places),
+            versions: placed(
+                rows.fingerprints()
+                    .iter()
+                    .map(|&fingerprint| (fingerprint != 0).then(|| fingerprint_text(fingerprint))),
+            ),
+            clients: placed(rows.client_names().iter().cloned()),
         }
     }
 }
@@ -175,10 +175,10 @@ fn columns(rows: &Rows, order: &[u32], texts: &Dictionaries) -> Vec<ArrayRef> {
     let last = STATUSES.len() as i32 - 1;
     let name = keys(&|row| (rows.name[row] as i32).checked_sub(1).filter(|key| *key >= 0));
     let status = keys(&|row| Some(i32::from(rows.status[row]).min(last)));
-    let version = keys(&|row| texts.versions.1.get(&rows.fingerprint[row]).copied());
-    let client = keys(&|row| texts.clients.1.get(&rows.client[row]).copied());
     let service_ns = order.iter().map(|&row| rows.service_ns[row as usize]);
     let service_ns: UInt32Array = service_ns.map(|ns| (ns > 0).then_some(ns)).collect();
+    let version = keys(&|row| texts.versions.1[rows.fingerprint[row] as usize]);
+    let client = keys(&|row| texts.clients.1.get(rows.client[row] as usize).copied().flatten());
     vec![
         Arc::new(take!(TimestampNanosecondArray, unix_ns).with_timezone("UTC")),
         text(name, &texts.names),

@@ -4,6 +4,7 @@ use crate::abi::{ARM_COUNT_MAX, status};
 use crate::counters::{ModelRow, Observer};
 use crate::tap::{Record, VersionCell};
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 /// Deployments of a number that are remembered.
 // 8: a reader that is further behind than so many swaps has been overtaken as well, mostly.
@@ -16,7 +17,7 @@ struct Deployment {
     check: u32,
     fingerprints: [u64; ARM_COUNT_MAX],
     /// `None` until it is known.
-    name: Option<String>,
+    name: Option<Arc<str>>,
 }
 
 /// What was heard of.
@@ -92,7 +93,7 @@ impl Versions {
             let shown = status.row_now(number).ok().flatten();
             match (place, shown) {
                 (Some(place), Some(row)) if row.check == known[place].check => {
-                    known[place].name = Some(row.name);
+                    known[place].name = Some(row.name.into());
                 }
                 (None, Some(row)) if row.generation == generation => {
                     let deployment = of_row(&row);
@@ -120,6 +121,6 @@ impl Versions {
 fn of_row(row: &ModelRow) -> Deployment {
     let [second, third, fourth] = row.arm_fingerprints;
     let fingerprints = [row.fingerprint(), second, third, fourth];
-    let name = Some(row.name.clone());
+    let name = Some(row.name.as_str().into());
     Deployment { generation: row.generation, check: row.check, fingerprints, name }
 }
