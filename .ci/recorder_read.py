@@ -19,6 +19,6 @@ others = [path for path in root.rglob("*") if path.is_file() and path not in fil
 assert files and not others, f"{len(files)} files, and others: {others}"
 found = duckdb.sql(
     f"select count(*), sum(ordinal), count(y), sum(len(features)) from read_parquet('{root}/*/*/*.parquet')"
-).fetchone()
-assert found is not None and found[:2] == (rows, ordinals), (found, rows, ordinals)
+).fetchall()[0]
+assert found[:2] == (rows, ordinals), (found, rows, ordinals)
 print(f"{len(files)} files: {rows} rows, the same in pyarrow and DuckDB")
