@@ -33,6 +33,34 @@ fn service(node: &Node<ipc::Service>, name: &str) -> Result<ReqRes, Fault> {
     Ok(builder.request_response::<Request, Response>().open_or_create()?)
 }
 
+/// One topic for many subscribers; one that is slow loses the oldest.
+pub struct Broadcast {
+    topic: PubSub<Response>,
+    _node: Node<ipc::Service>,
+}
+
+impl Broadcast {
+    pub fn open(name: &str) -> Result<Broadcast, Fault> {
+        let node = node()?;
+        let builder = node.service_builder(&name.try_into()?).publish_subscribe::<Response>();
+        let builder = builder.max_subscribers(32).max_nodes(64).enable_safe_overflow(true);
+        let topic = builder.subscriber_max_buffer_size(256).open_or_create()?;
+        Ok(Broadcast { topic, _node: node })
+    }
+
+    pub fn publisher(&self) -> Result<Publisher<ipc::Service, Response, ()>, Fault> {
+        Ok(self.topic.publisher_builder().create()?)
+    }
+
+    pub fn subscriber(&self) -> Result<Subscriber<ipc::Service, Response, ()>, Fault> {
+        Ok(self.topic.subscriber_builder().create()?)
+    }
+
+    pub fn subscriber_count(&self) -> usize {
+        self.topic.dynamic_config().number_of_subscribers()
+    }
+}
+
 /// One publisher and one subscriber on each side.
 pub struct PublishSubscribe {
     requests: Publisher<ipc::Service, Request, ()>,

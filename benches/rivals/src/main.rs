@@ -2,7 +2,9 @@
 //!
 //! `rivals measure FACTORD CLIENT_CORE WORKER_CORE ROUNDS` prints one CSV line a pair of rounds:
 //! what was measured, the round, factord's figure, the rival's. `benches/run` makes a table of it.
+//! `rivals broadcast READER_CORE WRITER_CORE ROUNDS` does so for one writer with many readers.
 
+mod broadcast;
 mod iceoryx;
 mod payload;
 mod process;
@@ -26,7 +28,8 @@ const ROUND: Duration = Duration::from_millis(20);
 /// Before it, for caches, branch predictors and a far side that wakes up.
 const WARM_UP: Duration = Duration::from_millis(5);
 const DEADLINE: Duration = Duration::from_secs(10);
-const USAGE: &str = "usage: rivals measure FACTORD CLIENT_CORE WORKER_CORE ROUNDS";
+const USAGE: &str = "usage: rivals measure FACTORD CLIENT_CORE WORKER_CORE ROUNDS\n       \
+                     rivals broadcast READER_CORE WRITER_CORE ROUNDS";
 
 fn main() -> Result<(), Fault> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -39,6 +42,9 @@ fn main() -> Result<(), Fault> {
             let outcome = measure(Path::new(factord), cores, rounds.parse()?, &folder);
             std::fs::remove_dir_all(&folder)?;
             outcome
+        }
+        ["broadcast", reader_core, writer_core, rounds] => {
+            broadcast::measure((reader_core.parse()?, writer_core.parse()?), rounds.parse()?)
         }
         ["peer", kind, core, place] => peer(kind, core.parse()?, place),
         _ => Err(USAGE.into()),
