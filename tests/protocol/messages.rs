@@ -119,8 +119,10 @@ fn the_layout_of_a_greeting_stands() {
 
 #[test]
 fn every_verb_has_a_code_of_its_own() {
-    for verb in [Verb::Reload, Verb::Artifact, Verb::Image, Verb::Tap] {
-        assert_eq!(Verb::from_code(verb as u64), Some(verb));
+    let reading = [Verb::Reload, Verb::Artifact, Verb::Image, Verb::Tap];
+    let changing = [Verb::Publish, Verb::Promote, Verb::Rollback, Verb::Pin];
+    for (verb, code) in reading.into_iter().chain(changing).zip(1..) {
+        assert_eq!((verb as u64, Verb::from_code(code)), (code, Some(verb)));
     }
-    assert!([0, 5, 99, u64::MAX].iter().all(|&code| Verb::from_code(code).is_none()));
+    assert!([0, 9, 99, u64::MAX].iter().all(|&code| Verb::from_code(code).is_none()));
 }

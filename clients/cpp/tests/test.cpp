@@ -39,7 +39,7 @@ static_assert(never_throws<decltype(&Client::predict_each), Client,
 static_assert(never_throws<decltype(&Client::fetch), Client, std::uint16_t, Ns>);
 static_assert(never_throws<decltype(&Client::pin), Client, const char*, factord::Sha256>);
 static_assert(never_throws<decltype(&Client::predict_batch), Client, std::uint16_t, factord::Row,
-                           factord::View<factord::Prediction>, Ns>);
+                           factord::View<factord::Prediction>, Ns, std::uint64_t>);
 static_assert(never_throws<decltype(&Client::attach), const factord::Options&>);
 
 static int failures;
