@@ -14,14 +14,16 @@ use factord_core::{abi, channel};
 use factord_eval::eval::{Output, eval};
 use factord_models::file::Artifact;
 use factord_models::store::{Arm, Digest, Salt, Store};
+use std::env;
 use std::fs;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel as pipe};
 use std::thread;
 use std::time::Duration;
 
-/// Requests in each language.
-const COUNT: usize = 1_000_000;
+/// Requests in each language, unless `FACTORD_UNIT_REQUESTS` says how many.
+// 200,000: some seconds in each, and more on a machine that has a lot to do.
+const COUNT: usize = 200_000;
 /// Between two changes of the weights.
 const PAUSE: Duration = Duration::from_millis(50);
 /// The champion's share, in 1/256, by turns.
@@ -30,6 +32,8 @@ const NAME: &str = "regression";
 
 /// A daemon whose name is divided, with what served under each generation.
 struct Divided {
+    /// Requests in each language.
+    count: usize,
     store: Store,
     versions: [Artifact; 2],
     engine: Engine,
@@ -51,14 +55,18 @@ impl Divided {
         let mut shares = vec![256; served.generation as usize + 1];
         divide(&mut store, &versions, SHARES[0], &mut shares)?;
         engine.start_from(&root)?;
-        Ok(Divided { store, versions, engine, shares })
+        let count = match env::var("FACTORD_UNIT_REQUESTS") {
+            Ok(text) => text.parse().during("FACTORD_UNIT_REQUESTS")?,
+            Err(_) => COUNT,
+        };
+        Ok(Divided { count, store, versions, engine, shares })
     }
 
     /// Asks in one language, while the weights change; says what came.
     fn ask(&mut self, stage: &Stage, name: &str, runner: &Runner, out: &Path) -> Result<(), Fault> {
         let changes_before = self.shares.len();
         let socket = self.engine.socket();
-        let arguments = ["units", &COUNT.to_string(), &out.display().to_string()];
+        let arguments = ["units", &self.count.to_string(), &out.display().to_string()];
         let child = stage.spawn_at(&socket, runner, &arguments)?;
         let (end, ended) = pipe();
         let (lines, changed) = thread::scope(|scope| {
@@ -73,8 +81,9 @@ impl Divided {
         let text = fs::read_to_string(out).during(out.display())?;
         let answers = self.check(&text)?;
         say(format_args!(
-            "units: {name}, {COUNT} requests, {answers} answers, {} changes of the weights: \
-             each has its arm and its bits",
+            "units: {name}, {} requests, {answers} answers, {} changes of the weights: each \
+             has its arm and its bits",
+            self.count,
             self.shares.len() - changes_before,
         ));
         Ok(())
@@ -94,7 +103,7 @@ impl Divided {
     fn check(&self, text: &str) -> Result<usize, Fault> {
         let mut lines = text.lines();
         let mut count = 0;
-        for index in 0..COUNT as u64 {
+        for index in 0..self.count as u64 {
             let line = lines.next().ok_or("lines are missing").during(index)?;
             let words: Vec<&str> = line.split(' ').collect();
             let paths = if is_in_a_batch(index) { 3 } else { 2 };
