@@ -25,7 +25,7 @@ use std::time::Duration;
 // 200,000: some seconds in each, and more on a machine that has a lot to do.
 const COUNT: usize = 200_000;
 /// Between two changes of the weights.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(5);
 /// The champion's share, in 1/256, by turns.
 const SHARES: [u16; 2] = [179, 77];
 const NAME: &str = "regression";
