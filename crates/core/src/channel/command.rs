@@ -36,7 +36,17 @@ impl Connection {
         argument: u64,
         name: &str,
     ) -> Result<Vec<u8>, CommandError> {
-        self.send_command((verb, argument), name, &[])?;
+        self.command_with((verb, argument), name, &[])
+    }
+
+    /// The same with files that go along.
+    fn command_with(
+        &self,
+        what: (Verb, u64),
+        name: &str,
+        files: &[BorrowedFd<'_>],
+    ) -> Result<Vec<u8>, CommandError> {
+        self.send_command(what, name, files)?;
         let heard = self.receive(clock::end_of(COMMAND_DEADLINE), REPLY_STEP)?;
         self.reply_of(heard)
     }
@@ -166,8 +176,7 @@ pub fn reload(path: &Path) -> Result<String, CommandError> {
 ///
 /// [`CommandError::Failed`] when it has no file or failed its check; the old one stays.
 pub fn reload_one(path: &Path, name: &str) -> Result<String, CommandError> {
-    let text = Connection::open(path)?.command_of(Verb::Reload, 0, name)?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    change(path, (Verb::Reload, 0), name)
 }
 
 /// Reads the artifact of a served model, as the engine validated it.
@@ -187,10 +196,9 @@ pub fn fetch_artifact(path: &Path, fingerprint: u64) -> Result<Vec<u8>, CommandE
 /// [`CommandError::Failed`] when the daemon serves no store, or the store refuses the artifact.
 pub fn publish(path: &Path, artifact: &[u8], promote: bool) -> Result<String, CommandError> {
     let file = memory::sealed_file("factord-publish", artifact).map_err(AttachError::from)?;
-    let connection = Connection::open(path)?;
-    connection.send_command((Verb::Publish, promote.into()), "", &[file.as_fd()])?;
-    let heard = connection.receive(clock::end_of(COMMAND_DEADLINE), REPLY_STEP)?;
-    Ok(String::from_utf8_lossy(&connection.reply_of(heard)?).into_owned())
+    let what = (Verb::Publish, promote.into());
+    let text = Connection::open(path)?.command_with(what, "", &[file.as_fd()])?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Has the version whose hash begins so serve a name, in the store that the daemon at `path`
