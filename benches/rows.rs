@@ -1,9 +1,10 @@
 //! What thousands of names, and divided ones, cost a round trip beside a single model: blocks of
 //! round trips by turns, in one run, through a real worker.
 //!
-//! `cargo bench --package factord-benches --bench rows` prints the median of the blocks' means, and
-//! the median difference to the single model with the interval that holds 95 % of such medians when
-//! the pairs are drawn again.
+//! `cargo bench --package factord-benches --bench rows` prints, for each of nine tables a sort, the
+//! median of the blocks' means, and the median difference to the single model with the interval that
+//! holds 95 % of such medians when the pairs are drawn again; in the end the median of these
+//! differences, and their range.
 
 use factord_core::abi::{self, MODEL_COUNT_MAX, status, status_region};
 use factord_core::idle::IdleStrategy;
@@ -20,6 +21,9 @@ use std::time::Instant;
 const TRIPS: usize = 2000;
 /// Blocks of each sort.
 const BLOCKS: usize = 300;
+/// Tables of each sort, one after the other: where their pages lie, and what else is in the caches
+/// of a shared host, moves the difference by more than its interval.
+const RIGS: usize = 9;
 /// The check of all names.
 const CHECK: u32 = 9;
 
@@ -147,24 +151,38 @@ fn main() {
     let one = Sort { name: "one model", first: ONE, count: 1 };
     let first = ONE + 1;
     let count = MODEL_COUNT_MAX as u64 - u64::from(first);
-    for (divided, name) in [(false, "4,088 names"), (true, "4,088 names of two arms")] {
-        let many = Sort { name, first, count };
-        let (mut ones, mut manys) = (Vec::new(), Vec::new());
-        let mut rig = Rig::new(rows(divided), other);
-        rig.block(many);
-        for _ in 0..BLOCKS {
-            ones.push(rig.block(one));
-            manys.push(rig.block(many));
+    let sorts = [(false, "4,088 names"), (true, "4,088 names of two arms")];
+    let mut found = sorts.map(|_| Vec::new());
+    for _ in 0..RIGS {
+        for ((divided, name), found) in sorts.iter().zip(&mut found) {
+            found.push(measure(one, Sort { name, first, count }, rows(*divided), other));
         }
-        let differences: Vec<f64> = manys.iter().zip(&ones).map(|(many, one)| many - one).collect();
-        let (low, high) = interval(&differences);
-        println!(
-            "{}: {:.1} ns; {}: {:.1} ns; {:+.1} ns ({low:+.1} to {high:+.1})",
-            one.name,
-            median(&mut ones),
-            many.name,
-            median(&mut manys),
-            median(&mut differences.clone()),
-        );
     }
+    for ((_, name), differences) in sorts.iter().zip(&mut found) {
+        let middle = median(differences);
+        let [.., most] = differences[..] else { continue };
+        let least = differences[0];
+        println!("{name}, {RIGS} tables: {middle:+.1} ns ({least:+.1} to {most:+.1})");
+    }
+}
+
+/// Blocks by turns of one model and of many in a table of its own; prints what they took, and gives
+/// the median difference in nanoseconds.
+fn measure(one: Sort, many: Sort, rows: Rows, cpu: Option<usize>) -> f64 {
+    let (mut ones, mut manys) = (Vec::new(), Vec::new());
+    let mut rig = Rig::new(rows, cpu);
+    rig.block(many);
+    for _ in 0..BLOCKS {
+        ones.push(rig.block(one));
+        manys.push(rig.block(many));
+    }
+    let mut differences: Vec<f64> = manys.iter().zip(&ones).map(|(many, one)| many - one).collect();
+    let (low, high) = interval(&differences);
+    let (ones, manys) = (median(&mut ones), median(&mut manys));
+    let difference = median(&mut differences);
+    println!(
+        "{}: {ones:.1} ns; {}: {manys:.1} ns; {difference:+.1} ns ({low:+.1} to {high:+.1})",
+        one.name, many.name,
+    );
+    difference
 }
