@@ -2,8 +2,8 @@
 //! round trips by turns, in one run, through a real worker.
 //!
 //! `cargo bench --package factord-benches --bench rows` prints, for each of nine tables a sort, the
-//! median of the blocks' means, and the median difference to the single model with the interval that
-//! holds 95 % of such medians when the pairs are drawn again; in the end the median of these
+//! median of the blocks' means, and the median difference to the single model with the interval
+//! that holds 95 % of such medians when the pairs are drawn again; in the end the median of these
 //! differences, and their range.
 
 use factord_core::abi::{self, MODEL_COUNT_MAX, status, status_region};

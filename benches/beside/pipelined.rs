@@ -1,5 +1,6 @@
-//! Nanoseconds a row of batches of 10,000 rows, for some milliseconds: the best batch and the mean of all.
-//! Compiled against two versions of the client by `benches/beside/run`, so it uses what both have.
+//! Nanoseconds a row of batches of 10,000 rows, for some milliseconds: the best batch and the mean
+//! of all. Compiled against two versions of the client by `benches/beside/run`, so it uses what
+//! both have.
 
 use std::time::{Duration, Instant};
 

@@ -5,8 +5,14 @@
 //! that is killed leaves a whole store, and the next one counts the step that is served anew.
 
 mod divergence;
+mod drift;
+mod drift_arm;
+mod drift_rules;
+mod kept;
+mod metrics;
 mod scorer;
 mod service;
+mod step_drift;
 mod told;
 mod trial;
 mod watched;
@@ -14,10 +20,12 @@ mod watched;
 use super::supervised::SupervisedArgs;
 use super::{Failure, Globals};
 use crate::exit::Code;
+use drift_rules::{ROWS_MIN, Rules};
 use factord_core::channel;
 use factord_core::client::{Begin, Event, Subscriber};
 use factord_core::counters::Observer;
 use factord_models::store::{Served, Store, StoreError};
+use kept::KeptFile;
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -42,7 +50,14 @@ the champion is told. A canary is taken to its next step when its hold is over a
 when one trips, what served before serves again, and the ledger keeps the figure. Guards judge from
 100 answers of the candidate on, or from the hold's, if that is shorter; the one on service time
 from eight that were timed, as one in 64 is. The engine does not notice the pilot, and what the
-pilot missed is counted. What is seen of a step begins anew with the pilot.";
+pilot missed is counted. What is seen of a step begins anew with the pilot.
+
+Of every version that says how its training rows were spread, features and outputs are watched for
+drift, window after window: docs/drift.md. Begin, end and figures of drift are told; what was seen
+is kept in STORE/pilot, with a text for Prometheus beside it.";
+
+/// What Prometheus reads, in the store's folder `pilot`.
+const METRICS_FILE: &str = "pilot.prom";
 
 /// Between two looks that found nothing.
 // 200 us, as the recorder: a tap of the usual size holds 30 ms of a million answers a second.
@@ -51,6 +66,8 @@ const PAUSE: Duration = Duration::from_micros(200);
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 /// Between two lines of figures, and two attempts at what failed.
 const TELL_PAUSE: Duration = Duration::from_secs(1);
+/// Keeping what was seen takes one part in so many of the pilot's time, at most.
+const KEEP_SHARE: u32 = 100;
 
 /// The flags of `factord pilot`.
 #[derive(Debug, clap::Args)]
@@ -62,6 +79,15 @@ pub struct PilotArgs {
     /// Add a JSON object per line to a file: the figures once a second, each step and its reason
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+    /// Requests of a window that is judged for drift; fewer after --drift-seconds
+    #[arg(long, value_name = "ROWS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(ROWS_MIN..))]
+    drift_window: u64,
+    /// Judge a window of 200 requests or more after so many seconds, too
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
+    drift_seconds: u64,
+    /// The share of windows without drift that raise an alarm, for all series of an arm together
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01, value_parser = drift_rules::level)]
+    drift_level: f64,
     /// Print these lines instead of text
     #[arg(long, conflicts_with = "supervised")]
     json: bool,
@@ -83,7 +109,9 @@ impl PilotArgs {
 /// [`Failure`] when there is no store, or no daemon with a tap, or stdout cannot be written to.
 pub fn run(args: &PilotArgs, globals: &Globals) -> Result<(), Failure> {
     let voice = args.supervised.begin()?;
-    let watched = Watched::open(&args.store)?;
+    let rules =
+        Rules { rows: args.drift_window, seconds: args.drift_seconds, level: args.drift_level };
+    let watched = Watched::open(&args.store, rules)?;
     let socket = globals.socket()?;
     let subscriber = Subscriber::attach(socket.as_deref(), None)?;
     let mut signals = Signals::new([SIGINT, SIGTERM])
@@ -98,6 +126,9 @@ pub fn run(args: &PilotArgs, globals: &Globals) -> Result<(), Failure> {
         subscriber,
         seen: 0,
         missed: 0,
+        drift_file: KeptFile::of(&args.store, "drift.json"),
+        metrics_file: args.store.join("pilot").join(METRICS_FILE),
+        unkept: false,
     };
     pilot.begin()?;
     pilot.watch(&mut signals)?;
@@ -119,11 +150,20 @@ struct Pilot {
     seen: u64,
     /// Answers that were overwritten before.
     missed: u64,
+    drift_file: KeptFile,
+    metrics_file: PathBuf,
+    /// Whether the last attempt to keep what was seen failed.
+    unkept: bool,
 }
 
 impl Pilot {
-    /// Has the daemon serve what the store says, which a pilot that was killed may not have told.
+    /// Has the daemon serve what the store says, which a pilot that was killed may not have told,
+    /// and goes on from what that one saw of drift.
     fn begin(&mut self) -> Result<(), Failure> {
+        match self.drift_file.load() {
+            Ok(kept) => self.watched.drifts.restore(kept.unwrap_or_default()),
+            Err(why) => self.told.voice.warn(format_args!("drift is watched anew: {why}")),
+        }
         let (epoch, store) = (self.subscriber.epoch(), self.root.display().to_string());
         let text = format!("watching epoch {epoch}, store {store}");
         self.told.tell("begin", Some(&text), json!({"epoch": epoch, "store": store}))?;
@@ -142,7 +182,8 @@ impl Pilot {
     }
 
     fn watch(&mut self, signals: &mut Signals) -> Result<(), Failure> {
-        let (mut looked, mut told) = (Instant::now(), Instant::now());
+        let (mut looked, mut told, mut kept) = (Instant::now(), Instant::now(), Instant::now());
+        let mut keep_pause = Duration::ZERO;
         let mut beats = self.subscriber.heartbeat_count();
         // The event loop.
         loop {
@@ -158,11 +199,19 @@ impl Pilot {
                 for (name, verdict) in self.watched.verdicts() {
                     self.act(&name, verdict)?;
                 }
+                for change in self.watched.drifts.changes() {
+                    self.told.tell("drift", Some(&change.text()), change.json())?;
+                }
             }
             if told.elapsed() >= TELL_PAUSE {
                 told = Instant::now();
                 self.tell_daemon();
                 self.tell_figures("look")?;
+                if kept.elapsed() >= keep_pause {
+                    kept = Instant::now();
+                    self.keep();
+                    keep_pause = KEEP_SHARE * kept.elapsed();
+                }
                 let now = self.subscriber.heartbeat_count();
                 if now == beats {
                     self.look_for_another();
@@ -286,10 +335,30 @@ impl Pilot {
         });
     }
 
+    /// Keeps what was seen of drift, and writes the figures for Prometheus.
+    fn keep(&mut self) {
+        let drifts = &self.watched.drifts;
+        let text = metrics::render(metrics::of_drift(drifts)).unwrap_or_default();
+        let written = self
+            .drift_file
+            .save(&drifts.keep())
+            .and_then(|()| kept::replace(&self.metrics_file, text.as_bytes()));
+        match written {
+            Ok(()) => self.unkept = false,
+            Err(error) if !self.unkept => {
+                self.unkept = true;
+                let path = self.drift_file.path().display();
+                self.told.voice.warn(format_args!("what was seen is not kept, {path}: {error}"));
+            }
+            Err(_) => {}
+        }
+    }
+
     fn tell_figures(&mut self, event: &str) -> Result<(), Failure> {
         let figures = json!({
             "epoch": self.subscriber.epoch(), "seen": self.seen, "missed": self.missed,
             "unscored": self.watched.unscored, "names": self.watched.json(),
+            "drift": self.watched.drifts.json(),
         });
         self.told.tell(event, None, figures)
     }
@@ -308,6 +377,7 @@ impl Pilot {
 
     /// The summary.
     fn end(&mut self) -> Result<(), Failure> {
+        self.keep();
         let mut text = self.watched.lines();
         let (seen, missed, unlogged) = (self.seen, self.missed, self.told.unlogged);
         let unscored = self.watched.unscored;
@@ -321,6 +391,7 @@ impl Pilot {
             json!({
                 "epoch": self.subscriber.epoch(), "seen": seen, "missed": missed,
                 "unscored": unscored, "names": self.watched.json(),
+                "drift": self.watched.drifts.json(),
             }),
         )
     }

@@ -12,6 +12,7 @@ mod companions;
 mod crashes;
 mod data;
 mod deadlines;
+mod drift;
 mod experiments;
 mod figures;
 mod forests;

@@ -52,13 +52,21 @@ impl Rig {
     }
 
     pub(crate) fn with_tap(names: &[Versions<'_>], tap: &str) -> (Rig, Vec<Vec<Digest>>) {
+        let of = |(name, models): &Versions<'_>| {
+            models.iter().map(|model| artifact(name, model)).collect()
+        };
+        Rig::of(names.iter().map(of).collect(), tap)
+    }
+
+    /// Of each name, the versions.
+    pub(crate) fn of(names: Vec<Vec<Artifact>>, tap: &str) -> (Rig, Vec<Vec<Digest>>) {
         let setup = Setup::new();
         let root = setup.directory.path().join("store");
         let log = setup.directory.path().join("pilot.jsonl");
         let mut store = Store::open_or_make(&root).unwrap();
-        let mut publish = |(name, models): &Versions<'_>| {
-            let version = |model: &Model| store.publish(&artifact(name, model)).unwrap().0;
-            let versions: Vec<Digest> = models.iter().map(version).collect();
+        let mut publish = |artifacts: &Vec<Artifact>| {
+            let version = |artifact: &Artifact| store.publish(artifact).unwrap().0;
+            let versions: Vec<Digest> = artifacts.iter().map(version).collect();
             store.promote(versions[0]).unwrap();
             versions
         };
@@ -85,7 +93,7 @@ impl Rig {
         assert!(output.status.success(), "{words:?}: {output:?}");
     }
 
-    fn refused(&self, words: &[&str]) -> String {
+    pub(crate) fn refused(&self, words: &[&str]) -> String {
         let output = self.model(words);
         assert!(!output.status.success(), "{words:?}: {output:?}");
         String::from_utf8(output.stderr).unwrap()
@@ -93,8 +101,13 @@ impl Rig {
 
     /// A pilot that watches.
     pub(crate) fn pilot(&self) -> Process {
+        self.pilot_with(&[])
+    }
+
+    pub(crate) fn pilot_with(&self, more: &[&str]) -> Process {
         let (store, log) = (self.root.to_str().unwrap(), self.log.to_str().unwrap());
-        let mut command = self.command(&["pilot", "--store", store, "--log", log]);
+        let words = [&["pilot", "--store", store, "--log", log], more].concat();
+        let mut command = self.command(&words);
         let mut pilot = Process::spawn(&mut command);
         let mut line = String::new();
         let mut out = BufReader::with_capacity(1, pilot.child().stdout.take().unwrap());
@@ -104,12 +117,17 @@ impl Rig {
         pilot
     }
 
-    /// The last line of an event in the log.
-    pub(crate) fn last(&self, event: &str) -> Option<Value> {
+    /// The lines of an event in the log.
+    pub(crate) fn all(&self, event: &str) -> Vec<Value> {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         // The last line may be being written.
-        let lines = text.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        lines.into_iter().find(|line| line["event"] == event)
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["event"] == event).collect()
+    }
+
+    /// The last of them.
+    pub(crate) fn last(&self, event: &str) -> Option<Value> {
+        self.all(event).pop()
     }
 
     /// Waits until the pilot has seen so many answers and told its figures.

@@ -101,7 +101,8 @@ fn the_map_and_the_crates_documentation_tell_the_floors() {
 #[test]
 fn the_rule_of_told_floors_can_fail() {
     let told = "//! From the roof. The floors, from the ground:\n//! [`content`]; [`table`], \
-                [`plot`], [`simulate`], [`audit`]; [`stated`], [`target`], [`calendar`], \
+                [`plot`], [`simulate`], [`audit`], [`drift`]; [`stated`], [`target`], \
+                [`calendar`], \
                 [`skill`];\n//! [`features`]; [`trades`], [`score`], [`evaluate`], [`train`]; \
                 [`inspect`]. More.";
     finds(rules::told_floors, 0, "crates/quant/src/lib.rs", told);
@@ -109,7 +110,7 @@ fn the_rule_of_told_floors_can_fail() {
     finds(rules::told_floors, 1, "crates/quant/src/lib.rs", &told.replace(';', ","));
     finds(rules::told_floors, 1, "crates/quant/src/lib.rs", "");
     let rows = "| `factord-quant` | `content` | bytes |\n\
-                | `factord-quant` | `table`, `plot`, `simulate`, `audit` | files |\n\
+                | `factord-quant` | `table`, `plot`, `simulate`, `audit`, `drift` | files |\n\
                 | `factord-quant` | `stated`, `target`, `calendar`, `skill` | settings |\n\
                 | `factord-quant` | `features` | windows |\n\
                 | `factord-quant` | `trades`, `score`, `evaluate`, `train` | work |\n\

@@ -53,7 +53,7 @@ pub(crate) const CRATES: [(&str, &str, &[&[&str]]); 6] = [
         "crates/quant/src/",
         &[
             &["content"],
-            &["table", "plot", "simulate", "audit"],
+            &["table", "plot", "simulate", "audit", "drift"],
             &["stated", "target", "calendar", "skill"],
             &["features"],
             &["trades", "score", "evaluate", "train"],

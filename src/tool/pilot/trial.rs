@@ -3,6 +3,7 @@
 use super::divergence::Divergence;
 use super::scorer::Scorer;
 use super::service::Service;
+use super::step_drift::StepDrift;
 use factord_core::client::Published;
 use factord_eval::status;
 use factord_models::store::{Canary, GUARDS, Guard, Hold, TIMED_COUNT_MIN};
@@ -38,6 +39,7 @@ pub(super) struct Trial {
     /// Of the candidate's answers.
     divergence: Divergence,
     service: Service,
+    drift: StepDrift,
     begun: Instant,
 }
 
@@ -45,7 +47,8 @@ impl Trial {
     /// Has seen nothing yet of the step that is served.
     pub(super) fn new(canary: Canary, champion: Arc<Scorer>, candidate: Arc<Scorer>) -> Trial {
         let (arms, divergence, service) = Default::default();
-        Trial { canary, candidate, champion, arms, divergence, service, begun: Instant::now() }
+        let (drift, begun) = (StepDrift::new(&candidate), Instant::now());
+        Trial { canary, candidate, champion, arms, divergence, service, drift, begun }
     }
 
     /// Adds an answer that the champion or the candidate gave.
@@ -59,6 +62,7 @@ impl Trial {
         if is_candidate {
             let champion = self.champion.evaluator.evaluate(x);
             self.divergence.add(&champion, &self.candidate.evaluator.evaluate(x));
+            self.drift.add(x, record.status, record.y);
             if let Some(ns) = answer.service_ns {
                 self.service.add(ns);
             }
@@ -75,6 +79,7 @@ impl Trial {
             Guard::OutOfRange => share(candidate.out_of_range),
             Guard::Divergence => (self.divergence.count > 0).then_some(self.divergence.mean),
             Guard::Classes => self.divergence.class_share(),
+            Guard::Drift => self.drift.psi(),
             Guard::ServiceTime => {
                 self.service.median_ns().filter(|_| self.service.count() >= TIMED_COUNT_MIN)
             }

@@ -1,6 +1,8 @@
 //! The names that are watched: those with shadows or a canary.
 
 use super::divergence::Divergence;
+use super::drift::Drifts;
+use super::drift_rules::Rules;
 use super::scorer::{Scorer, Scorers};
 use super::trial::{Trial, Verdict};
 use factord_core::client::Published;
@@ -65,11 +67,13 @@ pub(super) struct Watched {
     read: Instant,
     /// Answers for watched names under another generation than the deployment's.
     pub(super) unscored: u64,
+    /// Of all names.
+    pub(super) drifts: Drifts,
 }
 
 impl Watched {
     /// Reads what a store says.
-    pub(super) fn open(root: &Path) -> Result<Watched, StoreError> {
+    pub(super) fn open(root: &Path, rules: Rules) -> Result<Watched, StoreError> {
         let mut watched = Watched {
             root: root.to_owned(),
             scorers: Scorers::new(store::objects(root)?),
@@ -79,6 +83,7 @@ impl Watched {
             file: None,
             read: Instant::now(),
             unscored: 0,
+            drifts: Drifts::new(rules),
         };
         watched.refresh()?;
         Ok(watched)
@@ -114,6 +119,9 @@ impl Watched {
                 Ok(watched) => _ = names.insert(name.clone(), watched),
                 Err(error) => _ = first_error.get_or_insert(error),
             }
+        }
+        if let Err(error) = self.drifts.refresh(&next, &mut self.scorers) {
+            first_error.get_or_insert(error);
         }
         (self.names, self.others, self.deployment, self.file) = (names, others, next, file);
         self.scorers.prune();
@@ -157,6 +165,7 @@ impl Watched {
     pub(super) fn take(&mut self, answer: &Published<'_>) -> Outcome {
         let record = answer.record;
         let Some(text) = answer.name else { return Outcome::Taken };
+        self.drifts.take(answer);
         let Some(name) = self.names.get_mut(text) else {
             let known = self.others.get(text).copied().unwrap_or(0);
             return if record.generation > known { Outcome::Ahead } else { Outcome::Taken };

@@ -87,11 +87,19 @@ pub enum Guard {
     Classes,
     /// The median of the nanoseconds from seeing a request to publishing its answer.
     ServiceTime,
+    /// The greatest population stability index of its inputs and outputs beside its training rows.
+    Drift,
 }
 
 /// All guards.
-pub const GUARDS: [Guard; 5] =
-    [Guard::Error, Guard::OutOfRange, Guard::Divergence, Guard::Classes, Guard::ServiceTime];
+pub const GUARDS: [Guard; 6] = [
+    Guard::Error,
+    Guard::OutOfRange,
+    Guard::Divergence,
+    Guard::Classes,
+    Guard::ServiceTime,
+    Guard::Drift,
+];
 
 impl Guard {
     /// What it is called, as on the command line.
@@ -102,6 +110,7 @@ impl Guard {
             Guard::Divergence => "divergence",
             Guard::Classes => "classes",
             Guard::ServiceTime => "service-time",
+            Guard::Drift => "drift",
         }
     }
 
@@ -113,6 +122,7 @@ impl Guard {
             Guard::Divergence => "the mean absolute difference from the champion",
             Guard::Classes => "the share of classes that are not the champion's",
             Guard::ServiceTime => "the median of its last service times in nanoseconds",
+            Guard::Drift => "the greatest population stability index of its inputs and outputs",
         }
     }
 }
@@ -142,6 +152,9 @@ pub struct Guards {
     /// Of [`Guard::ServiceTime`], in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_time_ns: Option<Limit>,
+    /// Of [`Guard::Drift`]; 0.1 and 0.25 are the usual bands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Limit>,
 }
 
 impl Guards {
@@ -153,6 +166,7 @@ impl Guards {
             Guard::Divergence => self.divergence,
             Guard::Classes => self.classes,
             Guard::ServiceTime => self.service_time_ns,
+            Guard::Drift => self.drift,
         };
         limit.map(Limit::value)
     }
@@ -165,6 +179,7 @@ impl Guards {
             Guard::Divergence => &mut self.divergence,
             Guard::Classes => &mut self.classes,
             Guard::ServiceTime => &mut self.service_time_ns,
+            Guard::Drift => &mut self.drift,
         };
         *place = Some(limit);
     }
@@ -212,7 +227,8 @@ impl Canary {
         if self.candidate == self.champion {
             return Some(format!("{} is the champion itself", self.candidate.short()));
         }
-        let share = |guard: &Guard| !matches!(guard, Guard::Divergence | Guard::ServiceTime);
+        let share =
+            |guard: &Guard| !matches!(guard, Guard::Divergence | Guard::ServiceTime | Guard::Drift);
         let above = |guard: &Guard| self.guards.limit(*guard).is_some_and(|limit| limit > 1.0);
         let wrong = GUARDS.into_iter().find(|guard| share(guard) && above(guard))?;
         Some(format!("the limit of its guard {wrong} is a share, 0 to 1"))
@@ -259,6 +275,14 @@ pub(super) fn check(
             "the guard {} cannot be honoured: {} says neither the least and greatest value nor the \
              deciles of its training rows",
             Guard::OutOfRange,
+            version.short()
+        )));
+    }
+    let training = candidate.facts().and_then(|facts| facts.training.as_ref());
+    if guards.drift.is_some() && training.is_none() {
+        return Err(refused(format!(
+            "the guard {} cannot be honoured: {} does not say the deciles of its training rows",
+            Guard::Drift,
             version.short()
         )));
     }
