@@ -11,7 +11,7 @@ use factord_core::abi::{
 };
 use factord_core::abi::{response, right, status, status_region};
 use factord_core::channel::{
-    Hello, MESSAGE_LEN, MODEL_NAME_LEN, Message, NAME_LEN, Refusal, Verb, Welcome,
+    Hello, MESSAGE_LEN, MODEL_NAME_LEN, MORE_WORDS, Message, NAME_LEN, Refusal, Verb, Welcome,
 };
 use factord_eval::{Kind, exp};
 use std::fmt::Write as _;
@@ -251,7 +251,7 @@ fn other_messages() -> Vec<(&'static str, usize)> {
     let refusal = Message::Refused { abi: 0, refusal: Refusal::Other(MARK) };
     let command = |abi, verb, argument| {
         let name = [0; MODEL_NAME_LEN];
-        Message::Command { abi, verb, argument, name }
+        Message::Command { abi, verb, argument, name, more: [0; MORE_WORDS] }
     };
     let reply = Message::Reply { code: MARK };
     vec![

@@ -6,7 +6,9 @@ use factord_core::abi::{
     self, class, image_region, models_region, req_header, request, resp_header, response, right,
     status, status_region, tap_record, tap_region,
 };
-use factord_core::channel::{Hello, MODEL_NAME_LEN, Message, NAME_LEN, Refusal, Verb, Welcome};
+use factord_core::channel::{
+    Hello, MODEL_NAME_LEN, MORE_WORDS, Message, NAME_LEN, Refusal, Verb, Welcome,
+};
 use factord_core::model::image;
 use factord_eval::exp::{INV_STEP, NORMAL, SATURATED, SHIFTER, STEP_HI, STEP_LO, STEPS, TABLE};
 use factord_eval::{Kind, Model};
@@ -287,7 +289,7 @@ fn messages(text: &mut String) {
     define(text, "VERB_TAP", Verb::Tap as u64);
     let verb = Verb::Image as u64;
     let name = [0; MODEL_NAME_LEN];
-    let command = Message::Command { abi, verb, argument: 913, name };
+    let command = Message::Command { abi, verb, argument: 913, name, more: [0; MORE_WORDS] };
     places(text, &command, "COMMAND", &[("ABI", 901), ("VERB", verb), ("ARGUMENT", 913)]);
     define(text, "VERB_IMAGE", verb);
     places(text, &Message::Reply { code: 914 }, "REPLY", &[("CODE", 914)]);

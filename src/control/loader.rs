@@ -2,7 +2,7 @@
 //! that are served stay. Whatever it waits for, nobody else does.
 
 use super::ReloadError;
-use super::change::{self, Wanted};
+use super::change::{self, Done, Wanted};
 use super::ready::ReadyModel;
 use crate::config::ModelSource;
 use crate::sys::epoll::Wake;
@@ -115,11 +115,15 @@ fn carry_out(source: &ModelSource, ask: Ask, last: &mut Option<Read>) -> Option<
             Some(read_one(source, &name, before, last).map(|model| vec![model]))
         }
         Ask::Change(wanted, before) => Some(match change::carry_out(source, wanted) {
-            Ok(Some(name)) => {
+            Ok(Done::Serves(name)) => {
                 let before = before.into_iter().find(|model| model.name() == name);
                 read_one(source, &name, before, last).map(|model| vec![model])
             }
-            Ok(None) => Ok(Vec::new()),
+            Ok(Done::Withdrawn(name, line)) => {
+                *last = Some((line, Some(name)));
+                Ok(Vec::new())
+            }
+            Ok(Done::Nothing) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
         }),
         Ask::Served => {

@@ -311,8 +311,8 @@ impl Control {
                 Ok(()) => return,
                 Err(refusal) => refusal,
             },
-            (Phase::Fresh, Some(Message::Command { verb, argument, name, .. })) => {
-                return self.command(key, (verb, argument), &name, files.pop());
+            (Phase::Fresh, Some(Message::Command { verb, argument, name, more, .. })) => {
+                return self.command(key, (verb, argument, more), &name, files.pop());
             }
             (Phase::Serving { .. }, Some(Message::Command { verb, argument, .. }))
                 if Verb::from_code(verb) == Some(Verb::Image) =>

@@ -3,7 +3,7 @@
 //! One load runs at a time, of all models or of one name's. Whoever asks meanwhile may have changed
 //! a file that was read already, so that all of them together get one more.
 
-use super::change::{Wanted, text_of};
+use super::change::{Change, Wanted, text_of};
 use super::connection::Phase;
 use super::loader::Ask;
 use super::roster::Adopted;
@@ -43,6 +43,8 @@ pub(super) enum Extent {
     One(String),
     /// What a change of the store has another version serve.
     Changed,
+    /// Nothing: a change of the store withdraws the name.
+    Without(String),
 }
 
 impl Extent {
@@ -106,8 +108,11 @@ impl Control {
 
     fn change(&mut self, key: u64, wanted: Wanted) {
         self.reloads.waiting.push(key);
+        self.reloads.under_way = Some(match &wanted.change {
+            Change::Withdraw(name) => Extent::Without(name.clone()),
+            _ => Extent::Changed,
+        });
         self.parts.loader.ask(Ask::Change(wanted, self.parts.roster.served()));
-        self.reloads.under_way = Some(Extent::Changed);
     }
 
     /// Adopts what the loader has read; those who wait for it are answered once the workers have
@@ -123,8 +128,9 @@ impl Control {
                 info!("the store was not changed: {error}");
                 return self.end_load(1, &error.to_string());
             }
-            Ok(models) => match self.reloads.under_way {
+            Ok(models) => match &self.reloads.under_way {
                 Some(Extent::One(_) | Extent::Changed) => roster.adopt_some(models, outlets),
+                Some(Extent::Without(name)) => Ok(roster.withdraw(name, outlets)),
                 _ => roster.adopt(models, outlets),
             },
             Err(error) => Err(error),
@@ -158,9 +164,13 @@ impl Control {
         for line in text.lines() {
             info!("serving {line}");
         }
+        let why = match &self.reloads.under_way {
+            Some(Extent::Without(_)) => "",
+            _ => ", whose file is gone",
+        };
         for name in withdrawn {
-            warn!("withdrawn: {name}, whose file is gone");
-            text += &format!("withdrawn: {name}, whose file is gone\n");
+            warn!("withdrawn: {name}{why}");
+            text += &format!("withdrawn: {name}{why}\n");
         }
         self.end_load(0, &text);
     }

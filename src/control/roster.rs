@@ -183,15 +183,7 @@ impl Roster {
         let is_gone = |entry: &Entry| !stays.contains(entry.model.name());
         let gone: Vec<u16> =
             self.by_number.iter().filter(|(_, e)| is_gone(e)).map(|(&number, _)| number).collect();
-        let mut withdrawn = Vec::new();
-        for number in &gone {
-            if let Some(entry) = self.by_number.remove(number) {
-                self.floor = self.floor.max(entry.generation);
-                self.numbers.remove(entry.model.name());
-                withdrawn.push(entry.model.name().to_owned());
-            }
-        }
-        outlets.hide(&gone);
+        let withdrawn = self.remove(&gone, outlets);
         let changed = self.enter(models, classes);
         for &number in gone.iter().filter(|number| !self.by_number.contains_key(number)) {
             outlets.order(number, |_| Row::default());
@@ -237,6 +229,27 @@ impl Roster {
         let entry = |name: &String| self.by_number.get(self.numbers.get(name)?);
         let served = Roster::describe(names.iter().filter_map(entry));
         Ok(Adopted { served, withdrawn: Vec::new() })
+    }
+
+    /// Serves a name no more; returns it as [`Roster::adopt`] does.
+    pub fn withdraw(&mut self, name: &str, outlets: &mut Outlets) -> Adopted {
+        let gone: Vec<u16> = self.numbers.get(name).copied().into_iter().collect();
+        let withdrawn = self.remove(&gone, outlets);
+        gone.iter().for_each(|&number| outlets.order(number, |_| Row::default()));
+        Adopted { served: String::new(), withdrawn }
+    }
+
+    /// Forgets these numbers, and hides their rows; returns their names.
+    fn remove(&mut self, gone: &[u16], outlets: &mut Outlets) -> Vec<String> {
+        let entries = gone.iter().filter_map(|number| self.by_number.remove(number));
+        let mut withdrawn = Vec::new();
+        for entry in entries.collect::<Vec<_>>() {
+            self.floor = self.floor.max(entry.generation);
+            self.numbers.remove(entry.model.name());
+            withdrawn.push(entry.model.name().to_owned());
+        }
+        outlets.hide(gone);
+        withdrawn
     }
 
     /// Orders rows that changed, by number and whether their names are new.

@@ -5,15 +5,14 @@ use super::Control;
 use super::change::{Change, Wanted};
 use super::reload::Extent;
 use factord_core::abi::right;
-use factord_core::channel::{Message, Verb};
+use factord_core::channel::{MORE_WORDS, Message, Verb};
 use std::os::fd::OwnedFd;
 
 /// The right that a verb takes; any at all for one that this daemon does not know, and says so.
 pub(super) fn needed_for(verb: u64) -> u64 {
     match Verb::from_code(verb) {
-        Some(Verb::Reload | Verb::Publish | Verb::Promote | Verb::Rollback | Verb::Pin) => {
-            right::PUBLISH
-        }
+        Some(Verb::Reload | Verb::Publish | Verb::Promote | Verb::Rollback | Verb::Pin)
+        | Some(Verb::Withdraw | Verb::Split) => right::PUBLISH,
         Some(Verb::Artifact) => right::READ,
         Some(Verb::Image) => right::LOCAL,
         Some(Verb::Tap) => right::OBSERVE,
@@ -32,7 +31,7 @@ impl Control {
     pub(super) fn command(
         &mut self,
         key: u64,
-        (code, argument): (u64, u64),
+        (code, argument, more): (u64, u64, [u64; MORE_WORDS]),
         name: &[u8],
         file: Option<OwnedFd>,
     ) {
@@ -48,10 +47,15 @@ impl Control {
             Verb::Artifact => self.reply_with_artifact(key, argument),
             Verb::Image => self.reply_with_image(key, argument),
             Verb::Tap => self.reply_with_tap(key, argument),
-            Verb::Publish | Verb::Promote | Verb::Rollback | Verb::Pin => {
+            Verb::Publish
+            | Verb::Promote
+            | Verb::Rollback
+            | Verb::Pin
+            | Verb::Withdraw
+            | Verb::Split => {
                 let Some(connection) = self.connections.get(&key) else { return };
                 let uid = connection.credentials.uid;
-                match Change::of(verb, argument, name, file) {
+                match Change::of(verb, (argument, more), name, file) {
                     Ok(change) => self.ask_for_change(key, Wanted { change, uid }),
                     Err(why) => self.reply(key, 2, why.as_bytes()),
                 }

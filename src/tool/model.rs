@@ -44,8 +44,8 @@ Examples, with FACTORD_MODELS=/var/lib/factord/store:
 
 A store holds versions by their hash, one file that says what serves each name, and a ledger of
 all changes, each line with the hash of the one before. A daemon that serves the store is told.
-Without a store, the daemon at --socket is asked to publish, promote, roll back or pin: it changes
-its own store, for users who may publish.";
+Without a store, the daemon at --socket is asked to publish, promote, split, roll back, pin or
+withdraw: it changes its own store, for users who may publish.";
 
 const PILOT_EXAMPLES: &str = "\
 Examples, with FACTORD_MODELS=/var/lib/factord/store:

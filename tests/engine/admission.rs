@@ -4,7 +4,7 @@ use crate::harness::{Engine, Holdings, Setup, Watchdog, eventually};
 use crate::users::{ALLOWED, OPERATOR, STRANGER, as_user, can_be_another_user, open_engine};
 use crate::wire::{Heard, Wire, hello};
 use factord_core::abi;
-use factord_core::channel::{MODEL_NAME_LEN, Message, Refusal, Verb};
+use factord_core::channel::{MODEL_NAME_LEN, MORE_WORDS, Message, Refusal, Verb};
 use factord_core::client::Client;
 use factord_core::counters::Observer;
 use factord_core::sys::{sched, socket};
@@ -17,7 +17,13 @@ use std::time::{Duration, Instant};
 const SECOND: Duration = Duration::from_secs(1);
 
 fn command(verb: Verb, argument: u64) -> Message {
-    Message::Command { abi: abi::ABI_WORD, verb: verb as u64, argument, name: [0; MODEL_NAME_LEN] }
+    Message::Command {
+        abi: abi::ABI_WORD,
+        verb: verb as u64,
+        argument,
+        name: [0; MODEL_NAME_LEN],
+        more: [0; MORE_WORDS],
+    }
 }
 
 fn ask(engine: &Engine, message: &Message) -> Heard {

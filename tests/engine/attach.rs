@@ -4,7 +4,9 @@ use crate::data::{self, Random, assert_exact};
 use crate::harness::{Engine, Setup, Watchdog, eventually};
 use crate::wire::{Channel, Heard, Wire, hello};
 use factord_core::abi;
-use factord_core::channel::{AttachError, MESSAGE_LEN, MODEL_NAME_LEN, Message, Refusal, Verb};
+use factord_core::channel::{
+    AttachError, MESSAGE_LEN, MODEL_NAME_LEN, MORE_WORDS, Message, Refusal, Verb,
+};
 use factord_core::client::Client;
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -32,6 +34,7 @@ fn another_major_of_the_abi_is_refused() {
         verb: Verb::Reload as u64,
         argument: 0,
         name: [0; MODEL_NAME_LEN],
+        more: [0; MORE_WORDS],
     };
     for message in [hello(other, 3, 64), hello(other, 3, 0), hello(0, 3, 64), command] {
         let wire = Wire::open(engine.socket());
@@ -212,7 +215,14 @@ fn a_verb_the_daemon_does_not_know_gets_its_answer_in_words() {
         let wire = Wire::open(engine.socket());
         let abi = abi::ABI_WORD;
         wire.say(
-            &Message::Command { abi, verb, argument, name: [0; MODEL_NAME_LEN] }.encode(),
+            &Message::Command {
+                abi,
+                verb,
+                argument,
+                name: [0; MODEL_NAME_LEN],
+                more: [0; MORE_WORDS],
+            }
+            .encode(),
             &[],
         );
         match wire.hear(SECOND) {

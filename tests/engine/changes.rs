@@ -6,7 +6,9 @@ use crate::published::{NAME, X, full_store, model, serve};
 use crate::users::{ALLOWED, OPERATOR, as_user, can_be_another_user, open_engine};
 use crate::wire::{Heard, Wire};
 use factord_core::abi;
-use factord_core::channel::{self, CommandError, MODEL_NAME_LEN, Message, Verb, version_word};
+use factord_core::channel::{
+    self, CommandError, MODEL_NAME_LEN, MORE_WORDS, Message, Verb, version_word,
+};
 use factord_core::client::Client;
 use factord_core::counters::fingerprint;
 use factord_core::sys::memory;
@@ -28,7 +30,7 @@ fn further(y: f64) -> Vec<u8> {
     data::artifact(NAME, &Model::linear(vec![0.0; 3], y).unwrap()).encode()
 }
 
-fn answer(client: &mut Client) -> f64 {
+pub(crate) fn answer(client: &mut Client) -> f64 {
     let number = client.number(NAME).unwrap();
     client.predict(number, &X, 10 * SECOND).unwrap().y
 }
@@ -98,7 +100,7 @@ fn the_command_without_a_store_asks_the_daemon() {
 }
 
 /// All files of a store.
-fn contents(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn contents(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut all = Vec::new();
     for folder in [root.to_owned(), root.join("objects")] {
         for entry in fs::read_dir(folder).unwrap() {
@@ -113,7 +115,7 @@ fn contents(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// A daemon that has told its store's ledger what it serves.
-fn settled(engine: &Engine, root: &Path) {
+pub(crate) fn settled(engine: &Engine, root: &Path) {
     assert!(engine.snapshot().models.is_ok());
     eventually("the daemon to tell what it serves", 10 * SECOND, || {
         let changes = store::changes(root, NAME).unwrap();
@@ -173,7 +175,13 @@ fn malformed_changes_change_nothing() {
     let say = |verb: Verb, argument: u64, name: &str, files: &[BorrowedFd<'_>]| {
         let wire = Wire::open(engine.socket());
         let name = named(name);
-        let message = Message::Command { abi: abi::ABI_WORD, verb: verb as u64, argument, name };
+        let message = Message::Command {
+            abi: abi::ABI_WORD,
+            verb: verb as u64,
+            argument,
+            name,
+            more: [0; MORE_WORDS],
+        };
         wire.say(&message.encode(), files);
         wire.hear(10 * SECOND)
     };

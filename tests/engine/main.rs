@@ -4,6 +4,7 @@
 mod actor;
 mod admission;
 mod answers;
+mod asked;
 mod attach;
 mod audited;
 mod changes;

@@ -5,7 +5,7 @@ use crate::users::{as_member, can_be_another_user};
 use crate::wire::{Heard, Wire, hello};
 use factord_core::abi::{self, right};
 use factord_core::channel::{
-    self, AttachError, CommandError, MODEL_NAME_LEN, Message, Refusal, Verb,
+    self, AttachError, CommandError, MODEL_NAME_LEN, MORE_WORDS, Message, Refusal, Verb,
 };
 use factord_core::client::Client;
 use factord_core::counters::{ChannelsObserver, Observer};
@@ -175,8 +175,13 @@ fn rights_add_up_and_the_shorthands_stand_for_theirs() {
 fn a_verb_that_this_daemon_does_not_know_is_named_to_whoever_may_do_something() {
     let engine = Engine::start();
     let wire = Wire::open(engine.socket());
-    let message =
-        Message::Command { abi: abi::ABI_WORD, verb: 99, argument: 0, name: [0; MODEL_NAME_LEN] };
+    let message = Message::Command {
+        abi: abi::ABI_WORD,
+        verb: 99,
+        argument: 0,
+        name: [0; MODEL_NAME_LEN],
+        more: [0; MORE_WORDS],
+    };
     wire.say(&message.encode(), &[]);
     assert!(Verb::from_code(99).is_none());
     assert!(matches!(wire.hear(10 * SECOND), Heard::Message(Message::Reply { code: 3 }, _)));

@@ -2,7 +2,7 @@
 
 use factord_core::abi::{ABI_WORD, MAGIC};
 use factord_core::channel::{
-    Hello, MESSAGE_LEN, MODEL_NAME_LEN, Message, NAME_LEN, Refusal, Verb, Welcome,
+    Hello, MESSAGE_LEN, MODEL_NAME_LEN, MORE_WORDS, Message, NAME_LEN, Refusal, Verb, Welcome,
 };
 use proptest::prelude::*;
 
@@ -45,8 +45,14 @@ fn messages() -> impl Strategy<Value = Message> {
         let greeting = Hello { abi, feature_count, slot_count, nonce, name, output_count, class };
         Message::Hello(greeting)
     });
-    let command = (any::<[u64; 3]>(), any::<[u8; MODEL_NAME_LEN]>())
-        .prop_map(|([abi, verb, argument], name)| Message::Command { abi, verb, argument, name });
+    let words = (any::<[u64; 3]>(), any::<[u8; MODEL_NAME_LEN]>(), any::<[u64; MORE_WORDS]>());
+    let command = words.prop_map(|([abi, verb, argument], name, more)| Message::Command {
+        abi,
+        verb,
+        argument,
+        name,
+        more,
+    });
     prop_oneof![
         welcome,
         hello,
@@ -120,9 +126,10 @@ fn the_layout_of_a_greeting_stands() {
 #[test]
 fn every_verb_has_a_code_of_its_own() {
     let reading = [Verb::Reload, Verb::Artifact, Verb::Image, Verb::Tap];
-    let changing = [Verb::Publish, Verb::Promote, Verb::Rollback, Verb::Pin];
+    let changing =
+        [Verb::Publish, Verb::Promote, Verb::Rollback, Verb::Pin, Verb::Withdraw, Verb::Split];
     for (verb, code) in reading.into_iter().chain(changing).zip(1..) {
         assert_eq!((verb as u64, Verb::from_code(code)), (code, Some(verb)));
     }
-    assert!([0, 9, 99, u64::MAX].iter().all(|&code| Verb::from_code(code).is_none()));
+    assert!([0, 11, 99, u64::MAX].iter().all(|&code| Verb::from_code(code).is_none()));
 }

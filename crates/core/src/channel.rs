@@ -9,7 +9,7 @@
 //!        or REFUSED    magic 5 abi code a b
 //! client -> MAPPED     magic 3
 //! daemon -> READY      magic 4
-//! client -> COMMAND    magic 6 abi verb argument
+//! client -> COMMAND    magic 6 abi verb argument name[64] more[6]
 //! daemon -> REPLY      magic 7 abi code + a sealed memory file with the text or bytes
 //! ```
 //!
@@ -23,17 +23,22 @@ mod connection;
 mod message;
 mod regions;
 mod shape;
+mod shares;
 mod tap;
 mod version;
 
 pub use attempt::{Attempt, Channel, attach, attach_within};
-pub use command::{fetch_artifact, observe, pin, promote, publish, reload, reload_one, rollback};
+pub use command::{
+    fetch_artifact, observe, pin, promote, publish, reload, reload_one, rollback, split, withdraw,
+};
 pub use connection::told;
 pub use connection::{Connection, trust_daemon_user};
 pub use message::{
-    Hello, MESSAGE_LEN, MESSAGE_WORDS, MODEL_NAME_LEN, Message, NAME_LEN, Refusal, Verb, Welcome,
+    Hello, MESSAGE_LEN, MESSAGE_WORDS, MODEL_NAME_LEN, MORE_WORDS, Message, NAME_LEN, Refusal,
+    Verb, Welcome,
 };
 pub use shape::Shape;
+pub use shares::Shares;
 pub use tap::{TapFile, open_tap};
 pub use version::{version_start, version_word};
 

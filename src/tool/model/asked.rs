@@ -2,7 +2,7 @@
 //! store itself.
 
 use super::super::{Failure, print};
-use factord_core::channel;
+use factord_core::channel::{self, Shares};
 use factord_models::file::Artifact;
 use factord_models::store::Digest;
 use std::path::Path;
@@ -30,6 +30,17 @@ pub(super) fn promote(socket: &Path, name: &str, version: &str) -> Result<(), Fa
 /// Has the daemon serve what served before.
 pub(super) fn rollback(socket: &Path, name: &str) -> Result<(), Failure> {
     serving(&channel::rollback(socket, name)?)
+}
+
+/// Has the daemon serve a name no more.
+pub(super) fn withdraw(socket: &Path, name: &str) -> Result<(), Failure> {
+    channel::withdraw(socket, name)?;
+    print(format_args!("withdrawn {name}\n"))
+}
+
+/// Has the daemon divide the requests for a name.
+pub(super) fn split(socket: &Path, name: &str, shares: &Shares) -> Result<(), Failure> {
+    serving(&channel::split(socket, name, shares)?)
 }
 
 /// Prints what the daemon says that it serves.

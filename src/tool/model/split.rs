@@ -1,8 +1,10 @@
 //! `factord model split`: divides the requests for a name among versions.
 
 use super::super::{Failure, Globals};
-use super::versions::{At, adopted};
+use super::asked;
+use super::versions::{At, Place, adopted};
 use crate::exit::Code;
+use factord_core::channel::Shares;
 use factord_models::store::{Arm, Salt, Store, WEIGHT_SUM};
 use std::str::FromStr;
 
@@ -45,7 +47,22 @@ impl FromStr for Share {
 }
 
 pub(super) fn split(args: &SplitArgs, globals: &Globals) -> Result<(), Failure> {
-    let root = args.at.root(globals)?;
+    if let [Share { prefix, .. }] = &args.shares[..] {
+        let message = format!(
+            "one version gets all requests: that is `factord model promote {} {prefix}`",
+            args.name
+        );
+        return Err(Failure::new(Code::Usage, message));
+    }
+    let root = match args.at.place(globals)? {
+        Place::Here(root) => root,
+        Place::Daemon(socket) => {
+            let share = |share: &Share| (share.prefix.clone(), share.weight);
+            let arms = args.shares.iter().map(share).collect();
+            let shares = Shares { arms, salt: args.salt.map(|salt| salt.0) };
+            return asked::split(&socket, &args.name, &shares);
+        }
+    };
     let served = {
         let mut store = Store::open(&root)?;
         let arm = |share: &Share| -> Result<Arm, Failure> {
@@ -53,13 +70,6 @@ pub(super) fn split(args: &SplitArgs, globals: &Globals) -> Result<(), Failure> 
             Ok(Arm { version, weight: share.weight })
         };
         let arms = args.shares.iter().map(arm).collect::<Result<Vec<_>, _>>()?;
-        if let [alone] = arms[..] {
-            let (name, version) = (&args.name, alone.version.short());
-            let message = format!(
-                "one version gets all requests: that is `factord model promote {name} {version}`"
-            );
-            return Err(Failure::new(Code::Usage, message));
-        }
         store.split(&args.name, &arms, args.salt)?
     };
     adopted(&args.name, &served, globals)

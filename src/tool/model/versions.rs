@@ -230,7 +230,11 @@ pub(super) fn pin(args: &PinArgs, globals: &Globals) -> Result<(), Failure> {
 }
 
 pub(super) fn withdraw(args: &NameArgs, globals: &Globals) -> Result<(), Failure> {
-    Store::open(&args.at.root(globals)?)?.withdraw(&args.name)?;
+    let root = match args.at.place(globals)? {
+        Place::Here(root) => root,
+        Place::Daemon(socket) => return asked::withdraw(&socket, &args.name),
+    };
+    Store::open(&root)?.withdraw(&args.name)?;
     match channel::reload(&socket(globals)?) {
         Ok(_) => print(format_args!("withdrawn {}\n", args.name)),
         Err(error) => not_adopted(&format!("withdrawn {}", args.name), error),

@@ -4,7 +4,7 @@ use super::connection::Heard;
 use super::regions::{open_channels, open_status};
 use super::{
     AttachError, COMMAND_DEADLINE, CommandError, Connection, HANDSHAKE_DEADLINE, MODEL_NAME_LEN,
-    Message, REPLY_LEN_MAX, Verb, socket_path, version_word,
+    MORE_WORDS, Message, REPLY_LEN_MAX, Shares, Verb, socket_path, version_word,
 };
 use crate::abi;
 use crate::counters::{ChannelsObserver, Observer};
@@ -13,6 +13,20 @@ use crate::sys::{clock, memory};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+
+/// What a command says.
+struct Said<'a> {
+    verb: Verb,
+    argument: u64,
+    name: &'a str,
+    more: [u64; MORE_WORDS],
+}
+
+impl<'a> Said<'a> {
+    fn of(verb: Verb, name: &'a str) -> Said<'a> {
+        Said { verb, argument: 0, name, more: [0; MORE_WORDS] }
+    }
+}
 
 impl Connection {
     /// Carries out one control verb and returns what the daemon says.
@@ -36,17 +50,16 @@ impl Connection {
         argument: u64,
         name: &str,
     ) -> Result<Vec<u8>, CommandError> {
-        self.command_with((verb, argument), name, &[])
+        self.command_with(Said { argument, ..Said::of(verb, name) }, &[])
     }
 
-    /// The same with files that go along.
+    /// The same with all that a command can say, and files that go along.
     fn command_with(
         &self,
-        what: (Verb, u64),
-        name: &str,
+        said: Said<'_>,
         files: &[BorrowedFd<'_>],
     ) -> Result<Vec<u8>, CommandError> {
-        self.send_command(what, name, files)?;
+        self.send_command(said, files)?;
         let heard = self.receive(clock::end_of(COMMAND_DEADLINE), REPLY_STEP)?;
         self.reply_of(heard)
     }
@@ -57,20 +70,15 @@ impl Connection {
     ///
     /// [`AttachError`].
     pub fn ask(&self, verb: Verb, argument: u64) -> Result<(), AttachError> {
-        self.send_command((verb, argument), "", &[])
+        self.send_command(Said { argument, ..Said::of(verb, "") }, &[])
     }
 
-    fn send_command(
-        &self,
-        (verb, argument): (Verb, u64),
-        name: &str,
-        files: &[BorrowedFd<'_>],
-    ) -> Result<(), AttachError> {
-        let mut bytes = [0; MODEL_NAME_LEN];
-        bytes.iter_mut().zip(name.bytes()).for_each(|(byte, given)| *byte = given);
-        let verb = verb as u64;
-        let message = Message::Command { abi: abi::ABI_WORD, verb, argument, name: bytes };
-        self.send_with(&message, files)
+    fn send_command(&self, said: Said<'_>, files: &[BorrowedFd<'_>]) -> Result<(), AttachError> {
+        let Said { verb, argument, more, .. } = said;
+        let mut name = [0; MODEL_NAME_LEN];
+        name.iter_mut().zip(said.name.bytes()).for_each(|(byte, given)| *byte = given);
+        let (abi, verb) = (abi::ABI_WORD, verb as u64);
+        self.send_with(&Message::Command { abi, verb, argument, name, more }, files)
     }
 
     /// Takes the file that was asked for, if the reply is there.
@@ -196,8 +204,8 @@ pub fn fetch_artifact(path: &Path, fingerprint: u64) -> Result<Vec<u8>, CommandE
 /// [`CommandError::Failed`] when the daemon serves no store, or the store refuses the artifact.
 pub fn publish(path: &Path, artifact: &[u8], promote: bool) -> Result<String, CommandError> {
     let file = memory::sealed_file("factord-publish", artifact).map_err(AttachError::from)?;
-    let what = (Verb::Publish, promote.into());
-    let text = Connection::open(path)?.command_with(what, "", &[file.as_fd()])?;
+    let said = Said { argument: promote.into(), ..Said::of(Verb::Publish, "") };
+    let text = Connection::open(path)?.command_with(said, &[file.as_fd()])?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
@@ -231,6 +239,34 @@ pub fn rollback(path: &Path, name: &str) -> Result<String, CommandError> {
 /// As for [`rollback`].
 pub fn pin(path: &Path, name: &str, pinned: bool) -> Result<(), CommandError> {
     change(path, (Verb::Pin, pinned.into()), name).map(drop)
+}
+
+/// Has nothing serve a name any more, in the store that the daemon at `path` serves; its versions
+/// stay there. Returns what the daemon says of it.
+///
+/// # Errors
+///
+/// As for [`rollback`]; and when the daemon would be left without any name.
+pub fn withdraw(path: &Path, name: &str) -> Result<String, CommandError> {
+    change(path, (Verb::Withdraw, 0), name)
+}
+
+/// Divides the requests for a name among versions, in the store that the daemon at `path` serves.
+/// Returns the name's line.
+///
+/// # Errors
+///
+/// [`CommandError::Failed`] when there are more than four versions, one begins as no hash does, or
+/// the daemon refuses the change.
+pub fn split(path: &Path, name: &str, shares: &Shares) -> Result<String, CommandError> {
+    let (argument, more) = shares.words().ok_or_else(|| {
+        let text = "a name is divided among at most four versions, each by how its hash begins: \
+                    digits 0-9 and a-f";
+        CommandError::Failed(text.to_owned())
+    })?;
+    let said = Said { argument, more, ..Said::of(Verb::Split, name) };
+    let text = Connection::open(path)?.command_with(said, &[])?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 fn change(path: &Path, (verb, argument): (Verb, u64), name: &str) -> Result<String, CommandError> {

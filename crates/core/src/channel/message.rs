@@ -12,6 +12,9 @@ pub const NAME_LEN: usize = 32;
 /// Bytes of a model's name.
 pub const MODEL_NAME_LEN: usize = abi::status_region::ROW_NAME_LEN;
 
+/// Words of a command behind its name.
+pub const MORE_WORDS: usize = 6;
+
 /// One message of the control socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -40,6 +43,8 @@ pub enum Message {
         argument: u64,
         /// The model that the verb is about, NUL-padded; all 0 for none.
         name: [u8; MODEL_NAME_LEN],
+        /// Of [`Verb::Split`] its further words; all 0 otherwise.
+        more: [u64; MORE_WORDS],
     },
     /// The answer to a control verb; its text or bytes come along in a memory file.
     Reply {
@@ -257,6 +262,10 @@ pub enum Verb {
     Rollback = 7,
     /// Refuses changes of the name where the argument is 1, and allows them where it is 0.
     Pin = 8,
+    /// Has nothing serve the name any more.
+    Withdraw = 9,
+    /// Divides the requests for the name among the versions that [`super::Shares`] says.
+    Split = 10,
 }
 
 impl Verb {
@@ -271,6 +280,8 @@ impl Verb {
             6 => Some(Verb::Promote),
             7 => Some(Verb::Rollback),
             8 => Some(Verb::Pin),
+            9 => Some(Verb::Withdraw),
+            10 => Some(Verb::Split),
             _ => None,
         }
     }
@@ -308,9 +319,10 @@ impl Message {
                 let [code, a, b] = refusal.words();
                 vec![5, *abi, code, a, b]
             }
-            Message::Command { abi, verb, argument, name } => {
+            Message::Command { abi, verb, argument, name, more } => {
                 let mut tail = vec![6, *abi, *verb, *argument];
                 tail.extend(name.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)));
+                tail.extend(more);
                 tail
             }
             Message::Reply { code } => vec![7, abi::ABI_WORD, *code],
@@ -365,7 +377,9 @@ impl Message {
             6 => {
                 let mut name = [0; MODEL_NAME_LEN];
                 name.copy_from_slice(&bytes[40..40 + MODEL_NAME_LEN]);
-                Message::Command { abi: w[2], verb: w[3], argument: w[4], name }
+                let mut more = [0; MORE_WORDS];
+                more.copy_from_slice(&w[13..13 + MORE_WORDS]);
+                Message::Command { abi: w[2], verb: w[3], argument: w[4], name, more }
             }
             7 => Message::Reply { code: w[3] },
             _ => return None,
