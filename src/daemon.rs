@@ -162,7 +162,7 @@ pub fn run(config: &ServeConfig) -> Result<(), ServeError> {
         engine.tell(Directive::Reload);
     }
     let start = |kind| -> io::Result<Sidecar> {
-        let child = Sidecar::start(kind, config, listener.path(), &events)?;
+        let child = Sidecar::start(kind, config, listener.path(), &events, &ending.over())?;
         ending.will_kill(&child);
         Ok(child)
     };

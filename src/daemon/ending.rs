@@ -4,7 +4,7 @@
 //! the process: what others would stumble over is removed then, and the process ends at once.
 
 use super::Event;
-use super::sidecar::Sidecar;
+use super::sidecar::{Over, Sidecar};
 use crate::control::listener::{Listener, Place};
 use crate::log;
 use crate::sys::process;
@@ -28,7 +28,7 @@ const EXIT_CODE: i32 = 70;
 pub(super) struct Ending {
     socket: OnceLock<Place>,
     children: Mutex<Vec<super::sidecar::Current>>,
-    armed: OnceLock<()>,
+    armed: Over,
 }
 
 impl Ending {
@@ -42,6 +42,11 @@ impl Ending {
     /// Remembers a child.
     pub(super) fn will_kill(&self, child: &Sidecar) {
         self.children.lock().unwrap_or_else(PoisonError::into_inner).push(child.current());
+    }
+
+    /// Is set when the end begins.
+    pub(super) fn over(&self) -> Over {
+        Arc::clone(&self.armed)
     }
 
     /// Ends the process 1.5 s from now, unless it has ended by then.

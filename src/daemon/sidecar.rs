@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tracing::warn;
@@ -47,6 +47,9 @@ struct Ready {
 
 /// The child that runs now; `None` once it must not be started again.
 pub(super) type Current = Arc<Mutex<Option<Child>>>;
+
+/// Set once the daemon's end has begun: no child is started again then.
+pub(super) type Over = Arc<OnceLock<()>>;
 
 /// What is started as a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +124,7 @@ impl Sidecar {
         config: &ServeConfig,
         socket: &Path,
         events: &Sender<Event>,
+        over: &Over,
     ) -> io::Result<Sidecar> {
         let program = std::env::current_exe()?;
         let (listen, socket) = (config.listen, socket.to_owned());
@@ -141,9 +145,10 @@ impl Sidecar {
         };
         let current = Arc::new(Mutex::new(Some(spawn(listen)?)));
         let (shared, events) = (Arc::clone(&current), events.clone());
+        let over = Arc::clone(over);
         let thread = thread::Builder::new()
             .name("factord-sidecar".to_owned())
-            .spawn(move || watch(kind, &shared, listen, &spawn, &events))?;
+            .spawn(move || watch(kind, &shared, listen, &spawn, (&events, &over)))?;
         Ok(Sidecar { current, thread: Some(thread) })
     }
 
@@ -204,7 +209,7 @@ fn watch(
     current: &Current,
     mut listen: SocketAddr,
     spawn: &dyn Fn(SocketAddr) -> io::Result<Child>,
-    events: &Sender<Event>,
+    (events, over): (&Sender<Event>, &Over),
 ) {
     let (what, mut was_ready) = (kind.name(), false);
     // The event loop: each round is one child's life.
@@ -233,12 +238,15 @@ fn watch(
             let _ = events.send(Event::ChildFailed(kind.failure(status)));
             return;
         }
+        if over.get().is_some() {
+            return;
+        }
         warn!("{what} ended ({status}): starting it again");
         if started.elapsed() < SHORT_LIFE {
             thread::sleep(PAUSE);
         }
         let mut slot = lock(current);
-        if slot.is_none() {
+        if slot.is_none() || over.get().is_some() {
             return;
         }
         match spawn(listen) {

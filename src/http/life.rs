@@ -66,16 +66,13 @@ impl Pulse {
 }
 
 /// Passes SIGTERM and SIGINT on to the guard as a byte, and ends the process itself when that has
-/// not led to its end in time. A supervised sidecar leaves SIGINT to its parent: a terminal sends
-/// it to both.
+/// not led to its end in time. A supervised sidecar leaves them to its parent: a terminal and a
+/// service manager send them to both.
 pub(super) fn watch_signals(supervised: bool, mut stopper: UnixStream) -> io::Result<()> {
     let (mut signals, caught) = UnixStream::pair()?;
-    pipe::register(SIGTERM, caught.try_clone()?).map_err(io::Error::other)?;
-    if supervised {
-        let (_, nobody) = UnixStream::pair()?;
-        pipe::register(SIGINT, nobody).map_err(io::Error::other)?;
-    } else {
-        pipe::register(SIGINT, caught.try_clone()?).map_err(io::Error::other)?;
+    for signal in [SIGTERM, SIGINT] {
+        let end = if supervised { UnixStream::pair()?.1 } else { caught.try_clone()? };
+        pipe::register(signal, end).map_err(io::Error::other)?;
     }
     thread::Builder::new().name("http-end".to_owned()).spawn(move || {
         // One end stays here, so that only a signal ends the wait.

@@ -54,7 +54,7 @@ pub struct HttpConfig {
     /// The engine's control socket; `None` looks for it by the rule of
     /// [`factord_core::channel::socket_path`].
     pub socket: Option<PathBuf>,
-    /// A child of `factord serve`: ends with its standard input, ignores SIGINT, and says that it
+    /// A child of `factord serve`: ends with its standard input, ignores signals, and says that it
     /// is ready in one line of JSON.
     pub supervised: bool,
 }

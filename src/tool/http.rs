@@ -26,7 +26,7 @@ pub struct HttpArgs {
     /// INFO)
     #[arg(long, value_name = "LEVEL", ignore_case = true, value_parser = log_level_names())]
     log_level: Option<LogLevel>,
-    /// End with the parent: when stdin ends, not on SIGINT
+    /// End with the parent: when stdin ends, not on SIGINT or SIGTERM
     #[arg(long, hide = true)]
     supervised: bool,
 }

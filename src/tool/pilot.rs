@@ -69,6 +69,10 @@ const TELL_PAUSE: Duration = Duration::from_secs(1);
 /// Keeping what was seen takes one part in so many of the pilot's time, at most.
 const KEEP_SHARE: u32 = 100;
 
+/// Reads of what an engine that has ended has left, each of up to 4,096 answers.
+// 4,096: more than the largest tap holds.
+const LAST_READS_MAX: usize = 4096;
+
 /// The flags of `factord pilot`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -191,7 +195,8 @@ impl Pilot {
             if looked.elapsed() >= LOOK_PAUSE {
                 looked = Instant::now();
                 let voice = &mut self.told.voice;
-                if signals.pending().any(|signal| voice.heeds(signal)) || voice.is_over() {
+                let signalled = signals.pending().next().is_some() && voice.heeds_signals();
+                if signalled || voice.is_over() {
                     return Ok(());
                 }
                 voice.sign()?;
@@ -213,8 +218,8 @@ impl Pilot {
                     keep_pause = KEEP_SHARE * kept.elapsed();
                 }
                 let now = self.subscriber.heartbeat_count();
-                if now == beats {
-                    self.look_for_another();
+                if now == beats || self.subscriber.is_succeeded() {
+                    self.look_for_another()?;
                 }
                 beats = now;
             }
@@ -364,15 +369,22 @@ impl Pilot {
     }
 
     /// Goes over to another engine, if one serves now.
-    fn look_for_another(&mut self) {
+    fn look_for_another(&mut self) -> Result<(), Failure> {
         if self.subscriber.is_current() {
-            return;
+            return Ok(());
         }
         let begin = Begin::Ordinals(0, Vec::new());
         if let Ok(next) = Subscriber::attach_at(Some(&self.socket), None, &begin) {
+            // What the one before has written is read first.
+            for _ in 0..LAST_READS_MAX {
+                if !self.take_some()? {
+                    break;
+                }
+            }
             self.told.voice.warn(format_args!("watching epoch {} from here on", next.epoch()));
             self.subscriber = next;
         }
+        Ok(())
     }
 
     /// The summary.

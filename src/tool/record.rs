@@ -39,6 +39,15 @@ ends the recorder with an error, and never the engine.";
 const PAUSE: Duration = Duration::from_micros(200);
 /// Between two looks at what changes rarely.
 const LOOK_PAUSE: Duration = Duration::from_millis(200);
+/// How long a recorder that ends reads what was written before.
+// 10 s: a tap has 16 million cells at most, and files take millions of rows a second.
+const REST_LIMIT: Duration = Duration::from_secs(10);
+/// The same for a child, for which the daemon waits a second.
+const CHILD_REST_LIMIT: Duration = Duration::from_millis(500);
+
+/// Reads of what an engine that has ended has left, each of up to 4,096 answers.
+// 4,096: more than the largest tap holds.
+const LAST_READS_MAX: usize = 4096;
 
 /// The flags of `factord record`.
 #[derive(Debug, clap::Args)]
@@ -180,13 +189,13 @@ impl Recorder {
             }
             if looked.elapsed() >= LOOK_PAUSE {
                 looked = Instant::now();
-                if signals.pending().any(|signal| self.voice.heeds(signal)) || self.voice.is_over()
-                {
-                    return self.take_rest();
+                let signalled = signals.pending().next().is_some() && self.voice.heeds_signals();
+                if signalled || self.voice.is_over() {
+                    return self.take_rest(outcomes);
                 }
                 self.voice.sign()?;
                 let now = self.subscriber.heartbeat_count();
-                if now == beats {
+                if now == beats || self.subscriber.is_succeeded() {
                     self.look_for_another(socket);
                 }
                 beats = now;
@@ -200,11 +209,30 @@ impl Recorder {
         }
     }
 
-    /// Takes what the taps still have, for an engine that is stopping; gives up with a slow writer.
-    fn take_rest(&mut self) -> Result<(), Failure> {
-        let end = Instant::now() + LOOK_PAUSE;
-        while Instant::now() < end && self.take_some() {}
-        Ok(())
+    /// Takes all that the taps have by now, of an engine that may be gone; gives up when files take
+    /// too long, or nothing comes any more of what an engine that died half-way has promised.
+    fn take_rest(&mut self, outcomes: &Receiver<Result<Written, Failure>>) -> Result<(), Failure> {
+        let limit = if self.voice.heeds_signals() { REST_LIMIT } else { CHILD_REST_LIMIT };
+        let (end, written) = (Instant::now() + limit, self.subscriber.written());
+        let mut moved = Instant::now();
+        loop {
+            let is_read = |(next, written): (&u64, &u64)| next >= written;
+            let next = self.subscriber.ordinals();
+            let now = Instant::now();
+            if next.iter().zip(&written).all(is_read) || now >= end || now - moved > LOOK_PAUSE {
+                return Ok(());
+            }
+            let took = self.take_some();
+            for outcome in outcomes.try_iter() {
+                self.voice.tell(outcome?)?;
+            }
+            if took || self.waiting.is_some() {
+                moved = Instant::now();
+            }
+            if !took {
+                thread::sleep(PAUSE);
+            }
+        }
     }
 
     /// Takes what is there, up to a bound; whether there was anything.
@@ -261,12 +289,15 @@ impl Recorder {
 
     /// Goes over to another engine, if one serves now.
     fn look_for_another(&mut self, socket: Option<&std::path::Path>) {
-        // What the one before has written is read first.
-        if self.waiting.is_some() || self.subscriber.is_current() {
+        if self.subscriber.is_current() {
             return;
         }
         let begin = Begin::Ordinals(0, Vec::new());
         if let Ok(next) = Subscriber::attach_at(socket, None, &begin) {
+            // What the one before has written is read first.
+            if (0..LAST_READS_MAX).any(|_| !self.take_some()) && self.waiting.is_some() {
+                return;
+            }
             if next.allows_local() && !self.collector.allows_local() {
                 self.voice.warn(
                     "the daemon that serves now lets clients evaluate in their own processes: the \

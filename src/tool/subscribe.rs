@@ -81,7 +81,8 @@ fn look_after(subscriber: &Subscriber, life: &mut (u64, Instant)) -> Result<(), 
         return Ok(());
     }
     let beats = subscriber.heartbeat_count();
-    if beats == life.0 && !subscriber.is_current() {
+    let may_be_over = beats == life.0 || subscriber.is_succeeded();
+    if may_be_over && !subscriber.is_current() {
         return Err(Failure::new(Code::Unavailable, "the daemon has ended: subscribe again"));
     }
     *life = (beats, Instant::now());

@@ -18,7 +18,7 @@ const SIGN_PAUSE: Duration = Duration::from_secs(1);
 /// The flags of a child.
 #[derive(Debug, clap::Args)]
 pub(super) struct SupervisedArgs {
-    /// End with the parent: when stdin ends, not on SIGINT
+    /// End with the parent: when stdin ends, not on SIGINT or SIGTERM
     #[arg(long, hide = true)]
     supervised: bool,
     /// The least severe level that a child logs
@@ -81,9 +81,10 @@ impl Voice {
         sign("\n")
     }
 
-    /// Whether a signal is one to end on: a terminal sends SIGINT to parent and child.
-    pub(super) fn heeds(&self, signal: i32) -> bool {
-        !self.supervised || signal != signal_hook::consts::SIGINT
+    /// Whether signals end it. A terminal and a service manager send them to parent and child, and
+    /// the parent knows in which order all have to end.
+    pub(super) fn heeds_signals(&self) -> bool {
+        !self.supervised
     }
 
     /// Whether the parent wants the child to end, or is gone.

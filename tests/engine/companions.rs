@@ -44,7 +44,7 @@ fn counted(folder: &Path) -> [u64; 2] {
     [files.iter().map(AuditFile::row_count).sum(), files.iter().map(dropped).sum()]
 }
 
-/// [SPEC-800]
+/// [SPEC-800, SPEC-805]
 #[test]
 fn serve_starts_a_recorder_and_a_pilot_and_starts_them_again() {
     let _watchdog = Watchdog::start("companions", 120);
@@ -94,11 +94,18 @@ fn serve_starts_a_recorder_and_a_pilot_and_starts_them_again() {
         served.canary.is_none().then(|| assert_eq!(served.champion, good))
     });
     drop(client);
+    // A service manager signals all at once; the children leave it to the daemon.
+    let children = ["record", "pilot"].map(|word| has_child(&engine, word, None));
+    children.iter().for_each(|&pid| signal(pid, Signal::TERM));
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(["record", "pilot"].map(|word| child(engine.pid(), word)), children.map(Some));
     engine.process.signal(Signal::TERM);
     assert!(engine.process.ends_within(10 * SECOND).success());
     assert_eq!([child(engine.pid(), "record"), child(engine.pid(), "pilot")], [None, None]);
     assert_eq!(counted(&folder), [asked, 0], "{}", engine.setup.log());
     assert!(engine.setup.log().contains("guard divergence"), "{}", engine.setup.log());
+    // Those that were killed at first, and no others.
+    assert_eq!(engine.setup.log().matches("starting it again").count(), 2);
 }
 
 /// [SPEC-800]

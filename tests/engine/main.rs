@@ -26,6 +26,7 @@ mod listen;
 mod memory;
 mod neighbours;
 mod pilot;
+mod piloted;
 mod places;
 mod plane;
 mod ports;

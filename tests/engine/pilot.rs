@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -76,7 +76,7 @@ impl Rig {
         (Rig { engine: setup.start(), root, log }, versions)
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_factord"));
         command.arg("--socket").arg(self.engine.socket()).args(words);
         command.env("FACTORD_MODELS", &self.root);
@@ -119,15 +119,12 @@ impl Rig {
 
     /// The lines of an event in the log.
     pub(crate) fn all(&self, event: &str) -> Vec<Value> {
-        let text = fs::read_to_string(&self.log).unwrap_or_default();
-        // The last line may be being written.
-        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        lines.filter(|line| line["event"] == event).collect()
+        all_in(&self.log, event)
     }
 
     /// The last of them.
     pub(crate) fn last(&self, event: &str) -> Option<Value> {
-        self.all(event).pop()
+        last_in(&self.log, event)
     }
 
     /// Waits until the pilot has seen so many answers and told its figures.
@@ -140,6 +137,19 @@ impl Rig {
     pub(crate) fn verbs(&self, name: &str) -> Vec<Verb> {
         store::changes(&self.root, name).unwrap().iter().map(|change| change.verb).collect()
     }
+}
+
+/// The lines of an event in a pilot's log.
+fn all_in(log: &Path, event: &str) -> Vec<Value> {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    // The last line may be being written.
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| line["event"] == event).collect()
+}
+
+/// The last of them.
+pub(crate) fn last_in(log: &Path, event: &str) -> Option<Value> {
+    all_in(log, event).pop()
 }
 
 /// Ends a pilot, and returns what it printed.

@@ -6,6 +6,7 @@ use crate::figures::tell;
 use crate::harness::{Process, Watchdog};
 use crate::recorded::{NAMES, Rig, end, settle};
 use factord_core::client::{Client, PredictError};
+use rustix::process::Signal;
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -52,6 +53,23 @@ fn offer(mut client: Client, rate: Option<u64>, length: Duration, seed: u64) -> 
             thread::yield_now();
         }
     }
+}
+
+/// Asks so many requests and takes their answers; how many.
+fn offer_count(mut client: Client, count: u64) -> u64 {
+    let numbers = NAMES.map(|name| client.number(name).unwrap());
+    let (row, mut sent, mut taken) = (Random(7).row(3), 0, 0);
+    while taken < count {
+        while sent < count && client.submit(numbers[sent as usize % 2], &row).is_ok() {
+            sent += 1;
+        }
+        while let Some((_, answer)) = client.poll().unwrap() {
+            answer.unwrap();
+            taken += 1;
+        }
+        thread::yield_now();
+    }
+    taken
 }
 
 /// Seconds of processor time that a process has taken.
@@ -102,6 +120,21 @@ fn rows_and_missed_answers_are_all_that_were_asked_on_schedule_or_flat_out() {
     let _watchdog = Watchdog::start("recording under load", 240);
     recorded("on schedule", Some(50_000), Duration::from_secs(1));
     recorded("flat out", None, Duration::from_secs(1));
+}
+
+/// [SPEC-774]
+#[test]
+fn a_recorder_that_is_told_to_end_reads_all_that_was_written_before() {
+    let _watchdog = Watchdog::start("a recorder's end", 240);
+    // Its taps hold more than it can read between two looks at signals.
+    let rig = Rig::new(&["--tap=4194304", "--audit-local", "refuse"]);
+    let recorder = rig.record(&[]);
+    recorder.stop();
+    let asked = offer_count(rig.engine.attach(3, 1024), 1_000_000);
+    recorder.signal(Signal::TERM);
+    recorder.signal(Signal::CONT);
+    end(recorder);
+    assert_eq!(rig.counted(), (asked, 0));
 }
 
 /// [SPEC-762]

@@ -20,9 +20,9 @@ use std::time::{Duration, Instant};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What stands for the service manager: its store, and the control socket that it made.
-struct Manager {
-    setup: Setup,
-    path: PathBuf,
+pub(crate) struct Manager {
+    pub(crate) setup: Setup,
+    pub(crate) path: PathBuf,
     listener: OwnedFd,
     notices: UnixDatagram,
     store: BTreeMap<String, OwnedFd>,
@@ -30,7 +30,10 @@ struct Manager {
 
 impl Manager {
     fn new() -> Manager {
-        let setup = Setup::new();
+        Manager::of(Setup::new())
+    }
+
+    pub(crate) fn of(setup: Setup) -> Manager {
         let path = setup.directory.path().join("passed.sock");
         let listener = socket::listen_at(&path).unwrap();
         let notices = UnixDatagram::bind(setup.directory.path().join("notify")).unwrap();
@@ -39,7 +42,7 @@ impl Manager {
     }
 
     /// Takes the notices that have come.
-    fn listen(&mut self) {
+    pub(crate) fn listen(&mut self) {
         let mut buffer = [0; 512];
         while let Ok(mut received) = socket::receive(self.notices.as_fd(), &mut buffer) {
             let text = String::from_utf8_lossy(&buffer[..received.len]).into_owned();
@@ -56,7 +59,7 @@ impl Manager {
     }
 
     /// Starts the engine with the control socket and what is stored.
-    fn start(&self) -> Process {
+    pub(crate) fn start(&self) -> Process {
         let plain = self.setup.command();
         let high = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 1000).unwrap();
         let passed: Vec<(&str, OwnedFd)> = [("factord.socket", high(&self.listener))]
@@ -81,7 +84,7 @@ impl Manager {
         Process::spawn(&mut command)
     }
 
-    fn attach(&self) -> Client {
+    pub(crate) fn attach(&self) -> Client {
         let options = AttachOptions {
             socket: Some(self.path.clone()),
             slot_count: 64,
@@ -91,13 +94,13 @@ impl Manager {
         Client::attach(&options).unwrap()
     }
 
-    fn observe(&self) -> Observer {
+    pub(crate) fn observe(&self) -> Observer {
         let attach = || Observer::attach(Some(&self.path)).ok();
         eventually("an engine", 20 * SECOND, attach)
     }
 
     /// Waits until this many descriptors are stored.
-    fn holds(&mut self, count: usize) {
+    pub(crate) fn holds(&mut self, count: usize) {
         eventually("the store", 10 * SECOND, || {
             self.listen();
             (self.store.len() == count).then_some(())

@@ -122,12 +122,14 @@ fn it_leaves_nothing_behind_however_it_ends() {
 }
 
 #[test]
-fn supervised_it_ignores_sigint_and_ends_with_its_parent() {
+fn supervised_it_leaves_signals_to_its_parent_and_ends_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("none.sock");
     let mut sidecar = Sidecar::start(&socket, &["--supervised"], folder.path());
-    sidecar.signal("INT");
-    assert_eq!(sidecar.ends_within(Duration::from_millis(300)), None);
+    for signal in ["INT", "TERM"] {
+        sidecar.signal(signal);
+        assert_eq!(sidecar.ends_within(Duration::from_millis(300)), None, "{signal}");
+    }
     assert_eq!(get(sidecar.http, "/").status, 200);
     drop(sidecar.child.stdin.take());
     assert_eq!(sidecar.ends_within(PATIENCE), Some(Some(0)));

@@ -26,9 +26,9 @@ pub struct Shares {
 }
 
 impl Shares {
-    /// The argument, 16 bits a weight from the lowest on, and the further words: four beginnings of
-    /// hashes (0 for none), the salt, and whether one is given. `None` when there are more than four
-    /// versions, or one begins as no hash does.
+    /// The argument, 16 bits a weight from the lowest on, and the further words: four beginnings
+    /// of hashes (0 for none), the salt, and whether one is given. `None` when there are more than
+    /// four versions, or one begins as no hash does.
     pub fn words(&self) -> Option<(u64, [u64; MORE_WORDS])> {
         if self.arms.len() > COUNT_MAX {
             return None;

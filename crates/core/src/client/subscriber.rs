@@ -6,6 +6,7 @@
 
 mod versions;
 
+use crate::abi::tap_record;
 use crate::channel::{self, CommandError, TapFile};
 use crate::counters::{ChannelsObserver, Observer};
 use crate::sys::clock;
@@ -233,6 +234,12 @@ impl Subscriber {
         self.feeds.first().map_or(0, |feed| feed.tap.epoch)
     }
 
+    /// Whether another engine has taken over the memory of the one that writes the taps; it writes
+    /// taps of its own, and its heart beats on in the same place.
+    pub fn is_succeeded(&self) -> bool {
+        self.status.epoch() != self.epoch()
+    }
+
     /// Grows while that engine lives.
     pub fn heartbeat_count(&self) -> u64 {
         self.status.heartbeat_count()
@@ -241,6 +248,12 @@ impl Subscriber {
     /// For each worker the ordinal of the next answer.
     pub fn ordinals(&self) -> Vec<u64> {
         self.feeds.iter().map(|feed| feed.reader.ordinal()).collect()
+    }
+
+    /// For each worker how many answers it has written.
+    pub fn written(&self) -> Vec<u64> {
+        let count = |feed: &Feed| feed.tap.view.words()[tap_record::HEADER_COUNT].load_relaxed();
+        self.feeds.iter().map(count).collect()
     }
 
     /// Whether clients may evaluate in their own processes, which no tap sees.
