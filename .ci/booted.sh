@@ -1,7 +1,7 @@
 # The units under a booted systemd: users let in and refused, storms without a bite of the watchdog,
-# bites where something stands still, reload and stop. The host's /usr is booted as a container.
+# bites where something stands still, reload and stop; a store, a recorder and a pilot beside it. The host's /usr is booted as a container.
 source "$(dirname "$0")/lib.sh"
-binds=()
+binds=(--bind-ro="$PWD/models:/opt/models")
 # shellcheck source=.ci/container.sh
 source "$(dirname "$0")/container.sh"
 inside systemctl start factord.socket factord.service factord-http.service || fail "the units do not start"
@@ -58,3 +58,26 @@ inside systemctl stop factord-http.service factord.service
 took=$((($(date +%s%N) - start) / 1000000))
 [ "$took" -le 2500 ] || fail "stopping took $took ms"
 echo "stop: $took ms"
+
+# A store that its user has made: the engine changes it when it is asked, and all that was answered until
+# the end is in the recorder's files.
+store=/var/lib/factord/store
+printf '%s\n' FACTORD_ALLOW_UIDS=4242 FACTORD_TAP=65536 FACTORD_AUDIT_LOCAL=refuse FACTORD_MODELS=$store >"$work/default"
+as "$(inside id -u factord)" "$group" /opt/factord model publish /opt/models/regression.fmodel \
+  --promote --models $store >/dev/null || fail "no store is made"
+inside systemctl start factord.socket factord-record.service factord.service factord-pilot.service ||
+  fail "the units with a store do not start"
+recording() { inside journalctl --no-pager --unit=factord-record | grep -q 'recording epoch'; }
+eventually 10 recording || fail "nothing is recorded"
+asked=20
+for _ in $(seq $asked); do inside "${predict[@]}" >/dev/null || fail "no answer from a store"; done
+inside /opt/factord --socket /run/factord/factord.sock model pin regression >/dev/null ||
+  fail "the engine does not change its store"
+inside systemctl stop factord-record.service factord-pilot.service factord.service
+for unit in factord factord-pilot; do
+  [ "$(restarts $unit)" = 0 ] || fail "$unit was started $(restarts $unit) times again"
+done
+verified=$(inside /opt/factord audit verify /var/lib/factord/audit --store $store) || fail "the files: $verified"
+grep -q "\b$asked rows" <<<"$verified" || fail "not $asked rows: $verified"
+inside grep -q '"pin"' $store/ledger || fail "the ledger does not tell of the pin"
+echo "store: $asked answers asked before all was stopped, all in the files; changed at the control socket"
