@@ -1,7 +1,8 @@
 //! How long audit files take to write and to verify: rows of two names, three versions each, asked
-//! by four clients with three features, as a recorder has them.
+//! by four clients with three features, as a recorder has them. Then the last file is written three
+//! times again, with one bit, one row and one version wrong, each of which has to be found.
 //!
-//! `audit [ROWS] [DIR]`: so many rows (default 10,000,000) in files of 524,288; they are kept if a
+//! `cargo bench --bench audit [ROWS] [DIR]`: so many rows (default 10,000,000) in files of 524,288; they are kept if a
 //! folder is named, for `factord audit verify DIR/audit --store DIR/store`.
 
 use factord_eval::Model;
@@ -69,17 +70,41 @@ fn store(root: &Path, changes: u64) -> Vec<[Served; 2]> {
     (0..=changes).map(|change| [serve(0, change), serve(1, change)]).collect()
 }
 
-/// Fills rows from an ordinal on until they are a file's, or the last ordinal is reached.
-fn fill(first: u64, last: u64, served: &[[Served; 2]], random: &mut Random) -> Rows {
+/// What is wrong with one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Bit,
+    Row,
+    Version,
+}
+
+/// Fills rows from an ordinal on until they are a file's, or the last ordinal is reached; one in
+/// the middle of a file has the fault.
+fn fill(
+    first: u64,
+    last: u64,
+    served: &[[Served; 2]],
+    random: &mut Random,
+    fault: Option<Fault>,
+) -> Rows {
     let mut rows = Rows::default();
-    let mut ordinal = first;
+    let (mut ordinal, middle) = (first, first + (last - first) / 2);
     while ordinal < last && !rows.is_full() {
+        let fault = fault.filter(|_| ordinal == middle);
         let key = random.bits() % 5000;
         let which = (key % 2) as usize;
         let x = [random.value(), random.value(), random.value()];
-        let by = &served[(ordinal / CHANGE_ROWS) as usize][which];
+        let change = (ordinal / CHANGE_ROWS) as usize;
+        let generation = served[change][which].generation;
+        let other = if change > 0 { change - 1 } else { change + 1 };
+        let swapped = fault == Some(Fault::Version);
+        let by = &served[if swapped { other } else { change }][which];
         let answer = by.evaluator.evaluate(&x);
         let client = (random.bits() % 4) as u32;
+        if fault == Some(Fault::Row) {
+            ordinal += 1;
+            continue;
+        }
         let is_new = rows.push(&Row {
             unix_ns: 1_795_000_000_000_000_000 + ordinal as i64 * 1000,
             epoch: 1,
@@ -89,10 +114,10 @@ fn fill(first: u64, last: u64, served: &[[Served; 2]], random: &mut Random) -> R
             client,
             key,
             features: &x,
-            y: f64::from_bits(answer.y),
+            y: f64::from_bits(answer.y ^ u64::from(fault == Some(Fault::Bit))),
             status: answer.status,
             fingerprint: by.fingerprint,
-            generation: by.generation,
+            generation,
             arm: 0,
             service_ns: ordinal.is_multiple_of(64).then_some(100),
         });
@@ -104,6 +129,15 @@ fn fill(first: u64, last: u64, served: &[[Served; 2]], random: &mut Random) -> R
     rows
 }
 
+/// The last file, to be written again.
+struct Last {
+    path: PathBuf,
+    notes: Notes,
+    first: u64,
+    /// Of the random numbers, before its first row.
+    state: u64,
+}
+
 fn main() {
     // `cargo bench` adds a flag of its own.
     let mut words = std::env::args().skip(1).filter(|word| !word.starts_with("--"));
@@ -111,12 +145,14 @@ fn main() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = words.next().map_or(temporary.path().to_owned(), PathBuf::from);
     let (root, audit) = (folder.join("store"), folder.join("audit"));
-    let served = store(&root, count / CHANGE_ROWS);
+    let served = store(&root, 1 + count / CHANGE_ROWS);
     let head = lines(&root, |_, _| {}).unwrap();
     let mut random = Random(7);
-    let (mut before, mut next, mut writing_s, mut bytes) = (None, 0, 0.0, 0);
-    for number in 1.. {
-        let rows = fill(next, count, &served, &mut random);
+    let (mut before, mut number, mut next, mut writing_s, mut bytes) = (None, 0, 0, 0.0, 0);
+    let last = loop {
+        number += 1;
+        let state = random.0;
+        let rows = fill(next, count, &served, &mut random, None);
         let (first, end) = (next, next + rows.len() as u64);
         let mut notes = Notes::new("bench".to_owned(), number, before);
         notes.ledger = Some(LedgerHead { line: head.line, hash: head.hash });
@@ -129,9 +165,9 @@ fn main() {
         bytes += std::fs::metadata(&path).unwrap().len();
         next = end;
         if next == count {
-            break;
+            break Last { path, notes, first, state };
         }
-    }
+    };
     let rate = |seconds: f64| count as f64 / seconds / 1e6;
     let of_row = bytes as f64 / count as f64;
     println!(
@@ -146,4 +182,19 @@ fn main() {
         assert_eq!((report.rows, report.scored, report.finding_count), (count, count, 0));
         println!("verified: {count} rows in {seconds:.2} s, {:.2} M rows/s", rate(seconds));
     }
+    for fault in [Fault::Bit, Fault::Row, Fault::Version] {
+        let rows = fill(last.first, count, &served, &mut Random(last.state), Some(fault));
+        audit::write(&last.path, &rows, &last.notes).unwrap();
+        let start = Instant::now();
+        let report = audit::verify(&files, &root, &|_| {}).unwrap();
+        let seconds = start.elapsed().as_secs_f64();
+        let found: Vec<&str> = report.findings.iter().map(|found| found.what.as_str()).collect();
+        println!(
+            "found among {count} rows in {seconds:.2} s, one wrong {fault:?}: {}",
+            found.join("; ")
+        );
+        assert!(report.finding_count > 0, "{fault:?} was not found");
+    }
+    let rows = fill(last.first, count, &served, &mut Random(last.state), None);
+    audit::write(&last.path, &rows, &last.notes).unwrap();
 }

@@ -2,6 +2,7 @@
 //! them found.
 
 use crate::data::{self, Random};
+use crate::figures::tell;
 use crate::harness::{Engine, Process, Setup, Watchdog, eventually};
 use crate::users::can_be_another_user;
 use factord_core::client::Client;
@@ -239,7 +240,11 @@ fn a_recorder_that_is_killed_leaves_whole_files_and_the_next_one_counts_the_gap(
     end(recorder);
     let (rows, dropped) = rig.counted();
     assert_eq!(rows + dropped, asked, "{rows} rows, {dropped} dropped");
-    println!("{} files, {rows} rows, {dropped} dropped", rig.files().len());
+    tell(format_args!(
+        "{KILL_COUNT} recorders killed: {asked} answers, {rows} recorded in {} files, {dropped} \
+         missed and counted",
+        rig.files().len()
+    ));
     let output = rig.verify(&[&rig.audit]);
     assert!(output.status.success(), "{output:?}");
     let all = fs::read_dir(rig.files()[0].parent().unwrap()).unwrap();
