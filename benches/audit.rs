@@ -2,8 +2,8 @@
 //! by four clients with three features, as a recorder has them. Then the last file is written three
 //! times again, with one bit, one row and one version wrong, each of which has to be found.
 //!
-//! `cargo bench --bench audit [ROWS] [DIR]`: so many rows (default 10,000,000) in files of 524,288; they are kept if a
-//! folder is named, for `factord audit verify DIR/audit --store DIR/store`.
+//! `cargo bench --bench audit [ROWS] [DIR]`: so many rows (default 10,000,000) in files of 524,288;
+//! they are kept if a folder is named, for `factord audit verify DIR/audit --store DIR/store`.
 
 use factord_eval::Model;
 use factord_eval::evaluator::Evaluator;
@@ -182,11 +182,21 @@ fn main() {
         assert_eq!((report.rows, report.scored, report.finding_count), (count, count, 0));
         println!("verified: {count} rows in {seconds:.2} s, {:.2} M rows/s", rate(seconds));
     }
+    find_faults((&files, &root), &last, count, &served);
+}
+
+/// Writes the last file with each fault in turn, which has to be found; and at last as it was.
+fn find_faults(
+    (files, root): (&[PathBuf], &Path),
+    last: &Last,
+    count: u64,
+    served: &[[Served; 2]],
+) {
     for fault in [Fault::Bit, Fault::Row, Fault::Version] {
-        let rows = fill(last.first, count, &served, &mut Random(last.state), Some(fault));
+        let rows = fill(last.first, count, served, &mut Random(last.state), Some(fault));
         audit::write(&last.path, &rows, &last.notes).unwrap();
         let start = Instant::now();
-        let report = audit::verify(&files, &root, &|_| {}).unwrap();
+        let report = audit::verify(files, root, &|_| {}).unwrap();
         let seconds = start.elapsed().as_secs_f64();
         let found: Vec<&str> = report.findings.iter().map(|found| found.what.as_str()).collect();
         println!(
@@ -195,6 +205,6 @@ fn main() {
         );
         assert!(report.finding_count > 0, "{fault:?} was not found");
     }
-    let rows = fill(last.first, count, &served, &mut Random(last.state), None);
+    let rows = fill(last.first, count, served, &mut Random(last.state), None);
     audit::write(&last.path, &rows, &last.notes).unwrap();
 }
