@@ -4,6 +4,7 @@
 //! the taps overtake it and what was missed is counted. The deployment holds all state: a pilot
 //! that is killed leaves a whole store, and the next one counts the step that is served anew.
 
+mod args;
 mod divergence;
 mod drift;
 mod drift_arm;
@@ -17,10 +18,9 @@ mod told;
 mod trial;
 mod watched;
 
-use super::supervised::SupervisedArgs;
 use super::{Failure, Globals};
 use crate::exit::Code;
-use drift_rules::{ROWS_MIN, Rules};
+pub use args::PilotArgs;
 use factord_core::channel;
 use factord_core::client::{Begin, Event, Subscriber};
 use factord_core::counters::Observer;
@@ -36,25 +36,6 @@ use std::time::{Duration, Instant};
 use told::Told;
 use trial::Verdict;
 use watched::{Outcome, Watched};
-
-const EXAMPLES: &str = "\
-Examples:
-  factord serve --models STORE --tap
-  factord pilot --store STORE --log pilot.jsonl
-  factord model shadow next-1m 3f5a --models STORE
-  factord model canary next-1m 3f5a --steps 13,64,256 --hold 10000 --guard error=0.001 \\
-    --models STORE
-
-Shadows are scored on every request for their name, from the daemon's tap, and their divergence from
-the champion is told. A canary is taken to its next step when its hold is over and its guards hold;
-when one trips, what served before serves again, and the ledger keeps the figure. Guards judge from
-100 answers of the candidate on, or from the hold's, if that is shorter; the one on service time
-from eight that were timed, as one in 64 is. The engine does not notice the pilot, and what the
-pilot missed is counted. What is seen of a step begins anew with the pilot.
-
-Of every version that says how its training rows were spread, features and outputs are watched for
-drift, window after window: docs/drift.md. Begin, end and figures of drift are told; what was seen
-is kept in STORE/pilot, with a text for Prometheus beside it.";
 
 /// What Prometheus reads, in the store's folder `pilot`.
 const METRICS_FILE: &str = "pilot.prom";
@@ -73,39 +54,6 @@ const KEEP_SHARE: u32 = 100;
 // 4,096: more than the largest tap holds.
 const LAST_READS_MAX: usize = 4096;
 
-/// The flags of `factord pilot`.
-#[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
-pub struct PilotArgs {
-    /// The store that the daemon serves
-    #[arg(long, value_name = "DIR")]
-    store: PathBuf,
-    /// Add a JSON object per line to a file: the figures once a second, each step and its reason
-    #[arg(long, value_name = "FILE")]
-    log: Option<PathBuf>,
-    /// Requests of a window that is judged for drift; fewer after --drift-seconds
-    #[arg(long, value_name = "ROWS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(ROWS_MIN..))]
-    drift_window: u64,
-    /// Judge a window of 200 requests or more after so many seconds, too
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
-    drift_seconds: u64,
-    /// The share of windows without drift that raise an alarm, for all series of an arm together
-    #[arg(long, value_name = "SHARE", default_value_t = 0.01, value_parser = drift_rules::level)]
-    drift_level: f64,
-    /// Print these lines instead of text
-    #[arg(long, conflicts_with = "supervised")]
-    json: bool,
-    #[command(flatten)]
-    supervised: SupervisedArgs,
-}
-
-impl PilotArgs {
-    /// Whether a daemon started it.
-    pub(super) fn is_supervised(&self) -> bool {
-        self.supervised.is_supervised()
-    }
-}
-
 /// Watches until a signal ends it.
 ///
 /// # Errors
@@ -113,9 +61,7 @@ impl PilotArgs {
 /// [`Failure`] when there is no store, or no daemon with a tap, or stdout cannot be written to.
 pub fn run(args: &PilotArgs, globals: &Globals) -> Result<(), Failure> {
     let voice = args.supervised.begin()?;
-    let rules =
-        Rules { rows: args.drift_window, seconds: args.drift_seconds, level: args.drift_level };
-    let watched = Watched::open(&args.store, rules)?;
+    let watched = Watched::open(&args.store, args.rules())?;
     let socket = globals.socket()?;
     let subscriber = Subscriber::attach(socket.as_deref(), None)?;
     let mut signals = Signals::new([SIGINT, SIGTERM])
