@@ -37,6 +37,12 @@ impl Rows {
         Rows { rows: Vec::new(), limit, is_class, is_dated, many: false }
     }
 
+    /// The same, of so many rows: if these are more than the limit, none is kept.
+    #[must_use]
+    pub fn expecting(self, rows: u64) -> Rows {
+        Rows { many: rows > self.limit as u64, ..self }
+    }
+
     /// Keeps a row, unless there are too many.
     pub fn add(&mut self, row: Row) {
         if !self.many {
@@ -116,7 +122,9 @@ pub(super) mod tests {
         let mut both = rows.clone();
         both.merge(&rows);
         rows.add(row);
-        for rows in [&mut rows, &mut both] {
+        let mut expected = Rows::new(2, false, true).expecting(3);
+        expected.add(row);
+        for rows in [&mut rows, &mut both, &mut expected] {
             assert_eq!(rows.sorted(), None);
             assert!(!rows.is_empty());
             let skill = super::super::Skill::of(rows, 1);

@@ -58,19 +58,23 @@ pub(super) struct Assessed {
 }
 
 impl Assessed {
-    fn new(split: &Split, symbols: usize, width: usize) -> Assessed {
+    fn new(examiner: &Examiner, width: usize) -> Assessed {
+        let Examiner { split, symbols, used, .. } = *examiner;
         let cells = |count: usize, bins: bool| (0..count).map(|_| Cell::new(bins)).collect();
-        let kept = || [false, true].map(|is_class| Rows::new(KEPT_MAX, is_class, true));
+        let kept = |rows: u64| {
+            [false, true].map(|is_class| Rows::new(KEPT_MAX, is_class, true).expecting(rows))
+        };
         Assessed {
             training: Cell::new(true),
             folds: cells(split.cuts_ns.len(), true),
-            tests: cells(split.blocks, true),
+            // Without folds there are none.
+            tests: cells(split.blocks, !split.cuts_ns.is_empty()),
             holdout: cells(split.holdout_blocks, true),
-            training_ranks: Ranks::default(),
+            training_ranks: Ranks::of(used),
             fold_ranks: vec![Ranks::default(); split.cuts_ns.len()],
             holdout_ranks: Ranks::default(),
-            kept: kept(),
-            holdout_kept: kept(),
+            kept: kept(if examiner.shown == Shown::Training { used } else { examiner.tested }),
+            holdout_kept: kept(0),
             symbols: cells(symbols, false),
             line_gradients: vec![vec![0.0; width + 1]; split.blocks],
             class_gradients: vec![vec![0.0; width + 1]; split.blocks],
@@ -108,6 +112,9 @@ pub(super) struct Examiner<'a> {
     /// One per fold, and the last one on all rows.
     pub(super) trainees: &'a [Trainee],
     pub(super) symbols: usize,
+    /// Rows that the last models were fitted to, and rows that folds test.
+    pub(super) used: u64,
+    pub(super) tested: u64,
     /// Mean of each feature in training.
     pub(super) means: &'a [f64],
     pub(super) shown: Shown,
@@ -240,7 +247,7 @@ impl Examiner<'_> {
     /// Passes over all rows.
     pub(super) fn examine(&self, scratch: &Scratch) -> Result<Assessed, TrainError> {
         let width = scratch.width();
-        let new = || Assessed::new(self.split, self.symbols, width);
+        let new = || Assessed::new(self, width);
         let mut total = new();
         let scales = Scales::new(&self.frame);
         let add = |sums: &mut Assessed, tile: &Tile| {

@@ -8,6 +8,7 @@ use super::select::{Query, key_of, select, value_of};
 use factord_eval::vectors::Level;
 use factord_eval::{Affine, simd};
 use factord_models::file::EDGE_COUNT;
+use std::borrow::Cow;
 
 /// Nine edges, ascending.
 type Edges = [f64; EDGE_COUNT];
@@ -16,7 +17,7 @@ type Edges = [f64; EDGE_COUNT];
 /// by its method `inverted_cdf`.
 fn queries(rows: u64) -> Vec<Query> {
     let rank = |tenth: u64| (rows * tenth).div_ceil(10) - 1;
-    (1..=EDGE_COUNT as u64).map(|tenth| Query { class: 0, rank: rank(tenth) }).collect()
+    (1..=EDGE_COUNT as u64).map(|tenth| Query { class: 0, rank: rank(tenth), of: rows }).collect()
 }
 
 /// Of rows that were fitted to; those held out come behind them.
@@ -25,14 +26,14 @@ fn edges(
     part: Part,
     rows: u64,
     range: (f64, f64),
-    values: impl Fn(&Tile, usize) -> Vec<f64> + Sync,
+    values: impl for<'a> Fn(&'a Tile<'_>, usize) -> Cow<'a, [f64]> + Sync,
 ) -> Result<Edges, TrainError> {
     // Adding 0 makes one number of both zeros.
     let key = |value: f64| key_of(value + 0.0);
     let range = (key(range.0), key(range.1));
     let keys = select(scratch, part, &queries(rows), range, |tile, keys| {
         let count = tile.rows_among(rows as usize);
-        keys.extend(values(tile, count).into_iter().map(|value| (0, key(value))));
+        keys.add(values(tile, count).iter().map(|&value| key(value)));
     })?;
     Ok(std::array::from_fn(|edge| value_of(keys[edge])))
 }
@@ -41,8 +42,9 @@ fn edges(
 pub(super) fn of_features(scratch: &Scratch, loaded: &Loaded) -> Result<Vec<Edges>, TrainError> {
     let of = |feature: usize| {
         let range = (loaded.seen[feature].min, loaded.seen[feature].max);
-        let values = |tile: &Tile, count: usize| tile.x(feature)[..count].to_vec();
-        edges(scratch, Part::Feature(feature), loaded.used, range, values)
+        edges(scratch, Part::Feature(feature), loaded.used, range, |tile, count| {
+            Cow::Borrowed(&tile.x(feature)[..count])
+        })
     };
     (0..scratch.width()).map(of).collect()
 }
@@ -54,19 +56,18 @@ pub(super) fn of_answers(
     model: &Affine,
 ) -> Result<Edges, TrainError> {
     let level = Level::best();
-    let answers = |tile: &Tile, count: usize| {
+    let range = if model.is_logistic() { (0.0, 1.0) } else { (f64::NEG_INFINITY, f64::INFINITY) };
+    edges(scratch, Part::Features, loaded.used, range, |tile, count| {
         let x: Vec<&[f64]> = (0..scratch.width()).map(|j| &tile.x(j)[..count]).collect();
         let mut decisions = vec![0.0; count];
         simd::decide(level, model, &x, &mut decisions);
         if !model.is_logistic() {
-            return decisions;
+            return Cow::Owned(decisions);
         }
         let mut probabilities = vec![0.0; count];
         simd::probabilities(level, &decisions, &mut probabilities);
-        probabilities
-    };
-    let range = if model.is_logistic() { (0.0, 1.0) } else { (f64::NEG_INFINITY, f64::INFINITY) };
-    edges(scratch, Part::Fit, loaded.used, range, answers)
+        Cow::Owned(probabilities)
+    })
 }
 
 #[cfg(test)]

@@ -180,6 +180,9 @@ impl Class {
     }
 
     pub(super) fn merge(&mut self, other: &Class) {
+        if other.count == 0.0 {
+            return;
+        }
         self.count += other.count;
         self.ones += other.ones;
         self.hits += other.hits;

@@ -18,6 +18,7 @@ mod columns;
 mod edges;
 mod error;
 mod figures;
+mod guess;
 mod linear;
 mod load;
 mod logistic;
@@ -32,6 +33,7 @@ mod seen;
 mod select;
 mod split;
 mod summary;
+mod tile;
 mod trainee;
 mod trainees;
 
@@ -311,7 +313,7 @@ pub fn train(
         let (name, value) = (settings.target_name(), target.min);
         return Err(TrainError::ConstantTarget { name, value });
     }
-    let split = split::split(&scratch, &loaded, settings.folds)?;
+    let split = split::split(&mut scratch, &loaded, settings.folds)?;
     let trainees = Trainees::fit(&scratch, &loaded, &split, settings)?;
     let shown = match (settings.folds, loaded.held_out) {
         (0, 0) => Shown::Training,
@@ -322,6 +324,8 @@ pub fn train(
         split: &split,
         trainees: &trainees.all,
         symbols: loaded.symbols.len(),
+        used: loaded.used,
+        tested: trainees.tested,
         means: &trainees.last_moments().mean,
         shown,
         frame: trainees.frame(&loaded),

@@ -13,8 +13,15 @@ pub(super) struct Ranks {
 }
 
 impl Ranks {
+    /// Of a part of so many rows: nothing is kept of too many.
+    pub(super) fn of(rows: u64) -> Ranks {
+        Ranks { many: rows > ROWS_MAX as u64, ..Ranks::default() }
+    }
+
     pub(super) fn add(&mut self, decision: f64, label: bool) {
-        self.values[usize::from(label)].push(decision);
+        if !self.many {
+            self.values[usize::from(label)].push(decision);
+        }
     }
 
     pub(super) fn merge(&mut self, other: &Ranks) {
@@ -73,5 +80,12 @@ mod tests {
         all.merge(&ranks(&[(1.0, true)]));
         all.merge(&ranks(&[(1.0, true), (0.0, false)]));
         assert_eq!(all.area(), None);
+        let mut few = Ranks::of(ROWS_MAX as u64);
+        let mut many = Ranks::of(ROWS_MAX as u64 + 1);
+        for ranks in [&mut few, &mut many] {
+            ranks.add(1.0, true);
+            ranks.add(0.0, false);
+        }
+        assert_eq!((few.area(), many.area()), (Some(1.0), None));
     }
 }

@@ -1,10 +1,14 @@
-//! [`Scratch`]: the rows of a table, column by column in tiles, in a file without a name.
+//! [`Scratch`]: the rows of a table, column by column in tiles, in memory and behind that in a file
+//! without a name.
 //!
-//! A table is parsed once and then passed over many times, so its numbers are kept where they take
-//! no memory. Every pass works on spans of [`SPAN_TILES`] tiles, each by one thread, and takes
-//! the results in the order of the spans: the same bits for any number of threads.
+//! A table is parsed once and then passed over many times. The first [`HELD_MAX`] bytes of its rows
+//! stay in memory, where a pass need not copy them; the others are kept where they take none. Every
+//! pass works on spans of [`SPAN_TILES`] tiles, each by one thread, and takes the results in the
+//! order of the spans: the same bits for any number of threads.
 
 use super::TrainError;
+use super::tile::{FLOATS_BEFORE, SAMPLE_ROWS, STRIDE, WORDS};
+pub(super) use super::tile::{Part, TILE_ROWS, Tile, sampled_rows};
 use factord_models::whole;
 use std::fs::File;
 use std::io::{self, Write};
@@ -14,36 +18,12 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 
-/// Rows of a tile.
-// 4,096: a column is 32 KiB, so the columns of a narrow table stay in the second-level cache.
-pub(super) const TILE_ROWS: usize = 4096;
-
-/// Words from one column of a tile to the next.
-// One line more than the rows take: at a distance of 32 KiB the columns of a row would share one
-// set of the first-level cache.
-const STRIDE: usize = TILE_ROWS + 8;
+/// The most bytes of rows that are held in memory.
+// 384 MiB: 5 M rows of three features.
+const HELD_MAX: usize = 384 << 20;
 
 /// Tiles of a span.
 const SPAN_TILES: usize = 16;
-
-/// Columns of numbers before and behind the features, and columns of words behind those.
-const FLOATS_BEFORE: usize = 2;
-const WORDS: usize = 3;
-
-/// Which columns a pass reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// Features, target and marks.
-    Fit,
-    /// Those, and the baselines.
-    All,
-    /// Target and marks.
-    Target,
-    /// Marks and times.
-    Times,
-    /// One feature alone.
-    Feature(usize),
-}
 
 /// One row on its way in, as a fit sees it.
 #[derive(Clone, Copy, Debug)]
@@ -60,75 +40,13 @@ pub(super) struct Example<'a> {
     pub(super) purge_ns: i64,
 }
 
-/// The rows of one tile, as far as the pass reads them.
-#[derive(Debug)]
-pub(super) struct Tile {
-    width: usize,
-    loaded: Range<usize>,
-    words: Vec<u64>,
-    /// The number of its first row among all.
-    first: usize,
-    rows: usize,
-}
-
-impl Tile {
-    fn new(width: usize) -> Tile {
-        Tile { width, loaded: 0..0, words: Vec::new(), first: 0, rows: 0 }
-    }
-
-    fn word(&self, column: usize) -> &[u64] {
-        let at = (column - self.loaded.start) * STRIDE;
-        &self.words[at..at + self.rows]
-    }
-
-    fn float(&self, column: usize) -> &[f64] {
-        bytemuck::cast_slice(self.word(column))
-    }
-
-    /// One feature.
-    pub(super) fn x(&self, feature: usize) -> &[f64] {
-        self.float(FLOATS_BEFORE + feature)
-    }
-
-    /// How many of its rows are among the first `count` of all.
-    pub(super) fn rows_among(&self, count: usize) -> usize {
-        count.saturating_sub(self.first).min(self.rows)
-    }
-
-    /// The target.
-    pub(super) fn y(&self) -> &[f64] {
-        self.float(FLOATS_BEFORE + self.width)
-    }
-
-    /// The last value known.
-    pub(super) fn last(&self) -> &[f64] {
-        self.float(0)
-    }
-
-    /// The mean of the last values known.
-    pub(super) fn rolling(&self) -> &[f64] {
-        self.float(1)
-    }
-
-    /// The marks.
-    pub(super) fn marks(&self) -> &[u64] {
-        self.word(FLOATS_BEFORE + self.width + 1)
-    }
-
-    /// When each row's window started.
-    pub(super) fn starts_ns(&self) -> &[i64] {
-        bytemuck::cast_slice(self.word(FLOATS_BEFORE + self.width + 2))
-    }
-
-    /// From when on a test may follow.
-    pub(super) fn purges_ns(&self) -> impl Iterator<Item = i64> {
-        self.word(FLOATS_BEFORE + self.width + 3).iter().map(|&word| word.cast_signed())
-    }
-}
-
-/// The file and its shape.
+/// The rows and their shape.
 #[derive(Debug)]
 pub(super) struct Scratch {
+    /// The first tiles, and how many these may be.
+    held: Vec<Vec<u64>>,
+    held_max: usize,
+    /// The tiles behind those.
     file: File,
     folder: PathBuf,
     width: usize,
@@ -150,7 +68,8 @@ impl Scratch {
         let file = whole::scratch(folder).map_err(failed)?;
         let filling = vec![0; (FLOATS_BEFORE + width + 1 + WORDS) * STRIDE];
         let folder = folder.to_owned();
-        Ok(Scratch { file, folder, width, rows: 0, threads, filling, filled: 0 })
+        let (held, held_max) = (Vec::new(), HELD_MAX / (filling.len() * 8));
+        Ok(Scratch { held, held_max, file, folder, width, rows: 0, threads, filling, filled: 0 })
     }
 
     /// Adds a row; says whether the tile is full and must be flushed.
@@ -184,14 +103,18 @@ impl Scratch {
         bytemuck::cast_slice(&self.filling[at..at + self.filled])
     }
 
-    /// Writes the tile that is being filled; after the last row it must be called once.
+    /// Puts the tile that is being filled away; after the last row it must be called once.
     pub(super) fn flush(&mut self) -> Result<(), TrainError> {
-        if self.filled > 0 {
-            let bytes = bytemuck::cast_slice(&self.filling);
-            self.file.write_all(bytes).map_err(|error| self.failed(error))?;
-            self.filled = 0;
+        if self.filled == 0 {
+            return Ok(());
         }
-        Ok(())
+        self.filled = 0;
+        if self.held.len() < self.held_max {
+            self.held.push(self.filling.clone());
+            return Ok(());
+        }
+        let bytes = bytemuck::cast_slice(&self.filling);
+        self.file.write_all(bytes).map_err(|error| self.failed(error))
     }
 
     /// The number of rows.
@@ -206,11 +129,10 @@ impl Scratch {
 
     /// When the window of one row started.
     pub(super) fn start_ns(&self, row: usize) -> Result<i64, TrainError> {
-        let column = FLOATS_BEFORE + self.width + 2;
-        let at = row / TILE_ROWS * self.tile_len() + (column * STRIDE + row % TILE_ROWS) * 8;
-        let mut bytes = [0; 8];
-        self.file.read_exact_at(&mut bytes, at as u64).map_err(|error| self.failed(error))?;
-        Ok(i64::from_ne_bytes(bytes))
+        let mut buffer = Vec::new();
+        let (index, row) = (row / TILE_ROWS, row % TILE_ROWS);
+        let tile = self.load(index, row..row + 1, Part::Times, &mut buffer);
+        tile.map(|tile| tile.starts_ns()[0]).map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: io::Error) -> TrainError {
@@ -221,62 +143,104 @@ impl Scratch {
         self.filling.len() * 8
     }
 
-    fn columns(&self, part: Part) -> Range<usize> {
-        let y = FLOATS_BEFORE + self.width;
-        match part {
-            Part::Fit => FLOATS_BEFORE..y + 2,
-            Part::All => 0..y + 3,
-            Part::Target => y..y + 2,
-            Part::Times => y + 1..y + 4,
-            Part::Feature(feature) => FLOATS_BEFORE + feature..FLOATS_BEFORE + feature + 1,
-        }
+    /// Where a tile that is not held is in the file.
+    fn place(&self, index: usize) -> usize {
+        (index - self.held.len()) * self.tile_len()
     }
 
-    fn load(&self, index: usize, part: Part, tile: &mut Tile) -> io::Result<()> {
-        let columns = self.columns(part);
-        tile.first = index * TILE_ROWS;
-        tile.rows = (self.rows - index * TILE_ROWS).min(TILE_ROWS);
-        tile.words.resize(columns.len() * STRIDE, 0);
-        let at = index * self.tile_len() + columns.start * STRIDE * 8;
-        let bytes = bytemuck::cast_slice_mut(&mut tile.words);
-        self.file.read_exact_at(bytes, at as u64)?;
-        tile.loaded = columns;
+    /// Which rows a tile has, from 0.
+    fn rows_of(&self, index: usize) -> Range<usize> {
+        0..(self.rows - index * TILE_ROWS).min(TILE_ROWS)
+    }
+
+    /// Some rows of a tile, from memory or through a buffer.
+    fn load<'a>(
+        &'a self,
+        index: usize,
+        rows: Range<usize>,
+        part: Part,
+        buffer: &'a mut Vec<u64>,
+    ) -> io::Result<Tile<'a>> {
+        let loaded = part.columns(self.width);
+        let first = index * TILE_ROWS + rows.start;
+        let words = match self.held.get(index) {
+            Some(tile) => &tile[loaded.start * STRIDE + rows.start..],
+            None => {
+                buffer.resize(loaded.len() * STRIDE, 0);
+                let at = self.place(index) + (loaded.start * STRIDE + rows.start) * 8;
+                // Whole columns follow each other; of few rows there is much between.
+                let runs = if rows.len() > SAMPLE_ROWS { 1 } else { loaded.len() };
+                let run = if runs == 1 { (loaded.len() - 1) * STRIDE } else { 0 } + rows.len();
+                for column in 0..runs {
+                    let words = &mut buffer[column * STRIDE..column * STRIDE + run];
+                    let at = at + column * STRIDE * 8;
+                    self.file.read_exact_at(bytemuck::cast_slice_mut(words), at as u64)?;
+                }
+                &buffer[..]
+            }
+        };
+        Ok(Tile { width: self.width, loaded, words, first, rows: rows.len() })
+    }
+
+    /// Shows some rows of every tile, or of fewer tiles, so that there are `most` rows at most.
+    pub(super) fn sample(
+        &self,
+        part: Part,
+        most: usize,
+        mut show: impl FnMut(&Tile),
+    ) -> Result<(), TrainError> {
+        let tiles = self.rows.div_ceil(TILE_ROWS);
+        let mut buffer = Vec::new();
+        for index in (0..tiles).step_by((tiles * SAMPLE_ROWS).div_ceil(most).max(1)) {
+            let (rows, end) = (sampled_rows(index), self.rows_of(index).end);
+            let tile = self.load(index, rows.start.min(end)..rows.end.min(end), part, &mut buffer);
+            show(&tile.map_err(|error| self.failed(error))?);
+        }
         Ok(())
     }
 
     /// Writes the marks of all rows again, as a `marker` made for the tile says for each from its
     /// old one and its times.
     pub(super) fn mark<M: FnMut(u64, i64, i64) -> u64>(
-        &self,
+        &mut self,
         marker: impl Fn() -> M + Sync,
     ) -> Result<(), TrainError> {
         let column = FLOATS_BEFORE + self.width + 1;
-        let write = |tile: &Tile, index: usize| {
+        let marks = |tile: &Tile| -> Vec<u64> {
             let mut mark = marker();
             let times = tile.starts_ns().iter().copied().zip(tile.purges_ns());
             let marks = tile.marks().iter().zip(times);
-            let marks: Vec<u64> =
-                marks.map(|(&old, (start, purge))| mark(old, start, purge)).collect();
-            let at = index * self.tile_len() + column * STRIDE * 8;
-            self.file.write_all_at(bytemuck::cast_slice(&marks), at as u64)
+            marks.map(|(&old, (start, purge))| mark(old, start, purge)).collect()
         };
-        let mut ended = Ok(());
-        self.pass(
-            Part::Times,
-            1,
-            || Ok(()),
-            |state: &mut io::Result<()>, tile, index| {
-                if state.is_ok() {
-                    *state = write(tile, index);
-                }
-            },
-            |state| {
-                if ended.is_ok() {
-                    ended = state;
-                }
-            },
-        )?;
-        ended.map_err(|error| self.failed(error))
+        self.mark_held(column, &marks);
+        let mut buffer = Vec::new();
+        for index in self.held.len()..self.rows.div_ceil(TILE_ROWS) {
+            let tile = self.load(index, self.rows_of(index), Part::Times, &mut buffer);
+            let new = marks(&tile.map_err(|error| self.failed(error))?);
+            let at = self.place(index) + column * STRIDE * 8;
+            let written = self.file.write_all_at(bytemuck::cast_slice(&new), at as u64);
+            written.map_err(|error| self.failed(error))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the marks of the tiles in memory.
+    fn mark_held(&mut self, column: usize, marks: &(impl Fn(&Tile) -> Vec<u64> + Sync)) {
+        let (all_rows, width) = (self.rows, self.width);
+        let share = self.held.len().div_ceil(self.threads).max(1);
+        thread::scope(|scope| {
+            for (part, tiles) in self.held.chunks_mut(share).enumerate() {
+                scope.spawn(move || {
+                    for (at, words) in tiles.iter_mut().enumerate() {
+                        let first = (part * share + at) * TILE_ROWS;
+                        let rows = (all_rows - first).min(TILE_ROWS);
+                        let loaded = 0..column + 3;
+                        let new = marks(&Tile { width, loaded, words: &words[..], first, rows });
+                        words[column * STRIDE..column * STRIDE + rows].copy_from_slice(&new);
+                    }
+                });
+            }
+        });
     }
 
     /// Passes over every tile, or over every `every`-th: `new` starts the sums of a span, `add`
@@ -287,35 +251,23 @@ impl Scratch {
         every: usize,
         new: impl Fn() -> A + Sync,
         add: impl Fn(&mut A, &Tile) + Sync,
-        take: impl FnMut(A),
-    ) -> Result<(), TrainError> {
-        self.pass(part, every, new, |sums, tile, _| add(sums, tile), take)
-    }
-
-    fn pass<A: Send>(
-        &self,
-        part: Part,
-        every: usize,
-        new: impl Fn() -> A + Sync,
-        add: impl Fn(&mut A, &Tile, usize) + Sync,
         mut take: impl FnMut(A),
     ) -> Result<(), TrainError> {
         let tiles: Vec<usize> = (0..self.rows.div_ceil(TILE_ROWS)).step_by(every).collect();
         let spans: Vec<&[usize]> = tiles.chunks(SPAN_TILES).collect();
-        let sum = |span: &[usize], tile: &mut Tile| -> io::Result<A> {
+        let sum = |span: &[usize], buffer: &mut Vec<u64>| -> io::Result<A> {
             let mut sums = new();
             for &index in span {
-                self.load(index, part, tile)?;
-                add(&mut sums, tile, index);
+                add(&mut sums, &self.load(index, self.rows_of(index), part, buffer)?);
             }
             Ok(sums)
         };
         let failed = |error| self.failed(error);
         let threads = self.threads.min(spans.len());
         if threads <= 1 {
-            let mut tile = Tile::new(self.width);
+            let mut buffer = Vec::new();
             for span in spans {
-                take(sum(span, &mut tile).map_err(failed)?);
+                take(sum(span, &mut buffer).map_err(failed)?);
             }
             return Ok(());
         }
@@ -324,10 +276,10 @@ impl Scratch {
             let work = |first: usize| {
                 let (send, receive) = mpsc::sync_channel(1);
                 scope.spawn(move || {
-                    let mut tile = Tile::new(self.width);
+                    let mut buffer = Vec::new();
                     for span in spans.iter().skip(first).step_by(threads) {
                         // Nobody listens any more when another span failed.
-                        if send.send(sum(span, &mut tile)).is_err() {
+                        if send.send(sum(span, &mut buffer)).is_err() {
                             return;
                         }
                     }

@@ -1,10 +1,12 @@
-//! Order statistics of a column, exact, in passes: nothing is sorted, nothing is estimated.
+//! Order statistics of a column, exact, in passes: nothing is estimated.
 //!
-//! Keys are words whose order is that of the values. Each pass counts the next eleven bits of the
-//! keys that share what is known of an answer; when few are left they are collected and sorted.
+//! Keys are words whose order is that of the values. Most answers are where a sample says
+//! (`guess`). For the others, each pass counts the next eleven bits of the keys that share what is
+//! known of an answer; when few are left they are collected and sorted.
 
 use super::TrainError;
-use super::scratch::{Part, Scratch, TILE_ROWS, Tile};
+use super::guess::guess;
+use super::scratch::{Part, Scratch, Tile};
 
 /// Bits learnt a pass, and the number of keys that are few enough to sort.
 const DIGIT_BITS: u32 = 11;
@@ -15,17 +17,51 @@ const FEW: u64 = 16_384;
 pub(super) struct Query {
     pub(super) class: usize,
     pub(super) rank: u64,
+    /// How many rows these are.
+    pub(super) of: u64,
+}
+
+/// The classes and keys of rows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Keys {
+    pub(super) classes: Vec<u64>,
+    pub(super) keys: Vec<u64>,
+}
+
+impl Keys {
+    /// Adds a row.
+    pub(super) fn push(&mut self, class: u64, key: u64) {
+        self.classes.push(class);
+        self.keys.push(key);
+    }
+
+    /// Adds rows of class 0.
+    pub(super) fn add(&mut self, keys: impl Iterator<Item = u64>) {
+        self.keys.extend(keys);
+        self.classes.resize(self.keys.len(), 0);
+    }
+
+    /// Forgets all rows.
+    pub(super) fn clear(&mut self) {
+        self.classes.clear();
+        self.keys.clear();
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.classes.iter().copied().zip(self.keys.iter().copied())
+    }
 }
 
 /// A word that orders as the number does.
 pub(super) fn key_of(value: f64) -> u64 {
     let bits = value.to_bits();
-    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+    // All bits of a negative number are turned, of another one the first.
+    bits ^ ((bits.cast_signed() >> 63).cast_unsigned() | 1 << 63)
 }
 
 /// The number of a word.
 pub(super) fn value_of(key: u64) -> f64 {
-    f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
+    f64::from_bits(key ^ ((key >> 63).wrapping_sub(1) | 1 << 63))
 }
 
 /// A word that orders as the time does, and back.
@@ -62,30 +98,46 @@ pub(super) fn select(
     part: Part,
     queries: &[Query],
     range: (u64, u64),
-    keys: impl Fn(&Tile, &mut Vec<(usize, u64)>) + Sync,
+    keys: impl Fn(&Tile, &mut Keys) + Sync,
+) -> Result<Vec<u64>, TrainError> {
+    let guessed = guess(scratch, part, queries, range, &keys)?;
+    let open = queries.iter().zip(&guessed).filter(|(_, guessed)| guessed.is_none());
+    let open: Vec<Query> = open.map(|(query, _)| *query).collect();
+    let mut searched = search(scratch, part, &open, range, &keys)?.into_iter();
+    let answer = |guessed: Option<u64>| guessed.or_else(|| searched.next()).unwrap_or(range.0);
+    Ok(guessed.into_iter().map(answer).collect())
+}
+
+/// The same, bit by bit.
+fn search(
+    scratch: &Scratch,
+    part: Part,
+    queries: &[Query],
+    range: (u64, u64),
+    keys: &(impl Fn(&Tile, &mut Keys) + Sync),
 ) -> Result<Vec<u64>, TrainError> {
     let bits = 64 - (range.1 - range.0).leading_zeros();
     let known =
         |&query: &Query| Known { query, low: range.0, bits, rank: query.rank, count: u64::MAX };
     let mut all: Vec<Known> = queries.iter().map(known).collect();
     while all.iter().any(|known| known.bits > 0 && known.count > FEW) {
-        narrow(scratch, part, &mut all, &keys)?;
+        narrow(scratch, part, &mut all, keys)?;
     }
     // What is left is sorted.
-    let new = || vec![Vec::new(); all.len()];
-    let mut found = new();
-    let add = |found: &mut Vec<Vec<u64>>, tile: &Tile| {
-        let mut rows = Vec::with_capacity(TILE_ROWS);
-        keys(tile, &mut rows);
+    let new = || (vec![Vec::new(); all.len()], Keys::default());
+    let (mut found, _) = new();
+    let add = |(found, rows): &mut (Vec<Vec<u64>>, Keys), tile: &Tile| {
+        rows.clear();
+        keys(tile, rows);
         for (known, found) in all.iter().zip(found).filter(|(known, _)| known.bits > 0) {
-            let held = |&(class, key): &(usize, u64)| {
-                (known.query.class >= class && known.holds(key)).then_some(key)
+            let held = |(class, key): (u64, u64)| {
+                (known.query.class as u64 >= class && known.holds(key)).then_some(key)
             };
-            found.extend(rows.iter().filter_map(held));
+            found.extend(rows.rows().filter_map(held));
         }
     };
     if all.iter().any(|known| known.bits > 0) {
-        scratch.fold(part, 1, new, add, |more| {
+        scratch.fold(part, 1, new, add, |(more, _)| {
             found.iter_mut().zip(more).for_each(|(found, more)| found.extend(more));
         })?;
     }
@@ -102,7 +154,7 @@ struct Table {
     interval: Known,
     /// The classes that are asked about, ascending: a row counts for the first that holds it, and
     /// the counts of those before it are added later.
-    classes: Vec<usize>,
+    classes: Vec<u64>,
     /// Where the counts of the first class begin, in digits.
     first: usize,
 }
@@ -111,7 +163,7 @@ struct Table {
 fn tables(all: &[Known]) -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
     for known in all.iter().filter(|known| known.bits > 0 && known.count > FEW) {
-        let class = known.query.class;
+        let class = known.query.class as u64;
         match tables.iter_mut().find(|table| table.is_of(known)) {
             Some(table) => table.classes.push(class),
             None => tables.push(Table { interval: *known, classes: vec![class], first: 0 }),
@@ -137,8 +189,8 @@ impl Table {
         self.interval.bits.saturating_sub(DIGIT_BITS)
     }
 
-    fn add(&self, rows: &[(usize, u64)], counts: &mut [u64]) {
-        for &(class, key) in rows.iter().filter(|row| self.interval.holds(row.1)) {
+    fn add(&self, rows: &Keys, counts: &mut [u64]) {
+        for (class, key) in rows.rows().filter(|row| self.interval.holds(row.1)) {
             let place = self.classes.partition_point(|&asked| asked < class);
             if place < self.classes.len() {
                 let digit = (key - self.interval.low) >> self.rest();
@@ -148,7 +200,7 @@ impl Table {
     }
 
     /// The counts of a class and those below it.
-    fn counts(&self, class: usize, counts: &[u64]) -> Vec<u64> {
+    fn counts(&self, class: u64, counts: &[u64]) -> Vec<u64> {
         let mut sums = vec![0; 1 << DIGIT_BITS];
         let asked = self.classes.iter().take_while(|&&asked| asked <= class).count();
         for place in self.first..self.first + asked {
@@ -164,23 +216,23 @@ fn narrow(
     scratch: &Scratch,
     part: Part,
     all: &mut [Known],
-    keys: &(impl Fn(&Tile, &mut Vec<(usize, u64)>) + Sync),
+    keys: &(impl Fn(&Tile, &mut Keys) + Sync),
 ) -> Result<(), TrainError> {
     let tables = tables(all);
     let places: usize = tables.iter().map(|table| table.classes.len()).sum();
-    let new = || vec![0u64; places << DIGIT_BITS];
-    let mut counts = new();
-    let add = |counts: &mut Vec<u64>, tile: &Tile| {
-        let mut rows = Vec::with_capacity(TILE_ROWS);
-        keys(tile, &mut rows);
-        tables.iter().for_each(|table| table.add(&rows, counts));
+    let new = || (vec![0u64; places << DIGIT_BITS], Keys::default());
+    let (mut counts, _) = new();
+    let add = |(counts, rows): &mut (Vec<u64>, Keys), tile: &Tile| {
+        rows.clear();
+        keys(tile, rows);
+        tables.iter().for_each(|table| table.add(rows, counts));
     };
-    scratch.fold(part, 1, new, add, |more| {
+    scratch.fold(part, 1, new, add, |(more, _)| {
         counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
     })?;
     for known in all.iter_mut().filter(|known| known.bits > 0 && known.count > FEW) {
         let Some(table) = tables.iter().find(|table| table.is_of(known)) else { continue };
-        let counts = table.counts(known.query.class, &counts);
+        let counts = table.counts(known.query.class as u64, &counts);
         let mut digit = 0;
         while digit + 1 < counts.len() && known.rank >= counts[digit] {
             known.rank -= counts[digit];
@@ -206,9 +258,10 @@ mod tests {
         sorted.sort_by(f64::total_cmp);
         let range = (key_of(sorted[0]), key_of(*sorted.last().unwrap()));
         let ranks = [0, 1, sorted.len() / 3, sorted.len() / 2, sorted.len() - 1];
-        let queries = ranks.map(|rank| Query { class: 0, rank: rank as u64 });
+        let of = sorted.len() as u64;
+        let queries = ranks.map(|rank| Query { class: 0, rank: rank as u64, of });
         let found = select(&scratch, Part::Target, &queries, range, |tile, rows| {
-            rows.extend(tile.y().iter().map(|&y| (0, key_of(y))));
+            rows.add(tile.y().iter().map(|&y| key_of(y)));
         });
         let found: Vec<f64> = found.unwrap().into_iter().map(value_of).collect();
         assert_eq!(found, ranks.map(|rank| sorted[rank]));
@@ -222,6 +275,7 @@ mod tests {
         check(&(0..90_000).map(|_| random.random::<f64>() - 0.5).collect::<Vec<_>>());
         check(&(0..90_000).map(|i| f64::from(i % 3)).collect::<Vec<_>>());
         check(&(0..60_000).map(|i| if i % 2 == 0 { -1e-300 } else { 1e300 }).collect::<Vec<_>>());
+        check(&(0..300_000).map(|_| random.random::<f64>() - 0.5).collect::<Vec<_>>());
     }
 
     #[test]

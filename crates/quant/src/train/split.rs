@@ -36,7 +36,11 @@ impl Split {
 }
 
 /// Cuts time and marks every row.
-pub(super) fn split(scratch: &Scratch, loaded: &Loaded, folds: usize) -> Result<Split, TrainError> {
+pub(super) fn split(
+    scratch: &mut Scratch,
+    loaded: &Loaded,
+    folds: usize,
+) -> Result<Split, TrainError> {
     let count = loaded.used as usize;
     let held_out = scratch.len() - count;
     let blocks = |rows: usize| (rows / BLOCK_ROWS_MIN).clamp(1, BLOCKS_MAX);
@@ -90,13 +94,14 @@ fn starts_at(
     if loaded.in_order {
         return ranks.iter().map(|rank| scratch.start_ns(first + rank)).collect();
     }
-    let query = |&rank: &usize| Query { class: 0, rank: rank as u64 };
+    let of = if held_out { scratch.len() - first } else { loaded.used as usize } as u64;
+    let query = |&rank: &usize| Query { class: 0, rank: rank as u64, of };
     let queries: Vec<Query> = ranks.iter().map(query).collect();
     let range = (key_of_time(loaded.starts_ns.0), key_of_time(loaded.starts_ns.1));
     let keys = select(scratch, Part::Times, &queries, range, |tile, rows| {
         let both = tile.marks().iter().zip(tile.starts_ns().iter().copied());
         let meant = both.filter(|both| (mark::group(*both.0) == HOLDOUT) == held_out);
-        rows.extend(meant.map(|(_, start)| (0, key_of_time(start))));
+        rows.add(meant.map(|(_, start)| key_of_time(start)));
     })?;
     Ok(keys.into_iter().map(time_of).collect())
 }

@@ -28,6 +28,8 @@ pub(super) struct Trainees {
     pub(super) fit: LinearFit,
     /// Median of the target in each training.
     pub(super) medians: Vec<f64>,
+    /// Rows that folds test.
+    pub(super) tested: u64,
     /// The last trainings' features, and the curvatures of their losses.
     linear_task: Task,
     linear_curvature: DMatrix<f64>,
@@ -69,7 +71,7 @@ impl Trainees {
         };
         let tasks: Vec<Task> =
             (0..moments.len()).map(|at| task(at, settings.c.is_some())).collect();
-        let shares = shares(scratch, &tasks, &moments)?;
+        let (shares, tested) = shares(scratch, &tasks, &moments)?;
         let mut logistic = vec![None; tasks.len()];
         if settings.logistic {
             two_classes(&shares, &cuts)?;
@@ -98,6 +100,7 @@ impl Trainees {
             moments,
             fit,
             medians,
+            tested,
             linear_task,
             linear_curvature,
             logistic_task,
@@ -247,36 +250,48 @@ fn medians(
     moments: &[Moments],
 ) -> Result<Vec<f64>, TrainError> {
     let middle = |(class, moments): (usize, &Moments)| {
-        [(moments.count - 1) / 2, moments.count / 2].map(|rank| Query { class, rank })
+        [(moments.count - 1) / 2, moments.count / 2].map(|rank| Query {
+            class,
+            rank,
+            of: moments.count,
+        })
     };
     let queries: Vec<Query> = moments.iter().enumerate().flat_map(middle).collect();
     let target = &loaded.seen[scratch.width()];
     let range = (key_of(target.min), key_of(target.max));
-    let folds = split.cuts_ns.len();
+    let folds = split.cuts_ns.len() as u64;
     let keys = select(scratch, Part::Target, &queries, range, |tile, rows| {
         let both = tile.marks().iter().map(|&mark| mark::group(mark)).zip(tile.y());
         let meant = both.filter(|both| both.0 != mark::HOLDOUT);
-        rows.extend(meant.map(|(group, &y)| ((group as usize).min(folds), key_of(y))));
+        meant.for_each(|(group, &y)| rows.push(group.min(folds), key_of(y)));
     })?;
     Ok(keys.chunks(2).map(|pair| 0.5 * (value_of(pair[0]) + value_of(pair[1]))).collect())
 }
 
-/// The share of labels that are 1 in each training.
-fn shares(scratch: &Scratch, tasks: &[Task], moments: &[Moments]) -> Result<Vec<f64>, TrainError> {
-    let mut total = vec![0u64; tasks.len()];
-    let add = |sums: &mut Vec<u64>, tile: &Tile| {
+/// The share of labels that are 1 in each training, and the number of rows that are tested.
+fn shares(
+    scratch: &Scratch,
+    tasks: &[Task],
+    moments: &[Moments],
+) -> Result<(Vec<f64>, u64), TrainError> {
+    let new = || (vec![0u64; tasks.len()], 0u64);
+    let (mut total, mut tested) = new();
+    let add = |(sums, tested): &mut (Vec<u64>, u64), tile: &Tile| {
         for (sum, task) in sums.iter_mut().zip(tasks) {
             let rows = tile.marks().iter().zip(tile.y());
             *sum += rows
                 .map(|(&mark, &y)| u64::from(mark::group(mark) <= task.group && y > task.cut))
                 .sum::<u64>();
         }
+        *tested +=
+            tile.marks().iter().filter(|&&mark| mark::test(mark) != mark::NONE).count() as u64;
     };
-    let new = || vec![0u64; tasks.len()];
-    scratch.fold(Part::Target, 1, new, add, |sums| {
+    scratch.fold(Part::Target, 1, new, add, |(sums, more)| {
         total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+        tested += more;
     })?;
-    Ok(total.iter().zip(moments).map(|(&ones, m)| ones as f64 / m.count as f64).collect())
+    let shares = total.iter().zip(moments).map(|(&ones, m)| ones as f64 / m.count as f64);
+    Ok((shares.collect(), tested))
 }
 
 /// Sees to it that every training has more rows than parameters.
