@@ -2,14 +2,16 @@
 
 use super::factor_flags::{TradeFlags, WindowFlags};
 use super::{Failure, escaped, factor_warnings, print, understood};
-use factord_factors::{Counts, Row, SymbolIndex};
-use factord_quant::features::{FeatureBook, FeatureSettings, FeatureWriter};
+use factord_factors::{Counts, Row};
+use factord_quant::features::{DividedBook, FeatureSettings, FeatureWriter, TradeBuffer};
 use factord_quant::table::TableError;
 use factord_quant::trades::Reader;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::{self, IsTerminal, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Instant;
 
 const EXAMPLES: &str = "\
@@ -70,12 +72,13 @@ pub fn run(args: &FactorsArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let mut reader = Reader::open(&args.trades.inputs, &args.trades.options(&args.window))?;
     understood::say(&reader, 0);
-    let mut book = FeatureBook::new(&settings)?;
-    let mut writer = FeatureWriter::create(&args.out, &book.past_names())?;
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let book = DividedBook::new(&settings, cores)?;
+    let mut writer = FeatureWriter::create(&args.out, book.past_names())?;
     let bar = bar();
-    let read = stream(&mut book, &mut reader, &mut writer, &bar);
+    let read = stream(book, &mut reader, &mut writer, &bar);
     bar.finish_and_clear();
-    let (counts, rows) = read?;
+    let (counts, outside, rows) = read?;
     let (symbols, seconds) = (reader.names().len(), started.elapsed().as_secs_f64());
     let mut stated = settings.stated();
     reader.state_data(&mut stated);
@@ -83,8 +86,7 @@ pub fn run(args: &FactorsArgs) -> Result<(), Failure> {
     understood::say(&reader, 1);
     let told = args.window.tells_contracts();
     factor_warnings::warn(&reader, &settings.factors, &counts, rows, told);
-    factor_warnings::warn_outside(&settings, &counts, book.outside());
-    let outside = book.outside();
+    factor_warnings::warn_outside(&settings, &counts, outside);
     report(args, &settings, &Summary { counts, outside, symbols, rows, seconds })
 }
 
@@ -97,14 +99,14 @@ fn bar() -> ProgressBar {
     ProgressBar::new(1_000).with_style(style.expect("the template is a constant that parses"))
 }
 
-/// Pushes all trades; returns the counts and how many rows were written.
+/// Pushes all trades; returns the counts, the trades outside of sessions, and the rows written.
 fn stream(
-    book: &mut FeatureBook,
+    mut book: DividedBook,
     reader: &mut Reader,
     writer: &mut FeatureWriter,
     bar: &ProgressBar,
-) -> Result<(Counts, u64), Failure> {
-    let mut symbols: Vec<SymbolIndex> = Vec::new();
+) -> Result<(Counts, u64, u64), Failure> {
+    let mut buffer = TradeBuffer::default();
     let mut rows = 0;
     let mut failed: Option<TableError> = None;
     let mut out = |symbol: &str, row: &Row, past: &[f64]| {
@@ -113,20 +115,15 @@ fn stream(
             failed = writer.push(symbol, row, past).err();
         }
     };
-    while let Some(chunk) = reader.next_chunk()? {
-        for name in &chunk.names[symbols.len()..] {
-            symbols.push(book.symbol(name));
-        }
-        for (trade, number) in chunk.trades.iter().zip(chunk.symbols) {
-            book.push(symbols[*number as usize], trade, &mut out);
-        }
+    while reader.next_into(&mut buffer)? {
+        buffer = book.push(buffer, reader.names(), &mut out);
         // Thousandths, as the bar counts them.
         bar.set_position((reader.progress().unwrap_or(0.0) * 1_000.0) as u64);
     }
-    book.finish(&mut out);
+    let (counts, outside) = book.finish(&mut out);
     match failed {
         Some(error) => Err(error.into()),
-        None => Ok((book.counts(), rows)),
+        None => Ok((counts, outside, rows)),
     }
 }
 

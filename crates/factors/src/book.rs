@@ -5,6 +5,7 @@ use super::factors::Factors;
 use super::row::{Counts, Row};
 use super::settings::{Settings, SettingsError};
 use std::collections::HashMap;
+use std::hint::black_box;
 
 /// The number of a symbol in its [`Book`], in the order in which symbols first came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,6 +100,17 @@ impl Book {
     pub fn push(&mut self, symbol: SymbolIndex, trade: &Trade, out: &mut impl FnMut(&str, &Row)) {
         let name = &self.names[symbol.0];
         self.factors[symbol.0].push(trade, &mut |row| out(name, row));
+    }
+
+    /// Says which trades come next, some tens of them, and changes nothing. What they are looked up
+    /// in is fetched from memory for all of them at once, where pushing them would wait for each.
+    ///
+    /// # Panics
+    /// If a number is another book's.
+    #[inline]
+    pub fn announce<'t>(&self, trades: impl Iterator<Item = (SymbolIndex, &'t Trade)>) {
+        let touch = |(symbol, trade): (SymbolIndex, &Trade)| self.factors[symbol.0].touch(trade);
+        black_box(trades.map(touch).fold(0, |all, one| all ^ one));
     }
 
     /// Says that a session of a symbol begins: see [`Factors::begin`].

@@ -122,6 +122,11 @@ impl Factors {
         );
     }
 
+    #[inline]
+    pub(super) fn touch(&self, trade: &Trade) -> u64 {
+        self.rule.touch(trade)
+    }
+
     #[inline(always)]
     fn take(&mut self, trade: &Trade, out: &mut impl FnMut(&Row)) {
         let Some(outlier) = self.admit(trade) else { return };

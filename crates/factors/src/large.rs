@@ -157,6 +157,19 @@ impl LargeRule {
         }
     }
 
+    /// Has the memory in the cache that a trade will be looked up in.
+    #[inline]
+    pub(super) fn touch(&self, trade: &Trade) -> u64 {
+        let ids = [trade.buy_id, trade.sell_id];
+        let of = |side: usize| self.sides[side].touch(ids[side]);
+        match (self.per, trade.side) {
+            (Per::Trade, _) | (Per::AggressingOrder, Side::None) => 0,
+            // By index, as it is taken.
+            (Per::AggressingOrder, side @ (Side::Buy | Side::Sell)) => of(side as usize),
+            _ => of(0) ^ of(1),
+        }
+    }
+
     /// The large turnover of a trade that is a unit of its own.
     #[inline]
     fn alone(&mut self, turnover: f64, size: f64) -> f64 {

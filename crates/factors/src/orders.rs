@@ -123,6 +123,12 @@ impl OrderTable {
         }
     }
 
+    /// What stands in the index where an order's number belongs: it is then in the cache.
+    #[inline]
+    pub(super) fn touch(&self, id: u64) -> u64 {
+        self.index[self.home(id)]
+    }
+
     /// The order of that number, and whether it is new here. The number is not 0.
     #[inline]
     pub(super) fn entry(&mut self, id: u64, now: u32, counts: &mut Counts) -> (&mut Order, bool) {

@@ -124,6 +124,16 @@ impl FeatureBook {
         self.book.push(symbol, trade, &mut out);
     }
 
+    /// Says which trades come next: see [`Book::announce`].
+    ///
+    /// # Panics
+    ///
+    /// If a number is another book's.
+    #[inline]
+    pub fn announce<'t>(&self, trades: impl Iterator<Item = (SymbolIndex, &'t Trade)>) {
+        self.book.announce(trades);
+    }
+
     /// Says that it is `now_ns`: see [`Book::advance`].
     pub fn advance(&mut self, now_ns: i64, out: &mut impl FnMut(&str, &Row, &[f64])) {
         let past = &mut self.past;

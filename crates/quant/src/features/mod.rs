@@ -2,10 +2,12 @@
 //! [`FeatureWriter`] for whole tables of them.
 
 mod book;
+mod divided;
 mod lookback;
 mod past;
 
 pub use book::{FeatureBook, FeatureSettings};
+pub use divided::{DividedBook, TradeBuffer};
 pub use lookback::{Lookback, ParseWindowsError, Windows};
 
 use crate::stated;

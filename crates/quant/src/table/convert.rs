@@ -138,6 +138,7 @@ pub(crate) fn integers(array: &ArrayRef) -> Result<Int64Array, Misfit> {
         }
     };
     let values: Vec<i64> = match array.data_type() {
+        DataType::Int64 => return Ok(array.as_primitive::<Int64Type>().clone()),
         DataType::Int8 => values!(array, Int8Type, x => i64::from(x)),
         DataType::Int16 => values!(array, Int16Type, x => i64::from(x)),
         DataType::Int32 => values!(array, Int32Type, x => i64::from(x)),
@@ -170,6 +171,7 @@ pub(crate) fn integers(array: &ArrayRef) -> Result<Int64Array, Misfit> {
             let at = |key| if values.is_empty() { 0 } else { values.value(key) };
             dictionary.normalized_keys().into_iter().map(at).collect()
         }
+        // Not one that `is_integer` knows.
         _ => values!(array, Int64Type, x => x),
     };
     Ok(Int64Array::from(values))

@@ -18,7 +18,7 @@ const ORDER_MAX: f64 = 9_007_199_254_740_992.0;
 pub(super) enum Cells {
     Floats(ScalarBuffer<f64>),
     /// Times of trades, or of the day; days.
-    Integers(Vec<i64>),
+    Integers(ScalarBuffer<i64>),
     Orders(Vec<u64>),
     Sides(Vec<Side>),
     Kinds(Vec<u8>),
@@ -116,11 +116,11 @@ pub(super) fn take(array: &ArrayRef, role: Role) -> Result<Cells, Refused> {
     let text = is_text(plain(array.data_type()));
     match role {
         Role::Time(unit) => Ok(Cells::Integers(moments(array, unit)?)),
-        Role::Date => Ok(Cells::Integers(of_texts(array, day_of)?)),
-        Role::Clock => Ok(Cells::Integers(of_texts(array, clock)?)),
+        Role::Date => Ok(Cells::Integers(of_texts(array, day_of)?.into())),
+        Role::Clock => Ok(Cells::Integers(of_texts(array, clock)?.into())),
         Role::ClockDigits => {
             let read = |field: &[u8]| clock_of_digits(i64::try_from(order(field)?).ok()?);
-            Ok(Cells::Integers(of_texts(array, read)?))
+            Ok(Cells::Integers(of_texts(array, read)?.into()))
         }
         Role::Symbol | Role::Skip => Ok(Cells::Texts(Texts::of(array))),
         Role::Side => Ok(Cells::Sides(of_texts(array, Side::from_word)?)),
@@ -172,11 +172,14 @@ fn of_texts<T: Copy>(
         Texts::Coded(places, texts) => {
             let values = (0..texts.len()).map(|place| read(texts.value(place).as_bytes()));
             let values: Vec<Option<T>> = values.collect();
-            let places = places.into_iter().enumerate();
-            let value = |(row, place): (usize, usize)| {
+            // A dictionary of values that all mean something is what files have.
+            if let Some(values) = values.iter().copied().collect::<Option<Vec<T>>>() {
+                return Ok(places.iter().map(|&place| values[place]).collect());
+            }
+            let value = |(row, &place): (usize, &usize)| {
                 values[place].ok_or_else(|| refused(row, texts.value(place)))
             };
-            places.map(value).collect()
+            places.iter().enumerate().map(value).collect()
         }
     }
 }
@@ -230,7 +233,7 @@ fn orders(array: &ArrayRef) -> Result<Vec<u64>, Refused> {
 }
 
 /// Times in nanoseconds.
-fn moments(array: &ArrayRef, unit: TimeUnit) -> Result<Vec<i64>, Refused> {
+fn moments(array: &ArrayRef, unit: TimeUnit) -> Result<ScalarBuffer<i64>, Refused> {
     let kind = plain(array.data_type());
     let missing = || (0..array.len()).find(|&row| array.is_null(row));
     if array.null_count() > 0
@@ -239,22 +242,26 @@ fn moments(array: &ArrayRef, unit: TimeUnit) -> Result<Vec<i64>, Refused> {
         return Err(Refused { row, value: String::new() });
     }
     if matches!(kind, DataType::Timestamp(..)) {
-        return Ok(integers(array).map_err(misfit)?.values().to_vec());
+        return Ok(integers(array).map_err(misfit)?.values().clone());
     }
     if is_text(kind) || !kind.is_integer() {
-        return match is_text(kind) {
-            true => of_texts(array, |field| time(field, unit)),
+        let times = match is_text(kind) {
+            true => of_texts(array, |field| time(field, unit))?,
             // Seconds with decimals; six digits of them are all that a float holds of our days.
             false => of_floats(&floats(array).values()[..], |value| {
                 time(format!("{value:.6}").as_bytes(), unit)
-            }),
+            })?,
         };
+        return Ok(times.into());
     }
     let values = integers(array).map_err(misfit)?;
+    if unit == TimeUnit::Nanoseconds {
+        return Ok(values.values().clone());
+    }
     let value = |(row, value): (usize, &i64)| {
         unit.whole(*value).ok_or_else(|| Refused { row, value: value.to_string() })
     };
-    values.values().iter().enumerate().map(value).collect()
+    values.values().iter().enumerate().map(value).collect::<Result<Vec<i64>, _>>().map(Into::into)
 }
 
 fn misfit(misfit: Misfit) -> Refused {

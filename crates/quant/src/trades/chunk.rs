@@ -16,10 +16,3 @@ pub struct TradeChunk<'a> {
     /// The symbols of all files so far, in the order in which they first came.
     pub names: &'a [String],
 }
-
-/// The trades of a chunk that is being filled, with the numbers of their symbols.
-#[derive(Default)]
-pub(super) struct TradeBuffer {
-    pub(super) trades: Vec<Trade>,
-    pub(super) symbols: Vec<u32>,
-}

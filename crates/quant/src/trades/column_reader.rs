@@ -1,16 +1,16 @@
 //! [`ColumnReader`]: trades from the columns of Parquet and Arrow files.
 
 use super::cells::{Refused, Texts, fits, text_of};
-use super::chunk::TradeBuffer;
 use super::columns::{Columns, Start};
 use super::error::TradesError;
 use super::filter::Filter;
 use super::options::Options;
-use super::pieces::{Failure, Form, PIECE_ROWS, Piece, Pieces};
+use super::pieces::{Failure, Form, PIECE_ROWS, Piece, Pieces, is_sound};
 use super::role::Role;
 use super::symbols::Symbols;
 use super::times;
 use crate::content::shown;
+use crate::features::TradeBuffer;
 use crate::table::{Columnar, Input, TableError, at};
 use arrow_array::RecordBatch;
 use factord_factors::Trade;
@@ -82,13 +82,12 @@ impl ColumnReader {
             }
         };
         self.progress = piece.progress;
-        let Piece { first, read, mut trades, kept, symbols: said, .. } = piece;
+        let Piece { first, read, mut trades, sound, kept, symbols: said, .. } = piece;
         // Of each text, once it came; the symbols are numbered in the order of the rows.
         let mut numbers = vec![None; said.as_ref().map_or(0, Texts::coded_count)];
         // Those that are kept move to the front.
         let mut count = 0;
         for row in 0..trades.len() {
-            let trade = trades[row];
             if kept.as_ref().is_some_and(|kept| !kept[row]) {
                 continue;
             }
@@ -101,17 +100,13 @@ impl ColumnReader {
                 }
             };
             let place = || at(&self.path, first + row as u64);
-            if !(trade.price.is_finite() && trade.qty.is_finite()) {
-                return Err(self.missing(first, row, &trade));
+            if !sound && !is_sound(&trades[row]) {
+                return Err(self.unsound(&read, (first, row), &trades[row]));
             }
-            if !times::is_known(trade.ts_ns) {
-                let value = self.shown(&read, row);
-                return Err(times::refused(place(), &self.columns, value, trade.ts_ns));
-            }
-            let keeps = self.filter.keeps(&trade, symbol, symbols);
+            let keeps = self.filter.keeps(&trades[row], symbol, symbols);
             if keeps.map_err(|late| late.at(place(), &self.columns, symbols))? {
                 if count < row {
-                    trades[count] = trade;
+                    trades[count] = trades[row];
                 }
                 count += 1;
                 buffer.symbols.push(symbol);
@@ -126,9 +121,18 @@ impl ColumnReader {
         Ok(true)
     }
 
-    /// The error of a trade whose price or quantity is no number.
+    /// The error of a trade whose price or quantity is no number, or whose time is not of our days.
     #[cold]
-    fn missing(&self, first: u64, row: usize, trade: &Trade) -> TradesError {
+    fn unsound(
+        &self,
+        read: &RecordBatch,
+        (first, row): (u64, usize),
+        trade: &Trade,
+    ) -> TradesError {
+        if trade.price.is_finite() && trade.qty.is_finite() {
+            let (place, value) = (at(&self.path, first + row as u64), self.shown(read, row));
+            return times::refused(place, &self.columns, value, trade.ts_ns);
+        }
         let (value, role) = match trade.price.is_finite() {
             true => (trade.qty, Role::Qty),
             false => (trade.price, Role::Price),

@@ -1,10 +1,10 @@
 //! [`Filter`]: which trades of a file are kept, and which end the reading.
 
-use super::chunk::TradeBuffer;
 use super::columns::Columns;
 use super::error::TradesError;
 use super::options::{Late, Options, Order};
 use super::symbols::Symbols;
+use crate::features::TradeBuffer;
 use crate::table::Place;
 use factord_factors::Trade;
 

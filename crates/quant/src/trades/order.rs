@@ -1,7 +1,7 @@
 //! [`Steps`]: in which order the trades of a file stand, and putting them in order.
 
-use super::chunk::TradeBuffer;
 use super::options::Order;
+use crate::features::TradeBuffer;
 
 /// The most trades of a file that are held to be put in order.
 // 2^25: 3 GB.

@@ -2,8 +2,10 @@
 
 use super::cells::{Cells, Refused, Texts, take};
 use super::role::{Role, TRADE};
+use super::times;
 use crate::table::{Columnar, TableError};
 use arrow_array::RecordBatch;
+use arrow_buffer::ScalarBuffer;
 use factord_factors::{Quote, Side, Trade};
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -33,6 +35,8 @@ pub(super) struct Piece {
     pub(super) read: RecordBatch,
     /// One for each row.
     pub(super) trades: Vec<Trade>,
+    /// Whether the numbers and times of all of them are sound.
+    pub(super) sound: bool,
     /// Which rows are trades, where not all need to be.
     pub(super) kept: Option<Vec<bool>>,
     /// The symbol of each row, where the file says it.
@@ -91,52 +95,74 @@ impl Form {
         let Some((first, read)) = columnar.next_rows().map_err(Failure::Table)? else {
             return Ok(None);
         };
-        let mut trades = vec![Trade::new(0, 0.0, 0.0, Side::Unknown); read.num_rows()];
-        let (mut days, mut quotes) = (None, [None, None]);
+        let rows = read.num_rows();
+        let mut held = Held::default();
         let (mut kept, mut symbols) = (None, None);
         for (array, &(role, at)) in read.columns().iter().zip(&self.wanted) {
             let cells = take(array, role);
             let cells = cells.map_err(|refused| Failure::Refused(first, role, at, refused))?;
             match (cells, role) {
-                (Cells::Integers(values), Role::Date) => days = Some(values),
-                (Cells::Integers(times), _) => set(&mut trades, &times, |it, at| it.ts_ns = at),
+                (Cells::Integers(values), Role::Date) => held.days = Some(values),
+                (Cells::Integers(times), _) => held.times = Some(times),
                 (Cells::Floats(values), Role::Price | Role::PriceUnits) => {
-                    set(&mut trades, &values, |it, price| it.price = price);
+                    held.prices = Some(values);
                 }
-                (Cells::Floats(values), Role::Qty) => {
-                    set(&mut trades, &values, |it, qty| it.qty = qty);
-                }
-                (Cells::Floats(values), Role::Bid) => quotes[0] = Some(values),
-                (Cells::Floats(values), _) => quotes[1] = Some(values),
-                (Cells::Orders(ids), Role::BuyId) => {
-                    set(&mut trades, &ids, |it, id| it.buy_id = id)
-                }
-                (Cells::Orders(ids), _) => set(&mut trades, &ids, |it, id| it.sell_id = id),
-                (Cells::Sides(sides), _) => set(&mut trades, &sides, |it, side| it.side = side),
+                (Cells::Floats(values), Role::Qty) => held.quantities = Some(values),
+                (Cells::Floats(values), Role::Bid) => held.bids = Some(values),
+                (Cells::Floats(values), _) => held.asks = Some(values),
+                (Cells::Orders(ids), Role::BuyId) => held.buyers = Some(ids),
+                (Cells::Orders(ids), _) => held.sellers = Some(ids),
+                (Cells::Sides(sides), _) => held.sides = Some(sides),
                 (Cells::Kinds(kinds), _) => {
                     kept = Some(kinds.iter().map(|&kind| kind == TRADE).collect());
                 }
                 (Cells::Texts(texts), _) => symbols = Some(texts),
             }
         }
-        for (row, trade) in trades.iter_mut().enumerate() {
-            if self.price_divisor != 1.0 {
-                trade.price /= self.price_divisor;
-            }
-            let day_ns = days.as_ref().map_or(0, |days| days[row]);
-            trade.ts_ns = trade.ts_ns.saturating_add(self.offset_ns).saturating_add(day_ns);
-            if let [Some(bids), Some(asks)] = &quotes
-                && bids[row] > 0.0
-                && asks[row] > 0.0
-            {
-                trade.quote = Some(Quote { bid: bids[row], ask: asks[row] });
-            }
-        }
-        Ok(Some(Piece { first, trades, kept, symbols, progress: columnar.progress(), read }))
+        let trades: Vec<Trade> = (0..rows).map(|row| held.trade(row, self)).collect();
+        let sound = trades.iter().all(is_sound);
+        Ok(Some(Piece { first, trades, sound, kept, symbols, progress: columnar.progress(), read }))
     }
 }
 
-/// Sets something of each trade.
-fn set<T: Copy>(trades: &mut [Trade], values: &[T], put: impl Fn(&mut Trade, T)) {
-    trades.iter_mut().zip(values).for_each(|(trade, &value)| put(trade, value));
+/// Whether the numbers and the time of a trade are such as a trade can have.
+pub(super) fn is_sound(trade: &Trade) -> bool {
+    trade.price.is_finite() && trade.qty.is_finite() && times::is_known(trade.ts_ns)
+}
+
+/// What the columns read hold, one value for each row.
+#[derive(Default)]
+struct Held {
+    days: Option<ScalarBuffer<i64>>,
+    times: Option<ScalarBuffer<i64>>,
+    prices: Option<ScalarBuffer<f64>>,
+    quantities: Option<ScalarBuffer<f64>>,
+    bids: Option<ScalarBuffer<f64>>,
+    asks: Option<ScalarBuffer<f64>>,
+    buyers: Option<Vec<u64>>,
+    sellers: Option<Vec<u64>>,
+    sides: Option<Vec<Side>>,
+}
+
+impl Held {
+    /// The trade of a row.
+    // Whole at once: column by column, each trade would pass through the cache as often.
+    #[inline(always)]
+    fn trade(&self, row: usize, form: &Form) -> Trade {
+        fn of<T: Copy>(values: Option<&[T]>, row: usize, none: T) -> T {
+            values.map_or(none, |values| values[row])
+        }
+        let time = of(self.times.as_deref(), row, 0).saturating_add(form.offset_ns);
+        let price = of(self.prices.as_deref(), row, 0.0);
+        let (bid, ask) = (of(self.bids.as_deref(), row, 0.0), of(self.asks.as_deref(), row, 0.0));
+        Trade {
+            ts_ns: time.saturating_add(of(self.days.as_deref(), row, 0)),
+            price: if form.price_divisor == 1.0 { price } else { price / form.price_divisor },
+            qty: of(self.quantities.as_deref(), row, 0.0),
+            side: of(self.sides.as_deref(), row, Side::Unknown),
+            buy_id: of(self.buyers.as_deref(), row, 0),
+            sell_id: of(self.sellers.as_deref(), row, 0),
+            quote: (bid > 0.0 && ask > 0.0).then_some(Quote { bid, ask }),
+        }
+    }
 }

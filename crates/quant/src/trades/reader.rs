@@ -1,6 +1,6 @@
 //! [`Reader`]: the trades of one file or several, chunk by chunk.
 
-use super::chunk::{CHUNK_TRADES, TradeBuffer, TradeChunk};
+use super::chunk::{CHUNK_TRADES, TradeChunk};
 use super::column_reader::ColumnReader;
 use super::columns::Columns;
 use super::error::TradesError;
@@ -10,6 +10,7 @@ use super::symbols::Symbols;
 use super::text::TextReader;
 use super::understood::Understood;
 use crate::content::Progress;
+use crate::features::TradeBuffer;
 use crate::table::{Format, Input};
 use factord_factors::Stated;
 use std::path::{Path, PathBuf};
@@ -171,12 +172,33 @@ impl Reader {
     ///
     /// [`TradesError`] names file, line or row, and column.
     pub fn next_chunk(&mut self) -> Result<Option<TradeChunk<'_>>, TradesError> {
+        if !self.read_chunk()? {
+            return Ok(None);
+        }
+        let TradeBuffer { trades, symbols } = &self.buffer;
+        Ok(Some(TradeChunk { trades, symbols, names: self.symbols.names() }))
+    }
+
+    /// Reads the next chunk into a buffer, whose memory is used again; false after the last one.
+    ///
+    /// # Errors
+    ///
+    /// [`TradesError`] names file, line or row, and column.
+    pub fn next_into(&mut self, buffer: &mut TradeBuffer) -> Result<bool, TradesError> {
+        std::mem::swap(&mut self.buffer, buffer);
+        let more = self.read_chunk()?;
+        std::mem::swap(&mut self.buffer, buffer);
+        Ok(more)
+    }
+
+    /// Fills the buffer with at least one trade; false after the last one.
+    fn read_chunk(&mut self) -> Result<bool, TradesError> {
         self.buffer.trades.clear();
         self.buffer.symbols.clear();
         // Bounded by the number of files and of chunks without a trade.
         loop {
             if matches!(self.source, Source::None) {
-                return Ok(None);
+                return Ok(false);
             }
             let more = match self.fill() {
                 Err(late @ TradesError::Late { .. }) => return Err(self.with_advice(late)),
@@ -184,14 +206,12 @@ impl Reader {
             };
             if !self.buffer.trades.is_empty() {
                 self.fruitful = true;
-                break;
+                return Ok(true);
             }
             if !more && !self.open_next()? {
-                return Ok(None);
+                return Ok(false);
             }
         }
-        let TradeBuffer { trades, symbols } = &self.buffer;
-        Ok(Some(TradeChunk { trades, symbols, names: self.symbols.names() }))
     }
 
     /// Says of a file out of order which order it has.

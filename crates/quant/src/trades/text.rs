@@ -1,6 +1,6 @@
 //! [`TextReader`]: trades from lines, parsed where they lie.
 
-use super::chunk::{CHUNK_TRADES, TradeBuffer};
+use super::chunk::CHUNK_TRADES;
 use super::columns::{Columns, Start};
 use super::error::TradesError;
 use super::fields::{end, field, fields};
@@ -13,6 +13,7 @@ use super::role::{NO_TRADE, Role, TRADE};
 use super::symbols::Symbols;
 use super::times;
 use crate::content::shown;
+use crate::features::TradeBuffer;
 use crate::table::{Input, TableError};
 use factord_factors::{Quote, Side, Trade};
 use std::sync::Arc;
