@@ -1,5 +1,7 @@
 //! The figures, as scikit-learn defines them.
 
+use crate::skill;
+
 /// Bins of equal width that probabilities are put into.
 pub const BIN_COUNT: usize = 10;
 
@@ -102,8 +104,8 @@ pub(super) struct Classes {
     counts: [[u64; 2]; 2],
     squared: f64,
     bins: [(u64, f64, u64); BIN_COUNT],
-    /// The probability, which is not negative, with the sign bit set where the label is 1.
-    scores: Vec<f64>,
+    /// The bits of the probability, which is not negative, and the label as the last one.
+    scores: Vec<u64>,
 }
 
 impl Classes {
@@ -116,11 +118,10 @@ impl Classes {
         *count += 1;
         *sum += probability;
         *positive += u64::from(label);
-        let probability = probability.abs();
-        self.scores.push(if label { -probability } else { probability });
+        self.scores.push(probability.to_bits() << 1 | u64::from(label));
     }
 
-    pub(super) fn figures(mut self) -> Option<Classifier> {
+    pub(super) fn figures(self) -> Option<Classifier> {
         let [[true_negative, missed], [false_alarm, hit]] = self.counts;
         let rows = true_negative + missed + false_alarm + hit;
         if rows == 0 {
@@ -144,7 +145,7 @@ impl Classes {
             precision: share(hit, hit + false_alarm),
             recall: share(hit, hit + missed),
             f1: share(2 * hit, 2 * hit + false_alarm + missed),
-            auc: area(&mut self.scores),
+            auc: area(&self.scores),
             brier: self.squared / rows as f64,
             ece: bins.iter().map(gap).sum::<f64>() / rows as f64,
             bins,
@@ -153,11 +154,11 @@ impl Classes {
 }
 
 /// The area under the curve: the Mann-Whitney statistic with the mean rank for ties.
-fn area(scores: &mut [f64]) -> Option<f64> {
-    scores.sort_unstable_by(|a, b| a.abs().total_cmp(&b.abs()));
+fn area(scores: &[u64]) -> Option<f64> {
+    let scores = skill::sorted(scores.iter().copied(), 0, |score| score);
     let (mut positive, mut negative, mut wins) = (0u64, 0u64, 0.0);
-    for tied in scores.chunk_by(|a, b| a.abs() == b.abs()) {
-        let ones = tied.iter().filter(|score| score.is_sign_negative()).count() as u64;
+    for tied in scores.chunk_by(|a, b| a >> 1 == b >> 1) {
+        let ones: u64 = tied.iter().map(|score| score & 1).sum();
         let zeros = tied.len() as u64 - ones;
         wins += ones as f64 * (negative as f64 + zeros as f64 / 2.0);
         positive += ones;

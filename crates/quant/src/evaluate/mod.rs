@@ -20,6 +20,7 @@ use crate::calendar::{Calendar, Sessions};
 use crate::skill::{Intervals, Order, Skill};
 use crate::table::{Chunk, Reader, Table, TableError, Want};
 use crate::target::Target;
+use arrow_array::StringArray;
 use join::Outcomes;
 use later::Later;
 use std::path::{Path, PathBuf};
@@ -239,22 +240,48 @@ struct Columns {
 }
 
 impl Columns {
+    /// What they hold in a chunk.
+    fn of<'a>(&self, chunk: &'a Chunk) -> Held<'a> {
+        let floats = |column: Option<usize>| column.map(|column| chunk.floats(column));
+        let times = |column: Option<usize>| column.map(|column| chunk.integers(column));
+        Held {
+            regression: floats(self.regression),
+            probability: floats(self.probability),
+            class: floats(self.class),
+            symbol: self.symbol.map(|column| chunk.texts(column)),
+            start: times(self.start),
+            end: times(self.end),
+        }
+    }
+}
+
+/// The columns of the predictions in a chunk.
+struct Held<'a> {
+    regression: Option<&'a [f64]>,
+    probability: Option<&'a [f64]>,
+    class: Option<&'a [f64]>,
+    symbol: Option<&'a StringArray>,
+    start: Option<&'a [i64]>,
+    end: Option<&'a [i64]>,
+}
+
+impl<'a> Held<'a> {
     /// What a row says.
-    fn said(&self, chunk: &Chunk, row: usize) -> Said {
-        let value = |column: Option<usize>| column.map(|column| chunk.floats(column)[row]);
-        let time = |column: Option<usize>| column.map(|column| chunk.integers(column)[row]);
+    #[inline]
+    fn said(&self, row: usize) -> Said {
         Said {
-            start_ns: time(self.start),
-            end_ns: time(self.end),
-            regression: value(self.regression),
-            probability: value(self.probability),
-            class: value(self.class),
+            start_ns: self.start.map(|times| times[row]),
+            end_ns: self.end.map(|times| times[row]),
+            regression: self.regression.map(|values| values[row]),
+            probability: self.probability.map(|values| values[row]),
+            class: self.class.map(|values| values[row]),
         }
     }
 
-    /// The symbol of a row; nothing without such a column.
-    fn symbol<'a>(&self, chunk: &'a Chunk, row: usize) -> &'a str {
-        self.symbol.map_or("", |column| chunk.texts(column).value(row))
+    /// The symbol of a row; nothing where it is not wanted.
+    #[inline]
+    fn symbol(&self, row: usize) -> &'a str {
+        self.symbol.map_or("", |texts| texts.value(row))
     }
 }
 
@@ -273,11 +300,13 @@ pub fn run(job: &Job<'_>) -> Result<Report, EvaluateError> {
             wanted.len() - 1
         }))
     };
+    // A text for each row is the dearest of all columns.
+    let names = job.horizon > 0 || job.outcomes.is_some() || job.by.contains(&By::Symbol);
     let columns = Columns {
         regression: want("regression", Want::float)?,
         probability: want("probability", Want::float)?,
         class: want("class", Want::float)?,
-        symbol: want("symbol", Want::text)?,
+        symbol: if names { want("symbol", Want::text)? } else { None },
         start: want("start_ns", Want::integer)?,
         end: if job.horizon > 0 { want("end_ns", Want::integer)? } else { None },
     };
@@ -324,8 +353,9 @@ fn compare(
         values.clear();
         classes.clear();
         outcomes.of(&chunk, &mut values, &mut classes)?;
+        let held = columns.of(&chunk);
         for row in 0..chunk.len() {
-            let (said, symbol) = (columns.said(&chunk, row), columns.symbol(&chunk, row));
+            let (said, symbol) = (held.said(row), held.symbol(row));
             let outcome = (values[row], classes[row]);
             if job.horizon == 0 {
                 tally.add(&said, symbol, outcome);

@@ -153,7 +153,16 @@ impl<'a> Tally<'a> {
     }
 
     pub(super) fn report(mut self) -> Result<Report, EvaluateError> {
-        let overall = std::mem::take(&mut self.overall).figures();
+        let overall = std::mem::take(&mut self.overall);
+        let [values, classes] = &mut self.kept;
+        let (overall, regression, classifier) = thread::scope(|scope| {
+            let values = scope.spawn(|| ranked(values));
+            let classes = scope.spawn(|| ranked(classes));
+            let overall = overall.figures();
+            let [values, classes] = [values, classes]
+                .map(|ranked| ranked.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            (overall, values, classes)
+        });
         if overall.regression.is_none() && overall.classifier.is_none() {
             let path = self.job.predictions.to_owned();
             return Err(EvaluateError::Nothing { path, row_count: self.row_count });
@@ -175,12 +184,6 @@ impl<'a> Tally<'a> {
                 .map(|(period, counts)| group(name(period), period, counts, &mut grouped));
             groups.push((by, periods.collect()));
         }
-        let [values, classes] = &mut self.kept;
-        let [regression, classifier] = thread::scope(|scope| {
-            let values = scope.spawn(|| ranked(values));
-            let classes = ranked(classes);
-            [values.join().unwrap_or_else(|panic| resume_unwind(panic)), classes]
-        });
         Ok(Report {
             row_count: self.row_count,
             unpredicted_count: self.unpredicted_count,

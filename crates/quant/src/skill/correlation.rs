@@ -1,5 +1,6 @@
 //! Pearson's and Spearman's correlation.
 
+use super::ascending::{Placed, ascending};
 use super::undefined::{Figure, Undefined};
 
 /// Pearson's correlation of pairs of finite numbers.
@@ -31,20 +32,19 @@ pub(super) fn pearson(x: &[f64], y: &[f64]) -> Figure {
     }
 }
 
-/// Spearman's: Pearson's of the ranks, where equal values share their mean rank.
-pub(super) fn spearman(x: &[f64], y: &[f64]) -> Figure {
-    pearson(&ranks(x), &ranks(y))
+/// Spearman's: Pearson's of the ranks, where equal values share their mean rank. The first ascend,
+/// with the places that they have beside the second.
+pub(super) fn spearman(x: &[Placed], y: &[f64]) -> Figure {
+    pearson(&ranks(x), &ranks(&ascending(y.iter().map(|&value| (value, false)))))
 }
 
-/// The rank of each value, from 1; equal values have the mean of theirs.
-pub(super) fn ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]));
-    let mut ranks = vec![0.0; values.len()];
+/// The rank of each value by its place, from 1; equal values have the mean of theirs.
+fn ranks(ascending: &[Placed]) -> Vec<f64> {
+    let mut ranks = vec![0.0; ascending.len()];
     let mut before = 0;
-    for ties in order.chunk_by(|&a, &b| values[a] == values[b]) {
+    for ties in ascending.chunk_by(|a, b| a.value() == b.value()) {
         let rank = before as f64 + (ties.len() + 1) as f64 / 2.0;
-        ties.iter().for_each(|&at| ranks[at] = rank);
+        ties.iter().for_each(|placed| ranks[placed.place()] = rank);
         before += ties.len();
     }
     ranks
@@ -53,6 +53,14 @@ pub(super) fn ranks(values: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn spearman(x: &[f64], y: &[f64]) -> Figure {
+        super::spearman(&ascending(x.iter().map(|&value| (value, false))), y)
+    }
+
+    fn ranks(values: &[f64]) -> Vec<f64> {
+        super::ranks(&ascending(values.iter().map(|&value| (value, false))))
+    }
 
     #[test]
     fn correlations_are_those_worked_out_by_hand() {

@@ -1,10 +1,12 @@
 //! [`Day`]: the correlations of one day, and [`Summary`]: those of all days together.
 
+use super::ascending::Placed;
 use super::blocks::Unit;
 use super::correlation::{pearson, spearman};
 use super::resample::{BLOCKS_MIN, DRAWS, Interval, draw, generator, interval};
 use super::rows::Row;
 use super::undefined::{Figure, Undefined};
+use std::ops::Range;
 
 /// How predictions and outcomes of one day go together, those of all symbols and windows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,8 +23,9 @@ pub struct Day {
 }
 
 impl Day {
-    /// Of the rows of one day or block, at least one.
-    pub(super) fn of(rows: &[Row], unit: Unit) -> Day {
+    /// Of the rows of one day or block, at least one; the predictions of those whose outcome is
+    /// known ascend so.
+    pub(super) fn of(rows: &[Row], ascending: &[Placed], unit: Unit) -> Day {
         let known = || rows.iter().filter(|row| row.outcome.is_finite());
         let x: Vec<f64> = known().map(|row| row.predicted).collect();
         let y: Vec<f64> = known().map(|row| row.outcome).collect();
@@ -31,8 +34,54 @@ impl Day {
             Unit::Day => first - first.rem_euclid(86_400_000_000_000),
             Unit::Windows | Unit::Rows => first,
         };
-        Day { start_ns, row_count: x.len(), ic: pearson(&x, &y), rank_ic: spearman(&x, &y) }
+        let rank_ic = spearman(ascending, &y);
+        Day { start_ns, row_count: x.len(), ic: pearson(&x, &y), rank_ic }
     }
+}
+
+/// The predictions of each day in ascending order.
+pub(super) struct Orders {
+    placed: Vec<Placed>,
+    /// Where those of each day end.
+    ends: Vec<usize>,
+}
+
+impl Orders {
+    pub(super) fn parts(&self) -> impl Iterator<Item = &[Placed]> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        starts.zip(&self.ends).map(|(start, end)| &self.placed[*start..*end])
+    }
+}
+
+/// Deals the predictions of all rows, which ascend, out to the days; those whose outcome is known,
+/// each with its place among them.
+pub(super) fn orders(rows: &[Row], ascending: &[Placed], days: &[Range<usize>]) -> Orders {
+    const NONE: u32 = u32::MAX;
+    // Of each row, its day and its place there.
+    let mut seats = vec![(NONE, 0); rows.len()];
+    let (mut next, mut count) = (Vec::with_capacity(days.len()), 0);
+    for (day, part) in (0..).zip(days) {
+        next.push(count);
+        let mut place = 0;
+        for (row, seat) in rows[part.clone()].iter().zip(&mut seats[part.clone()]) {
+            if row.outcome.is_finite() {
+                *seat = (day, place);
+                place += 1;
+            }
+        }
+        count += place as usize;
+    }
+    let mut placed = vec![Placed::new(0.0, 0, false); count];
+    for one in ascending {
+        let (day, place) = seats[one.place()];
+        if day != NONE {
+            let at = &mut next[day as usize];
+            placed[*at] = Placed::new(one.value(), place as usize, false);
+            *at += 1;
+        }
+    }
+    // Where those of each day start has become where they end.
+    Orders { placed, ends: next }
 }
 
 /// A figure of each day, over the days that define it.
@@ -101,8 +150,25 @@ fn mean_interval(values: &[f64], seed: u64) -> Result<Interval, Undefined> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ascending::ascending;
     use super::super::rows::tests::value;
     use super::*;
+
+    #[test]
+    fn the_predictions_of_a_day_ascend_with_their_places_among_those_of_known_outcome() {
+        let predicted = [3.0, 1.0, 2.0, 9.0, 0.5, 1.0, 1.0, 4.0];
+        let outcome = |at: usize| if at == 1 || at == 7 { f64::NAN } else { 0.0 };
+        let rows = predicted.iter().enumerate();
+        let rows: Vec<Row> = rows.map(|(at, &x)| value(at as i64, x, outcome(at))).collect();
+        let all = ascending(predicted.iter().map(|&x| (x, true)));
+        let orders = orders(&rows, &all, &[0..4, 4..7, 7..8]);
+        let found: Vec<Vec<(f64, usize)>> = orders
+            .parts()
+            .map(|part| part.iter().map(|placed| (placed.value(), placed.place())).collect())
+            .collect();
+        let first = vec![(2.0, 1), (3.0, 0), (9.0, 2)];
+        assert_eq!(found, [first, vec![(0.5, 0), (1.0, 1), (1.0, 2)], vec![]]);
+    }
 
     #[test]
     fn a_summary_is_of_the_days_that_define_it() {
@@ -134,10 +200,8 @@ mod tests {
 
     #[test]
     fn a_day_counts_rows_of_known_outcome() {
-        let day = Day::of(
-            &[value(86_400_000_000_001, 1.0, 2.0), value(86_400_000_000_009, 2.0, f64::NAN)],
-            Unit::Day,
-        );
+        let rows = [value(86_400_000_000_001, 1.0, 2.0), value(86_400_000_000_009, 2.0, f64::NAN)];
+        let day = Day::of(&rows, &ascending([(1.0, false)].into_iter()), Unit::Day);
         assert_eq!((day.start_ns, day.row_count), (86_400_000_000_000, 1));
         assert_eq!((day.ic, day.rank_ic), (Err(Undefined::OneRow), Err(Undefined::OneRow)));
     }

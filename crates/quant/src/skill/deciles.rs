@@ -1,5 +1,6 @@
 //! [`Decile`]: what came of the rows of each tenth of the prediction.
 
+use super::ascending::Placed;
 use super::rows::Row;
 use super::undefined::Undefined;
 
@@ -23,49 +24,77 @@ pub struct Decile {
     pub positive_share: Option<f64>,
 }
 
-/// The deciles of some rows.
-pub(super) fn of(rows: &[Row], is_class: bool) -> Deciles {
-    let mut order: Vec<&Row> = rows.iter().collect();
-    order.sort_by(|a, b| a.predicted.total_cmp(&b.predicted));
-    if order.first().zip(order.last()).is_none_or(|(low, high)| low.predicted == high.predicted) {
+/// The deciles of some rows, whose predictions ascend so.
+pub(super) fn of(rows: &[Row], ascending: &[Placed], is_class: bool) -> Deciles {
+    let ends = ascending.first().zip(ascending.last());
+    if ends.is_none_or(|(low, high)| low.value() == high.value()) {
         return Err(Undefined::EqualPredictions);
     }
-    let mut tenths: Vec<Vec<&Row>> = vec![Vec::new(); 10];
-    let mut before = 0;
-    for ties in order.chunk_by(|a, b| a.predicted == b.predicted) {
+    let mut tenths = [Tenth::default(); 10];
+    let (mut before, mut tenth) = (0, 0);
+    for ties in ascending.chunk_by(|a, b| a.value() == b.value()) {
         // Twice the mean rank from 0, and one: ten times that over twice the rows is the tenth.
         let middle = 2 * before + ties.len();
-        tenths[(10 * middle / (2 * rows.len())).min(9)].extend(ties);
+        while tenth < 9 && 10 * middle >= (tenth + 1) * 2 * rows.len() {
+            tenth += 1;
+        }
+        ties.iter().for_each(|placed| tenths[tenth].add(&rows[placed.place()]));
         before += ties.len();
     }
-    let filled = tenths.iter().enumerate().filter(|(_, rows)| !rows.is_empty());
-    Ok(filled.map(|(at, rows)| decile(at + 1, rows, is_class)).collect())
+    let filled = tenths.iter().zip(1..).filter(|(tenth, _)| tenth.count > 0);
+    Ok(filled.map(|(tenth, number)| tenth.decile(number, is_class)).collect())
 }
 
-fn decile(number: usize, rows: &[&Row], is_class: bool) -> Decile {
-    let count = rows.len() as f64;
-    let known: Vec<f64> = rows.iter().map(|row| row.outcome).filter(|y| y.is_finite()).collect();
-    let ones = rows.iter().filter(|row| row.label).count() as f64;
-    Decile {
-        number,
-        row_count: rows.len(),
-        predicted: rows.iter().map(|row| row.predicted).sum::<f64>() / count,
-        outcome: (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64),
-        positive_share: is_class.then_some(ones / count),
+/// Sums over the rows of a tenth.
+#[derive(Clone, Copy, Default)]
+struct Tenth {
+    count: usize,
+    predicted: f64,
+    /// Those whose outcome is known.
+    known: usize,
+    outcome: f64,
+    ones: usize,
+}
+
+impl Tenth {
+    fn add(&mut self, row: &Row) {
+        self.count += 1;
+        self.predicted += row.predicted;
+        if row.outcome.is_finite() {
+            self.known += 1;
+            self.outcome += row.outcome;
+        }
+        self.ones += usize::from(row.label);
+    }
+
+    fn decile(&self, number: usize, is_class: bool) -> Decile {
+        let count = self.count as f64;
+        Decile {
+            number,
+            row_count: self.count,
+            predicted: self.predicted / count,
+            outcome: (self.known > 0).then(|| self.outcome / self.known as f64),
+            positive_share: is_class.then_some(self.ones as f64 / count),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::ascending::ascending;
     use super::super::rows::tests::value;
     use super::*;
+
+    fn deciles(rows: &[Row], is_class: bool) -> Deciles {
+        of(rows, &ascending(rows.iter().map(|row| (row.predicted, row.label))), is_class)
+    }
 
     #[test]
     fn tenths_hold_as_many_rows_and_equal_predictions_stay_together() {
         // Of 20 rows in any order, two each: predictions 0 to 19, outcomes their doubles.
         let rows: Vec<Row> =
             (0..20).map(|at| f64::from(at * 7 % 20)).map(|x| value(0, x, 2.0 * x)).collect();
-        let deciles = of(&rows, false).unwrap();
+        let found = deciles(&rows, false).unwrap();
         let expected = |at: usize| Decile {
             number: at + 1,
             row_count: 2,
@@ -73,15 +102,15 @@ mod tests {
             outcome: Some(4.0 * at as f64 + 1.0),
             positive_share: None,
         };
-        assert_eq!(deciles, (0..10).map(expected).collect::<Vec<_>>());
+        assert_eq!(found, (0..10).map(expected).collect::<Vec<_>>());
         // Six zeros of ten have the mean rank 3.5: the fourth tenth; four ones 8.5: the ninth.
         let rows: Vec<Row> = (0..10)
             .map(|at| Row { label: at == 7, ..value(0, f64::from(u8::from(at > 5)), f64::NAN) })
             .collect();
-        let deciles = of(&rows, true).unwrap();
-        let brief: Vec<_> = deciles.iter().map(|d| (d.number, d.row_count, d.outcome)).collect();
+        let found = deciles(&rows, true).unwrap();
+        let brief: Vec<_> = found.iter().map(|d| (d.number, d.row_count, d.outcome)).collect();
         assert_eq!(brief, [(4, 6, None), (9, 4, None)]);
-        assert_eq!(deciles[1].positive_share, Some(0.25));
-        assert_eq!(of(&rows[..6], true), Err(Undefined::EqualPredictions));
+        assert_eq!(found[1].positive_share, Some(0.25));
+        assert_eq!(deciles(&rows[..6], true), Err(Undefined::EqualPredictions));
     }
 }

@@ -1,5 +1,6 @@
 //! [`Intervals`] of a model's figures on all rows.
 
+use super::ascending::Placed;
 use super::blocks::{self, Unit};
 use super::resample::{BLOCKS_MIN, DRAWS, Interval, draw, generator, interval};
 use super::rows::{Row, Rows};
@@ -37,7 +38,7 @@ impl Intervals {
             Some(Intervals { unit, count, r2: Err(why), accuracy: Err(why), auc: Err(why) })
         };
         let limit = rows.limit();
-        let Some(sorted) = rows.sorted() else {
+        let Some((sorted, ascending)) = rows.ascending() else {
             let unit = if is_dated { Unit::Day } else { Unit::Rows };
             return refused(unit, 0, Undefined::TooMany { limit });
         };
@@ -52,7 +53,7 @@ impl Intervals {
         let none = Err(Undefined::NoDraw);
         let (r2, accuracy, auc) = match is_class {
             false => (r2(&blocks, seed), none, none),
-            true => (none, accuracy(&blocks, seed), auc(sorted, &blocks, seed)),
+            true => (none, accuracy(&blocks, seed), auc(ascending, &blocks, seed)),
         };
         Some(Intervals { unit, count, r2, accuracy, auc })
     }
@@ -120,53 +121,54 @@ fn accuracy(blocks: &[&[Row]], seed: u64) -> Result<Interval, Undefined> {
     of_sums(&sums, seed, |[count, hits]| hits / count)
 }
 
-/// The area of each draw, counted in bins, less by what bins make of the area of all rows.
-fn auc(rows: &[Row], blocks: &[&[Row]], seed: u64) -> Result<Interval, Undefined> {
-    if rows.iter().all(|row| row.label == rows[0].label) {
+/// The area of each draw, counted in bins, less by what bins make of the area of all rows, whose
+/// probabilities ascend so, each marked by its label. The blocks are those rows in their order.
+fn auc(ascending: &[Placed], blocks: &[&[Row]], seed: u64) -> Result<Interval, Undefined> {
+    if ascending.iter().all(|placed| placed.mark() == ascending[0].mark()) {
         return Err(Undefined::OneClass);
     }
-    let mut scores: Vec<(f64, bool)> = rows.iter().map(|row| (row.predicted, row.label)).collect();
-    scores.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let groups = scores.chunk_by(|a, b| a.0 == b.0).count();
-    // The lowest score of each bin but the first; equal scores share one.
-    let (mut ends, mut bin, mut before) = (Vec::new(), 0, 0);
-    for (at, ties) in scores.chunk_by(|a, b| a.0 == b.0).enumerate() {
-        let of = if groups <= BINS { at } else { before * BINS / scores.len() };
-        before += ties.len();
-        if of > bin {
-            ends.push(ties[0].0);
-            bin = of;
+    let ties = || ascending.chunk_by(|a, b| a.value() == b.value());
+    let groups = ties().count();
+    // Of each row, by its place, how many bins are below its own; equal scores share one.
+    let mut bins = vec![0_u16; ascending.len()];
+    let (mut count, mut before, mut next) = (1, 0, 1);
+    for (at, ties) in ties().enumerate() {
+        // A bin of its own while there are bins enough; else the next one from its first row on.
+        if groups <= BINS && at > 0 || groups > BINS && before * BINS >= next * ascending.len() {
+            count += 1;
+            next = before * BINS / ascending.len() + 1;
         }
+        before += ties.len();
+        // Below `BINS`.
+        ties.iter().for_each(|placed| bins[placed.place()] = count - 1);
     }
-    let count = |counts: &mut [[f64; 2]], score: f64, label: bool| {
-        counts[ends.partition_point(|end| *end <= score)][usize::from(label)] += 1.0;
+    let exact = area(ties().map(|ties| {
+        let ones = ties.iter().filter(|placed| placed.mark()).count() as f64;
+        [ties.len() as f64 - ones, ones]
+    }));
+    let none = || vec![[0.0; 2]; count.into()];
+    let mut rest = &bins[..];
+    let counts = blocks.iter().map(|rows| {
+        let mut counts = none();
+        let (bins, others) = rest.split_at(rows.len());
+        rest = others;
+        for (row, &bin) in rows.iter().zip(bins) {
+            counts[usize::from(bin)][usize::from(row.label)] += 1.0;
+        }
+        counts
+    });
+    let counts: Vec<Vec<[f64; 2]>> = counts.collect();
+    let add = |total: &mut [[f64; 2]], counts: &[[f64; 2]]| {
+        for (sum, more) in total.iter_mut().zip(counts) {
+            sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+        }
     };
-    let exact = {
-        let ties = scores.chunk_by(|a, b| a.0 == b.0);
-        area(ties.map(|ties| {
-            let ones = ties.iter().filter(|row| row.1).count() as f64;
-            [ties.len() as f64 - ones, ones]
-        }))
-    };
-    let mut all = vec![[0.0; 2]; ends.len() + 1];
-    scores.iter().for_each(|&(score, label)| count(&mut all, score, label));
-    let shift = exact - area(all.iter().copied());
-    let counts: Vec<Vec<[f64; 2]>> = blocks
-        .iter()
-        .map(|rows| {
-            let mut counts = vec![[0.0; 2]; ends.len() + 1];
-            rows.iter().for_each(|row| count(&mut counts, row.predicted, row.label));
-            counts
-        })
-        .collect();
-    let mut total = vec![[0.0; 2]; ends.len() + 1];
+    let mut total = none();
+    counts.iter().for_each(|counts| add(&mut total, counts));
+    let shift = exact - area(total.iter().copied());
     drawn(blocks.len(), seed, |blocks| {
         total.fill([0.0; 2]);
-        for &block in blocks {
-            for (sum, more) in total.iter_mut().zip(&counts[block]) {
-                sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
-            }
-        }
+        blocks.iter().for_each(|&block| add(&mut total, &counts[block]));
         area(total.iter().copied()) + shift
     })
 }

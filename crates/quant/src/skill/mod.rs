@@ -5,6 +5,7 @@
 //! text, JSON and page. It never prints and never reads a file. What is not defined carries its
 //! reason, [`Undefined`], and is never a number.
 
+mod ascending;
 mod blocks;
 mod correlation;
 mod days;
@@ -19,6 +20,8 @@ mod rows;
 mod text;
 mod undefined;
 
+use ascending::Placed;
+pub(crate) use ascending::sorted;
 pub use blocks::Unit;
 pub use days::{Day, Summary};
 pub use deciles::{Decile, Deciles};
@@ -67,15 +70,19 @@ impl Order {
             return None;
         }
         let is_dated = rows.is_dated();
-        let Some(sorted) = rows.sorted() else { return Some(Skill::too_many(rows).order()) };
-        Some(in_order(sorted, is_dated, seed).0)
+        let Some((sorted, ascending)) = rows.ascending() else {
+            return Some(Skill::too_many(rows).order());
+        };
+        Some(in_order(sorted, ascending, is_dated, seed).0)
     }
 }
 
-/// The correlations of rows in the order of time, and those of each day.
-fn in_order(sorted: &[Row], is_dated: bool, seed: u64) -> (Order, Vec<Day>) {
+/// The correlations of rows in the order of time, and those of each day. Their predictions ascend.
+fn in_order(sorted: &[Row], ascending: &[Placed], is_dated: bool, seed: u64) -> (Order, Vec<Day>) {
     let (unit, parts) = blocks::days(sorted, is_dated);
-    let days: Vec<Day> = parts.into_iter().map(|part| Day::of(&sorted[part], unit)).collect();
+    let orders = days::orders(sorted, ascending, &parts);
+    let days = parts.into_iter().zip(orders.parts());
+    let days: Vec<Day> = days.map(|(part, order)| Day::of(&sorted[part], order, unit)).collect();
     let summary = |of: fn(&Day) -> Figure| Summary::of(days.iter().map(of), seed);
     let (ic, rank_ic) = (summary(|day| day.ic), summary(|day| day.rank_ic));
     (Order { unit, ic, rank_ic }, days)
@@ -93,14 +100,16 @@ impl Skill {
             return None;
         }
         let (is_class, is_dated) = (rows.is_class(), rows.is_dated());
-        let Some(sorted) = rows.sorted() else { return Some(Skill::too_many(rows)) };
-        let (Order { unit, ic, rank_ic }, days) = in_order(sorted, is_dated, seed);
+        let Some((sorted, ascending)) = rows.ascending() else {
+            return Some(Skill::too_many(rows));
+        };
+        let (Order { unit, ic, rank_ic }, days) = in_order(sorted, ascending, is_dated, seed);
         Some(Skill {
             unit,
             ic,
             rank_ic,
-            deciles: deciles::of(sorted, is_class),
-            roc: is_class.then(|| roc::of(sorted)),
+            deciles: deciles::of(sorted, ascending, is_class),
+            roc: is_class.then(|| roc::of(ascending)),
             days,
         })
     }

@@ -1,6 +1,6 @@
 //! The ROC curve of a classifier.
 
-use super::rows::Row;
+use super::ascending::Placed;
 use super::undefined::Undefined;
 
 /// The most points of a curve.
@@ -18,48 +18,51 @@ pub struct Point {
 }
 
 /// The curve from (0, 0) to (1, 1): a point for each probability, or for [`POINTS_MAX`] of them
-/// evenly among the rows. Every point lies on the curve of all.
-pub(super) fn of(rows: &[Row]) -> Result<Vec<Point>, Undefined> {
-    let ones = rows.iter().filter(|row| row.label).count();
-    let zeros = rows.len() - ones;
+/// evenly among the rows. Probabilities ascend, each marked by its label. Every point lies on the
+/// curve of all.
+pub(super) fn of(ascending: &[Placed]) -> Result<Vec<Point>, Undefined> {
+    let ones = ascending.iter().filter(|placed| placed.mark()).count();
+    let zeros = ascending.len() - ones;
     if ones == 0 || zeros == 0 {
         return Err(Undefined::OneClass);
     }
-    let mut order: Vec<(f64, bool)> = rows.iter().map(|row| (row.predicted, row.label)).collect();
-    order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-    let mut all = vec![(None, 0, 0)];
-    let (mut negative, mut positive) = (0, 0);
-    for ties in order.chunk_by(|a, b| a.0 == b.0) {
-        let hits = ties.iter().filter(|row| row.1).count();
+    let ties = || ascending.chunk_by(|a, b| a.value() == b.value());
+    let count = 1 + ties().count();
+    let (mut points, mut negative, mut positive) = (Vec::new(), 0, 0);
+    let mut add = |threshold, negative: usize, positive: usize| {
+        points.push(Point {
+            threshold,
+            false_positive_rate: negative as f64 / zeros as f64,
+            true_positive_rate: positive as f64 / ones as f64,
+        });
+    };
+    add(None, 0, 0);
+    // From the highest probability down. Of too many places, those where the step among the kept
+    // ones changes; the last is one of them.
+    let mut step = 1;
+    for (ties, at) in ties().rev().zip(1..) {
+        let hits = ties.iter().filter(|placed| placed.mark()).count();
         (negative, positive) = (negative + ties.len() - hits, positive + hits);
-        all.push((Some(ties[0].0), negative, positive));
+        if count <= POINTS_MAX || at * (POINTS_MAX - 1) >= step * (count - 1) {
+            step = at * (POINTS_MAX - 1) / (count - 1) + 1;
+            add(Some(ties[ties.len() - 1].value()), negative, positive);
+        }
     }
-    let count = all.len();
-    let kept = |at: &usize| {
-        // The step among the places kept changes here, or it is one of the ends.
-        let step = |at: usize| at * (POINTS_MAX - 1) / (count - 1);
-        count <= POINTS_MAX || *at == 0 || step(*at) != step(at - 1)
-    };
-    let point = |(threshold, negative, positive): (Option<f64>, usize, usize)| Point {
-        threshold,
-        false_positive_rate: negative as f64 / zeros as f64,
-        true_positive_rate: positive as f64 / ones as f64,
-    };
-    Ok((0..count).filter(kept).map(|at| point(all[at])).collect())
+    Ok(points)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::rows::tests::value;
+    use super::super::ascending::ascending;
     use super::*;
 
-    fn rows(of: &[(f64, u8)]) -> Vec<Row> {
-        of.iter().map(|&(p, label)| Row { label: label == 1, ..value(0, p, f64::NAN) }).collect()
+    fn curve(of_rows: &[(f64, u8)]) -> Result<Vec<Point>, Undefined> {
+        of(&ascending(of_rows.iter().map(|&(p, label)| (p, label == 1))))
     }
 
     #[test]
     fn points_are_those_counted_by_hand() {
-        let curve = of(&rows(&[(0.9, 1), (0.4, 1), (0.8, 0), (0.4, 0), (0.1, 0)])).unwrap();
+        let curve = curve(&[(0.9, 1), (0.4, 1), (0.8, 0), (0.4, 0), (0.1, 0)]).unwrap();
         let triples: Vec<_> = curve
             .iter()
             .map(|p| (p.threshold, p.false_positive_rate, p.true_positive_rate))
@@ -75,14 +78,14 @@ mod tests {
                 (Some(0.1), 1.0, 1.0),
             ]
         );
-        assert_eq!(of(&rows(&[(0.1, 1), (0.2, 1)])), Err(Undefined::OneClass));
+        assert_eq!(super::tests::curve(&[(0.1, 1), (0.2, 1)]), Err(Undefined::OneClass));
     }
 
     #[test]
     fn a_long_curve_is_thinned_to_points_of_its_own_with_both_ends() {
         let many: Vec<(f64, u8)> =
             (0..5000).map(|at| (f64::from(at) / 5000.0, u8::from(at % 3 == 0))).collect();
-        let curve = of(&rows(&many)).unwrap();
+        let curve = curve(&many).unwrap();
         assert!((150..=POINTS_MAX).contains(&curve.len()), "{}", curve.len());
         let ends = [curve[0], curve[curve.len() - 1]].map(|p| p.true_positive_rate);
         assert_eq!(ends, [0.0, 1.0]);

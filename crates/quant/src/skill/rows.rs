@@ -1,5 +1,6 @@
 //! [`Rows`]: predictions and outcomes, kept for figures that need all of them at once.
 
+use super::ascending::{Placed, ascending};
 use std::collections::BTreeMap;
 
 /// One prediction and what came of it.
@@ -29,12 +30,14 @@ pub struct Rows {
     is_dated: bool,
     /// Whether there were more than the limit, so that none is kept.
     many: bool,
+    /// Their predictions in ascending order, marked by their label; empty until it is asked for.
+    ascending: Vec<Placed>,
 }
 
 impl Rows {
     /// None yet: of a classifier or of predictions of a value, with times or without.
     pub fn new(limit: usize, is_class: bool, is_dated: bool) -> Rows {
-        Rows { rows: Vec::new(), limit, is_class, is_dated, many: false }
+        Rows { rows: Vec::new(), limit, is_class, is_dated, many: false, ascending: Vec::new() }
     }
 
     /// The same, of so many rows: if these are more than the limit, none is kept.
@@ -59,6 +62,7 @@ impl Rows {
     }
 
     fn bound(&mut self) {
+        self.ascending.clear();
         self.many |= self.rows.len() > self.limit;
         if self.many {
             self.rows = Vec::new();
@@ -99,8 +103,19 @@ impl Rows {
         }
         if !self.rows.is_sorted_by_key(|row| row.start_ns) {
             self.rows.sort_by_key(|row| row.start_ns);
+            self.ascending.clear();
         }
         Some(&self.rows)
+    }
+
+    /// The rows in the order of time, and their places there in the order of their predictions;
+    /// `None` when there were too many to keep.
+    pub(super) fn ascending(&mut self) -> Option<(&[Row], &[Placed])> {
+        self.sorted()?;
+        if self.ascending.len() != self.rows.len() {
+            self.ascending = ascending(self.rows.iter().map(|row| (row.predicted, row.label)));
+        }
+        Some((&self.rows, &self.ascending))
     }
 }
 
