@@ -124,6 +124,7 @@ impl From<What> for By {
 ///
 /// [`Failure`] when a table cannot be read or holds nothing to compare.
 pub fn run(args: &EvaluateArgs) -> Result<(), Failure> {
+    crate::sys::process::keep_freed_memory();
     let mut by: Vec<By> = Vec::new();
     for what in args.by.iter().map(|&what| By::from(what)) {
         if !by.contains(&what) {

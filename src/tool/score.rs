@@ -95,6 +95,7 @@ impl From<Codec> for Compression {
 ///
 /// [`Failure`] when it cannot be read, or a row cannot be scored.
 pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
+    crate::sys::process::keep_freed_memory();
     let models = Models::new(&artifacts(args)?);
     let outputs = models.outputs();
     let twice = outputs.iter().enumerate().find(|(at, name)| outputs[..*at].contains(name));
