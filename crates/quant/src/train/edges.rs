@@ -2,9 +2,10 @@
 //! answers. They are frozen here, so that what is seen later cannot move them.
 
 use super::TrainError;
+use super::keys::{Query, key_of, value_of};
 use super::load::Loaded;
 use super::scratch::{Part, Scratch, Tile};
-use super::select::{Query, key_of, select, value_of};
+use super::select::select;
 use factord_eval::vectors::Level;
 use factord_eval::{Affine, simd};
 use factord_models::file::EDGE_COUNT;

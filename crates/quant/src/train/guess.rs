@@ -5,9 +5,10 @@
 //! `select` looks for it bit by bit.
 
 use super::TrainError;
+use super::keys::{Keys, Query, value_of};
 use super::scratch::{Part, Scratch, Tile};
-use super::select::{Keys, Query, value_of};
 use factord_eval::vectors::Level;
+use std::ops::Range;
 
 /// The fewest rows that are guessed at: fewer are soon sorted.
 const ROWS_MIN: usize = 1 << 18;
@@ -80,8 +81,10 @@ struct Plan<'a> {
     cells: Cells,
     /// The ends of all brackets, ascending: they are counted, since many rows may have them.
     ends: Vec<u64>,
-    /// Which cells are collected.
-    wanted: Vec<bool>,
+    /// The cells of brackets, in runs that do not touch, and of each cell the number of its run
+    /// from 1; 0 where nothing is collected.
+    runs: Vec<Range<usize>>,
+    run_of: Vec<u16>,
     /// One more than the highest class that is asked about.
     classes: usize,
 }
@@ -93,8 +96,8 @@ struct Counts {
     cells: Vec<u64>,
     /// Rows by class and end.
     ends: Vec<u64>,
-    /// Class, cell and key of those in cells that are wanted, but for the ends.
-    collected: Vec<(u32, u32, u64)>,
+    /// Class and key of those in the cells of each run, but for the ends.
+    collected: Vec<Vec<(u64, u64)>>,
     /// Whether these were too many.
     many: bool,
     rows: Keys,
@@ -106,18 +109,28 @@ impl Plan<'_> {
         let mut ends: Vec<u64> = brackets.iter().flat_map(|b| [b.low, b.high]).collect();
         ends.sort_unstable();
         ends.dedup();
-        let mut wanted = vec![false; ALL_CELLS];
+        let mut run_of = vec![0; ALL_CELLS];
         for bracket in brackets {
-            wanted[cells.of(bracket.low) as usize..=cells.of(bracket.high) as usize].fill(true);
+            run_of[cells.of(bracket.low) as usize..=cells.of(bracket.high) as usize].fill(1);
+        }
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for (cell, run) in run_of.iter_mut().enumerate().filter(|(_, run)| **run > 0) {
+            match runs.last_mut().filter(|last| last.end == cell) {
+                Some(last) => last.end += 1,
+                None => runs.push(cell..cell + 1),
+            }
+            // At most every other cell begins one.
+            *run = runs.len() as u16;
         }
         let classes = brackets.iter().map(|bracket| bracket.class).max()? as usize + 1;
-        Some(Plan { brackets, cells, ends, wanted, classes })
+        Some(Plan { brackets, cells, ends, runs, run_of, classes })
     }
 
     fn counts(&self) -> Counts {
         let cells = vec![0; self.classes * ALL_CELLS];
         let ends = vec![0; self.classes * self.ends.len()];
-        Counts { cells, ends, ..Counts::default() }
+        let collected = vec![Vec::new(); self.runs.len()];
+        Counts { cells, ends, collected, ..Counts::default() }
     }
 
     /// Adds the rows of `counts`.
@@ -134,30 +147,30 @@ impl Plan<'_> {
                     continue;
                 }
                 counts.cells[class as usize * ALL_CELLS + cell as usize] += 1;
-                if self.wanted[cell as usize] {
+                let run = usize::from(self.run_of[cell as usize]);
+                if run > 0 {
                     match self.ends.binary_search(&key) {
                         Ok(end) => counts.ends[class as usize * self.ends.len() + end] += 1,
-                        Err(_) => counts.collected.push((class as u32, cell, key)),
+                        Err(_) => counts.collected[run - 1].push((class, key)),
                     }
                 }
             }
         }
     }
 
-    /// The key of a rank, if it is in a bracket.
+    /// The key of a rank, if it is in the run of its bracket.
     fn answer(&self, counts: &Counts, bracket: &Bracket, rank: u64) -> Option<u64> {
-        let Bracket { class, low, high } = *bracket;
-        let (first, last) = (self.cells.of(low), self.cells.of(high));
+        let class = bracket.class;
+        let at = usize::from(self.run_of[self.cells.of(bracket.low) as usize]).checked_sub(1)?;
+        let run = &self.runs[at];
         let of_cells = counts.cells.chunks(ALL_CELLS).take(class as usize + 1);
-        let below: u64 = of_cells.map(|of| of[..first as usize].iter().sum::<u64>()).sum();
-        let held = |&(of, cell, key): &(u32, u32, u64)| {
-            (u64::from(of) <= class && first <= cell && cell <= last).then_some(key)
-        };
-        let mut keys: Vec<u64> = counts.collected.iter().filter_map(held).collect();
+        let below: u64 = of_cells.map(|of| of[..run.start].iter().sum::<u64>()).sum();
+        let held = counts.collected[at].iter().filter(|row| row.0 <= class);
+        let mut keys: Vec<u64> = held.map(|row| row.1).collect();
         // What is left of the rank when the ends up to here are taken off.
         let mut rank = rank.checked_sub(below)?;
-        let in_cells = |end: &(usize, &u64)| (first..=last).contains(&self.cells.of(*end.1));
-        for (at, &end) in self.ends.iter().enumerate().filter(in_cells) {
+        let in_run = |end: &(usize, &u64)| run.contains(&(self.cells.of(*end.1) as usize));
+        for (at, &end) in self.ends.iter().enumerate().filter(in_run) {
             let before = keys.iter().filter(|&&key| key < end).count() as u64;
             let of_end = counts.ends.chunks(self.ends.len()).take(class as usize + 1);
             let equal: u64 = of_end.map(|of| of[at]).sum();
@@ -210,10 +223,13 @@ impl Counts {
     fn merge(&mut self, other: &Counts) {
         let cells = self.cells.iter_mut().zip(&other.cells);
         cells.chain(self.ends.iter_mut().zip(&other.ends)).for_each(|(sum, more)| *sum += more);
-        self.many |= self.collected.len() + other.collected.len() > COLLECTED_MAX;
-        match self.many {
-            true => self.collected = Vec::new(),
-            false => self.collected.extend_from_slice(&other.collected),
+        let count = |counts: &Counts| counts.collected.iter().map(Vec::len).sum::<usize>();
+        self.many |= count(self) + count(other) > COLLECTED_MAX;
+        for (keys, more) in self.collected.iter_mut().zip(&other.collected) {
+            match self.many {
+                true => *keys = Vec::new(),
+                false => keys.extend_from_slice(more),
+            }
         }
     }
 }
@@ -248,8 +264,8 @@ fn brackets(sample: &Keys, queries: &[Query], range: (u64, u64)) -> Vec<Bracket>
 
 #[cfg(test)]
 mod tests {
+    use super::super::keys::key_of;
     use super::super::scratch::tests::filled;
-    use super::super::select::key_of;
     use super::*;
     use rand::RngExt;
     use rand_pcg::Pcg64;

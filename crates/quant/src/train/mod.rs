@@ -19,6 +19,7 @@ mod edges;
 mod error;
 mod figures;
 mod guess;
+mod keys;
 mod linear;
 mod load;
 mod logistic;

@@ -7,10 +7,11 @@
 
 use super::TrainError;
 use super::error::LAST_GROUP;
+use super::keys::{Query, key_of_time, time_of};
 use super::load::Loaded;
 use super::mark::{self, HOLDOUT, NONE};
 use super::scratch::{Part, Scratch};
-use super::select::{Query, key_of_time, select, time_of};
+use super::select::select;
 
 /// The most blocks that rows are drawn in, and the fewest rows of one.
 // 64: enough for an interval of 95 %, each still many times longer than the memory of the target.
