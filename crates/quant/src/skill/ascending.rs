@@ -110,7 +110,7 @@ mod tests {
                 let values: Vec<f64> = (0..count).map(|_| value()).collect();
                 let mut expected: Vec<usize> = (0..count).collect();
                 expected.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
-                let marked = |place: usize| place % 3 == 0;
+                let marked = |place: usize| place.is_multiple_of(3);
                 let sorted =
                     ascending(values.iter().enumerate().map(|(at, &value)| (value, marked(at))));
                 let places: Vec<usize> = sorted.iter().map(|placed| placed.place()).collect();
